@@ -1,0 +1,306 @@
+"""The interfaces of prunescope: everything a plugin needs to know, in one file.
+
+A plugin is a final `@dataclass(frozen=True, kw_only=True)` that implements one of the abstract classes below and is
+registered under an entry-point group (`prunescope.pruners`, `.trainers`, `.probes`, `.rules`, `.datasets`,
+`.executors`). Its fields are its options: they become command-line flags and TOML keys. The first line of its
+docstring is its help. Import torch inside the method, not at the top of the module: `prunescope --help` lists
+every plugin without loading torch.
+
+    @dataclass(frozen=True, kw_only=True)
+    class WeightNorm(Probe):
+        '''Norm of all weights of each replica.'''
+
+        order: Annotated[float, Option("order p of the norm", minimum=1)] = 2.0
+
+        replicas = 1
+
+        def measure(self, replicas, data, *, seed):
+            norm = sum(w.abs().pow(self.order).sum() for w in replicas[0].model.parameters()) ** (1 / self.order)
+            return {"norm": Reading(float(norm), unit="1")}
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import numpy as np
+    import torch
+    from torch import Tensor, nn
+
+__all__ = [
+    "Advice",
+    "Data",
+    "Dataset",
+    "Diagnosis",
+    "Epoch",
+    "Evidence",
+    "Executor",
+    "Mask",
+    "Option",
+    "Outcome",
+    "Probe",
+    "Pruner",
+    "Reading",
+    "Regime",
+    "RegimeRule",
+    "Replica",
+    "Split",
+    "Task",
+    "Trainer",
+]
+
+
+@dataclass(frozen=True)
+class Option:
+    """Help and bounds of one option, written as `name: Annotated[type, Option(...)] = default`.
+
+    Types: bool, int, float, str, `Literal[...]` (the choices), `tuple[T, ...]` (comma-separated), and `T | None`.
+    """
+
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+# ---- what flows between the steps -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which weights are kept: for every prunable parameter, by name, a bool tensor of its shape (True = kept)."""
+
+    kept: Mapping[str, Tensor]
+
+    @property
+    def n_weights(self) -> int:
+        """Number of prunable weights."""
+        return sum(tensor.numel() for tensor in self.kept.values())
+
+    @property
+    def n_kept(self) -> int:
+        """Number of kept weights."""
+        return sum(int(tensor.sum()) for tensor in self.kept.values())
+
+    @property
+    def density(self) -> float:
+        """Kept prunable weights / all prunable weights, in [0, 1]."""
+        return self.n_kept / self.n_weights
+
+
+class Split(Protocol):
+    """The labelled images of one side (training or test) of a data set, on one device."""
+
+    def __len__(self) -> int:
+        """Number of images."""
+
+    def batches(self, size: int, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (images, labels) in fixed order, never augmented: what measurements use.
+
+        images: float32 (batch, channels, height, width), normalised, channels_last; labels: int64 (batch,).
+        The last batch may be short. `limit` stops after that many batches.
+        """
+
+    def epoch(self, size: int, *, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield one pass in random order, augmented as the data set asks: what training uses.
+
+        Shuffling and augmentation draw from `generator` (on the CPU) alone. A last batch of one image is left out:
+        BatchNorm has no variance for it.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """A data set ready for use: both splits, and what a model must fit."""
+
+    name: str
+    train: Split
+    test: Split
+    num_classes: int
+    in_chans: int
+    image_size: tuple[int, int]
+    fingerprint: str
+    """Digest of the content; equal fingerprints mean equal images and labels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replica:
+    """A model as a probe gets it: in eval mode, on the device of the data; `mask` where it was pruned."""
+
+    model: nn.Module
+    mask: Mask | None = None
+    run: str = ""
+    """Id of the run it comes from; empty for a model made by hand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One finished epoch of training."""
+
+    number: int
+    """Epochs finished so far, from 1."""
+    of: int
+    learning_rate: float
+    """Learning rate of the last step."""
+    train_loss: float
+    """Mean cross-entropy over the epoch's augmented mini-batches, as trained on."""
+    train_error: float
+    """Top-1 error over the same batches, fraction in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One measured quantity: a number, or an array whose dimensions `axes` names.
+
+    The axis "replica" runs over the replicas, "pair" over their pairs in the order of itertools.combinations.
+    """
+
+    value: float | np.ndarray
+    unit: str
+    """ "1" for a pure number, "fraction", "nat", "byte", "second", ..."""
+    n: int | None = None
+    """Number of images (or draws) the value was estimated from; None where nothing was sampled."""
+    stderr: float | np.ndarray | None = None
+    """Standard error, of the value's shape; None where the value is exact."""
+    estimator: str = ""
+    axes: tuple[str, ...] = ()
+
+
+class Regime(StrEnum):
+    """Regimes of pruned models (Zhou et al. 2023, figure 1); II where A and B cannot be told apart."""
+
+    I = "I"  # noqa: E741 - the paper's name
+    II = "II"
+    II_A = "II-A"
+    II_B = "II-B"
+    UNRESOLVED = "unresolved"
+
+
+class Advice(StrEnum):
+    """What to do with the temperature of dense training before pruning at this density."""
+
+    RAISE = "raise"
+    LOWER = "lower"
+    KEEP = "keep"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What is known of one model (dense, or pruned to one density) when a rule judges it."""
+
+    density: float
+    readings: Mapping[str, Reading]
+    """By "<probe>/<name>", for example "lmc/lmc"."""
+    knobs: Mapping[str, float] = field(default_factory=dict)
+    """Temperature-like settings of the dense training, as far as they are known."""
+    neighbours: Sequence[Evidence] = ()
+    """The same density at other temperatures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """A verdict, how sure it is, and what it rests on."""
+
+    regime: Regime
+    advice: Advice
+    confidence: float | None
+    """Probability, from replicas, that the verdict's side of the threshold is right; None: cannot be estimated."""
+    because: tuple[str, ...]
+    """The reasons, one sentence each: measured values, thresholds and the calibration they come from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One step for an executor: its run id, the ids it waits for, and a relative cost."""
+
+    id: str
+    needs: tuple[str, ...] = ()
+    recipe: str = ""
+    """The recipe as JSON."""
+    study: str = ""
+    """The folder of the study."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a task ended; `error` is empty when it succeeded."""
+
+    id: str
+    error: str = ""
+    skipped: bool = False
+    """True when a task it needs failed."""
+
+
+# ---- the interfaces ---------------------------------------------------------------------------------------------
+
+
+class Pruner(ABC):
+    """Chooses which weights of a dense model to keep."""
+
+    @abstractmethod
+    def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:
+        """Return a mask of exactly round(density * n) kept weights per scope; leave `model` as it was."""
+
+
+class Trainer(ABC):
+    """Trains a dense model, and retrains a pruned one with its mask held."""
+
+    @abstractmethod
+    def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
+        """Train `model` in place and yield after every epoch.
+
+        Between epochs the caller takes snapshots, audits the density, shows progress, or stops. Weights masked out
+        must be exactly zero at every yield. Order, augmentation and initial momentum depend on `seed` alone; the
+        caller has seeded torch's global generator (dropout) with it too.
+        """
+
+
+class Probe(ABC):
+    """Measures replicas of a model, or the data alone."""
+
+    replicas: ClassVar[Literal[0, 1, 2, "any"]]
+    """How many replicas one call takes. 0: data alone. 1, 2: the core calls once per replica or pair and stacks the
+    readings along "replica" or "pair". "any": one call with all of them (two or more)."""
+
+    needs_data: ClassVar[bool] = True
+
+    @abstractmethod
+    def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
+        """Return the readings by name; leave models (and their mode) as they were."""
+
+
+class RegimeRule(ABC):
+    """Turns evidence into a regime and advice. Pure: no torch, no files, no clock."""
+
+    needs: ClassVar[tuple[str, ...]]
+    """Readings it cannot do without, as "<probe>/<name>"."""
+
+    @abstractmethod
+    def classify(self, evidence: Evidence) -> Diagnosis:
+        """Judge one model; abstain (Regime.UNRESOLVED) where the evidence does not suffice."""
+
+
+class Dataset(ABC):
+    """Makes a data set from its options."""
+
+    @abstractmethod
+    def load(self) -> Data:
+        """Return the data on the CPU; equal options give equal data to the bit."""
+
+
+class Executor(ABC):
+    """Runs a graph of tasks: on this machine, or on a cluster."""
+
+    @abstractmethod
+    def run(self, tasks: Sequence[Task], perform: Callable[[Task], None]) -> Iterator[Outcome]:
+        """Perform every task after those it needs; yield each outcome as it is known.
+
+        `perform` can be pickled. A failed task is yielded with its error; the tasks that need it are skipped, the
+        others go on.
+        """

@@ -1,0 +1,1 @@
+"""The plugins that come with prunescope, reached only through entry points."""

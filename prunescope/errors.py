@@ -1,0 +1,48 @@
+"""The errors a user can meet: each names the culprit, the value found, the value wanted and the fix.
+
+The command line prints `message` and `fix` as two lines and exits with `exit_code`; `--debug` adds the traceback.
+"""
+
+from __future__ import annotations
+
+
+class PrunescopeError(Exception):
+    """Base of every error prunescope raises on purpose; `fix` says what to do about it."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        Exception.__init__(self, message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.fix}" if self.fix else self.message
+
+
+class UsageError(PrunescopeError):
+    """An option, a name or a combination of them that cannot work."""
+
+
+class InputError(PrunescopeError):
+    """A file or data set that is missing, damaged, unsafe or something else than expected."""
+
+
+class MismatchError(PrunescopeError):
+    """A checkpoint that does not fit the model it is loaded into."""
+
+    exit_code = 3
+
+
+class EvidenceError(PrunescopeError):
+    """Not enough evidence for the verdict that was asked for."""
+
+    exit_code = 4
+
+
+class PluginError(PrunescopeError):
+    """A plugin that fails to load, clashes with another, or returns something it must not."""
+
+
+class StoreError(PrunescopeError):
+    """A study folder or a result file that cannot be read or written."""

@@ -1,0 +1,1 @@
+"""Measurements as pure functions of models and tensors; one estimator per file, named for what it estimates."""
