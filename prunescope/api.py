@@ -169,6 +169,8 @@ class Reading:
     """Standard error, of the value's shape; None where the value is exact."""
     estimator: str = ""
     axes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    """Names along the last axis (layers, for example); empty where the position says enough."""
 
 
 class Regime(StrEnum):
@@ -243,6 +245,9 @@ class Outcome:
 class Pruner(ABC):
     """Chooses which weights of a dense model to keep."""
 
+    version: ClassVar[int] = 1
+    """Raise it when the same options give other numbers: it is part of every run's id."""
+
     @abstractmethod
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:
         """Return a mask of exactly round(density * n) kept weights per scope; leave `model` as it was."""
@@ -250,6 +255,9 @@ class Pruner(ABC):
 
 class Trainer(ABC):
     """Trains a dense model, and retrains a pruned one with its mask held."""
+
+    version: ClassVar[int] = 1
+    """Raise it when the same options give other numbers: it is part of every run's id."""
 
     @abstractmethod
     def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
@@ -270,6 +278,8 @@ class Probe(ABC):
 
     needs_data: ClassVar[bool] = True
 
+    version: ClassVar[int] = 1
+
     @abstractmethod
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return the readings by name; leave models (and their mode) as they were."""
@@ -281,6 +291,8 @@ class RegimeRule(ABC):
     needs: ClassVar[tuple[str, ...]]
     """Readings it cannot do without, as "<probe>/<name>"."""
 
+    version: ClassVar[int] = 1
+
     @abstractmethod
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Judge one model; abstain (Regime.UNRESOLVED) where the evidence does not suffice."""
@@ -288,6 +300,9 @@ class RegimeRule(ABC):
 
 class Dataset(ABC):
     """Makes a data set from its options."""
+
+    version: ClassVar[int] = 1
+    """Raise it when the same options give other numbers: it is part of every run's id."""
 
     @abstractmethod
     def load(self) -> Data:
