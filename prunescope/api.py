@@ -209,7 +209,8 @@ class Evidence:
 class Diagnosis:
     """A verdict, how sure it is, and what it rests on."""
 
-    regime: Regime
+    regime: Regime | None
+    """None: the rule judges the temperature without naming a regime."""
     advice: Advice
     confidence: float | None
     """Probability, from replicas, that the verdict's side of the threshold is right; None: cannot be estimated."""

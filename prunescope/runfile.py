@@ -172,7 +172,7 @@ def _write_verdict(group: h5py.Group, verdict: Verdict) -> None:
     group.attrs.update(
         density=verdict.density,
         rule=verdict.rule,
-        regime=str(diagnosis.regime),
+        regime=str(diagnosis.regime or ""),
         advice=str(diagnosis.advice),
         because=_dumps(diagnosis.because),
     )
@@ -243,7 +243,7 @@ def _read_verdict(group: h5py.Group) -> Verdict:
         density=float(attributes["density"]),
         rule=str(attributes["rule"]),
         diagnosis=Diagnosis(
-            regime=Regime(attributes["regime"]),
+            regime=Regime(attributes["regime"]) if attributes["regime"] else None,
             advice=Advice(attributes["advice"]),
             confidence=float(attributes["confidence"]) if "confidence" in attributes else None,
             because=tuple(json.loads(attributes["because"])),

@@ -1,0 +1,170 @@
+"""Built-in regime rules: thin shells around `prunescope.regime`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from prunescope.api import Advice, Diagnosis, Evidence, Option, Regime, RegimeRule
+from prunescope.temperature import HOTTER
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from prunescope.api import Reading
+    from prunescope.regime.md_tree import Measured
+    from prunescope.regime.three_regime import Gate
+
+CALIBRATION = "thresholds read off PreResNet-20 on CIFAR-10 (Zhou et al. 2023, figure 2): one network, one data set"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreeRegime(RegimeRule):
+    """Regime from LMC and CKA between retrained replicas (Zhou et al. 2023)."""
+
+    epsilon: Annotated[float, Option("LMC below -epsilon is Regime I, in training-error units", minimum=0)] = 0.10
+    epsilon_low: Annotated[float, Option("lower end of what epsilon may be", minimum=0)] = 0.08
+    epsilon_high: Annotated[float, Option("upper end of what epsilon may be", minimum=0)] = 0.15
+    cka_gap: Annotated[float, Option("within this of the best connected CKA is Regime II-B", minimum=0)] = 0.002
+    pair_spread: Annotated[float, Option("standard deviation of LMC between pairs, assumed beforehand", minimum=0)] = 0.02
+    certainty: Annotated[float, Option("abstain below this probability", minimum=0.5, maximum=1)] = 0.9
+    learned: Annotated[float, Option("abstain when replicas err more than this on training data", maximum=1)] = 0.5
+    draws: Annotated[int, Option("bootstrap draws", minimum=100)] = 4000
+
+    needs = ("lmc/lmc",)
+
+    def classify(self, evidence: Evidence) -> Diagnosis:
+        """Gate on LMC; then II-A against II-B by CKA relative to the neighbours; abstain where it is not sure."""
+        failed = self._not_learned(evidence)
+        if failed:
+            return _abstain(None, failed, CALIBRATION)
+        gate = self._gate(evidence)
+        measured = (
+            f"LMC {gate.lmc:+.4f}, 80 % interval [{gate.low:+.4f}, {gate.high:+.4f}], "
+            f"against -epsilon = -{self.epsilon:g} (plausible {self.epsilon_low:g} to {self.epsilon_high:g})"
+        )
+        poor = gate.probability_poor
+        if max(poor, 1 - poor) < self.certainty:
+            return _abstain(max(poor, 1 - poor), "the interval straddles the threshold: more replicas decide", measured)
+        if poor > 1 / 2:
+            because = ("replicas are poorly connected: a hotter dense training prunes better here", measured, CALIBRATION)
+            return Diagnosis(regime=Regime.I, advice=Advice.RAISE, confidence=poor, because=because)
+        return self._within_two(evidence, 1 - poor, measured)
+
+    def _not_learned(self, evidence: Evidence) -> str:
+        path = evidence.readings.get("lmc/train_error_path")
+        if path is None:
+            return ""
+        ends = _array(path)[..., [0, -1]]
+        if ends.mean() <= self.learned:
+            return ""
+        return (
+            f"replicas err on {ends.mean():.1%} of the training data: they have not learned, "
+            "so no barrier can show; retrain longer or at a higher density"
+        )
+
+    def _gate(self, evidence: Evidence) -> Gate:
+        from prunescope.regime import three_regime  # noqa: PLC0415 - numpy only on use
+
+        reading = evidence.readings["lmc/lmc"]
+        values = _array(reading).reshape(-1)
+        return three_regime.gate(
+            values.tolist(),
+            stderr=_stderr(reading).reshape(-1).tolist(),
+            epsilon=(self.epsilon_low, self.epsilon_high),
+            pair_spread=self.pair_spread,
+            draws=self.draws,
+            seed=0,
+        )
+
+    def _within_two(self, evidence: Evidence, connected: float, measured: str) -> Diagnosis:
+        """Tell II-A from II-B relative to the other temperatures at the same density (3R, section 4.2)."""
+        rivals = [rival for rival in evidence.neighbours if self._is_connected(rival) and _cka(rival) is not None]
+        own = _cka(evidence)
+        if own is None or not rivals:
+            because = (
+                "replicas are connected; one temperature alone cannot separate II-A from II-B: "
+                "lower the temperature while CKA rises",
+                measured,
+                CALIBRATION,
+            )
+            return Diagnosis(regime=Regime.II, advice=Advice.LOWER, confidence=connected, because=because)
+        best = max(rivals, key=lambda rival: _cka(rival) or 0.0)
+        best_cka = max(own, _cka(best) or 0.0)
+        compared = f"CKA {own:.4f} against {best_cka:.4f}, the best of {len(rivals) + 1} connected temperatures"
+        if own >= best_cka - self.cka_gap:
+            because = ("replicas are connected and as similar as anywhere at this density", compared, measured, CALIBRATION)
+            return Diagnosis(regime=Regime.II_B, advice=Advice.KEEP, confidence=connected, because=because)
+        because = ("replicas are connected but less similar than at another temperature", compared, measured, CALIBRATION)
+        return Diagnosis(regime=Regime.II_A, advice=_towards(best, evidence), confidence=connected, because=because)
+
+    def _is_connected(self, evidence: Evidence) -> bool:
+        reading = evidence.readings.get("lmc/lmc")
+        return reading is not None and float(_array(reading).mean()) >= -self.epsilon
+
+
+@dataclass(frozen=True, kw_only=True)
+class MdTree(RegimeRule):
+    """Temperature of one dense model from training error, Hessian trace and, if known, LMC (Zhou et al. 2024)."""
+
+    needs = ("errors/train_error", "hessian/trace")
+
+    def classify(self, evidence: Evidence) -> Diagnosis:
+        """Walk the tree; say which level of it was used, and its accuracy on the table it was fitted to."""
+        from prunescope.regime import md_tree  # noqa: PLC0415 - only on use
+
+        lmc = evidence.readings.get("lmc/lmc")
+        leaf = md_tree.decide(
+            train_error=_measured(evidence.readings["errors/train_error"]),
+            trace=_measured(evidence.readings["hessian/trace"]),
+            lmc=None if lmc is None else _measured(lmc),
+        )
+        level = (
+            f"one checkpoint, without connectivity ({md_tree.ACCURACY_WITHOUT:.0%} right on the public table)"
+            if lmc is None
+            else f"with connectivity ({md_tree.ACCURACY_WITH_CONNECTIVITY:.0%} right on the public table)"
+        )
+        return Diagnosis(
+            regime=None,
+            advice=Advice.RAISE if leaf.too_low else Advice.LOWER,
+            confidence=leaf.probability,
+            because=(leaf.because, f"level: {level}", "fitted on the ResNet-18 family, CIFAR-10; elsewhere it is a hint"),
+        )
+
+
+def _abstain(confidence: float | None, *because: str) -> Diagnosis:
+    return Diagnosis(regime=Regime.UNRESOLVED, advice=Advice.NONE, confidence=confidence, because=because)
+
+
+def _towards(best: Evidence, here: Evidence) -> Advice:
+    """Advise the direction in which the better neighbour lies; colder where the knobs do not say (3R)."""
+    for knob, sign in HOTTER.items():
+        if knob in best.knobs and knob in here.knobs and best.knobs[knob] != here.knobs[knob]:
+            hotter = sign * (best.knobs[knob] - here.knobs[knob]) > 0
+            return Advice.RAISE if hotter else Advice.LOWER
+    return Advice.LOWER
+
+
+def _cka(evidence: Evidence) -> float | None:
+    reading = evidence.readings.get("cka/softmax")
+    return None if reading is None else float(_array(reading).mean())
+
+
+def _array(reading: Reading) -> np.ndarray:
+    import numpy as np  # noqa: PLC0415 - only on use
+
+    return np.asarray(reading.value, dtype=np.float64)
+
+
+def _stderr(reading: Reading) -> np.ndarray:
+    import numpy as np  # noqa: PLC0415 - only on use
+
+    value = _array(reading)
+    return np.zeros_like(value) if reading.stderr is None else np.broadcast_to(reading.stderr, value.shape)
+
+
+def _measured(reading: Reading) -> Measured:
+    from prunescope.regime.md_tree import Measured  # noqa: PLC0415 - only on use
+
+    value, stderr = _array(reading), _stderr(reading)
+    return Measured(value=float(value.mean()), stderr=float((stderr**2).sum() ** 0.5 / value.size))

@@ -1,0 +1,1 @@
+"""The decision rules as pure functions: readings in, verdict and its probability out; no torch."""

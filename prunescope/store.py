@@ -1,0 +1,211 @@
+"""A study folder: `runs/<id>.h5`, one immutable file per finished step, weights beside it as safetensors.
+
+The HDF5 file is written last and under a temporary name, synced and renamed: a run exists once it is complete, and
+kill -9 at any moment loses only the step under way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prunescope import recipe as recipes
+from prunescope import runfile
+from prunescope.errors import InputError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from prunescope.checkpoint import Checkpoint
+    from prunescope.runfile import Run
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Store:
+    """The finished runs of one study."""
+
+    study: Path
+
+    @property
+    def runs(self) -> Path:
+        """The folder of the result files."""
+        return self.study / "runs"
+
+    def path(self, run_id: str) -> Path:
+        """Return where the HDF5 file of a run is, or will be."""
+        return self.runs / f"{run_id}.h5"
+
+    def weights_path(self, reference: str) -> Path:
+        """Return where the weights of a run, or of its snapshot "<id>@<epoch>", are or will be."""
+        return self.runs / f"{reference}.safetensors"
+
+    def has(self, run_id: str) -> bool:
+        """Whether the run is finished."""
+        return self.path(run_id).is_file()
+
+    def ids(self) -> list[str]:
+        """Return the ids of all finished runs, sorted."""
+        return sorted(path.stem for path in self.runs.glob("*.h5") if not path.name.startswith("."))
+
+    def read(self, run_id: str, *, with_mask: bool = False) -> Run:
+        """Return a finished run; InputError when there is none of that id."""
+        if not self.has(run_id):
+            raise InputError(f"there is no run {run_id} in {self.study}", fix=f"see: prunescope results list {self.study}")
+        return runfile.read(self.path(run_id), with_mask=with_mask)
+
+    def load_weights(self, reference: str) -> Checkpoint:
+        """Return the checkpoint a run (or its snapshot "<id>@<epoch>") wrote."""
+        from prunescope import checkpoint  # noqa: PLC0415 - listing results needs no torch
+
+        path = self.weights_path(reference)
+        if not path.is_file():
+            raise InputError(
+                f"run {recipes.run_of(reference)} wrote no weights {path.name}", fix=self._weights_hint(reference)
+            )
+        return checkpoint.load(path)
+
+    def resolve(self, text: str) -> str | None:
+        """Return the full reference for a run id, its unique beginning, or either with "@<epoch>"; None: no such run."""
+        beginning, at, epoch = text.partition("@")
+        if at and not epoch.isdecimal():
+            return None
+        found = [run_id for run_id in self.ids() if run_id.startswith(beginning)]
+        if beginning in found:
+            found = [beginning]
+        if len(found) > 1 and "-" in beginning:
+            raise InputError(
+                f"{text!r} is the beginning of {len(found)} runs: {', '.join(found[:3])}", fix="give more of the id"
+            )
+        return f"{found[0]}{at}{epoch}" if len(found) == 1 else None
+
+    @contextmanager
+    def lock(self, run_id: str) -> Iterator[None]:
+        """Hold a run for writing; a second process waits. Killing the holder frees it."""
+        import filelock  # noqa: PLC0415 - reading needs no locks
+
+        locks = self.runs / ".locks"
+        _make_folder(locks)
+        with filelock.FileLock(locks / f"{run_id}.lock"):
+            yield
+
+    def write(self, run: Run, weights: Mapping[int | None, Checkpoint] | None = None) -> str:
+        """Write a finished run and its weights (by epoch of the snapshot; None: the end); return its id.
+
+        Raises StoreError when the disk is full or not writable; nothing half-written stays.
+        """
+        _make_folder(self.runs)
+        try:
+            digests = {}
+            for epoch, checkpoint in (weights or {}).items():
+                path = self.weights_path(run.id if epoch is None else f"{run.id}@{epoch}")
+                digests[path.name] = _write_weights(path, checkpoint)
+            _write_run(self.path(run.id), replace(run, weights=digests))
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {self.path(run.id)}: {error.strerror or error}",
+                fix="free some space or choose another folder with --study, then run the same command again",
+            ) from error
+        return run.id
+
+    def check(self) -> list[tuple[str, str]]:
+        """Return (file, what is wrong) for every damaged file of the study; empty when all is well."""
+        return [problem for run_id in self.ids() for problem in self._check_run(run_id)]
+
+    def leftovers(self) -> list[Path]:
+        """Return what interrupted runs left: temporary files and weights without a result; safe to delete."""
+        finished = set(self.ids())
+        weights = self.runs.glob("*.safetensors")
+        return sorted(
+            [path for path in self.runs.glob(".*.tmp*") if path.is_file()]
+            + [path for path in weights if recipes.run_of(path.stem) not in finished]
+        )
+
+    def export(self, target: Path) -> int:
+        """Copy every run into one HDF5 file, each as the group `<id>`; return how many. Weights stay behind."""
+        import h5py  # noqa: PLC0415 - only here
+
+        temporary = _temporary(target)
+        ids = self.ids()
+        try:
+            with h5py.File(temporary, "w", libver=runfile.LIBRARY) as out:
+                out.attrs["schema"] = runfile.SCHEMA
+                for run_id in ids:
+                    with h5py.File(self.path(run_id), "r") as source:
+                        source.copy(source["/"], out, name=run_id)
+            _commit(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return len(ids)
+
+    def _check_run(self, run_id: str) -> list[tuple[str, str]]:
+        problem = runfile.check(self.path(run_id))
+        if problem:
+            return [(self.path(run_id).name, problem)]
+        found = []
+        for name, digest in sorted(runfile.read(self.path(run_id)).weights.items()):
+            path = self.runs / name
+            if not path.is_file():
+                found.append((name, "it is missing"))
+            elif _sha256(path) != digest:
+                found.append((name, "its bytes do not match the digest in the result file"))
+        return found
+
+    def _weights_hint(self, reference: str) -> str:
+        run_id = recipes.run_of(reference)
+        names = [name.removesuffix(".safetensors") for name in runfile.read(self.path(run_id)).weights]
+        return f"it wrote: {', '.join(sorted(names)) or 'none'}"
+
+
+def _write_weights(path: Path, checkpoint: Checkpoint) -> str:
+    from prunescope import checkpoint as checkpoints  # noqa: PLC0415 - listing results needs no torch
+
+    checkpoints.save(path, checkpoint)
+    return _sha256(path)
+
+
+def _write_run(path: Path, run: Run) -> None:
+    temporary = _temporary(path)
+    try:
+        runfile.write(temporary, run)
+        _commit(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _commit(temporary: Path, path: Path) -> None:
+    """Sync, rename, sync the folder: after a crash the file is there whole, or not at all."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the folder {path}: {error.strerror}", fix="choose a writable folder with --study"
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
