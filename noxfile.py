@@ -1,0 +1,128 @@
+"""Everything the project checks about itself, as sessions; `nox -l` lists them, `nox -s NAME` runs one.
+
+torch brings several gigabytes of libraries. The sessions that work on the source tree therefore share one environment
+(.nox/shared-3.x, made from the Python that runs nox); those that prove something about an environment (`tests-3.x`,
+`minimums`, `plugins`) make their own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+nox.needs_version = ">=2025.5.1"
+nox.options.sessions = ["lint", "docs", "plugins", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = ("3.11", "3.12", "3.13")
+PLUGINS = sorted(path.parent for path in Path("plugins").glob("*/pyproject.toml"))
+
+# Test processes run side by side, so each gets one thread; and no test may reach for the network.
+TEST_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
+
+
+@nox.session(python=False)
+def quickstart(session: nox.Session) -> None:
+    """Install prunescope and run its main job on real data: train, diagnose, report."""
+    python = _shared(session)
+    session.run(python, "-m", "prunescope", "quickstart", *session.posargs)
+
+
+@nox.session(python=False)
+def tests(session: nox.Session) -> None:
+    """Run the tests on the Python that runs nox, with coverage; arguments after -- go to pytest instead."""
+    _pytest(session, _shared(session, "tests"))
+
+
+def _tests_on(session: nox.Session) -> None:
+    """Run the tests in a new environment of one Python version."""
+    session.install("-e", ".", *_group("tests"))
+    _pytest(session, "python")
+
+
+for _version in PYTHONS:
+    nox.session(name=f"tests-{_version}", python=_version, default=False)(_tests_on)
+
+
+@nox.session(python=PYTHONS[0], default=False)
+def minimums(session: nox.Session) -> None:
+    """Run the tests with the lowest version of every dependency that pyproject.toml admits."""
+    lowest = Path(session.create_tmp()) / "lowest.txt"
+    lowest.write_text("".join(f"{_lowest(dependency)}\n" for dependency in PROJECT["project"]["dependencies"]))
+    session.install("-e", ".", *_group("tests"), "-c", str(lowest))
+    _pytest(session, "python")
+
+
+@nox.session(python=False)
+def lint(session: nox.Session) -> None:
+    """Check style, format, types, the layers of the package, and spelling."""
+    python = _shared(session, "lint", "tests", "docs")
+    session.run(python, "-m", "ruff", "check")
+    session.run(python, "-m", "ruff", "format", "--check")
+    session.run(python, "-m", "mypy")
+    sources = os.pathsep.join(str(plugin.resolve() / "src") for plugin in PLUGINS)
+    session.run("lint-imports", env={"PYTHONPATH": sources})
+    session.run("codespell")
+
+
+@nox.session
+@nox.parametrize("plugin", [nox.param(plugin, id=plugin.name) for plugin in PLUGINS])
+def plugins(session: nox.Session, plugin: Path) -> None:
+    """Run the tests of each distribution under plugins/ in its own environment, against the built wheel."""
+    wheels = Path(session.create_tmp()).resolve() / "wheels"
+    session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), ".")
+    session.install(f"prunescope @ {max(wheels.glob('*.whl')).as_uri()}", str(plugin), *_group("plugins"))
+    session.chdir(plugin)  # so that the wheel is imported, not the source tree
+    session.run("python", "-P", "-m", "pytest", *session.posargs, env=TEST_ENVIRONMENT)
+
+
+@nox.session(python=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build/html, with warnings as errors, and run its examples."""
+    python = _shared(session, "tests", "docs")
+    session.run(python, "docs/generate_cli.py", "--check")
+    session.run(python, "-m", "sphinx", "--fail-on-warning", "--nitpicky", "--quiet", "docs", "docs/_build/html")
+    session.run(python, "-m", "pytest", "docs", env=TEST_ENVIRONMENT)
+
+
+@nox.session(python=False, default=False)
+def bench(session: nox.Session) -> None:
+    """Run every benchmark, or those named after --."""
+    python = _shared(session)
+    for script in session.posargs or sorted(map(str, Path("benchmarks").glob("bench_*.py"))):
+        session.run(python, script)
+
+
+def _shared(session: nox.Session, *groups: str) -> str:
+    """Install the project and some dependency groups into the shared environment; return its Python."""
+    home = Path(session.cache_dir).parent.resolve() / f"shared-{sys.version_info.major}.{sys.version_info.minor}"
+    programs = home / ("Scripts" if os.name == "nt" else "bin")
+    python = str(programs / "python")
+    if not (home / "pyvenv.cfg").is_file():
+        session.run(sys.executable, "-m", "venv", str(home))
+    session.env.update(PATH=os.pathsep.join([str(programs), os.environ["PATH"]]), VIRTUAL_ENV=str(home))
+    packages = [package for group in groups for package in _group(group)]
+    session.run(python, "-m", "pip", "install", "--quiet", "--editable", ".", *packages)
+    return python
+
+
+def _pytest(session: nox.Session, python: str) -> None:
+    """Run all tests with coverage, or the ones asked for without."""
+    coverage = ["--cov", "--cov-report=term:skip-covered", "--durations=15"]
+    processes = ["--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal"]
+    session.run(python, "-m", "pytest", *(session.posargs or processes + coverage), env=TEST_ENVIRONMENT)
+
+
+def _group(name: str) -> tuple[str, ...]:
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def _lowest(dependency: str) -> str:
+    """Turn "numpy>=1.26" into "numpy==1.26"."""
+    requirement = Requirement(dependency)
+    (bound,) = [bound.version for bound in requirement.specifier if bound.operator == ">="]
+    return f"{requirement.name}=={bound}"
