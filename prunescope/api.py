@@ -269,6 +269,13 @@ class Trainer(ABC):
         caller has seeded torch's global generator (dropout) with it too.
         """
 
+    def passes(self, *, train: int) -> float:
+        """Return the images one fit sends forward, for the cost estimate; a backward pass counts as two.
+
+        train: images in the training set. The default reads the option `epochs` and knows nothing else.
+        """
+        return 3.0 * float(getattr(self, "epochs", 1)) * train
+
 
 class Probe(ABC):
     """Measures replicas of a model, or the data alone."""
@@ -284,6 +291,13 @@ class Probe(ABC):
     @abstractmethod
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return the readings by name; leave models (and their mode) as they were."""
+
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """Return the images one call sends forward, for the cost estimate; a backward pass counts as two.
+
+        replicas: how many the call gets; train, test: images in each split. The default is one pass over both.
+        """
+        return float(replicas * (train + test))
 
 
 class RegimeRule(ABC):

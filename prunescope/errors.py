@@ -16,6 +16,9 @@ class PrunescopeError(Exception):
         self.message = message
         self.fix = fix
 
+    def __reduce__(self) -> tuple[type, tuple[str], dict[str, str]]:
+        return type(self), (self.message,), {"fix": self.fix}
+
     def __str__(self) -> str:
         return f"{self.message}\n{self.fix}" if self.fix else self.message
 

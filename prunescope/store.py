@@ -113,6 +113,23 @@ class Store:
             ) from error
         return run.id
 
+    def note_progress(self, run_id: str, fraction: float) -> None:
+        """Say how far a step under way is; any process may ask with `progress`."""
+        self._progress_path(run_id).write_text(f"{fraction:.4f}")
+
+    def progress(self, run_id: str) -> float:
+        """Return how far a step is, in [0, 1]: 1 when finished, 0 where nothing is known."""
+        if self.has(run_id):
+            return 1.0
+        try:
+            return float(self._progress_path(run_id).read_text() or 0)
+        except (OSError, ValueError):
+            return 0.0
+
+    def forget_progress(self, run_id: str) -> None:
+        """Remove the progress note of a finished step."""
+        self._progress_path(run_id).unlink(missing_ok=True)
+
     def check(self) -> list[tuple[str, str]]:
         """Return (file, what is wrong) for every damaged file of the study; empty when all is well."""
         return [problem for run_id in self.ids() for problem in self._check_run(run_id)]
@@ -142,6 +159,9 @@ class Store:
         finally:
             temporary.unlink(missing_ok=True)
         return len(ids)
+
+    def _progress_path(self, run_id: str) -> Path:
+        return self.runs / ".locks" / f"{run_id}.progress"
 
     def _check_run(self, run_id: str) -> list[tuple[str, str]]:
         problem = runfile.check(self.path(run_id))

@@ -1,0 +1,271 @@
+"""The steps: train, prune, retrain, probe, diagnose, each a function of its recipe and of finished runs.
+
+`perform` is the one door: already done? return. The clock is read for provenance only, never for a result.
+"""
+
+from __future__ import annotations
+
+import platform
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import combinations
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from prunescope import checkpoint as checkpoints
+from prunescope import checks, masks, models, options, registry, sources
+from prunescope.api import Evidence, Reading, Replica
+from prunescope.errors import EvidenceError, UsageError
+from prunescope.recipe import Recipe, parse
+from prunescope.runfile import Run, Verdict
+from prunescope.stacking import stack
+from prunescope.store import Store
+from prunescope.temperature import HOTTER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from prunescope.api import Data, Epoch, Mask, Probe, Task, Trainer
+    from prunescope.checkpoint import Checkpoint
+
+REPORTED_PACKAGES = ("prunescope", "torch", "timm", "numpy", "h5py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a step made: everything of a Run but when and where."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[int | None, Checkpoint] = field(default_factory=dict)
+    history: tuple[Epoch, ...] = ()
+    mask: Mask | None = None
+    readings: Mapping[str, Mapping[str, Reading]] = field(default_factory=dict)
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def perform_task(task: Task, *, device: str) -> None:
+    """Perform a task of an executor in this process."""
+    perform(parse(task.recipe), Store(Path(task.study)), device=device)
+
+
+def perform(recipe: Recipe, store: Store, *, device: str) -> str:
+    """Perform one step and return its id; a finished one is not computed again."""
+    steps: dict[str, Callable[[Recipe, Store, str], Made]] = {
+        "train": _train,
+        "prune": _prune,
+        "retrain": _retrain,
+        "probe": _probe,
+        "diagnose": _diagnose,
+    }
+    if store.has(recipe.id):
+        return recipe.id
+    with store.lock(recipe.id):
+        if store.has(recipe.id):
+            return recipe.id
+        started = monotonic()
+        made = steps[recipe.step](recipe, store, device)
+        return _finish(recipe, made, store, device=device, seconds=monotonic() - started)
+
+
+def import_checkpoint(
+    path: Path | str, store: Store, *, weights: str | None = None, model: str | None = None, unsafe: bool = False
+) -> str:
+    """Read a stranger's checkpoint once and keep it as a run of the study; return its id.
+
+    weights: "ema" or "raw" where the file has both; model: a timm name or "pkg.mod:factory" where the file does not
+    say; unsafe: allow unpickling. The id depends on the file's content and these choices, not on its place.
+    """
+    started = monotonic()
+    found = checkpoints.load(path, weights=weights, model=model, unsafe=unsafe)
+    recipe = Recipe(
+        step="import",
+        arguments={"sha256": found.sha256, "weights": weights, "model": found.spec.to_json()},
+    )
+    if store.has(recipe.id):
+        return recipe.id
+    with store.lock(recipe.id):
+        facts = {**_facts(found), "source": str(path), "format": found.format, "notes": list(found.notes)}
+        made = Made(facts=facts, weights={None: found}, mask=found.mask)
+        return _finish(recipe, made, store, device="cpu", seconds=monotonic() - started)
+
+
+def _finish(recipe: Recipe, made: Made, store: Store, *, device: str, seconds: float) -> str:
+    run = Run(
+        recipe=recipe,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        wall_seconds=round(seconds, 3),
+        device=_device_name(device),
+        versions={package: version(package) for package in REPORTED_PACKAGES} | {"python": platform.python_version()},
+        facts=made.facts,
+        history=made.history,
+        mask=made.mask,
+        readings=made.readings,
+        verdicts=made.verdicts,
+    )
+    store.forget_progress(recipe.id)
+    return store.write(run, made.weights)
+
+
+def _train(recipe: Recipe, store: Store, device: str) -> Made:
+    data = sources.open_source(recipe.arguments["data"], device=device)
+    spec = models.ModelSpec.from_json(recipe.arguments["model"])
+    loaded = registry.make("trainers", recipe.plugin, recipe.options)
+    settings = {"optimizer": recipe.plugin, **options.all_options(loaded.instance)}
+    start = checkpoints.Checkpoint(
+        spec=spec,
+        state=models.create(spec, seed=recipe.arguments["seed"]).state_dict(),
+        training=settings,
+        data=recipe.arguments["data"],
+        recipe=recipe.canonical(),
+    )
+    return _fit(recipe, start, data, store, keep=recipe.arguments.get("snapshots", ()))
+
+
+def _prune(recipe: Recipe, store: Store, device: str) -> Made:
+    dense = store.load_weights(recipe.inputs[0])
+    data = sources.open_source(recipe.arguments["data"], device=device)
+    loaded = registry.make("pruners", recipe.plugin, recipe.options)
+    model = _model(dense, device)
+    density, who = recipe.arguments["density"], f"pruner {recipe.plugin!r} of {loaded.plugin.distribution}"
+    with _seeded(recipe.arguments["seed"]):
+        mask = checks.check_mask_type(who, loaded.instance.mask(model, data, density, seed=recipe.arguments["seed"]))
+    masks.check_mask(mask, model, density, who=who)
+    masks.apply(model, mask)
+    pruned = replace(dense, state=_state(model), mask=mask, recipe=recipe.canonical())
+    return Made(facts={**_facts(dense), "density": mask.density}, weights={None: pruned}, mask=mask)
+
+
+def _retrain(recipe: Recipe, store: Store, device: str) -> Made:
+    pruned = store.load_weights(recipe.inputs[0])
+    data = sources.open_source(recipe.arguments["data"], device=device)
+    return _fit(recipe, replace(pruned, recipe=recipe.canonical()), data, store)
+
+
+def _probe(recipe: Recipe, store: Store, device: str) -> Made:
+    loaded = registry.make("probes", recipe.plugin, recipe.options)
+    data = sources.open_source(recipe.arguments["data"], device=device) if "data" in recipe.arguments else None
+    replicas = [_replica(store, reference, device) for reference in recipe.inputs]
+    who = f"probe {recipe.plugin!r} of {loaded.plugin.distribution}"
+    readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=who)
+    return Made(readings={recipe.plugin: readings}, facts={"replicas": list(recipe.inputs)})
+
+
+def measure(
+    probe: Probe, replicas: Sequence[Replica], data: Data | None, *, seed: int, who: str
+) -> dict[str, Reading]:
+    """Call a probe as often as it asks for, check what it returns, and stack it along "replica" or "pair"."""
+    if probe.needs_data and data is None:
+        raise UsageError(f"{who} needs data", fix="give it: --data NAME")
+    groups = list(combinations(replicas, probe.replicas)) if isinstance(probe.replicas, int) else [tuple(replicas)]
+    if not groups or (probe.replicas == "any" and len(replicas) < 2):  # noqa: PLR2004 - a pair
+        raise UsageError(f"{who} needs two replicas or more, got {len(replicas)}", fix="give it more runs or files")
+    found = []
+    for group in groups:
+        with _seeded(seed):
+            readings = probe.measure(group, data, seed=seed)  # type: ignore[arg-type]
+        found.append(dict(checks.check_readings(who, readings, n_replicas=len(group))))
+    axis = {1: "replica", 2: "pair"}.get(probe.replicas) if isinstance(probe.replicas, int) else None
+    return stack(found, axis=axis, who=who) if axis else found[0]
+
+
+def _diagnose(recipe: Recipe, store: Store, device: str) -> Made:  # noqa: ARG001 - every step has this shape
+    dense = store.read(recipe.inputs[0].partition("@")[0])
+    knobs = dense.facts.get("knobs", {})
+    verdicts = tuple(_judge(case, store, knobs) for case in recipe.arguments["cases"])
+    return Made(facts={**dense.facts, "dense": recipe.inputs[0]}, verdicts=verdicts)
+
+
+def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> Verdict:
+    loaded = registry.make("rules", case["rule"], case["options"])
+    readings = {
+        f"{probe}/{name}": reading
+        for run_id in case["probes"]
+        for probe, named in store.read(run_id).readings.items()
+        for name, reading in named.items()
+    }
+    missing = sorted(set(loaded.instance.needs) - set(readings))
+    if missing:
+        raise EvidenceError(
+            f"rule {case['rule']!r} needs the reading {missing[0]}",
+            fix=f"add its probe: --probe {missing[0].partition('/')[0]}",
+        )
+    numeric = {name: float(value) for name, value in knobs.items() if name in HOTTER and value is not None}
+    evidence = Evidence(density=case["density"], readings=readings, knobs=numeric)
+    diagnosis = checks.check_diagnosis(f"rule {case['rule']!r}", loaded.instance.classify(evidence))
+    return Verdict(density=case["density"], rule=case["rule"], diagnosis=diagnosis)
+
+
+def _fit(recipe: Recipe, start: Checkpoint, data: Data, store: Store, *, keep: Sequence[int] = ()) -> Made:
+    """Run a trainer to its end: snapshots at `keep`, density audited after every epoch, progress noted."""
+    loaded = registry.make("trainers", recipe.plugin, recipe.options)
+    trainer: Trainer = loaded.instance
+    who = f"trainer {recipe.plugin!r} of {loaded.plugin.distribution}"
+    device = next(data.train.batches(1, limit=1))[0].device.type
+    model, mask, seed = _model(start, device), start.mask, recipe.arguments["seed"]
+    if mask is not None:
+        mask = masks.to_device(mask, device)
+    history: list[Epoch] = []
+    snapshots: dict[int | None, Checkpoint] = {}
+    with _seeded(seed):
+        for epoch in trainer.fit(model, data, mask=mask, seed=seed):
+            history.append(checks.check_epoch(who, epoch))
+            if mask is not None:
+                masks.audit(model, mask, who=who)
+            if epoch.number in keep:
+                snapshots[epoch.number] = _trained(start, model, epoch.number)
+            store.note_progress(recipe.id, epoch.number / epoch.of)
+    snapshots[None] = _trained(start, model, len(history))
+    facts = _facts(snapshots[None])
+    if start.mask is not None:
+        facts["density"] = start.mask.density
+    return Made(facts=facts, weights=snapshots, history=tuple(history), mask=start.mask)
+
+
+def _trained(start: Checkpoint, model: torch.nn.Module, epochs: int) -> Checkpoint:
+    """Return the checkpoint after some epochs; a dense model's knobs record how long it was trained, and of what."""
+    if start.mask is not None:
+        return replace(start, state=_state(model))
+    training = {**start.training, "trained_epochs": epochs}
+    knobs = {name: training[name] for name in HOTTER if training.get(name) is not None} | {"epochs": epochs}
+    return replace(start, state=_state(model), training=training, knobs=knobs)
+
+
+def _facts(found: Checkpoint) -> dict[str, Any]:
+    return {
+        "model": found.spec.to_json(),
+        "knobs": dict(found.knobs),
+        "training": dict(found.training),
+        "data": dict(found.data) if found.data else None,
+    }
+
+
+def _replica(store: Store, reference: str, device: str) -> Replica:
+    found = store.load_weights(reference)
+    mask = masks.to_device(found.mask, device) if found.mask is not None else None
+    return Replica(model=_model(found, device).eval(), mask=mask, run=reference)
+
+
+def _model(found: Checkpoint, device: str) -> torch.nn.Module:
+    return checkpoints.to_model(found).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+
+
+def _device_name(device: str) -> str:
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.processor() or platform.machine()} ({torch.get_num_threads()} threads)"
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's global generators inside the block and restore them after."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,79 @@
+"""Data sets by name: text -> plugin and options -> data, with the fingerprint that goes into every recipe."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from prunescope import data as datasets
+from prunescope import options, registry
+from prunescope.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prunescope.api import Data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A data set as a recipe names it."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
+    fingerprint: str = ""
+    limit_batches: int | None = None
+    """Use only so many batches of either split, in training and in measuring."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the source as a recipe's argument."""
+        limit = {} if self.limit_batches is None else {"limit_batches": self.limit_batches}
+        return {
+            "name": self.name,
+            "options": dict(self.options),
+            "version": self.version,
+            "fingerprint": self.fingerprint,
+            **limit,
+        }
+
+
+def describe(text: str, *, limit_batches: int | None = None) -> Source:
+    """Load the data set that `text` names once and return it as a source with its fingerprint.
+
+    text: "digits", "patches:noise=0.2", "torch/cifar10", a folder, "pkg.mod:factory" (see prunescope.data.parse_spec).
+    """
+    name, values = datasets.parse_spec(text)
+    loaded = registry.make("datasets", name, values)
+    source = Source(
+        name=name,
+        options=options.non_default(loaded.instance),
+        version=loaded.instance.version,
+        limit_batches=limit_batches,
+    )
+    found = _load(json.dumps(source.to_json()), "cpu")
+    return Source(**{**source.to_json(), "fingerprint": found.fingerprint})
+
+
+def open_source(source: Mapping[str, Any], *, device: str) -> Data:
+    """Return the data of a recipe's argument on a device; InputError when its content is not what it was."""
+    wanted = Source(**source)
+    data = _load(json.dumps(Source(**{**source, "fingerprint": ""}).to_json()), device)
+    if wanted.fingerprint not in ("", data.fingerprint):
+        raise InputError(
+            f"the data {wanted.name!r} has changed: fingerprint {data.fingerprint}, the run wanted {wanted.fingerprint}",
+            fix="restore the data, or start a new study",
+        )
+    return data
+
+
+@lru_cache(maxsize=2)
+def _load(source_json: str, device: str) -> Data:
+    """Load a data set; cached, because a worker performs many steps on one."""
+    source = Source(**json.loads(source_json))
+    data: Data = registry.make("datasets", source.name, source.options).instance.load()
+    if source.limit_batches is not None:
+        data = datasets.limited(data, batches=source.limit_batches)
+    return datasets.to_device(data, device)
