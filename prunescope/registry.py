@@ -116,11 +116,12 @@ def summary(plugin_class: type) -> str:
 
 
 def _describe(group: str, entry: entrypoints.EntryPoint) -> Plugin:
+    """Return an entry point as a plugin; folders of distributions spell "-" as "_"."""
     distribution = entry.distro
     return Plugin(
         group=group,
         name=entry.name,
-        distribution=distribution.name if distribution else "(unknown distribution)",
+        distribution=distribution.name.replace("_", "-") if distribution else "(unknown distribution)",
         version=distribution.version if distribution else "",
         module=entry.module_name,
         attribute=entry.object_name,
