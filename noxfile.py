@@ -21,6 +21,9 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ("3.11", "3.12", "3.13")
 PLUGINS = sorted(path.parent for path in Path("plugins").glob("*/pyproject.toml"))
 
+COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--durations=15")
+PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
+
 # Test processes run side by side, so each gets one thread; and no test may reach for the network.
 TEST_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
 
@@ -35,13 +38,13 @@ def quickstart(session: nox.Session) -> None:
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
     """Run the tests on the Python that runs nox, with coverage; arguments after -- go to pytest instead."""
-    _pytest(session, _shared(session, "tests"))
+    _pytest(session, _shared(session, "tests"), *COVERAGE)
 
 
 def _tests_on(session: nox.Session) -> None:
     """Run the tests in a new environment of one Python version."""
     session.install("-e", ".", *_group("tests"))
-    _pytest(session, "python")
+    _pytest(session, "python", *COVERAGE)
 
 
 for _version in PYTHONS:
@@ -54,7 +57,7 @@ def minimums(session: nox.Session) -> None:
     lowest = Path(session.create_tmp()) / "lowest.txt"
     lowest.write_text("".join(f"{_lowest(dependency)}\n" for dependency in PROJECT["project"]["dependencies"]))
     session.install("-e", ".", *_group("tests"), "-c", str(lowest))
-    _pytest(session, "python")
+    _pytest(session, "python", "-W", "default")  # old releases warn about what newer ones of others dropped
 
 
 @nox.session(python=False)
@@ -110,11 +113,9 @@ def _shared(session: nox.Session, *groups: str) -> str:
     return python
 
 
-def _pytest(session: nox.Session, python: str) -> None:
-    """Run all tests with coverage, or the ones asked for without."""
-    coverage = ["--cov", "--cov-report=term:skip-covered", "--durations=15"]
-    processes = ["--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal"]
-    session.run(python, "-m", "pytest", *(session.posargs or processes + coverage), env=TEST_ENVIRONMENT)
+def _pytest(session: nox.Session, python: str, *options: str) -> None:
+    """Run all tests, or what the arguments after -- ask for."""
+    session.run(python, "-m", "pytest", *(session.posargs or (*PARALLEL, *options)), env=TEST_ENVIRONMENT)
 
 
 def _group(name: str) -> tuple[str, ...]:
