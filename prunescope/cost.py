@@ -1,0 +1,141 @@
+"""What a plan will cost before it is run: images through the network, time, disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope import checkpoint as checkpoints
+from prunescope import models, registry, sources, sweep
+from prunescope.recipe import run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prunescope.api import Data
+    from prunescope.recipe import Recipe
+    from prunescope.store import Store
+
+TIMED_BATCH = 128
+TIMED_REPEATS = 3
+
+RESULT_BYTES = 60_000
+"""A result file without its mask, roughly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepCost:
+    """Cost of the steps of one kind."""
+
+    step: str
+    plugin: str
+    count: int
+    passes: float
+    """Images sent forward; a backward pass counts as two."""
+    seconds: float
+    """On one worker."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Cost of what is not finished yet."""
+
+    by_step: tuple[StepCost, ...]
+    seconds_per_image: float
+    """Measured now: one forward pass of one image, on one worker."""
+    bytes: int
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return sum(row.count for row in self.by_step)
+
+    @property
+    def passes(self) -> float:
+        """Images sent forward in all steps."""
+        return sum(row.passes for row in self.by_step)
+
+    @property
+    def seconds(self) -> float:
+        """Time of all steps on one worker."""
+        return sum(row.seconds for row in self.by_step)
+
+
+def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimate:
+    """Estimate the unfinished recipes: count passes, time one, multiply.
+
+    The recipes start from one finished model (or train one). Passes come from the plugins; a plugin that does not say
+    is counted as one pass over the data. A measured rate replaces any assumption about the machine.
+    """
+    todo = sweep.pending(recipes, store)
+    if not todo:
+        return Estimate(by_step=(), seconds_per_image=0.0, bytes=0)
+    data = _data(todo, device)
+    start = _start(todo, store)
+    rate = 0.0 if data is None else seconds_per_image(checkpoints.to_model(start).to(device), data)
+    kinds = sorted({(recipe.step, recipe.plugin) for recipe in todo}, key=lambda kind: [r.step for r in todo].index(kind[0]))
+    rows = []
+    for step, plugin in kinds:
+        group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
+        passes = sum(_passes(recipe, data) for recipe in group)
+        rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=passes, seconds=passes * rate))
+    return Estimate(by_step=tuple(rows), seconds_per_image=rate, bytes=_bytes(todo, start))
+
+
+def passes(recipe: Recipe, data: Data | None) -> float:
+    """Return the images one step sends forward; a backward pass counts as two."""
+    return _passes(recipe, data)
+
+
+def seconds_per_image(model: torch.nn.Module, data: Data) -> float:
+    """Time a forward pass of one batch: best of three after a warm-up, divided by its images."""
+    images, _ = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
+    model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    times = []
+    with torch.inference_mode():
+        for _ in range(TIMED_REPEATS + 1):
+            started = perf_counter()
+            model(images).sum().item()
+            times.append(perf_counter() - started)
+    return min(times[1:]) / len(images)
+
+
+def _passes(recipe: Recipe, data: Data | None) -> float:
+    if recipe.step not in ("train", "retrain", "probe"):
+        return 0.0
+    plugin = registry.make("probes" if recipe.step == "probe" else "trainers", recipe.plugin, recipe.options).instance
+    train, test = (len(data.train), len(data.test)) if data is not None else (0, 0)
+    if recipe.step != "probe":
+        return float(plugin.passes(train=train))
+    given = len(recipe.inputs)
+    calls, each = (1, given) if plugin.replicas == "any" else (comb(given, plugin.replicas), plugin.replicas)
+    return float(calls * plugin.passes(replicas=each, train=train, test=test))
+
+
+def _data(todo: Sequence[Recipe], device: str) -> Data | None:
+    for recipe in todo:
+        if "data" in recipe.arguments:
+            return sources.open_source(recipe.arguments["data"], device=device)
+    return None
+
+
+def _start(todo: Sequence[Recipe], store: Store) -> checkpoints.Checkpoint:
+    for recipe in todo:
+        if "model" in recipe.arguments:
+            spec = models.ModelSpec.from_json(recipe.arguments["model"])
+            return checkpoints.Checkpoint(spec=spec, state=models.create(spec, seed=0).state_dict())
+        for reference in recipe.inputs:
+            if store.weights_path(reference).is_file() and store.has(run_of(reference)):
+                return store.load_weights(reference)
+    raise LookupError("a plan starts from a finished run or trains a model")
+
+
+def _bytes(todo: Sequence[Recipe], start: checkpoints.Checkpoint) -> int:
+    """Return the disk the plan takes: one set of weights per model made, and the result files."""
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in start.state.values())
+    made = sum(1 + len(recipe.arguments.get("snapshots", ())) for recipe in todo if recipe.step in ("train", "prune", "retrain"))
+    return made * weights + len(todo) * RESULT_BYTES
