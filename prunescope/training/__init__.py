@@ -1,0 +1,1 @@
+"""Training and retraining as pure functions: the loop, learning-rate schedules, optimisers, SAM, MixUp."""
