@@ -238,6 +238,8 @@ class Outcome:
     error: str = ""
     skipped: bool = False
     """True when a task it needs failed."""
+    details: str = ""
+    """The traceback of a failure."""
 
 
 # ---- the interfaces ---------------------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,9 +43,9 @@ def _in_this_process(tasks: Sequence[Task], perform: Callable[[Task], None]) -> 
             continue
         try:
             perform(task)
-        except PrunescopeError as error:
+        except Exception as error:  # noqa: BLE001 - one failed step must not end the others
             failed.add(task.id)
-            yield Outcome(id=task.id, error=str(error))
+            yield _failed(task, error)
         else:
             yield Outcome(id=task.id)
 
@@ -80,19 +82,32 @@ def _schedule(
             failed.add(waiting.pop(task.id).id)
             yield _skipped(task, failed)
         for task in [task for task in waiting.values() if not set(task.needs) - done]:
-            running[pool.submit(perform, waiting.pop(task.id))] = task
+            running[_submit(pool, perform, waiting.pop(task.id))] = task
         for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
             task = running.pop(future)
-            error = _error(future)
+            error = future.exception()
             (failed if error else done).add(task.id)
-            yield Outcome(id=task.id, error=error)
+            yield _failed(task, error) if error else Outcome(id=task.id)
 
 
-def _error(future: Future[None]) -> str:
-    error = future.exception()
-    if error is None:
-        return ""
-    return str(error) if isinstance(error, PrunescopeError) else f"{type(error).__name__}: {error}"
+def _submit(pool: ProcessPoolExecutor, perform: Callable[[Task], None], task: Task) -> Future[None]:
+    """Hand a task to the pool; a pool that a dying worker broke fails it as that worker failed its own."""
+    try:
+        return pool.submit(perform, task)
+    except BrokenProcessPool as error:
+        broken: Future[None] = Future()
+        broken.set_exception(error)
+        return broken
+
+
+def _failed(task: Task, error: BaseException) -> Outcome:
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, BrokenProcessPool):
+        message = "a worker process died (killed, or out of memory)
+run the same command again: what is finished is kept"
+    else:
+        message = str(error) if isinstance(error, PrunescopeError) else f"{type(error).__name__}: {error}"
+    return Outcome(id=task.id, error=message, details=details)
 
 
 def _skipped(task: Task, failed: set[str]) -> Outcome:
