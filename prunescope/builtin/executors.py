@@ -103,8 +103,7 @@ def _submit(pool: ProcessPoolExecutor, perform: Callable[[Task], None], task: Ta
 def _failed(task: Task, error: BaseException) -> Outcome:
     details = "".join(traceback.format_exception(error))
     if isinstance(error, BrokenProcessPool):
-        message = "a worker process died (killed, or out of memory)
-run the same command again: what is finished is kept"
+        message = "a worker process died (killed, or out of memory): the same command goes on from what is finished"
     else:
         message = str(error) if isinstance(error, PrunescopeError) else f"{type(error).__name__}: {error}"
     return Outcome(id=task.id, error=message, details=details)
