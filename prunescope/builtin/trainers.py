@@ -86,6 +86,10 @@ class Sam(Trainer):
         gradient = partial(sharpness_aware, rho=self.rho, adaptive=self.adaptive, mask=mask)
         return _fit(self, model, data, gradient=gradient, mask=mask, seed=seed)
 
+    def passes(self, *, train: int) -> float:
+        """Every step goes forward and backward twice."""
+        return 6.0 * self.epochs * train
+
 
 def _fit(
     options: Sgd | Sam,

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+from tiny_training import equal_states, state_of, tiny_data, tiny_net
+
+from prunescope import masks, options
+from prunescope.builtin.trainers import Sam, Sgd
+from prunescope.errors import UsageError
+
+TRAINERS = [Sgd, Sam]
+
+
+def short(trainer, **changed):
+    return trainer(**{"epochs": 4, "batch_size": 8, "learning_rate": 0.05, **changed})
+
+
+def trained(trainer, *, seed: int = 0, mask=None):
+    model = tiny_net()
+    return state_of(model), list(trainer.fit(model, tiny_data(), mask=mask, seed=seed)), state_of(model)
+
+
+def test_the_defaults_are_the_papers_recipe_at_half_its_epochs():
+    defaults = dataclasses.asdict(Sgd())
+    assert defaults == {
+        "epochs": 80,
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "batch_size": 64,
+        "schedule": "multistep",
+        "drops": (0.5, 0.75),
+        "drop_factor": 0.1,
+        "warmup_epochs": 0.0,
+        "nesterov": False,
+        "label_smoothing": 0.0,
+        "mixup": 0.0,
+        "augment": True,
+    }
+    assert dataclasses.asdict(Sam()) == {**defaults, "rho": 0.05, "adaptive": False}
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_option_has_help_and_can_be_typed(trainer):
+    fields = options.fields(trainer)
+    assert all(field.option.help for field in fields)
+    built = options.build(trainer, {"epochs": "8", "drops": "0.3,0.6", "schedule": "cosine", "nesterov": "true"})
+    assert built == trainer(epochs=8, drops=(0.3, 0.6), schedule="cosine", nesterov=True)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"learning_rate": -1},
+        {"drops": "80,120"},
+        {"schedule": "step"},
+        {"label_smoothing": 1.5},
+        {"momentum": 2},
+    ],
+)
+def test_values_out_of_bounds_are_refused(bad):
+    with pytest.raises(UsageError):
+        options.build(Sgd, bad)
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+@pytest.mark.parametrize("schedule", ["multistep", "cosine", "constant"])
+def test_masks_hold_and_epochs_are_counted(trainer, schedule):
+    model = tiny_net()
+    weights = {name: weight.detach().abs() for name, weight in model.named_parameters() if weight.dim() == 4}
+    mask = masks.keep_largest(weights, 0.3, scope="layer")
+    chosen = short(trainer, schedule=schedule, nesterov=True, weight_decay=0.05, warmup_epochs=1.0)
+    for number, epoch in enumerate(chosen.fit(model, tiny_data(), mask=mask, seed=0), start=1):
+        masks.audit(model, mask)
+        assert (epoch.number, epoch.of) == (number, 4)
+    assert number == 4
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_a_seed_repeats_a_run_to_the_bit(trainer):
+    _, told, after = trained(short(trainer))
+    _, told_again, again = trained(short(trainer))
+    assert told == told_again
+    assert equal_states(after, again)
+    assert not equal_states(after, trained(short(trainer), seed=1)[2])
+
+
+CHANGES = {
+    "learning_rate": 0.02,
+    "momentum": 0.5,
+    "weight_decay": 0.1,
+    "batch_size": 5,
+    "schedule": "cosine",
+    "drops": (0.25,),
+    "drop_factor": 0.5,
+    "warmup_epochs": 1.0,
+    "nesterov": True,
+    "label_smoothing": 0.1,
+    "mixup": 0.5,
+    "augment": False,
+    "epochs": 5,
+    "rho": 0.2,
+    "adaptive": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("trainer", "option"),
+    [(trainer, field.name) for trainer in TRAINERS for field in dataclasses.fields(trainer)],
+)
+def test_every_option_reaches_the_training(trainer, option):
+    plain = trained(short(trainer))[2]
+    changed = trained(dataclasses.replace(short(trainer), **{option: CHANGES[option]}))[2]
+    assert not equal_states(plain, changed)
+
+
+def test_sam_is_not_sgd():
+    before, _, after = trained(short(Sam))
+    assert not equal_states(after, trained(short(Sgd))[2])
+    assert equal_states(trained(short(Sam, rho=0.0))[2], trained(short(Sgd))[2])
+    assert not equal_states(before, after)
+
+
+def test_a_frozen_model_is_refused_before_the_first_epoch():
+    with pytest.raises(UsageError, match="no trainable parameters"):
+        Sgd().fit(tiny_net().requires_grad_(False), tiny_data(), seed=0)  # noqa: FBT003
+
+
+def test_passes_count_both_of_sams():
+    assert Sgd(epochs=3).passes(train=100) == 900
+    assert Sam(epochs=3).passes(train=100) == 1800
+
+
+@pytest.mark.parametrize("module", ["prunescope.builtin.trainers", "prunescope.builtin.pruners"])
+def test_plugins_load_without_torch(module):
+    program = f"import sys, {module}; sys.exit(bool({{'torch', 'timm', 'numpy'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
