@@ -1,0 +1,180 @@
+"""Linear mode connectivity of replicas: loss and error along the straight line between their weights."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from itertools import chain, combinations
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.errors import UsageError
+from prunescope.landscape import batchnorm
+from prunescope.landscape.estimate import Estimate, mean
+from prunescope.landscape.evaluate import Outcomes, outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor, nn
+
+    from prunescope.api import Mask, Split
+
+
+@dataclass(frozen=True)
+class Connectivity:
+    """One quantity (error or loss) along one path, and what it says about the connection of the end points."""
+
+    path: tuple[Estimate, ...]
+    """Its mean over the images at every t."""
+    t_star: float
+    """Where it is farthest from the mean of the end points."""
+    lmc: Estimate
+    """m − E(t*): ≈ 0 connected, < 0 a barrier, > 0 under-trained end points."""
+    barrier: Estimate
+    """max_t E(t) − m, ≥ 0."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Outcomes at every t of the line between two replicas, end points included."""
+
+    train: tuple[Outcomes, ...]
+    test: tuple[Outcomes, ...] | None
+
+
+def connectivity(values: Tensor) -> Connectivity:
+    """Linear mode connectivity and barrier, from a quantity of every image at every point of a path.
+
+    Formula: E(t) = mean over the images; m = ½ (E(0) + E(1)); t* = argmax_t |m − E(t)| (the first of equals);
+    LMC = m − E(t*); barrier = max_t E(t) − m.
+    Source: Zhou et al. 2023, section 2; Yang et al. 2021 (LMC). Frankle et al. 2020, section 2 (barrier).
+    Shapes: values (points, n) for `points` equally spaced t in [0, 1]. Unit: that of the values; for errors LMC lies in
+    [−1, 1]. The standard error is that of the paired differences ½ (e_i(0) + e_i(1)) − e_i(t*) over the images, t*
+    taken as given. NaN: standard errors of a single image.
+
+    Raises UsageError with fewer than two points.
+
+    >>> errors = torch.tensor([[0, 0, 1, 0], [1, 1, 1, 0], [0, 0, 1, 0]])
+    >>> found = connectivity(errors)
+    >>> found.lmc.value, found.barrier.value, found.t_star
+    (-0.5, 0.5, 0.5)
+    """
+    points = len(values)
+    if points < 2:
+        raise UsageError(f"a path of {points} points has no two ends", fix="use two points or more")
+    exact = values.double()
+    path = tuple(mean(point) for point in exact)
+    middle = (path[0].value + path[-1].value) / 2
+    star = max(range(points), key=lambda i: abs(middle - path[i].value))
+    top = max(range(points), key=lambda i: path[i].value)
+    ends = (exact[0] + exact[-1]) / 2
+    return Connectivity(path, star / (points - 1), lmc=mean(ends - exact[star]), barrier=mean(exact[top] - ends))
+
+
+def errors(side: Sequence[Outcomes]) -> Connectivity:
+    """Return the connectivity in units of top-1 error."""
+    return connectivity(torch.stack([point.wrong for point in side]))
+
+
+def losses(side: Sequence[Outcomes]) -> Connectivity:
+    """Return the connectivity in units of cross-entropy (nat)."""
+    return connectivity(torch.stack([point.loss for point in side]))
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    """Return all that is interpolated: parameters and floating-point buffers, each once, in model order."""
+    return [
+        tensor for _, tensor in chain(model.named_parameters(), model.named_buffers()) if tensor.is_floating_point()
+    ]
+
+
+def _shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    named = chain(model.named_parameters(), model.named_buffers())
+    return {name: tuple(tensor.shape) for name, tensor in named}
+
+
+def check_comparable(models: Sequence[nn.Module], masks: Sequence[Mask | None] | None = None) -> None:
+    """Raise UsageError unless there are two replicas or more, of one structure and one mask, which holds."""
+    if len(models) < 2:
+        raise UsageError(
+            f"linear mode connectivity needs two replicas, got {len(models)}", fix="give two or more models"
+        )
+    for number, model in enumerate(models[1:], start=1):
+        if odd := sorted(_shapes(models[0]).items() ^ _shapes(model).items()):
+            raise UsageError(
+                f"replicas 0 and {number} differ in structure, first at {odd[0][0]!r}",
+                fix="compare replicas of one architecture",
+            )
+    _check_masks(models, masks if masks is not None else [None] * len(models))
+
+
+def _check_masks(models: Sequence[nn.Module], masks: Sequence[Mask | None]) -> None:
+    kept = [{name: tensor.cpu() for name, tensor in mask.kept.items()} if mask else {} for mask in masks]
+    for number, (model, mine) in enumerate(zip(models, kept, strict=True)):
+        weights = dict(model.named_parameters())
+        for name in sorted(kept[0].keys() | mine.keys()):
+            if name not in mine or name not in kept[0] or not torch.equal(kept[0][name], mine[name]):
+                raise UsageError(
+                    f"replicas 0 and {number} have different masks, first at {name!r}",
+                    fix="compare replicas retrained from the same pruned weights",
+                )
+            if weights[name].detach().cpu()[~mine[name]].any():
+                raise UsageError(
+                    f"replica {number} has non-zero weights outside its mask in {name!r}", fix="apply the mask first"
+                )
+
+
+def _interpolate(work: nn.Module, start: nn.Module, end: nn.Module, *, t: float) -> None:
+    """Set `work` to (1 − t) start + t end, in place. torch.lerp gives the end points, and zeros, to the bit."""
+    with torch.no_grad():
+        for mine, first, second in zip(_tensors(work), _tensors(start), _tensors(end), strict=True):
+            torch.lerp(first.to(mine.dtype), second.to(mine.dtype), t, out=mine)
+
+
+def _at(
+    work: nn.Module, train: Split, test: Split | None, *, batch_size: int, limit: int | None
+) -> tuple[Outcomes, ...]:
+    """Re-estimate BatchNorm on the training images, then evaluate: (train,) or (train, test)."""
+    batchnorm.re_estimate(work, train, batch_size=batch_size, limit=limit)
+    sides = [train] if test is None else [train, test]
+    return tuple(outcomes(work, side, batch_size=batch_size, limit=limit) for side in sides)
+
+
+def lines(
+    models: Sequence[nn.Module],
+    train: Split,
+    *,
+    test: Split | None = None,
+    masks: Sequence[Mask | None] | None = None,
+    points: int = 11,
+    batch_size: int = 256,
+    limit: int | None = None,
+) -> Iterator[Line]:
+    """Evaluate the models on the straight line between every pair of replicas (order of itertools.combinations).
+
+    Formula: θ(t) = (1 − t) θ_A + t θ_B over all parameters (float32) and floating-point buffers, at `points` equally
+    spaced t in [0, 1]. At every t, end points included, BatchNorm is re-estimated on `train` in batches of `batch_size`
+    (`batchnorm.re_estimate`), then the model is evaluated in eval mode on un-augmented `train`, and on `test` if given.
+    Source: Zhou et al. 2023, section 2 and public code; Yang et al. 2021; Frankle et al. 2020.
+    Cost: 2 passes over `train` (1 without BatchNorm) and 1 over `test`, per point; the end points of r replicas are
+    evaluated once, so r + r (r − 1) / 2 · (points − 2) points in all. One work model beside the replicas, which are
+    left as they were.
+
+    Raises UsageError where the replicas differ in structure or mask, or weights outside the mask are not zero.
+    """
+    check_comparable(models, masks)
+    if points < 2:
+        raise UsageError(f"a path of {points} points has no two ends", fix="use two points or more")
+    work = copy.deepcopy(models[0]).float().to(memory_format=torch.channels_last).eval()
+
+    def at(first: int, second: int, t: float) -> tuple[Outcomes, ...]:
+        _interpolate(work, models[first], models[second], t=t)
+        return _at(work, train, test, batch_size=batch_size, limit=limit)
+
+    ends = [at(i, i, 0.0) for i in range(len(models))]
+    for a, b in combinations(range(len(models)), 2):
+        inner = [at(a, b, step / (points - 1)) for step in range(1, points - 1)]
+        sides = list(zip(ends[a], *inner, ends[b], strict=True))
+        yield Line(train=sides[0], test=sides[1] if test is not None else None)

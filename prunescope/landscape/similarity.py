@@ -1,0 +1,154 @@
+"""Centred kernel alignment (CKA), linear kernel, of two representations of the same images."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.errors import UsageError
+from prunescope.landscape.guard import double
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+_CONSTANT = 4 * torch.finfo(torch.float32).eps
+_COLUMNS = 4096
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The linear kernel K = X Xᵀ of n centred feature vectors, in float64: as X itself where that is smaller."""
+
+    matrix: Tensor
+    """X (n, features), or K (n, n)."""
+    is_gram: bool
+    diagonal: Tensor
+    """Diagonal of K (n,)."""
+
+    @property
+    def n(self) -> int:
+        """Number of images."""
+        return len(self.diagonal)
+
+
+def kernel(features: Tensor) -> Kernel:
+    """Return the centred linear kernel of `features` (n, ...), which are flattened to (n, features).
+
+    Features are centred first; X is kept when features ≤ n, else K = X Xᵀ is accumulated over blocks of columns.
+    Features that are equal for all images up to float32 rounding have the kernel 0 exactly.
+
+    Raises UsageError with fewer than two images.
+
+    >>> kernel(torch.tensor([[1.0], [3.0]])).matrix
+    tensor([[-1.],
+            [ 1.]], dtype=torch.float64)
+    """
+    flat = features.detach().flatten(1)
+    n, columns = flat.shape
+    if n < 2:
+        raise UsageError(f"CKA needs two images or more, got {n}", fix="ask for more images")
+    if columns <= n:
+        matrix, size = _centred(flat)
+        diagonal = matrix.square().sum(1)
+    else:
+        matrix, size = _gram(flat)
+        diagonal = matrix.diagonal().clone()
+    if float(diagonal.sum()) <= (_CONSTANT**2) * size:
+        matrix, diagonal = torch.zeros_like(matrix), torch.zeros_like(diagonal)
+    return Kernel(matrix, columns > n, diagonal)
+
+
+def _centred(flat: Tensor) -> tuple[Tensor, float]:
+    """Return X minus its mean, and the squared norm of X before."""
+    exact = double(flat)
+    return exact - exact.mean(0), float(exact.square().sum())
+
+
+def _gram(flat: Tensor) -> tuple[Tensor, float]:
+    """Return X Xᵀ of the centred X, and the squared norm of X before; float64 copies are made block by block."""
+    matrix, size = double(flat.new_zeros(len(flat), len(flat))), 0.0
+    for block in torch.split(flat, _COLUMNS, dim=1):
+        centred, norm = _centred(block)
+        matrix.addmm_(centred, centred.T)
+        size += norm
+    return matrix, size
+
+
+def _inner(first: Kernel, second: Kernel) -> float:
+    """Return tr(K L) of the centred kernels."""
+    if first.n != second.n:
+        raise UsageError(
+            f"features of {first.n} and of {second.n} images cannot be compared", fix="use the same images"
+        )
+    if first.is_gram and second.is_gram:
+        return float((first.matrix * second.matrix).sum())
+    if not first.is_gram and not second.is_gram:
+        return float((first.matrix.T @ second.matrix).square().sum())
+    gram, plain = (first.matrix, second.matrix) if first.is_gram else (second.matrix, first.matrix)
+    return float((plain * (gram @ plain)).sum())
+
+
+def hsic(first: Kernel, second: Kernel) -> float:
+    """Biased estimate of the Hilbert–Schmidt independence criterion of two linear kernels.
+
+    Formula: HSIC₀ = tr(K H L H) / (n − 1)², H = I − 1 1ᵀ / n; with centred features tr(K L) = ‖Xᵀ Y‖²_F.
+    Source: Gretton et al. 2005, section 3; Kornblith et al. 2019, section 3. Unit: that of X² Y²; ≥ 0.
+
+    >>> x = kernel(torch.tensor([[0.0], [1.0], [5.0], [2.0]]))
+    >>> round(hsic(x, x), 6)
+    21.777778
+    """
+    return _inner(first, second) / (first.n - 1) ** 2
+
+
+def hsic_debiased(first: Kernel, second: Kernel) -> float:
+    """Unbiased estimate of the Hilbert–Schmidt independence criterion of two linear kernels.
+
+    Formula: HSIC₁ = [tr(K̃ L̃) + (1ᵀK̃1)(1ᵀL̃1) / ((n − 1)(n − 2)) − 2 / (n − 2) · 1ᵀK̃L̃1] / (n (n − 3)), where K̃ and L̃
+    are K and L with zero diagonals. Centred features have K 1 = 0, so that 1ᵀK̃1 = −Σ k_ii, 1ᵀK̃L̃1 = Σ k_ii l_ii and
+    tr(K̃ L̃) = tr(K L) − Σ k_ii l_ii; centring does not change HSIC₁.
+    Source: Song et al. 2012, equation 5. Unit: that of X² Y²; around 0, negative too, for independent features.
+
+    Raises UsageError with fewer than four images.
+
+    >>> x = kernel(torch.tensor([[0.0], [1.0], [5.0], [2.0]]))
+    >>> round(hsic_debiased(x, x), 6)
+    8.166667
+    """
+    n = first.n
+    if n < 4:
+        raise UsageError(f"the debiased estimator needs four images or more, got {n}", fix="ask for more images")
+    both = float(first.diagonal @ second.diagonal)
+    traces = float(first.diagonal.sum()) * float(second.diagonal.sum())
+    total = _inner(first, second) - both + traces / ((n - 1) * (n - 2)) - 2 * both / (n - 2)
+    return total / (n * (n - 3))
+
+
+def cka(first: Kernel, second: Kernel, *, debiased: bool = False) -> float:
+    """Centred kernel alignment of two linear kernels of the same n images.
+
+    Formula: HSIC(K, L) / √(HSIC(K, K) · HSIC(L, L)), with the biased HSIC₀ or the debiased HSIC₁.
+    Source: Kornblith et al. 2019, equation 4; HSIC₁: Song et al. 2012.
+    Unit: pure number; biased in [0, 1], debiased in [−1, 1] and around 0 for independent features. Invariant to
+    rotation, shift and isotropic scaling. NaN: when a representation is the same for all images.
+
+    Raises UsageError when the numbers of images differ or are too few.
+
+    >>> x, y = kernel(torch.tensor([[0.0], [1.0], [5.0], [2.0]])), kernel(torch.tensor([[0.0], [2.0], [1.0], [1.0]]))
+    >>> [round(value, 6) for value in (cka(x, x), cka(x, y), cka(x, y, debiased=True))]
+    [1.0, 0.035714, -0.928571]
+    """
+    estimate = hsic_debiased if debiased else hsic
+    scale = math.sqrt(estimate(first, first) * estimate(second, second))
+    return estimate(first, second) / scale if scale > 0 else math.nan
+
+
+def pairwise_cka(kernels: Sequence[Kernel], *, debiased: bool = False) -> list[float]:
+    """CKA of every pair of replicas, in the order of itertools.combinations; see `cka`."""
+    return [cka(first, second, debiased=debiased) for first, second in combinations(kernels, 2)]
