@@ -50,7 +50,8 @@ def page() -> str:
 
 def _application(path: str, app: Typer) -> Iterator[str]:
     """Yield the section of an application and of all commands in it, but those that other distributions add."""
-    yield _section(path, _text(app.info.help), app.registered_callback and app.registered_callback.callback)
+    root = app.registered_callback.callback if app.registered_callback else None
+    yield _section(path, _text(app.info.help), root)
     foreign = _foreign(path.removeprefix("prunescope "))
     for command in app.registered_commands:
         if command.name not in foreign:
