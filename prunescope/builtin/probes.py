@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from prunescope.api import Data, Option, Probe, Reading, Replica, Split
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor, nn
 
     from prunescope.landscape.connectivity import Connectivity
     from prunescope.landscape.estimate import Estimate
@@ -167,6 +167,150 @@ class Disagreement(Probe):
             readings[f"{side}_disagreement"] = _pairs([pair.disagreement for pair in found], "fraction", estimator="")
             readings[f"{side}_jensen_shannon"] = _pairs([pair.jensen_shannon for pair in found], "nat", estimator="")
         return readings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hessian(Probe):
+    """Trace and top eigenvalues of the Hessian of the training loss, over the kept weights."""
+
+    batch_size: Annotated[int, Option("training images per batch", minimum=1)] = 64
+    batches: Annotated[int, Option("how many training batches, from the first on", minimum=1)] = 8
+    vectors: Annotated[int, Option("random vectors per batch for the trace", minimum=2)] = 8
+    top: Annotated[int, Option("how many of the largest eigenvalues; 0 measures the trace alone", minimum=0)] = 1
+    tolerance: Annotated[float, Option("relative residual at which an eigenvalue is good enough", minimum=0)] = 1e-3
+    max_products: Annotated[int, Option("most products with all batches for the eigenvalues", minimum=1)] = 200
+
+    replicas = 1
+
+    def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
+        """Return `trace`, `top_eigenvalues`, `eigenvalue_residuals` and `products` (of one batch each)."""
+        import torch
+
+        from prunescope.landscape.hutchinson import trace
+
+        replica, generator = replicas[0], torch.Generator().manual_seed(seed)
+        batches = list(data.train.batches(self.batch_size, limit=self.batches))
+        found = trace(replica.model, batches, vectors=self.vectors, generator=generator, mask=replica.mask)
+        how = f"Hutchinson, {self.vectors} Rademacher vectors for each of {len(batches)} batches"
+        readings = {"trace": _single(found.estimate, "nat/weight^2", estimator=how)}
+        products = found.products
+        if self.top:
+            more, used = self._eigenvalues(replica, batches, generator)
+            readings |= more
+            products += used
+        return readings | {"products": Reading(float(products), "1", estimator="Hessian-vector products of one batch")}
+
+    def _eigenvalues(
+        self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator
+    ) -> tuple[dict[str, Reading], int]:
+        """Return the readings and the number of products of one batch."""
+        from prunescope.landscape.sharpness import top_eigenvalues
+
+        found = top_eigenvalues(
+            replica.model,
+            batches,
+            count=self.top,
+            generator=generator,
+            mask=replica.mask,
+            tolerance=self.tolerance,
+            max_products=self.max_products,
+        )
+        n = sum(len(labels) for _, labels in batches)
+        unit, axes = "nat/weight^2", ("index",)
+        readings = {
+            "top_eigenvalues": Reading(found.values.numpy(), unit, n=n, estimator="Lanczos, largest first", axes=axes),
+            "eigenvalue_residuals": Reading(
+                found.residuals.numpy(), unit, n=n, estimator="an eigenvalue lies within this distance", axes=axes
+            ),
+        }
+        return readings, found.products * len(batches)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size(Probe):
+    """Density, compression, operations, stored bytes and measured latency of one model."""
+
+    latency_repeats: Annotated[int, Option("timed forward passes; 0 measures no latency", minimum=0)] = 30
+    latency_batch: Annotated[int, Option("images per timed forward pass", minimum=1)] = 1
+
+    replicas = 1
+
+    def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
+        """Return densities, `compression`, `theoretical_speedup`, `flops…`, `bytes_…` and `latency…`."""
+        del seed
+        model = replicas[0].model
+        readings = _densities(replicas[0]) | _operations(model, data) | _storage(model)
+        return readings | (self._latency(model, data) if self.latency_repeats else {})
+
+    def _latency(self, model: nn.Module, data: Data) -> dict[str, Reading]:
+        from prunescope.landscape.latency import latency
+
+        found = latency(model, _blank(model, data, images=self.latency_batch), repeats=self.latency_repeats)
+        what = f"forward pass of {self.latency_batch} image(s); zeros are multiplied: masking alone speeds nothing up"
+        return {
+            "latency": Reading(found.median, "second", n=found.n, estimator=f"median, {what}"),
+            "latency_spread": Reading(found.spread, "second", n=found.n, estimator=f"interquartile range, {what}"),
+        }
+
+
+def _densities(replica: Replica) -> dict[str, Reading]:
+    """Return the density of the mask, or of the non-zero prunable weights where there is none."""
+    import numpy as np
+
+    from prunescope import masks, models
+    from prunescope.api import Mask
+
+    weights = models.prunable(replica.model) or models.prunable(replica.model, linear=True)
+    mask = replica.mask or Mask({name: weight != 0 for name, weight in weights.items()})
+    if not mask.n_weights:
+        return {}
+    how = "kept by the mask" if replica.mask else "non-zero, no mask given"
+    layers = masks.per_layer_density(mask)
+    values = np.array(list(layers.values()))
+    return {
+        "density": Reading(masks.density(mask), "fraction", estimator=how),
+        "layer_density": Reading(values, "fraction", estimator=how, axes=("layer",), labels=tuple(layers)),
+    }
+
+
+def _operations(model: nn.Module, data: Data) -> dict[str, Reading]:
+    import numpy as np
+
+    from prunescope.landscape.flops import layer_flops
+
+    layers = layer_flops(model, _blank(model, data, images=1))
+    dense, kept = sum(layer.dense for layer in layers.values()), sum(layer.kept for layer in layers.values())
+    how = "convolutions and linear layers, one image, a multiply-add is two"
+    by_layer = np.array([float(layer.dense) for layer in layers.values()])
+    readings = {
+        "flops": Reading(float(dense), "flop", estimator=how),
+        "flops_kept": Reading(float(kept), "flop", estimator=f"{how}; of non-zero weights"),
+        "layer_flops": Reading(by_layer, "flop", estimator=how, axes=("layer",), labels=tuple(layers)),
+    }
+    if kept:
+        limit = "operations of all weights / of non-zero ones, a bound: masking alone speeds nothing up"
+        readings["theoretical_speedup"] = Reading(dense / kept, "1", estimator=limit)
+    return readings
+
+
+def _storage(model: nn.Module) -> dict[str, Reading]:
+    from prunescope.landscape.size import compression, dense_bytes, sparse_bytes
+
+    sparse = "a bitmask and the non-zero float32 values per tensor, or dense where that is smaller"
+    return {
+        "compression": Reading(compression(model), "1", estimator="all parameters / non-zero parameters"),
+        "bytes_dense": Reading(float(dense_bytes(model)), "byte", estimator="float32"),
+        "bytes_sparse": Reading(float(sparse_bytes(model)), "byte", estimator=sparse),
+    }
+
+
+def _blank(model: nn.Module, data: Data, *, images: int) -> Tensor:
+    """Return black images that fit the model."""
+    import torch
+
+    weight = next(model.parameters())
+    shape = (images, data.in_chans, *data.image_size)
+    return torch.zeros(shape, device=weight.device, dtype=weight.dtype).contiguous(memory_format=torch.channels_last)
 
 
 def _connectivity(

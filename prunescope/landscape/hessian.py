@@ -1,0 +1,101 @@
+"""Products of vectors with the Hessian of the mean cross-entropy over fixed batches, in eval mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.func import functional_call
+from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from prunescope.errors import UsageError
+from prunescope.landscape.guard import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor, nn
+
+    from prunescope.api import Mask
+
+    Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The point of weight space where the Hessian is taken: copies that share the model's memory but not its graph."""
+
+    leaves: dict[str, Tensor]
+    kept: Tensor | None
+    """1 for the weights the Hessian is over and 0 for those masked out, flat, in the order of `leaves`."""
+
+    @property
+    def size(self) -> int:
+        """Length of the vectors: all parameters."""
+        return sum(leaf.numel() for leaf in self.leaves.values())
+
+    @property
+    def rank(self) -> int:
+        """Number of weights the Hessian is over."""
+        return self.size if self.kept is None else int(self.kept.sum())
+
+    def project(self, vector: Tensor) -> Tensor:
+        """Set the entries of masked weights to zero."""
+        return vector if self.kept is None else vector * self.kept
+
+
+def weights(model: nn.Module, mask: Mask | None = None) -> Weights:
+    """Return the weights of `model` that the Hessian is over.
+
+    All parameters are: biases, norms and the unpruned layers too. Of the tensors in `mask` only the kept weights are.
+
+    Raises UsageError when the mask names a tensor the model does not have.
+    """
+    leaves = {name: tensor.detach().requires_grad_() for name, tensor in model.named_parameters()}
+    if mask is None:
+        return Weights(leaves, None)
+    if unknown := sorted(mask.kept.keys() - leaves.keys()):
+        raise UsageError(f"the mask names {unknown[0]!r}, which the model does not have", fix="give this model's mask")
+    kept = [mask.kept[name].to(leaf) if name in mask.kept else torch.ones_like(leaf) for name, leaf in leaves.items()]
+    return Weights(leaves, torch.cat([tensor.reshape(-1) for tensor in kept]).detach())
+
+
+class Gradient:
+    """Gradient of one batch's mean cross-entropy, with its graph: build it once, multiply it by many vectors."""
+
+    def __init__(self, model: nn.Module, at: Weights, batch: Batch) -> None:
+        images, labels = batch
+        self.at = at
+        self.leaves = tuple(at.leaves.values())
+        # Fused attention has no second derivative.
+        with guarded([model]), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            loss = functional.cross_entropy(functional_call(model, at.leaves, (images,)), labels)
+            grads = torch.autograd.grad(loss, self.leaves, create_graph=True, materialize_grads=True)
+        self.grads = [(i, grad) for i, grad in enumerate(grads) if grad.requires_grad]
+
+    def product(self, vector: Tensor) -> Tensor:
+        """Return H v, flat; v and H v are projected on the kept weights."""
+        shapes = [leaf.shape for leaf in self.leaves]
+        parts = torch.split(self.at.project(vector), [shape.numel() for shape in shapes])
+        along = [parts[i].reshape(shapes[i]) for i, _ in self.grads]
+        with guarded([]):
+            products = torch.autograd.grad(
+                [grad for _, grad in self.grads], self.leaves, along, retain_graph=True, materialize_grads=True
+            )
+        return self.at.project(torch.cat([part.reshape(-1) for part in products]))
+
+
+def shares(batches: Sequence[Batch]) -> list[float]:
+    """Return the share of each batch in all images: the weight of its mean loss in the mean over all.
+
+    Raises UsageError without images.
+
+    >>> shares([(torch.zeros(3, 1), torch.zeros(3)), (torch.zeros(1, 1), torch.zeros(1))])
+    [0.75, 0.25]
+    """
+    total = sum(len(labels) for _, labels in batches)
+    if not total:
+        raise UsageError("no images to take the Hessian over", fix="give a split with at least one image")
+    return [len(labels) / total for _, labels in batches]

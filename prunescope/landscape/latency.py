@@ -1,0 +1,49 @@
+"""How long a forward pass takes, measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.utils.benchmark import timer
+
+from prunescope.errors import UsageError
+from prunescope.landscape.guard import guarded
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Wall time of `n` forward passes, seconds."""
+
+    median: float
+    spread: float
+    """Interquartile range."""
+    n: int
+
+
+def latency(model: nn.Module, images: Tensor, *, repeats: int) -> Latency:
+    """Median wall time of a forward pass over `images`, in eval mode, after three passes to warm up.
+
+    The device is waited for before the clock is read. Zero weights are multiplied like any other: masking alone speeds
+    nothing up. The one measurement that differs from call to call. Unit: second.
+
+    Raises UsageError with fewer than one repeat.
+    """
+    if repeats < 1:
+        raise UsageError(f"{repeats} repeats measure nothing", fix="use one repeat or more")
+    times = []
+    with guarded([model]), torch.inference_mode():
+        for _ in range(repeats + _WARM_UP):
+            start = timer()
+            model(images)
+            times.append(timer() - start)
+    quartiles = torch.tensor(times[_WARM_UP:], dtype=torch.float64).quantile(
+        torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
+    )
+    return Latency(median=float(quartiles[1]), spread=float(quartiles[2] - quartiles[0]), n=repeats)
