@@ -1,0 +1,64 @@
+"""The command line: one small module per command; torch and the like are imported inside the commands only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prunescope import __version__
+from prunescope.cli import diagnose, plugin_commands, plugins, probe, prune, quickstart, results, retrain, train
+from prunescope.cli.command import Output, command, taking
+from prunescope.cli.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+GROUPS: dict[str, tuple[str, Callable[..., Output]]] = {
+    "train": ("trainers", train.train),
+    "prune": ("pruners", prune.prune),
+    "retrain": ("trainers", retrain.retrain),
+    "probe": ("probes", probe.probe),
+}
+"""Command with one subcommand per plugin -> the plugins' group and what runs one of them."""
+
+
+def main() -> None:
+    """Run the program."""
+    completing = "_PRUNESCOPE_COMPLETE" in os.environ
+    build(tuple(GROUPS) if completing else sys.argv[1:])(prog_name="prunescope")
+
+
+def build(words: Sequence[str]) -> typer.Typer:
+    """Return the application; plugins are imported only for those of its GROUPS that are among `words`."""
+    app = typer.Typer(
+        help="Which regime a network's pruned versions will be in, and how to train it before pruning.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"max_content_width": 120, "help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)
+    app.command("diagnose")(command(taking(Request, diagnose.diagnose)))
+    for name, (group, function) in GROUPS.items():
+        app.add_typer(plugin_commands.group_app(group, function, filled=name in words), name=name)
+    app.add_typer(results.application(), name="results")
+    app.command("plugins")(command(plugins.plugins))
+    app.command("quickstart")(command(quickstart.quickstart))
+    return app
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Which regime a network's pruned versions will be in, and how to train it before pruning."""
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"prunescope {__version__}")
+        raise typer.Exit

@@ -1,0 +1,80 @@
+"""Writing for a person: lines and tables, with colour on a terminal only, and none where NO_COLOR is set."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+WIDE = 200
+"""Columns where there is no terminal: a table in a file or a pipe is not folded."""
+
+
+def say(text: str) -> None:
+    """Print a line to stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place
+
+
+def show(renderable: RenderableType) -> None:
+    """Print something rich to stderr."""
+    say(render(renderable, terminal=sys.stderr.isatty()))
+
+
+def render(renderable: RenderableType, *, terminal: bool) -> str:
+    """Return something rich as text, coloured and as wide as the terminal where there is one."""
+    from rich.console import Console
+
+    console = Console(
+        file=io.StringIO(),
+        force_terminal=terminal,
+        no_color=bool(os.environ.get("NO_COLOR")) or not terminal,
+        width=shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else WIDE,
+        legacy_windows=False,
+        emoji=False,
+    )
+    with console.capture() as capture:
+        console.print(renderable)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:
+    """Return a table without lines between its columns."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*[Text(cell) for cell in row])
+    return made
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit a person would use.
+
+    >>> duration(8), duration(200), duration(9000)
+    ('8 s', '3 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def size(n_bytes: float) -> str:
+    """Return a number of bytes in the unit a person would use.
+
+    >>> size(512), size(3.4e6), size(2.1e9)
+    ('512 B', '3.4 MB', '2.1 GB')
+    """
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.1f} {unit}"
+    return f"{n_bytes:.0f} B"

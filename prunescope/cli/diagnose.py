@@ -1,0 +1,218 @@
+"""`prunescope diagnose`: the regime of a network's pruned versions, and which way to move the temperature."""
+
+from __future__ import annotations
+
+import json as json_text
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prunescope import registry
+from prunescope.api import Advice, Regime
+from prunescope.cli import asking, console, given, steps, weights_only
+from prunescope.cli.command import ExitCode, Output
+from prunescope.errors import StoreError, UsageError
+from prunescope.recipe import run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prunescope.cli.request import Request
+    from prunescope.cost import Estimate
+    from prunescope.question import Answer
+    from prunescope.registry import Loaded
+    from prunescope.store import Store
+
+
+def diagnose(request: Request) -> Output:
+    """Say in which regime a network's pruned versions will be, and whether to raise or lower the temperature.
+
+    Exit codes: 0 diagnosed; 1 only with --fail-on; 2 wrong usage or input; 3 the checkpoint does not fit the model;
+    4 not enough evidence for a verdict; 70 a bug; 130 interrupted: the same command goes on from what was finished.
+    """
+    given.check_output(request.report, (".html",), option="--report")
+    _check_verdicts(request.fail_on)
+    device, densities = steps.resolve_device(request.device), _densities(request)
+    executor = _executor(request, device)
+    with _store(request) as store:
+        dense = _dense(request, store)
+        if request.level == 0 or (request.data is None and given.inherited_source(dense, store) is None):
+            return weights_only.output(dense[0], store, as_json=request.json)
+        answer, notes = _plan(request, store, dense=dense, densities=densities)
+        estimate = _estimate(answer, store, executor, device)
+        if request.dry_run:
+            return _cost(estimate, executor, as_json=request.json)
+        steps.complete(answer.recipes[:-1], store, executor.instance, device=device)
+        run_id = steps.perform(answer.diagnosis, store, device="cpu")
+        return _tell(request, store, run_id, notes)
+
+
+def _check_verdicts(words: list[str] | None) -> None:
+    known = [*Advice, *Regime]
+    for word in words or ():
+        if word not in known:
+            raise UsageError(f"--fail-on got {word!r}", fix=f"it wants one of: {', '.join(known)}")
+
+
+def _densities(request: Request) -> tuple[float, ...]:
+    """Return the densities to prune to: none for the single-checkpoint vote."""
+    if request.density == "none" or request.level in (1, 2):
+        return ()
+    densities = given.numbers("--density", [request.density])
+    if not densities:
+        raise UsageError(f"--density got {request.density!r}", fix="it wants numbers, such as 0.05,0.1, or none")
+    for density in densities:
+        if not 0 < density < 1:
+            raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
+    return densities
+
+
+def _executor(request: Request, device: str) -> Loaded:
+    values = given.pairs("--executor-option", request.executor_option)
+    if request.executor == "local" and "workers" not in values:
+        values["workers"] = str(request.workers if request.workers is not None else int(device != "cpu"))
+    elif request.workers is not None:
+        raise UsageError("--workers is of the executor local alone", fix="give --executor-option KEY=VALUE instead")
+    return registry.make("executors", request.executor, values)
+
+
+@contextmanager
+def _store(request: Request) -> Iterator[Store]:
+    """Yield the study; for --dry-run one that sees its finished runs and writes elsewhere."""
+    from prunescope.store import Store
+
+    store = given.open_store(request.study)
+    if not request.dry_run:
+        yield store
+        return
+    with tempfile.TemporaryDirectory(prefix="prunescope-") as folder:
+        shadow = Store(Path(folder))
+        shadow.runs.mkdir()
+        for path in store.runs.glob("[!.]*"):
+            (shadow.runs / path.name).symlink_to(path.resolve())
+        yield shadow
+
+
+def _dense(request: Request, store: Store) -> tuple[str, ...]:
+    """Return the runs of the dense model and of its other replicas, as many as the level uses."""
+    if request.level == 2 and len(request.checkpoints) < 2:
+        raise UsageError("--level 2 needs a second replica of the dense model", fix="name its checkpoint too")
+    used = request.checkpoints[:1] if request.level in (0, 1) else request.checkpoints
+    choices: dict[str, Any] = {"weights": request.weights, "model": request.model, "unsafe": request.unsafe_load}
+    references = tuple(given.checkpoint(text, store, **choices) for text in used)
+    if len(set(references)) < len(references):
+        raise UsageError("the same checkpoint is given twice", fix="a replica is another training of the model")
+    return references
+
+
+def _plan(
+    request: Request, store: Store, *, dense: tuple[str, ...], densities: tuple[float, ...]
+) -> tuple[Answer, tuple[str, ...]]:
+    """Return the steps that answer the request, and what had to be assumed."""
+    from prunescope import question
+
+    _check_unpruned(dense[0], store, densities)
+    asked = asking.Asked(
+        trainer=request.trainer,
+        options=given.pairs("--trainer-option", request.trainer_option),
+        epochs=request.retrain_epochs,
+    )
+    retraining = asking.retraining(store.read(run_of(dense[0])).facts.get("training", {}), asked)
+    names = (*asking.REPLICA_PROBES, *(request.probe or ()))
+    dense_names = (*asking.DENSE_PROBES, *(asking.PAIR_PROBES if len(dense) > 1 else ()), *(request.probe or ()))
+    values = asking.probe_values(given.pairs("--probe-option", request.probe_option), (*names, *dense_names))
+    asks = question.Question(
+        dense=dense,
+        data=given.source(request.data, dense, store, limit_batches=request.limit_batches),
+        densities=densities,
+        replicas=request.replicas,
+        pruner=registry.make("pruners", request.pruner, given.pairs("--pruner-option", request.pruner_option)),
+        trainer=retraining.trainer,
+        replica_probes=asking.probes(names, values),
+        dense_probes=asking.probes(dense_names, values),
+        rule=registry.make("rules", request.rule, given.pairs("--rule-option", request.rule_option)),
+        dense_rule=registry.make("rules", "md-tree", {}),
+        seed=request.seed,
+    )
+    return question.answer(asks), retraining.notes if densities else ()
+
+
+def _check_unpruned(reference: str, store: Store, densities: tuple[float, ...]) -> None:
+    """Refuse to prune a pruned model to a density it does not reach."""
+    density = store.read(run_of(reference)).facts.get("density")
+    if density is not None and densities and max(densities) >= density:
+        raise UsageError(
+            f"{reference} is pruned to density {density:g} already: it cannot be pruned to {max(densities):g}",
+            fix="diagnose the dense model it was pruned from, or ask for lower densities",
+        )
+
+
+def _estimate(answer: Answer, store: Store, executor: Loaded, device: str) -> Estimate:
+    """Return the cost of what is left, and print it in a line."""
+    from prunescope import cost
+
+    estimate = cost.estimate(answer.recipes, store, device=device)
+    if estimate.steps:
+        took = console.duration(estimate.seconds / _workers(executor))
+        console.say(
+            f"estimate: {took}, {estimate.steps} steps, {estimate.passes:,.0f} images through the network, "
+            f"{console.size(estimate.bytes)} on disk"
+        )
+    return estimate
+
+
+def _workers(executor: Loaded) -> int:
+    asked = getattr(executor.instance, "workers", 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(asked or cores)
+
+
+def _cost(estimate: Estimate, executor: Loaded, *, as_json: bool) -> Output:
+    rows = [
+        (row.step, row.plugin, str(row.count), f"{row.passes:,.0f}", console.duration(row.seconds))
+        for row in estimate.by_step
+    ]
+    total = estimate.seconds / _workers(executor)
+    if as_json:
+        known = {"steps": estimate.steps, "passes": estimate.passes, "seconds": total, "bytes": estimate.bytes}
+        return Output(text=json_text.dumps({"schema_version": 1, "dry_run": known}, indent=2))
+    rows.append(("all", "", str(estimate.steps), f"{estimate.passes:,.0f}", console.duration(estimate.seconds)))
+    console.say(f"with {_workers(executor)} workers: {console.duration(total)}; nothing was run")
+    return Output(text=console.table(("step", "plugin", "runs", "images", "time on one worker"), rows))
+
+
+def _tell(request: Request, store: Store, run_id: str, notes: tuple[str, ...]) -> Output:
+    """Print the verdict, write the report, and choose the exit code."""
+    from prunescope import report as reports
+
+    made = reports.assemble(store, run_id)
+    made = replace(made, warnings=(*notes, *made.warnings))
+    console.show(reports.terminal(made))
+    if request.report is not None:
+        write_whole(request.report, reports.html(made))
+        console.say(f"report: {request.report}")
+    text = json_text.dumps(reports.as_json(made), indent=2, allow_nan=False) if request.json else run_id
+    return Output(text=text, exit_code=_exit_code(store, run_id, request.fail_on))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}", fix="choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _exit_code(store: Store, run_id: str, failing: list[str] | None) -> int:
+    """Return 1 for a verdict that --fail-on names, 4 where no case came to a verdict, else 0."""
+    found = [verdict.diagnosis for verdict in store.read(run_id).verdicts]
+    if any(word in (diagnosis.advice, diagnosis.regime) for diagnosis in found for word in failing or ()):
+        return ExitCode.FAILED_ON
+    return ExitCode.EVIDENCE if all(diagnosis.regime is Regime.UNRESOLVED for diagnosis in found) else ExitCode.DONE

@@ -1,0 +1,129 @@
+"""One subcommand per plugin: the command's own options, then the plugin's fields as flags."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prunescope import options, registry
+from prunescope.cli.command import Output, command, with_signature
+from prunescope.errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prunescope.options import OptionField
+
+METAVARS = {bool: "true|false", int: "N", float: "NUMBER", str: "TEXT"}
+
+
+def group_app(group: str, function: Callable[..., Output], *, filled: bool) -> typer.Typer:
+    """Return the application of one command: a subcommand for every plugin of `group`, none unless `filled`.
+
+    function: takes the chosen plugin (registry.Loaded) first, then the command's own parameters.
+    """
+    app = typer.Typer(help=(function.__doc__ or "").partition("\n")[0], no_args_is_help=True, rich_markup_mode=None)
+    app.callback()(_nothing)
+    if filled:
+        for name in sorted({plugin.name for plugin in registry.find(group)}):
+            _add(app, group, name, function)
+    return app
+
+
+def _nothing() -> None:
+    """Let Typer make a group even of one command."""
+
+
+def _add(app: typer.Typer, group: str, name: str, function: Callable[..., Output]) -> None:
+    try:
+        plugin = registry.get(group, name).load()
+        chosen = command(bind(function, group, name, plugin))
+    except PluginError as error:
+        loose = {"allow_extra_args": True, "ignore_unknown_options": True}
+        app.command(name, help=f"(cannot be used: {error.message})", context_settings=loose)(command(_failing(error)))
+    else:
+        app.command(name)(chosen)
+
+
+def bind(function: Callable[..., Output], group: str, name: str, plugin: type) -> Callable[..., Output]:
+    """Return a function of the command's own parameters and the plugin's options.
+
+    Raises PluginError where an option of the plugin has the name of one of the command's.
+    """
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    fields = options.fields(plugin)
+    taken = sorted({field.name for field in fields} & {"debug", "help", *(parameter.name for parameter in own)})
+    if taken:
+        raise PluginError(
+            f"{group[:-1]} {name!r} has the option {taken[0]!r}, which the command has too",
+            fix="rename the field of the plugin",
+        )
+
+    def run(**values: Any) -> Output:  # noqa: ANN401 - Typer passes each parameter as its annotation says
+        given = {field.name: values.pop(field.name) for field in fields}
+        return function(registry.make(group, name, given), **values)
+
+    with_signature(run, [*own, *map(parameter, fields)])
+    run.__name__, run.__doc__ = f"{function.__name__}_{name}", registry.summary(plugin)
+    return run
+
+
+def parameter(field: OptionField) -> inspect.Parameter:
+    """Return an option of a plugin as a parameter for Typer; `options.build` has the last word on its value."""
+    text = field.many or field.optional or bool(field.choices)
+    kind: type = str if text else field.kind
+    names = [f"{field.flag}/--no-{field.flag[2:]}" if kind is bool else field.flag]
+    settings: dict[str, Any] = {"help": _help(field, text=text)}
+    if kind in (int, float):
+        bounds = {"min": field.option.minimum, "max": field.option.maximum}
+        settings |= {name: kind(bound) for name, bound in bounds.items() if bound is not None}
+    if kind is not bool:
+        settings["metavar"] = _metavar(field)
+    if text:
+        settings["autocompletion"] = _completion(field)
+    default = inspect.Parameter.empty if field.required else _default(field, text=text)
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, typer.Option(*names, **settings)],
+    )
+
+
+def _help(field: OptionField, *, text: bool) -> str:
+    words = field.option.help[:1].upper() + field.option.help[1:]
+    bounded = field.option.minimum is not None or field.option.maximum is not None
+    return f"{words} ({options.wanted(field)})" if text and bounded else words
+
+
+def _metavar(field: OptionField) -> str:
+    one = f"[{'|'.join(field.choices)}]" if field.choices else METAVARS[field.kind]
+    several = f"{one},..." if field.many else one
+    return f"{several}|none" if field.optional else several
+
+
+def _completion(field: OptionField) -> Callable[[str], list[str]]:
+    words = [*field.choices, *(["none"] if field.optional else [])]
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+def _default(field: OptionField, *, text: bool) -> object:
+    """Return the default as Typer shows it: None is "none", a tuple is comma-separated."""
+    if not text:
+        return field.default
+    if field.default is None:
+        return "none"
+    return ",".join(map(str, field.default)) if isinstance(field.default, tuple | list) else str(field.default)
+
+
+def _failing(error: PluginError) -> Callable[[], Output]:
+    def fail() -> Output:
+        raise error
+
+    return fail

@@ -1,0 +1,45 @@
+"""`prunescope prune`: keep a share of a dense model's weights."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from prunescope.cli import given, parameters, steps
+from prunescope.cli.command import Output
+from prunescope.cli.console import say
+from prunescope.cli.train import write_weights
+from prunescope.errors import UsageError
+from prunescope.registry import Loaded
+
+
+def prune(
+    pruner: Loaded,
+    checkpoint: parameters.Checkpoint,
+    *,
+    density: Annotated[float, typer.Option(metavar="D", help="Share of the prunable weights to keep.")],
+    data: parameters.DataOrInherited = None,
+    seed: parameters.Seed = 0,
+    limit_batches: parameters.LimitBatches = None,
+    model: parameters.Model = None,
+    weights: parameters.Weights = None,
+    unsafe_load: parameters.UnsafeLoad = False,
+    output: parameters.Output = None,
+    study: parameters.Study = parameters.STUDY,
+    device: parameters.Device = "auto",
+) -> Output:
+    """Prune a dense model to a density; prints the id of the run."""
+    from prunescope import plan
+
+    if not 0 < density <= 1:
+        raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
+    given.check_output(output)
+    store, where = given.open_store(study), steps.resolve_device(device)
+    dense = given.checkpoint(checkpoint, store, weights=weights, model=model, unsafe=unsafe_load)
+    source = given.source(data, [dense], store, limit_batches=limit_batches)
+    recipe = plan.prune(dense=dense, pruner=pruner, density=density, data=source, seed=seed)
+    run_id = steps.perform(recipe, store, device=where)
+    say(f"kept {store.read(run_id).facts['density']:.4%} of the prunable weights of {dense}")
+    write_weights(run_id, store, output)
+    return Output(text=run_id)

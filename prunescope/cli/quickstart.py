@@ -1,0 +1,54 @@
+"""`prunescope quickstart`: the whole way once, on real data that needs no download."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prunescope import registry
+from prunescope.cli import parameters
+from prunescope.cli.command import ExitCode, Output
+from prunescope.cli.console import say
+from prunescope.cli.diagnose import diagnose
+from prunescope.cli.request import Request
+from prunescope.cli.train import train
+
+MODEL, WIDTH, DATA = "preresnet8", "width=0.5", "digits"
+
+DENSITIES = "0.05,0.1,0.4"
+
+TRAINING = {"epochs": "30", "weight_decay": "5e-3"}
+
+
+def quickstart(
+    *,
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where everything is written.")] = Path(
+        "prunescope-quickstart"
+    ),
+    device: parameters.Device = "auto",
+) -> Output:
+    """Train a small network on handwritten digits, diagnose it at three densities, and write a report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint, report, study = folder / "ckpt.pt", folder / "report.html", folder / "study"
+    options = [word for name, value in TRAINING.items() for word in (f"--{name.replace('_', '-')}", value)]
+    _announce("train", "sgd", "--model", MODEL, "--model-option", WIDTH, "--data", DATA, *options,
+              "--output", str(checkpoint), "--study", str(study))  # fmt: skip
+    trainer = registry.make("trainers", "sgd", TRAINING)
+    train(trainer, model=MODEL, model_option=[WIDTH], data=DATA, output=checkpoint, study=study, device=device)
+    _announce("diagnose", str(checkpoint), "--density", DENSITIES, "--report", str(report), "--study", str(study))
+    made = diagnose(
+        Request(checkpoints=[str(checkpoint)], density=DENSITIES, report=report, study=study, device=device)
+    )
+    say("")
+    say(f"the network     {checkpoint}")
+    say(f"the report      {report} (opens in any browser)")
+    say(f"every result    {study / 'runs'}, listed by: prunescope results list --study {shlex.quote(str(study))}")
+    say("next: the same for a network of yours: prunescope diagnose last.pth.tar --data FOLDER --report report.html")
+    return Output(text=made.text, exit_code=ExitCode.DONE)
+
+
+def _announce(*words: str) -> None:
+    say(f"\n$ prunescope {shlex.join(words)}")

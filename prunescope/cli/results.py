@@ -1,0 +1,155 @@
+"""`prunescope results`: what a study holds."""
+
+from __future__ import annotations
+
+import json as json_text
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prunescope.cli import console, given, parameters
+from prunescope.cli.command import Output, command
+from prunescope.cli.measured import COLUMNS, reading_rows
+from prunescope.errors import InputError, PrunescopeError, UsageError
+from prunescope.recipe import run_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from prunescope.api import Epoch
+    from prunescope.runfile import Run, Verdict
+    from prunescope.store import Store
+
+
+def application() -> typer.Typer:
+    """Return the commands of `prunescope results`."""
+    app = typer.Typer(
+        help="List, show, check and export the results of a study.", no_args_is_help=True, rich_markup_mode=None
+    )
+    app.command("list")(command(list_runs))
+    app.command("show")(command(show))
+    app.command("check")(command(check))
+    app.command("export")(command(export))
+    return app
+
+
+def list_runs(*, json: parameters.Json = False, study: parameters.Study = parameters.STUDY) -> Output:
+    """List the finished runs."""
+    from prunescope.cli.progress import label
+
+    store = _existing(study)
+    runs = [store.read(run_id) for run_id in store.ids()]
+    runs.sort(key=lambda run: (run.created, run.id))
+    if json:
+        listed = [
+            {"id": run.id, "step": run.recipe.step, "plugin": run.recipe.plugin, "created": run.created} for run in runs
+        ]
+        return Output(text=json_text.dumps(listed, indent=2))
+    rows = [(run.id, label(run.recipe), run.created, console.duration(run.wall_seconds), _gist(run)) for run in runs]
+    return Output(text=console.table(("id", "step", "created (UTC)", "took", "result"), rows))
+
+
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id or its beginning.")],
+    *,
+    json: parameters.Json = False,
+    study: parameters.Study = parameters.STUDY,
+) -> Output:
+    """Show one run: its recipe, its provenance, its readings and verdicts."""
+    from prunescope import runfile
+
+    store = _existing(study)
+    reference = store.resolve(run)
+    if reference is None:
+        raise InputError(f"there is no run {run!r} in {study}", fix=f"see: prunescope results list --study {study}")
+    found = store.read(run_of(reference))
+    if json:
+        return Output(text=json_text.dumps(runfile.as_json(found), indent=2))
+    return Output(text=_sections(found))
+
+
+def check(*, study: parameters.Study = parameters.STUDY) -> Output:
+    """Check every file of the study against its digest; exit code 2 when one is damaged."""
+    store = _existing(study)
+    damaged = store.check()
+    for path in store.leftovers():
+        console.say(f"left by an interrupted step, safe to delete: {path}")
+    if not damaged:
+        return Output(text=f"{len(store.ids())} runs, no damage")
+    text = "\n".join(f"{name}: {problem}" for name, problem in damaged)
+    console.say("fix: delete the damaged files and run their commands again")
+    return Output(text=text, exit_code=PrunescopeError.exit_code)
+
+
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The HDF5 file to write: .h5 or .hdf5.")],
+    *,
+    study: parameters.Study = parameters.STUDY,
+) -> Output:
+    """Write all runs into one HDF5 file; weights stay behind."""
+    given.check_output(file, (".h5", ".hdf5"), option="FILE")
+    count = _existing(study).export(file)
+    console.say(f"{count} runs in {file}")
+    return Output(text=str(file))
+
+
+def _existing(study: Path) -> Store:
+    store = given.open_store(study)
+    if not store.runs.is_dir():
+        raise UsageError(f"{study} is no study: it has no folder {store.runs}", fix="name one: --study DIR")
+    return store
+
+
+def _gist(run: Run) -> str:
+    """Say in a few words what came out."""
+    if run.verdicts:
+        return ", ".join(f"{verdict.density:g}: {verdict.diagnosis.advice}" for verdict in run.verdicts)
+    if run.history:
+        return f"loss {run.history[-1].train_loss:.4f}"
+    if run.readings:
+        return f"{sum(map(len, run.readings.values()))} readings"
+    return f"density {run.facts['density']:.4g}" if "density" in run.facts else ""
+
+
+def _sections(run: Run) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    sections: list[RenderableType] = [Text("\n".join(f"{name:<10} {text}" for name, text in _about(run) if text))]
+    if run.history:
+        rows = [_epoch_row(epoch) for epoch in run.history]
+        sections.append(console.table(("epoch", "learning rate", "loss", "error"), rows))
+    if run.readings:
+        sections.append(console.table(COLUMNS, reading_rows(run.readings)))
+    sections.extend(Text(_judged(verdict)) for verdict in run.verdicts)
+    return Group(*[part for section in sections for part in (section, "")][:-1])
+
+
+def _about(run: Run) -> list[tuple[str, str]]:
+    from prunescope.cli.progress import label
+
+    return [
+        ("run", run.id),
+        ("step", label(run.recipe)),
+        ("created", f"{run.created}, took {console.duration(run.wall_seconds)} on {run.device}"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
+        ("inputs", ", ".join(run.recipe.inputs)),
+        ("options", json_text.dumps(run.recipe.options)),
+        ("arguments", json_text.dumps(run.recipe.arguments)),
+        ("weights", ", ".join(run.weights)),
+        *[(name, json_text.dumps(fact)) for name, fact in sorted(run.facts.items())],
+    ]
+
+
+def _epoch_row(epoch: Epoch) -> tuple[str, ...]:
+    numbers = f"{epoch.learning_rate:.4g}", f"{epoch.train_loss:.4f}", f"{epoch.train_error:.1%}"
+    return str(epoch.number), *numbers
+
+
+def _judged(verdict: Verdict) -> str:
+    found = verdict.diagnosis
+    confidence = "n/a" if found.confidence is None else f"{found.confidence:.0%}"
+    judged = f"regime {found.regime or 'n/a'}, advice {found.advice}, confidence {confidence}"
+    headline = f"density {verdict.density:g} by {verdict.rule}: {judged}"
+    return "\n".join([headline, *(f"  {reason}" for reason in found.because)])

@@ -1,0 +1,80 @@
+"""Running steps: one in this process with its real error, or many through an executor, with progress."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prunescope.cli.console import say
+from prunescope.cli.progress import label, watched
+from prunescope.errors import PrunescopeError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prunescope.api import Executor, Outcome
+    from prunescope.recipe import Recipe
+    from prunescope.store import Store
+
+
+def perform(recipe: Recipe, store: Store, *, device: str) -> str:
+    """Perform one step here and return its id; a finished one is only said to be there."""
+    from prunescope import pipeline
+
+    if store.has(recipe.id):
+        say(f"{label(recipe)}: already there, nothing to compute")
+        return recipe.id
+    with watched([recipe], store):
+        return pipeline.perform(recipe, store, device=device)
+
+
+def complete(recipes: Sequence[Recipe], store: Store, executor: Executor, *, device: str) -> None:
+    """Run every unfinished step; raise the first error when some failed, after the others were finished."""
+    from prunescope import sweep
+
+    todo = sweep.pending(recipes, store)
+    if len(todo) < len(recipes):
+        say(f"{len(recipes) - len(todo)} of {len(recipes)} steps are there already")
+    if not todo:
+        return
+    with watched(todo, store, weights=_weights(todo, device)):
+        outcomes = list(sweep.run(todo, store, executor, device=device))
+    _raise_failure(outcomes, todo, store)
+
+
+def resolve_device(text: str) -> str:
+    """Return the device that `auto` means here, or check the one that was named."""
+    import torch
+
+    if text == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(text).type
+        torch.empty(1, device=text)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"the device {text!r} cannot be used: {reason}", fix="give --device auto, or cpu") from error
+    if kind == "meta":
+        raise UsageError("the device 'meta' computes nothing", fix="give --device auto, or cpu")
+    return text
+
+
+def _weights(recipes: Sequence[Recipe], device: str) -> dict[str, float]:
+    """Return the share of each step: what it sends through the network, and a little for anything else."""
+    from prunescope import cost, sources
+
+    described = [recipe.arguments["data"] for recipe in recipes if "data" in recipe.arguments]
+    data = sources.open_source(described[0], device=device) if described else None
+    passes = {recipe.id: cost.passes(recipe, data) for recipe in recipes}
+    least = 0.001 * max(1.0, *passes.values())
+    return {run_id: max(number, least) for run_id, number in passes.items()}
+
+
+def _raise_failure(outcomes: Sequence[Outcome], recipes: Sequence[Recipe], store: Store) -> None:
+    failed = [outcome for outcome in outcomes if outcome.error and not outcome.skipped]
+    if not failed:
+        return
+    names = {recipe.id: label(recipe) for recipe in recipes}
+    message, _, fix = failed[0].error.partition("\n")
+    finished = sum(not outcome.error for outcome in outcomes)
+    say(f"{len(failed)} steps failed, {finished} were finished and are kept in {store.study}")
+    raise PrunescopeError(f"{names[failed[0].id]}: {message}", fix=fix or "run the same command again with --debug")
