@@ -8,14 +8,15 @@ import pytest
 from tiny_training import equal_states, state_of, tiny_data, tiny_net
 
 from prunescope import masks, options
-from prunescope.builtin.trainers import Sam, Sgd
+from prunescope.builtin.trainers import Sam, Sgd, Timm
 from prunescope.errors import UsageError
 
-TRAINERS = [Sgd, Sam]
+TRAINERS = [Sgd, Sam, Timm]
 
 
 def short(trainer, **changed):
-    return trainer(**{"epochs": 4, "batch_size": 8, "learning_rate": 0.05, **changed})
+    settings = {"epochs": 4, "batch_size": 8, "learning_rate": 0.05, "schedule": "multistep", **changed}
+    return trainer(**settings)
 
 
 def trained(trainer, *, seed: int = 0, mask=None):
@@ -47,8 +48,8 @@ def test_the_defaults_are_the_papers_recipe_at_half_its_epochs():
 def test_every_option_has_help_and_can_be_typed(trainer):
     fields = options.fields(trainer)
     assert all(field.option.help for field in fields)
-    built = options.build(trainer, {"epochs": "8", "drops": "0.3,0.6", "schedule": "cosine", "nesterov": "true"})
-    assert built == trainer(epochs=8, drops=(0.3, 0.6), schedule="cosine", nesterov=True)
+    built = options.build(trainer, {"epochs": "8", "drops": "0.3,0.6", "schedule": "constant", "augment": "false"})
+    assert built == trainer(epochs=8, drops=(0.3, 0.6), schedule="constant", augment=False)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_masks_hold_and_epochs_are_counted(trainer, schedule):
     model = tiny_net()
     weights = {name: weight.detach().abs() for name, weight in model.named_parameters() if weight.dim() == 4}
     mask = masks.keep_largest(weights, 0.3, scope="layer")
-    chosen = short(trainer, schedule=schedule, nesterov=True, weight_decay=0.05, warmup_epochs=1.0)
+    chosen = short(trainer, schedule=schedule, weight_decay=0.05, warmup_epochs=1.0)
     for number, epoch in enumerate(chosen.fit(model, tiny_data(), mask=mask, seed=0), start=1):
         masks.audit(model, mask)
         assert (epoch.number, epoch.of) == (number, 4)
@@ -106,6 +107,7 @@ CHANGES = {
     "epochs": 5,
     "rho": 0.2,
     "adaptive": True,
+    "optimizer": "nadamw",
 }
 
 
@@ -114,8 +116,10 @@ CHANGES = {
     [(trainer, field.name) for trainer in TRAINERS for field in dataclasses.fields(trainer)],
 )
 def test_every_option_reaches_the_training(trainer, option):
-    plain = trained(short(trainer))[2]
-    changed = trained(dataclasses.replace(short(trainer), **{option: CHANGES[option]}))[2]
+    # AdamW has no momentum to set
+    start = short(trainer, **({"optimizer": "momentum"} if (trainer, option) == (Timm, "momentum") else {}))
+    plain = trained(start)[2]
+    changed = trained(dataclasses.replace(start, **{option: CHANGES[option]}))[2]
     assert not equal_states(plain, changed)
 
 
@@ -140,3 +144,31 @@ def test_passes_count_both_of_sams():
 def test_plugins_load_without_torch(module):
     program = f"import sys, {module}; sys.exit(bool({{'torch', 'timm', 'numpy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd", "lamb", "lion", "lookahead_adamw", "rmsproptf", "adafactor"])
+@pytest.mark.filterwarnings("default")
+def test_masks_hold_under_every_kind_of_optimiser(name):
+    model = tiny_net()
+    weights = {name: weight.detach().abs() for name, weight in model.named_parameters() if weight.dim() == 4}
+    mask = masks.keep_largest(weights, 0.3, scope="layer")
+    before = state_of(model)
+    for _ in short(Timm, optimizer=name, learning_rate=0.01).fit(model, tiny_data(), mask=mask, seed=0):
+        masks.audit(model, mask)
+    assert not equal_states(before, state_of(model))
+
+
+def test_timms_adamw_spares_norms_and_biases_from_weight_decay():
+    model, other = tiny_net(), tiny_net()
+    trainer = short(Timm, weight_decay=0.5, epochs=1, batch_size=64)
+    list(trainer.fit(model, tiny_data(), seed=0))
+    list(dataclasses.replace(trainer, weight_decay=0.0).fit(other, tiny_data(), seed=0))
+    same = {name for name, value in state_of(model).items() if value.equal(state_of(other)[name])}
+    decayed = {name for name in state_of(model) if name not in same}
+    assert decayed == {"0.weight", "3.weight", "7.weight"}
+
+
+@pytest.mark.parametrize("name", ["adamx", "", "lbfgs_of_my_own"])
+def test_an_unknown_optimiser_is_refused(name):
+    with pytest.raises(UsageError, match=f"timm cannot make the optimiser '{name}'"):
+        Timm(optimizer=name).fit(tiny_net(), tiny_data(), seed=0)

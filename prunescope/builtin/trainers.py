@@ -1,4 +1,4 @@
-"""Trainers of the core: SGD, and SGD with sharpness-aware minimisation."""
+"""Trainers of the core: SGD, sharpness-aware minimisation, and timm's optimisers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import nn
+    from torch.optim import SGD, Optimizer
 
     from prunescope.api import Data, Epoch, Mask
     from prunescope.training.gradient import Gradient
@@ -54,7 +55,7 @@ class Sgd(Trainer):
         """Train or retrain with SGD."""
         from prunescope.training.gradient import plain
 
-        return _fit(self, model, data, gradient=plain, mask=mask, seed=seed)
+        return _fit(self, model, data, optimizer=_sgd(self, model), gradient=plain, mask=mask, seed=seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,34 +85,74 @@ class Sam(Trainer):
         from prunescope.training.gradient import sharpness_aware
 
         gradient = partial(sharpness_aware, rho=self.rho, adaptive=self.adaptive, mask=mask)
-        return _fit(self, model, data, gradient=gradient, mask=mask, seed=seed)
+        return _fit(self, model, data, optimizer=_sgd(self, model), gradient=gradient, mask=mask, seed=seed)
 
     def passes(self, *, train: int) -> float:
         """Every step goes forward and backward twice."""
         return 6.0 * self.epochs * train
 
 
+@dataclass(frozen=True, kw_only=True)
+class Timm(Trainer):
+    """Any optimiser of timm by its name; the defaults train with AdamW."""
+
+    optimizer: Annotated[str, Option("the optimiser, by its name in timm")] = "adamw"
+    epochs: Epochs = 80
+    learning_rate: LearningRate = 1e-3
+    momentum: Momentum = 0.9
+    weight_decay: Annotated[float, Option("weight decay, not on norms and biases", minimum=0)] = 0.05
+    batch_size: BatchSize = 64
+    schedule: Shape = "cosine"
+    drops: Drops = (0.5, 0.75)
+    drop_factor: DropFactor = 0.1
+    warmup_epochs: WarmupEpochs = 0.0
+    label_smoothing: LabelSmoothing = 0.0
+    mixup: MixupAlpha = 0.0
+    augment: Augment = True
+
+    def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
+        """Train or retrain with an optimiser of timm."""
+        from prunescope.training.gradient import plain
+        from prunescope.training.optimizers import by_name
+
+        optimizer = by_name(
+            model,
+            self.optimizer,
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+        return _fit(self, model, data, optimizer=optimizer, gradient=plain, mask=mask, seed=seed)
+
+
+def _sgd(options: Sgd | Sam, model: nn.Module) -> SGD:
+    from prunescope.training.optimizers import sgd
+
+    return sgd(
+        model,
+        learning_rate=options.learning_rate,
+        momentum=options.momentum,
+        weight_decay=options.weight_decay,
+        nesterov=options.nesterov,
+    )
+
+
 def _fit(
-    options: Sgd | Sam,
+    options: Sgd | Sam | Timm,
     model: nn.Module,
     data: Data,
     *,
+    optimizer: Optimizer,
     gradient: Callable[[nn.Module], Gradient],
     mask: Mask | None,
     seed: int,
 ) -> Iterator[Epoch]:
-    from prunescope.training import batches, loop, optimizers, schedule
+    from prunescope.training import batches, loop, schedule
 
     return loop.fit(
         model,
         data,
-        optimizer=optimizers.sgd(
-            model,
-            learning_rate=options.learning_rate,
-            momentum=options.momentum,
-            weight_decay=options.weight_decay,
-            nesterov=options.nesterov,
-        ),
+        optimizer=optimizer,
         gradient=gradient,
         schedule=schedule.Schedule(
             epochs=options.epochs,

@@ -25,9 +25,11 @@ Gradient = Callable[["Tensor", "Tensor", Loss], tuple["Tensor", "Tensor"]]
 
 def plain(model: nn.Module) -> Gradient:
     """Return the gradient of the loss at the weights."""
+    weights = trainable(model)
 
     def gradient(images: Tensor, targets: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
-        model.zero_grad(set_to_none=True)
+        for weight in weights:
+            weight.grad = None
         logits = model(images)
         value = loss(logits, targets)
         torch.autograd.backward(value)

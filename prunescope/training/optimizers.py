@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 
 from prunescope.errors import UsageError
 
@@ -37,3 +38,21 @@ def sgd(
     return torch.optim.SGD(
         parameters, lr=learning_rate, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=fused
     )
+
+
+def by_name(
+    model: nn.Module, name: str, *, learning_rate: float, momentum: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Return the optimiser that timm calls `name`, as timm's train.py makes it: no weight decay on norms and biases.
+
+    Raises:
+        UsageError: timm has no such optimiser, or it cannot work with these values.
+    """
+    trainable(model)
+    try:
+        return create_optimizer_v2(model, opt=name, lr=learning_rate, momentum=momentum, weight_decay=weight_decay)
+    except Exception as error:  # timm has no error class of its own: each optimiser checks its values its own way
+        raise UsageError(
+            f"timm cannot make the optimiser '{name}': {error}",
+            fix="name one that timm.optim knows, for example adamw, sgd, lamb, lion, nadamw",
+        ) from error
