@@ -68,8 +68,8 @@ def lint(session: nox.Session) -> None:
     session.run(python, "-m", "ruff", "format", "--check")
     session.run(python, "-m", "mypy")
     sources = os.pathsep.join(str(plugin.resolve() / "src") for plugin in PLUGINS)
-    session.run("lint-imports", env={"PYTHONPATH": sources})
-    session.run("codespell")
+    session.run(_beside(python, "lint-imports"), env={"PYTHONPATH": sources})
+    session.run(python, "-m", "codespell_lib")
 
 
 @nox.session
@@ -111,6 +111,10 @@ def _shared(session: nox.Session, *groups: str) -> str:
     packages = [package for group in groups for package in _group(group)]
     session.run(python, "-m", "pip", "install", "--quiet", "--editable", ".", *packages)
     return python
+
+
+def _beside(python: str, program: str) -> str:
+    return str(Path(python).with_name(program))
 
 
 def _pytest(session: nox.Session, python: str, *options: str) -> None:
