@@ -1,0 +1,105 @@
+"""Arrays of images and labels, or a function that makes them -> Data."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api import Data
+from prunescope.data.memory import Augmentation, content_digest, in_memory
+from prunescope.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+__all__ = ["Augmentation", "from_factory", "to_data"]
+
+
+def to_data(name: str, arrays: tuple[Any, Any, Any, Any], *, augmentation: Augmentation) -> Data:
+    """Return train images, train labels, test images, test labels as data normalised by the training images.
+
+    Images are uint8 (n, channels, height, width), labels whole numbers from 0; the number of classes is the largest
+    training label plus one. Raises InputError for anything else.
+    """
+    train = in_memory(arrays[0], arrays[1], augmentation=augmentation)
+    test = in_memory(arrays[2], arrays[3], normalisation=(train.mean, train.std))
+    num_classes = int(train.labels.max()) + 1
+    if test.images.shape[1:] != train.images.shape[1:]:
+        raise InputError(
+            f"{name}: test images are {tuple(test.images.shape[1:])}, training images {tuple(train.images.shape[1:])}",
+            fix="make both of one shape (channels, height, width)",
+        )
+    check_labels(name, train.labels, num_classes=num_classes)
+    check_labels(name, test.labels, num_classes=num_classes)
+    return Data(
+        name=name,
+        train=train,
+        test=test,
+        num_classes=num_classes,
+        in_chans=train.images.shape[1],
+        image_size=(train.images.shape[2], train.images.shape[3]),
+        fingerprint=content_digest(train, test),
+    )
+
+
+def check_labels(name: str, labels: torch.Tensor, *, num_classes: int) -> None:
+    """Raise InputError unless every label is one of 0 .. num_classes - 1."""
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= num_classes:
+        raise InputError(
+            f"{name}: labels run from {low} to {high}, wanted 0 to {num_classes - 1}",
+            fix="number the classes from 0, and train on every class that is tested",
+        )
+
+
+def from_factory(text: str, *, augmentation: Augmentation) -> Data:
+    """Return what the function "pkg.mod:function" makes, as Data.
+
+    It takes no arguments and returns Data, or (train images, train labels, test images, test labels).
+    Raises UsageError when it cannot be found, InputError when it fails or returns something else.
+    """
+    made: object
+    try:
+        made = _find(text)()
+    except (UsageError, InputError):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"the factory {text!r} failed: {type(error).__name__}: {error}", fix="call it in Python to see where"
+        ) from error
+    if isinstance(made, Data):
+        return made
+    if not isinstance(made, tuple | list) or len(made) != 4:
+        size = f" of {len(made)}" if isinstance(made, tuple | list) else ""
+        raise InputError(
+            f"the factory {text!r} returned a {type(made).__name__}{size}, wanted Data or four arrays",
+            fix="return prunescope.api.Data or (train images, train labels, test images, test labels)",
+        )
+    return to_data(text, (made[0], made[1], made[2], made[3]), augmentation=augmentation)
+
+
+def _find(text: str) -> Callable[[], object]:
+    module_name, _, attribute = text.partition(":")
+    if not module_name or not attribute:
+        raise UsageError(f"{text!r} names no factory", fix='write "pkg.mod:function"')
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise UsageError(
+            f"the module {module_name!r} of the factory {text!r} cannot be imported: {error}",
+            fix="install its package, or run where Python finds it (PYTHONPATH)",
+        ) from error
+    found = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise UsageError(
+                f"the module {module_name!r} has no {attribute!r}",
+                fix=f"it has: {', '.join(name for name in sorted(vars(module)) if not name.startswith('_'))}",
+            )
+        found = getattr(found, part)
+    if not callable(found):
+        raise UsageError(f"{text!r} is a {type(found).__name__}, wanted a function", fix="name a function")
+    function: Callable[[], object] = found
+    return function

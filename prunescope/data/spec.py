@@ -1,0 +1,84 @@
+"""What a person writes for a data set, taken apart: the plugin's name and its options."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from prunescope.errors import UsageError
+
+LIBRARIES = ("torch", "hfds", "hfids", "tfds", "wds")
+"""Prefixes of timm's data set strings."""
+EXAMPLES = "digits, patches:noise=0.2, torch/cifar10, a folder with train/ and val/, or pkg.mod:factory"
+
+
+def parse_spec(text: str) -> tuple[str, dict[str, str]]:
+    """Return the plugin and the options that `text` names.
+
+    A name may be followed by ":option=value,option=value". Raises UsageError with the nearest names.
+
+    >>> parse_spec("digits")
+    ('digits', {})
+    >>> parse_spec("patches:noise=0.2,size=16")
+    ('patches', {'noise': '0.2', 'size': '16'})
+    >>> parse_spec("torch/cifar10:root=/data")
+    ('timm', {'dataset': 'torch/cifar10', 'root': '/data'})
+    >>> parse_spec("pkg.mod:factory")
+    ('factory', {'factory': 'pkg.mod:factory'})
+    """
+    if text and Path(text).is_dir():
+        return "timm", {"dataset": "", "root": text}
+    name, options = _split(text)
+    prefix, slash, _ = name.partition("/")
+    if slash and prefix.lower() in LIBRARIES:
+        return "timm", {"dataset": name, **options}
+    if name and Path(name).is_dir():
+        return "timm", {"dataset": "", "root": name, **options}
+    module, colon, attribute = name.partition(":")
+    if colon and _is_dotted(module) and _is_dotted(attribute):
+        return "factory", {"factory": name, **options}
+    if not name.replace("-", "_").isidentifier():
+        raise _unknown(text, name)
+    return name, options
+
+
+def _split(text: str) -> tuple[str, dict[str, str]]:
+    """Part "name:option=value,..." into name and options; the name may hold colons of its own.
+
+    A value may hold commas: what has no "=" belongs to the value before it.
+    """
+    head, equals, _ = text.partition("=")
+    if not equals:
+        return text.removesuffix(":"), {}
+    name, _, _ = head.rpartition(":")
+    if not name:
+        raise UsageError(
+            f"the data set {text!r} has options but no name", fix=f"write NAME:option=value, for example {EXAMPLES}"
+        )
+    options: dict[str, str] = {}
+    last = ""
+    for item in text[len(name) + 1 :].split(","):
+        option, equals, value = item.partition("=")
+        if equals:
+            last = option.strip().replace("-", "_")
+            options[last] = value.strip()
+        else:
+            options[last] += f",{item.strip()}"
+    return name, options
+
+
+def _is_dotted(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def _unknown(text: str, name: str) -> UsageError:
+    prefix, slash, rest = name.partition("/")
+    near = get_close_matches(prefix.lower(), LIBRARIES, n=1) if slash and rest else []
+    if near:
+        return UsageError(f"there is no data set library {prefix!r} in {text!r}", fix=f"did you mean {near[0]}/{rest}?")
+    if slash or Path(name).suffix:
+        what = "a file" if Path(name).exists() else "not there"
+        return UsageError(
+            f"the data set {text!r} looks like a folder, and is {what}", fix=f"give one that exists, or {EXAMPLES}"
+        )
+    return UsageError(f"{text!r} names no data set", fix=f"give {EXAMPLES}")

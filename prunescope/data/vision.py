@@ -1,0 +1,194 @@
+"""A data set opened through timm -> Data: decoded into memory when it is small, streamed when it is large."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from timm.data.config import resolve_data_config
+from timm.data.transforms import ToNumpy
+from timm.data.transforms_factory import create_transform
+
+from prunescope.api import Data
+from prunescope.data.arrays import check_labels
+from prunescope.data.library import Opened, Where, open_splits
+from prunescope.data.memory import Augmentation, InMemorySplit, content_digest, in_memory
+from prunescope.data.sources import Indexed, Mode, Source, decode
+from prunescope.data.stream import Eyes, SequentialSplit, StreamSplit
+from prunescope.errors import UsageError
+
+if TYPE_CHECKING:
+    from prunescope.api import Split
+
+SMALL = 64
+"""Largest side, in pixels, of images that `auto` keeps in memory as they are."""
+GREY_MEAN, GREY_STD = 0.449, 0.226
+"""ImageNet's mean and standard deviation, averaged over the channels, for streamed grey images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How images are looked at; None or () where the data decide."""
+
+    image_size: int | None = None
+    in_chans: int | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    interpolation: str = "bicubic"
+    crop_pct: float | None = None
+    crop_padding: int = 4
+    scale_min: float = 0.08
+    flip: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keep:
+    """Where decoded images are kept."""
+
+    in_memory: Literal["auto", "always", "never"] = "auto"
+    memory_limit: int = 1024
+    """Megabytes (10^6 bytes) of decoded images that "auto" keeps."""
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class _Shape:
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def mode(self) -> Mode:
+        return "L" if self.channels == 1 else "RGB"
+
+
+def load(where: Where, look: Look, keep: Keep) -> Data:
+    """Open a data set through timm and return both splits, the test split without augmentation."""
+    opened = open_splits(where)
+    shape = _shape(opened.train, look)
+    _check_channels(look, shape)
+    images = len(opened.train) + len(opened.test)
+    fits = max(shape.height, shape.width) <= SMALL and images * _pixels(shape) <= keep.memory_limit * 10**6
+    if keep.in_memory == "always" or (keep.in_memory == "auto" and fits):
+        return _in_memory(where, look, opened, shape)
+    return _streamed(where, look, opened, shape, workers=keep.workers)
+
+
+def _shape(train: Source, look: Look) -> _Shape:
+    """Shape of the images: as asked, else that of the first image up to 64 pixels, else 224 by 224."""
+    image, _ = next(iter(train))
+    grey = image.mode in ("1", "L", "I", "F", "I;16") and not hasattr(train.dataset, "reader")
+    channels = look.in_chans or (1 if grey else 3)
+    if look.image_size is not None:
+        return _Shape(channels, look.image_size, look.image_size)
+    if max(image.size) <= SMALL:
+        return _Shape(channels, image.size[1], image.size[0])
+    return _Shape(channels, 224, 224)
+
+
+def _check_channels(look: Look, shape: _Shape) -> None:
+    if shape.channels not in (1, 3):
+        raise UsageError(f"in_chans is {shape.channels}, wanted 1 (grey) or 3 (colour)", fix="give 1 or 3")
+    for name, values in (("mean", look.mean), ("std", look.std)):
+        if values and len(values) != shape.channels:
+            raise UsageError(
+                f"{name} has {len(values)} values, the images have {shape.channels} channels",
+                fix="give one per channel",
+            )
+    if bool(look.mean) != bool(look.std):
+        raise UsageError("mean and std were not given together", fix="give both or neither")
+
+
+def _pixels(shape: _Shape) -> int:
+    return shape.channels * shape.height * shape.width
+
+
+def _transform(look: Look, shape: _Shape, *, is_training: bool) -> Any:  # noqa: ANN401 - timm's
+    """Return timm's transform from a decoded image to normalised float32."""
+    grey = shape.channels == 1
+    config = resolve_data_config(  # type: ignore[no-untyped-call]
+        {
+            "input_size": (shape.channels, shape.height, shape.width),
+            "mean": look.mean or ((GREY_MEAN,) if grey else None),
+            "std": look.std or ((GREY_STD,) if grey else None),
+            "interpolation": look.interpolation,
+            "crop_pct": look.crop_pct or (1.0 if max(shape.height, shape.width) <= SMALL else 0.875),
+        }
+    )
+    if not is_training:
+        return create_transform(**config)
+    return create_transform(
+        **config, is_training=True, scale=(look.scale_min, 1.0), hflip=0.5 if look.flip else 0.0, color_jitter=0.0
+    )
+
+
+def _to_bytes(look: Look, shape: _Shape) -> Any:  # noqa: ANN401 - timm's
+    """Return timm's transform for measuring, up to the conversion into numbers: uint8 (channels, height, width)."""
+    steps = _transform(look, shape, is_training=False).transforms
+    resize, to_numpy = steps[:2], ToNumpy()
+
+    def transform(image: Any) -> Any:  # noqa: ANN401 - PIL to numpy
+        for step in resize:
+            image = step(image)
+        return to_numpy(image)
+
+    return transform
+
+
+def _in_memory(where: Where, look: Look, opened: Opened, shape: _Shape) -> Data:
+    train = _bytes(opened.train, look, shape)
+    test = _bytes(opened.test, look, shape)
+    augmentation = Augmentation(crop_padding=look.crop_padding, flip=look.flip)
+    normalisation = (look.mean, look.std) if look.mean else None
+    train_split = in_memory(*train, normalisation=normalisation, augmentation=augmentation)
+    test_split = in_memory(*test, normalisation=(train_split.mean, train_split.std))
+    for split in (train_split, test_split):
+        check_labels(where.name, split.labels, num_classes=opened.num_classes)
+    return _data(where, opened, shape, (train_split, test_split), content_digest(train_split, test_split))
+
+
+def _bytes(source: Source, look: Look, shape: _Shape) -> tuple[Any, Any]:
+    """Return all images as uint8 and their labels, straight from the data set's own array where it fits."""
+    whole = source.arrays(shape.mode)
+    if (
+        whole is not None
+        and whole[0].shape[1:] == (shape.channels, shape.height, shape.width)
+        and look.crop_pct is None
+    ):
+        return whole
+    return decode(source, _to_bytes(look, shape), mode=shape.mode)
+
+
+def _streamed(where: Where, look: Look, opened: Opened, shape: _Shape, *, workers: int) -> Data:
+    eyes = Eyes(
+        mode=shape.mode,
+        measuring=_transform(look, shape, is_training=False),
+        training=_transform(look, shape, is_training=True),
+    )
+    digest = hashlib.sha256()
+    for part in (opened.train.digest(), opened.test.digest(), repr(shape), look.interpolation, repr(look.crop_pct)):
+        digest.update(part.encode())
+    splits = (_stream(opened.train, eyes, workers=workers), _stream(opened.test, eyes, workers=workers))
+    return _data(where, opened, shape, splits, digest.hexdigest()[:32])
+
+
+def _stream(source: Source, eyes: Eyes, *, workers: int) -> StreamSplit | SequentialSplit:
+    if isinstance(source, Indexed):
+        return StreamSplit(source=source, indices=torch.arange(len(source)), eyes=eyes, workers=workers)
+    return SequentialSplit(source=source, eyes=eyes)
+
+
+def _data(
+    where: Where, opened: Opened, shape: _Shape, splits: tuple[Split, Split] | tuple[InMemorySplit, ...], digest: str
+) -> Data:
+    return Data(
+        name=where.name,
+        train=splits[0],
+        test=splits[1],
+        num_classes=opened.num_classes,
+        in_chans=shape.channels,
+        image_size=(shape.height, shape.width),
+        fingerprint=digest,
+    )
