@@ -58,8 +58,7 @@ def command(function: Callable[..., Output]) -> Callable[..., None]:
         debug = values.pop("debug")
         output = _attempt(function, values, debug=debug)
         if output.text:
-            terminal = sys.stdout.isatty()
-            typer.echo(output.text if isinstance(output.text, str) else render(output.text, terminal=terminal))
+            typer.echo(output.text if isinstance(output.text, str) else render(output.text, sys.stdout))
         raise typer.Exit(int(output.exit_code))
 
     signature = inspect.signature(function, eval_str=True)

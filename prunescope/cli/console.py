@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
     from rich.console import RenderableType
 
@@ -24,15 +25,16 @@ def say(text: str) -> None:
 
 def show(renderable: RenderableType) -> None:
     """Print something rich to stderr."""
-    say(render(renderable, terminal=sys.stderr.isatty()))
+    say(render(renderable, sys.stderr))
 
 
-def render(renderable: RenderableType, *, terminal: bool) -> str:
-    """Return something rich as text, coloured and as wide as the terminal where there is one."""
+def render(renderable: RenderableType, stream: TextIO) -> str:
+    """Return something rich as text for a stream: coloured and as wide as the terminal where it is one."""
     from rich.console import Console
 
+    terminal = stream.isatty()
     console = Console(
-        file=io.StringIO(),
+        file=io.TextIOWrapper(io.BytesIO(), encoding=stream.encoding or "utf-8"),
         force_terminal=terminal,
         no_color=bool(os.environ.get("NO_COLOR")) or not terminal,
         width=shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else WIDE,

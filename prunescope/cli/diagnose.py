@@ -73,8 +73,8 @@ def _densities(request: Request) -> tuple[float, ...]:
 def _executor(request: Request, device: str) -> Loaded:
     values = given.pairs("--executor-option", request.executor_option)
     if request.executor == "local" and "workers" not in values:
-        values["workers"] = str(request.workers if request.workers is not None else int(device != "cpu"))
-    elif request.workers is not None:
+        values["workers"] = str(request.workers or int(device != "cpu"))
+    elif request.workers:
         raise UsageError("--workers is of the executor local alone", fix="give --executor-option KEY=VALUE instead")
     return registry.make("executors", request.executor, values)
 

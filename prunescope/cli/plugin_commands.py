@@ -71,31 +71,33 @@ def bind(function: Callable[..., Output], group: str, name: str, plugin: type) -
 
 
 def parameter(field: OptionField) -> inspect.Parameter:
-    """Return an option of a plugin as a parameter for Typer; `options.build` has the last word on its value."""
-    text = field.many or field.optional or bool(field.choices)
-    kind: type = str if text else field.kind
-    names = [f"{field.flag}/--no-{field.flag[2:]}" if kind is bool else field.flag]
-    settings: dict[str, Any] = {"help": _help(field, text=text)}
-    if kind in (int, float):
-        bounds = {"min": field.option.minimum, "max": field.option.maximum}
-        settings |= {name: kind(bound) for name, bound in bounds.items() if bound is not None}
-    if kind is not bool:
-        settings["metavar"] = _metavar(field)
-    if text:
-        settings["autocompletion"] = _completion(field)
-    default = inspect.Parameter.empty if field.required else _default(field, text=text)
+    """Return an option of a plugin as a parameter for Typer.
+
+    All but switches reach `options.build` as text: one place converts and checks, and every error reads alike.
+    """
+    if field.kind is bool and not field.many and not field.optional:
+        return _keyword(
+            field, bool, typer.Option(f"{field.flag}/--no-{field.flag[2:]}", help=_capital(field.option.help))
+        )
+    described = typer.Option(field.flag, help=_help(field), metavar=_metavar(field), autocompletion=_completion(field))
+    return _keyword(field, str, described)
+
+
+def _keyword(field: OptionField, kind: type, described: object) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.required else field.default if kind is bool else _text(field.default)
     return inspect.Parameter(
-        field.name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=default,
-        annotation=Annotated[kind, typer.Option(*names, **settings)],
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, described]
     )
 
 
-def _help(field: OptionField, *, text: bool) -> str:
-    words = field.option.help[:1].upper() + field.option.help[1:]
-    bounded = field.option.minimum is not None or field.option.maximum is not None
-    return f"{words} ({options.wanted(field)})" if text and bounded else words
+def _help(field: OptionField) -> str:
+    """Return the help and the bounds, for example "Images per step (at least 1)"."""
+    bounds = options.wanted(field).partition(", ")[2]
+    return f"{_capital(field.option.help)} ({bounds})" if bounds else _capital(field.option.help)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _metavar(field: OptionField) -> str:
@@ -113,13 +115,11 @@ def _completion(field: OptionField) -> Callable[[str], list[str]]:
     return complete
 
 
-def _default(field: OptionField, *, text: bool) -> object:
-    """Return the default as Typer shows it: None is "none", a tuple is comma-separated."""
-    if not text:
-        return field.default
-    if field.default is None:
+def _text(default: object) -> str:
+    """Return a default as one would type it: None is "none", a tuple is comma-separated."""
+    if default is None:
         return "none"
-    return ",".join(map(str, field.default)) if isinstance(field.default, tuple | list) else str(field.default)
+    return ",".join(map(str, default)) if isinstance(default, tuple | list) else str(default)
 
 
 def _failing(error: PluginError) -> Callable[[], Output]:

@@ -61,9 +61,8 @@ class Request:
     limit_batches: parameters.LimitBatches = None
     device: parameters.Device = "auto"
     workers: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, help="Worker processes; 0, as if left out, one per core (on a GPU, one)."),
-    ] = None
+        int, typer.Option(metavar="N", min=0, help="Worker processes; 0: one per core, on a GPU one.")
+    ] = 0
     executor: Annotated[str, typer.Option(metavar="NAME", help="What runs the steps.")] = "local"
     executor_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the executor.")] = None
     json: parameters.Json = False

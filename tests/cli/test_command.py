@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from prunescope.cli.command import ExitCode, Output, command
+from prunescope.errors import EvidenceError, InputError, MismatchError
+
+
+@pytest.fixture
+def run():
+    """Run a function as a command."""
+
+    def invoke(function, *words):
+        app = typer.Typer(rich_markup_mode=None)
+        app.command()(command(function))
+        return CliRunner().invoke(app, list(words))
+
+    return invoke
+
+
+def raising(error):
+    def fail() -> Output:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("broken file", fix="mend it"), 2),
+        (MismatchError("broken file", fix="mend it"), 3),
+        (EvidenceError("broken file", fix="mend it"), 4),
+    ],
+)
+def test_an_error_is_two_lines_and_its_code(run, error, code):
+    result = run(raising(error))
+    assert result.exit_code == code
+    assert result.stderr == "error: broken file\nfix: mend it\n"
+    assert result.stdout == ""
+
+
+def test_debug_adds_the_traceback(run):
+    result = run(raising(InputError("broken file", fix="mend it")), "--debug")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Traceback")
+    assert result.stderr.endswith("error: broken file\nfix: mend it\n")
+
+
+def test_an_unforeseen_exception_is_told_as_a_bug(run):
+    result = run(raising(ZeroDivisionError("by zero")))
+    assert result.exit_code == ExitCode.BUG
+    assert "this is a bug" in result.stderr
+    assert "ZeroDivisionError: by zero" in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_out_of_memory_is_no_bug(run):
+    result = run(raising(MemoryError()))
+    assert result.exit_code == 2
+    assert "out of memory" in result.stderr
+
+
+def test_an_interruption_says_what_is_kept(run):
+    def interrupted(*, study: Path = Path("here")) -> Output:
+        raise KeyboardInterrupt(study)
+
+    result = run(interrupted)
+    assert result.exit_code == 130
+    assert "kept in here" in result.stderr
+    assert "the same command goes on" in result.stderr
+
+
+def test_output_goes_to_stdout_with_its_code(run):
+    result = run(lambda: Output(text="train-0123", exit_code=ExitCode.FAILED_ON))
+    assert result.stdout == "train-0123\n"
+    assert result.exit_code == 1
+
+
+def test_what_libraries_print_goes_to_stderr(capfd):
+    def chatty() -> Output:
+        print("from Python")  # noqa: T201 - as a library might
+        sys.stdout.flush()
+        os.write(1, b"from C\n")
+        return Output(text="result")
+
+    with pytest.raises(typer.Exit):
+        command(chatty)(debug=False)
+    captured = capfd.readouterr()
+    assert captured.out == "result\n"
+    assert "from Python" in captured.err
+    assert "from C" in captured.err
