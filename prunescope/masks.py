@@ -32,6 +32,7 @@ __all__ = [
     "keep_largest",
     "layer_counts",
     "per_layer_density",
+    "to_device",
 ]
 
 
@@ -168,18 +169,23 @@ def holder(model: nn.Module, mask: Mask | None) -> Callable[[], None]:
     return hold
 
 
-def _masked_parameters(model: nn.Module, mask: Mask) -> dict[str, nn.Parameter]:
+def to_device(mask: Mask, device: torch.device | str) -> Mask:
+    """Return the mask with its tensors on `device`."""
+    return Mask({name: kept.to(device) for name, kept in mask.kept.items()})
+
+
+def _masked_parameters(model: nn.Module, mask: Mask, *, who: str = "mask") -> dict[str, nn.Parameter]:
     """Return the parameters the mask names, in its order; PluginError where name or shape does not fit."""
     parameters = dict(model.named_parameters())
     for name, kept in mask.kept.items():
         if name not in parameters:
             raise PluginError(
-                f"the mask names '{name}', which is no parameter of the model",
+                f"{who}: the mask names '{name}', which is no parameter of the model",
                 fix="use the names of model.named_parameters()",
             )
         if kept.shape != parameters[name].shape:
             raise PluginError(
-                f"the mask of '{name}' has shape {tuple(kept.shape)}, wanted {tuple(parameters[name].shape)}",
+                f"{who}: the mask of '{name}' has shape {tuple(kept.shape)}, wanted {tuple(parameters[name].shape)}",
                 fix="use a mask made for this very architecture",
             )
     return {name: parameters[name] for name in mask.kept}
@@ -216,31 +222,34 @@ def infer(model: nn.Module | Mapping[str, Tensor], names: Iterable[str]) -> Mask
 # ---- checking -----------------------------------------------------------------------------------------------------
 
 
-def check_mask(mask: Mask, model: nn.Module, density: float) -> None:
+def check_mask(mask: Mask, model: nn.Module, density: float, *, who: str = "mask") -> None:
     """Raise PluginError unless the mask is bool, fits the model, and keeps exactly round(density * n) weights.
 
-    n counts the weights the mask speaks of: which weights are prunable is the pruner's choice.
+    n counts the weights the mask speaks of: which weights are prunable is the pruner's choice. `who` names the plugin
+    the mask comes from.
     """
     if not mask.kept:
-        raise PluginError("the mask names no parameter", fix="mask at least one prunable weight tensor")
+        raise PluginError(f"{who}: the mask names no parameter", fix="mask at least one prunable weight tensor")
     for name, kept in mask.kept.items():
         if kept.dtype != torch.bool:
-            raise PluginError(f"the mask of '{name}' has dtype {kept.dtype}, wanted torch.bool", fix="True = kept")
-    _masked_parameters(model, mask)
+            raise PluginError(
+                f"{who}: the mask of '{name}' has dtype {kept.dtype}, wanted torch.bool", fix="True = kept"
+            )
+    _masked_parameters(model, mask, who=who)
     wanted = _total({name: kept.numel() for name, kept in mask.kept.items()}, density)
     if mask.n_kept != wanted:
         raise PluginError(
-            f"the mask keeps {mask.n_kept} of {mask.n_weights} weights, wanted round({density} * n) = {wanted}",
+            f"{who}: the mask keeps {mask.n_kept} of {mask.n_weights} weights, wanted round({density} * n) = {wanted}",
             fix="use prunescope.masks.keep_largest, which keeps exact counts",
         )
 
 
-def audit(model: nn.Module, mask: Mask) -> None:
+def audit(model: nn.Module, mask: Mask, *, who: str = "model") -> None:
     """Raise PluginError, naming the parameter and the count, if a masked weight is not exactly zero."""
-    for name, weight in _masked_parameters(model, mask).items():
+    for name, weight in _masked_parameters(model, mask, who=who).items():
         moved = int(torch.count_nonzero(weight.detach()[~mask.kept[name].to(weight.device)]))
         if moved:
             raise PluginError(
-                f"{moved} masked weights of '{name}' are not zero",
+                f"{who}: {moved} masked weights of '{name}' are not zero",
                 fix="zero them after every optimiser step: prunescope.masks.holder",
             )

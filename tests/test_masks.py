@@ -198,3 +198,21 @@ def test_audit_names_the_parameter_and_the_count(value):
         model[1].weight[~mask.kept["1.weight"]] = value
     with pytest.raises(PluginError, match=r"4 masked weights of '1\.weight' are not zero"):
         masks.audit(model, mask)
+
+
+def test_errors_name_the_plugin():
+    with pytest.raises(PluginError, match=r"^pruner 'x' of y: the mask keeps 108"):
+        masks.check_mask(
+            Mask({"0.weight": torch.ones(4, 3, 3, 3, dtype=torch.bool)}), net(), 0.5, who="pruner 'x' of y"
+        )
+    model = net()
+    mask = masks.keep_largest({"1.weight": model[1].weight.abs()}, 0.5, scope="layer")
+    with pytest.raises(PluginError, match=r"^trainer 'x' of y: 4 masked weights"):
+        masks.audit(model, mask, who="trainer 'x' of y")
+
+
+def test_to_device_moves_every_tensor():
+    mask = masks.keep_largest({"a": torch.rand(4), "b": torch.rand(2)}, 0.5, scope="layer")
+    moved = masks.to_device(mask, "meta")
+    assert [kept.device.type for kept in moved.kept.values()] == ["meta", "meta"]
+    assert list(moved.kept) == ["a", "b"]
