@@ -51,7 +51,7 @@ def page() -> str:
 def _application(path: str, app: Typer) -> Iterator[str]:
     """Yield the section of an application and of all commands in it, but those that other distributions add."""
     root = app.registered_callback.callback if app.registered_callback else None
-    yield _section(path, _text(app.info.help), root)
+    yield _section(path, _text(app.info.help), root, below=True)
     foreign = _foreign(path.removeprefix("prunescope "))
     for command in app.registered_commands:
         if command.name not in foreign:
@@ -71,12 +71,19 @@ def _help(command: CommandInfo) -> str:
     return _text(command.help) or inspect.cleandoc((command.callback and command.callback.__doc__) or "")
 
 
-def _section(path: str, text: str, function: Callable[..., object] | None) -> str:
+def _section(path: str, text: str, function: Callable[..., object] | None, *, below: bool = False) -> str:
     parameters = inspect.signature(function, eval_str=True).parameters.values() if function else ()
     described = [(parameter, *_annotation(parameter)) for parameter in parameters]
     arguments = [_row(parameter, kind, info) for parameter, kind, info in described if isinstance(info, ArgumentInfo)]
     options = [_row(parameter, kind, info) for parameter, kind, info in described if isinstance(info, OptionInfo)]
-    usage = " ".join([path, *(name for name, _ in arguments), *(["[OPTIONS]"] if options else [])])
+    usage = " ".join(
+        [
+            path,
+            *(name for name, _ in arguments),
+            *(["[OPTIONS]"] if options else []),
+            *(["COMMAND ..."] if below else []),
+        ]
+    )
     parts = [f"## {path}", text, f"```\n{usage}\n```", _table("argument", arguments), _table("option", options)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -106,7 +113,7 @@ def _meaning(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> s
     notes = [f"{sign} {bound}" for sign, bound in (("≥", info.min), ("≤", info.max)) if bound is not None]
     if parameter.default is inspect.Parameter.empty and isinstance(info, OptionInfo):
         notes.insert(0, "required")
-    elif parameter.default not in (inspect.Parameter.empty, None, False):
+    elif not any(parameter.default is nothing for nothing in (inspect.Parameter.empty, None, False)):
         notes.insert(0, f"default: `{parameter.default}`")
     return f"{_text(info.help)} ({', '.join(notes)})" if notes else _text(info.help)
 
