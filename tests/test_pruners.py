@@ -7,6 +7,7 @@ from torch import nn
 from prunescope.builtin.pruners import Magnitude, Random
 from prunescope.errors import UsageError
 from prunescope.masks import check_mask, per_layer_density
+from prunescope.testing import check_pruner
 
 
 def net(seed: int = 0) -> nn.Module:
@@ -93,3 +94,8 @@ def test_a_model_without_prunable_weights_is_refused(pruner):
     with pytest.raises(UsageError, match="no prunable weights with linear=False"):
         pruner().mask(model, None, 0.5, seed=0)
     assert pruner(linear=True).mask(model, None, 0.5, seed=0).n_kept == 4
+
+
+@pytest.mark.parametrize("pruner", [Magnitude(), Magnitude(scope="global", linear=True), Random(first=False)])
+def test_pruners_are_what_the_core_expects(pruner):
+    check_pruner(pruner)

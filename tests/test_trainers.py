@@ -10,6 +10,7 @@ from tiny_training import equal_states, state_of, tiny_data, tiny_net
 from prunescope import masks, options
 from prunescope.builtin.trainers import Sam, Sgd, Timm
 from prunescope.errors import UsageError
+from prunescope.testing import check_trainer
 
 TRAINERS = [Sgd, Sam, Timm]
 
@@ -172,3 +173,17 @@ def test_timms_adamw_spares_norms_and_biases_from_weight_decay():
 def test_an_unknown_optimiser_is_refused(name):
     with pytest.raises(UsageError, match=f"timm cannot make the optimiser '{name}'"):
         Timm(optimizer=name).fit(tiny_net(), tiny_data(), seed=0)
+
+
+@pytest.mark.parametrize(
+    "trainer",
+    [
+        Sgd(epochs=6, batch_size=32),
+        Sgd(epochs=6, batch_size=32, schedule="cosine", nesterov=True, mixup=0.2, label_smoothing=0.1, augment=False),
+        Sam(epochs=6, batch_size=32),
+        Sam(epochs=6, batch_size=32, rho=0.5, adaptive=True),
+        Timm(epochs=6, batch_size=32, learning_rate=0.01),
+    ],
+)
+def test_trainers_are_what_the_core_expects(trainer):
+    check_trainer(trainer)
