@@ -113,7 +113,7 @@ def _meaning(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> s
     notes = [f"{sign} {bound}" for sign, bound in (("≥", info.min), ("≤", info.max)) if bound is not None]
     if parameter.default is inspect.Parameter.empty and isinstance(info, OptionInfo):
         notes.insert(0, "required")
-    elif not any(parameter.default is nothing for nothing in (inspect.Parameter.empty, None, False)):
+    elif not any(parameter.default is nothing for nothing in (inspect.Parameter.empty, None, False, "")):
         notes.insert(0, f"default: `{parameter.default}`")
     return f"{_text(info.help)} ({', '.join(notes)})" if notes else _text(info.help)
 
