@@ -130,7 +130,7 @@ def toy_replicas(n: int = 2, *, density: float = 1.0, data: Data | None = None) 
 def _split(patterns: Tensor, present: Tensor, *, images: int, generator: torch.Generator) -> ToySplit:
     labels = present[torch.randint(len(present), (images,), generator=generator)]
     noise = torch.randn(images, *patterns.shape[1:], generator=generator)
-    pixels = (patterns[labels] + noise) / 2**0.5
+    pixels = (patterns[labels] + 1.5 * noise) / 3.25**0.5
     return ToySplit(images=pixels.contiguous(memory_format=torch.channels_last), labels=labels)
 
 
