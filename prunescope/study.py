@@ -1,0 +1,169 @@
+"""study.toml -> a frozen `Study`: one temperature-like knob x densities x seeds, and how each model is made."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from prunescope.errors import InputError, UsageError
+from prunescope.temperature import HOTTER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TABLES = ("model", "data", "train", "prune", "retrain", "probes", "axes", "seeds")
+
+HOLD = ("epochs", "iterations")
+"""What stays fixed while the batch size changes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A plugin and its options as the study's author wrote them; checked when the plugin is loaded."""
+
+    plugin: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A family of models: every value of the knob, pruned to every density, from every seed."""
+
+    name: str
+    model: str
+    model_options: Mapping[str, Any]
+    data: str
+    """A data set's name with options, as `--data` takes it."""
+    train: Choice
+    prune: Choice
+    retrain: Choice
+    probes: tuple[Choice, ...]
+    knob: str
+    """The temperature-like option of the trainer that is varied."""
+    values: tuple[float, ...]
+    hold: str
+    """For the batch size: "epochs" or "iterations" stay as `train` has them."""
+    snapshots: bool
+    """For the epochs: take all values as snapshots of one run, as the paper does, instead of one run each."""
+    densities: tuple[float, ...]
+    dense_seeds: tuple[int, ...]
+    replicas: int
+    """Retrainings of each pruned model."""
+
+
+def load(path: Path) -> Study:
+    """Read a study; InputError names the file, the table and the key of whatever is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read the study {path}: {error.strerror}", fix="give the path of a study.toml") from error
+    try:
+        return parse(text, name=path.parent.name if path.name == "study.toml" else path.stem)
+    except (InputError, UsageError) as error:
+        raise InputError(f"{path}: {error.message}", fix=error.fix) from error
+
+
+def parse(text: str, *, name: str) -> Study:
+    """Return the study that a TOML text describes.
+
+    Raises InputError for a text that is not TOML, an unknown or missing key, or a value out of range.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"not TOML: {error}", fix="see the studies that come with prunescope") from error
+    _known(tables, TABLES, where="the study")
+    model, axes = dict(_table(tables, "model")), dict(_table(tables, "axes"))
+    seeds = dict(_table(tables, "seeds", default={}))
+    _known(seeds, ("dense", "replicas"), where="[seeds]")
+    densities = _numbers(axes.pop("density", None), "axes.density")
+    hold, snapshots = str(axes.pop("hold", "epochs")), bool(axes.pop("snapshots", True))
+    if hold not in HOLD:
+        raise InputError(f"axes.hold is {hold!r}", fix=f"one of: {', '.join(HOLD)}")
+    knob, values = _knob(axes)
+    return Study(
+        name=name,
+        model=str(_take(model, "name", "[model]")),
+        model_options=model,
+        data=_data(_table(tables, "data")),
+        train=_choice(_table(tables, "train"), "[train]"),
+        prune=_choice(_table(tables, "prune"), "[prune]"),
+        retrain=_choice(_table(tables, "retrain"), "[retrain]"),
+        probes=tuple(_choice(table, "[[probes]]") for table in tables.get("probes", [])),
+        knob=knob,
+        values=values,
+        hold=hold,
+        snapshots=snapshots,
+        densities=_densities(densities),
+        dense_seeds=tuple(int(seed) for seed in seeds.get("dense", (0,))),
+        replicas=int(seeds.get("replicas", 3)),
+    )
+
+
+def _knob(axes: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+    if len(axes) != 1:
+        raise InputError(
+            f"[axes] has {len(axes)} knobs beside the density: {', '.join(sorted(axes)) or 'none'}",
+            fix=f"give one, for example epochs = [10, 20, 40]; known: {', '.join(HOTTER)}",
+        )
+    (knob, values), *_ = axes.items()
+    if knob not in HOTTER:
+        raise InputError(f"axes.{knob} is no temperature-like knob", fix=f"one of: {', '.join(HOTTER)}")
+    found = _numbers(values, f"axes.{knob}")
+    if len(set(found)) < len(found):
+        raise InputError(f"axes.{knob} repeats a value: {list(found)}", fix="give every value once")
+    return knob, tuple(sorted(found))
+
+
+def _densities(found: tuple[float, ...]) -> tuple[float, ...]:
+    wrong = [density for density in found if not 0 < density < 1]
+    if wrong:
+        raise InputError(f"axes.density has {wrong[0]:g}", fix="densities are fractions between 0 and 1")
+    return tuple(sorted(set(found)))
+
+
+def _choice(table: Mapping[str, Any], where: str) -> Choice:
+    options = dict(table)
+    return Choice(plugin=str(_take(options, "plugin", where)), options=options)
+
+
+def _data(table: Mapping[str, Any]) -> str:
+    """Return the table as the text that `--data` takes."""
+    options = dict(table)
+    name = str(_take(options, "name", "[data]"))
+    given = ",".join(f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in options.items())
+    return f"{name}:{given}" if given else name
+
+
+def _table(tables: Mapping[str, Any], key: str, *, default: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+    found = tables.get(key, default)
+    if not isinstance(found, dict):
+        raise InputError(f"the study has no table [{key}]", fix=f"add it; a study has: {', '.join(TABLES)}")
+    return found
+
+
+def _take(table: dict[str, Any], key: str, where: str) -> object:
+    if key not in table:
+        raise InputError(f"{where} has no {key!r}", fix=f'add it: {key} = "..."')
+    return table.pop(key)
+
+
+def _numbers(values: object, where: str) -> tuple[float, ...]:
+    numeric = isinstance(values, list) and values and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    )
+    if not numeric:
+        raise InputError(f"{where} is {values!r}", fix="give a list of numbers")
+    return tuple(values)  # type: ignore[arg-type]
+
+
+def _known(table: Mapping[str, Any], names: tuple[str, ...], *, where: str) -> None:
+    for key in table:
+        if key not in names:
+            near = get_close_matches(key, names, n=1)
+            raise InputError(
+                f"{where} has the unknown key {key!r}", fix=f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+            )
