@@ -108,4 +108,4 @@ def _dense_block(inputs: int, growth: int, *, layers: int) -> nn.Sequential:
 
 
 for _depth in (22, 40):
-    register(f"densenet{_depth}_cifar", partial(DenseNet, depth=_depth), family=__name__)
+    register(f"densenet{_depth}_cifar", partial(DenseNet, depth=_depth), family=__name__, first="conv1", last="fc")

@@ -63,4 +63,4 @@ class SmallMlp(nn.Module):
         return self.forward_head(self.forward_features(x))
 
 
-register("small_mlp", SmallMlp, family=__name__, fixed_input_size=True)
+register("small_mlp", SmallMlp, family=__name__, first="fc1", last="head", fixed_input_size=True)

@@ -101,4 +101,4 @@ def _stage(inputs: int, outputs: int, *, blocks: int, stride: int) -> nn.Sequent
 
 
 for _depth in (8, 14, 20, 32, 56):
-    register(f"preresnet{_depth}", partial(PreResNet, depth=_depth), family=__name__)
+    register(f"preresnet{_depth}", partial(PreResNet, depth=_depth), family=__name__, first="conv1", last="fc")

@@ -82,4 +82,6 @@ def _features(inputs: int, channels: list[int], *, convolutions: tuple[int, ...]
 
 
 for _depth in STAGES:
-    register(f"vgg{_depth}_bn_cifar", partial(VggBn, depth=_depth), family=__name__)
+    register(
+        f"vgg{_depth}_bn_cifar", partial(VggBn, depth=_depth), family=__name__, first="features.0", last="classifier"
+    )

@@ -1,0 +1,105 @@
+"""Undo what wrappers do to a state_dict: prefixes, the two tensors of torch.nn.utils.prune, spectral norm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+WRAPPERS = ("module.", "_orig_mod.")
+"""What DataParallel and torch.compile put before every name."""
+
+SMALLEST_SHARE = 0.1
+"""A prefix that fewer of the tensors share is not taken for a network in a larger one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """Tensors under the network's own names, and the masks that stood beside them."""
+
+    state: dict[str, Tensor]
+    masks: dict[str, Tensor] = field(default_factory=dict)
+    """By the masked tensor's name, bool, True = kept."""
+    notes: tuple[str, ...] = ()
+
+
+def strip_wrappers(state: Mapping[str, Tensor]) -> Named:
+    """Remove `module.` before every name and `_orig_mod.` anywhere, in any order and number.
+
+    >>> strip_wrappers({"module._orig_mod.module.fc.weight": torch.zeros(1)}).state
+    {'fc.weight': tensor([0.])}
+    """
+    notes: list[str] = []
+    names = {name: name for name in state if name != "n_averaged"}  # the counter of torch's AveragedModel
+    if any("_orig_mod." in name for name in names):
+        names = {name: new.replace("_orig_mod.", "") for name, new in names.items()}
+        notes.append("prefix '_orig_mod.' of torch.compile removed")
+    while names and all(new.startswith("module.") for new in names.values()):
+        names = {name: new.removeprefix("module.") for name, new in names.items()}
+        if not any("'module.'" in note for note in notes):
+            notes.append("prefix 'module.' of DataParallel removed")
+    return Named(state={new: state[name] for name, new in names.items()}, notes=tuple(notes))
+
+
+def views(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Return, by prefix, what could be the network: everything (prefix ""), and each part under a common prefix."""
+    prefixes = {name[: end + 1] for name in state for end, character in enumerate(name) if character == "." and end > 0}
+    found: dict[str, dict[str, Tensor]] = {"": dict(state)}
+    for prefix in sorted(prefixes, key=lambda prefix: (prefix.count("."), prefix)):
+        part = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+        if prefix.count(".") <= 3 and len(part) >= SMALLEST_SHARE * len(state):
+            found[prefix] = part
+    return found
+
+
+def fold_pruning(state: Mapping[str, Tensor]) -> Named:
+    """Turn each pair X_orig, X_mask of torch.nn.utils.prune into X = X_orig * X_mask and a mask.
+
+    X_orig with X_u and X_v beside it belongs to torch.nn.utils.spectral_norm and is no pruning: it becomes
+    X = X_orig / σ with σ = uᵀ W v.
+    """
+    folded: dict[str, Tensor] = {}
+    masks: dict[str, Tensor] = {}
+    normed: list[str] = []
+    for name, tensor in state.items():
+        base = name.removesuffix("_orig")
+        if name.endswith("_orig") and f"{base}_mask" in state:
+            kept = state[f"{base}_mask"] != 0
+            folded[base], masks[base] = tensor * kept, kept
+        elif name.endswith("_orig") and f"{base}_u" in state and f"{base}_v" in state:
+            folded[base] = tensor / _sigma(tensor, state[f"{base}_u"], state[f"{base}_v"])
+            normed.append(base)
+        elif not _is_companion(name, state):
+            folded[name] = tensor
+    return Named(state=folded, masks=masks, notes=(*_mask_notes(masks), *_norm_notes(normed)))
+
+
+def _sigma(weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    return torch.dot(u, torch.mv(weight.reshape(weight.shape[0], -1), v))
+
+
+def _is_companion(name: str, state: Mapping[str, Tensor]) -> bool:
+    """Whether `name` is the mask of a pruned tensor or a vector of spectral norm."""
+    for suffix in ("_mask", "_u", "_v"):
+        if name.endswith(suffix) and f"{name.removesuffix(suffix)}_orig" in state:
+            return True
+    return False
+
+
+def _mask_notes(masks: Mapping[str, Tensor]) -> tuple[str, ...]:
+    if not masks:
+        return ()
+    biases = [name for name in masks if name.rpartition(".")[2] != "weight"]
+    note = f"masks of torch.nn.utils.prune found for {len(masks)} tensors"
+    ignored = (f"pruned tensors that are no weights are set to zero once and not held: {', '.join(biases[:5])}",)
+    return (note, *(ignored if biases else ()))
+
+
+def _norm_notes(normed: list[str]) -> tuple[str, ...]:
+    return (f"spectral norm of {len(normed)} tensors folded into their weights",) if normed else ()

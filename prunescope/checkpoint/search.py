@@ -1,0 +1,150 @@
+"""Find the architecture of a state_dict nobody names, or the nearest ones to a state_dict that does not fit.
+
+Building all of timm's architectures takes minutes. So: names that occur in the hints first, then prunescope's own
+networks and the common ones, then one small network of each of timm's families; only the two families whose tensor
+names look most alike are searched further, short names (the plain variants) first.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from timm.models import list_models, model_entrypoint
+
+from prunescope.checkpoint.fingerprints import Fingerprint, Shapes, fingerprint, shapes
+from prunescope.checkpoint.matching import COUNTER, Known, Match, best_view, fit, n_fitting
+from prunescope.errors import MismatchError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torch import Tensor
+
+COMMON = (
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "wide_resnet50_2",
+    "vit_tiny_patch16_224",
+    "vit_small_patch16_224",
+    "vit_base_patch16_224",
+    "efficientnet_b0",
+    "mobilenetv2_100",
+    "mobilenetv3_large_100",
+    "convnext_tiny",
+    "vgg16_bn",
+    "densenet121",
+    "regnety_004",
+)
+"""What most checkpoints are; also the plain ones of several architectures with the same names and shapes."""
+
+SMALL = re.compile(r"^test_|atto|femto|pico|nano|tiny|xxs|xxtiny|small")
+"""Names of a family's smallest networks, which are the fastest to build."""
+
+FAMILIES = 2
+PER_FAMILY = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The architecture that fits, if there is one, and the nearest ones with the share of tensors that fit."""
+
+    match: Match | None
+    nearest: tuple[tuple[str, float], ...]
+
+
+def search(state: Mapping[str, Tensor], known: Known) -> Found:
+    """Return the first architecture that all tensors fit, and the three nearest of those that were tried."""
+    scores: dict[str, float] = {}
+    for name in _candidates(state, known, scores):
+        if name in scores:
+            continue
+        print_ = _try_fingerprint(name)
+        if print_ is None:
+            continue
+        _, part = best_view(state, print_, prefer=known.prefer)
+        have = shapes(part)
+        scores[name] = likeness(have, print_)
+        match = _try_fit(state, replace(known, name=name)) if _same_names(have, print_) else None
+        if match is not None:
+            return Found(match=match, nearest=((name, 1.0),))
+    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return Found(match=None, nearest=tuple(ranked[:3]))
+
+
+def likeness(have: Shapes, print_: Fingerprint) -> float:
+    """Return the share of tensors that fit, in [0, 1]: twice those in both / those in either, counted twice."""
+    return 2 * n_fitting(have, print_) / (len(have) + len(print_.shapes))
+
+
+def hinted_names(hints: tuple[str, ...]) -> list[str]:
+    """Return the architectures whose names occur in the hints, longest names first.
+
+    >>> hinted_names(("runs/resnet18_best.pth",))
+    ['resnet18']
+    """
+    text = " ".join(re.sub(r"[^a-z0-9]+", "_", hint.lower()) for hint in hints)
+    found = [name for name in list_models() if re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text)]
+    ranked = sorted(found, key=lambda name: (-len(name), name))
+    return [name for name in ranked if not any(name != longer and name in longer for longer in ranked)]
+
+
+def _candidates(state: Mapping[str, Tensor], known: Known, scores: Mapping[str, float]) -> Iterator[str]:
+    families = _families()
+    yield from hinted_names(known.hints)
+    yield from families.pop("")
+    yield from COMMON
+    patterns = {_pattern(name) for name in state}
+    alike: dict[str, float] = {}
+    for family, members in families.items():
+        yield members[0]
+        if members[0] in scores:
+            alike[family] = _pattern_likeness(patterns, fingerprint(members[0]))
+    for family in sorted(alike, key=lambda family: (-alike[family], family))[:FAMILIES]:
+        yield from families[family][1 : 1 + PER_FAMILY]
+
+
+def _families() -> dict[str, list[str]]:
+    """Return timm's architectures by the file they are in, small or plain ones first; prunescope's own under ""."""
+    found: dict[str, list[str]] = {"": []}
+    for name in list_models():
+        module = model_entrypoint(name).__module__
+        family = "" if module.startswith("prunescope.") else module.rpartition(".")[2]
+        found.setdefault(family, []).append(name)
+    return {
+        family: sorted(members, key=lambda name: (not SMALL.search(name), len(name), name))
+        for family, members in sorted(found.items())
+    }
+
+
+def _pattern(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
+
+
+def _pattern_likeness(patterns: set[str], print_: Fingerprint) -> float:
+    """Share of name patterns in common; what stands before the network's own names does no harm."""
+    others = {_pattern(name) for name in print_.shapes}
+    common = sum(1 for other in others if any(mine == other or mine.endswith("." + other) for mine in patterns))
+    return common / len(others)
+
+
+def _same_names(have: Shapes, print_: Fingerprint) -> bool:
+    mine, others = ({name for name in names if not name.endswith(COUNTER)} for names in (have, print_.shapes))
+    return mine == others
+
+
+def _try_fingerprint(name: str) -> Fingerprint | None:
+    try:
+        return fingerprint(name)
+    except UsageError:
+        return None  # an architecture that needs a package that is not installed
+
+
+def _try_fit(state: Mapping[str, Tensor], known: Known) -> Match | None:
+    try:
+        return fit(state, known)
+    except (MismatchError, UsageError):
+        return None
