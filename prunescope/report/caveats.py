@@ -1,0 +1,96 @@
+"""What a reader must know before believing a verdict: every sentence here is true of the runs at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunescope.report import evidence, formatting, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prunescope.api import Reading
+    from prunescope.report.trail import Branch, Trail
+
+FEW_REPLICAS = 3
+
+UNDER_TRAINED = 0.01
+"""An LMC above this, in training-error units, and above two of its standard errors: the error falls between replicas."""
+
+
+def caveats(trail: Trail) -> tuple[str, ...]:
+    """Return all warnings, what weakens the verdict most first."""
+    return tuple(dict.fromkeys((*_training(trail), *_replicas(trail), *_calibration(trail), *_inputs(trail), *_pruning(trail))))
+
+
+def _training(trail: Trail) -> Iterator[str]:
+    below = [formatting.density(branch.density) for branch in trail.pruned if _is_under_trained(branch)]
+    if below:
+        yield (
+            f"At {words.either(below, 'and')} the training error falls between replicas (LMC > 0): they are under-trained. "
+            "Retrain longer before trusting the verdict."
+        )
+    dense = trail.dense.facts.get("knobs", {}).get("epochs")
+    epochs = {len(run.history) for branch in trail.pruned for run in branch.retrainings if run.history}
+    if epochs and isinstance(dense, int | float) and max(epochs) < dense:
+        yield (
+            f"Replicas were retrained for {max(epochs)} epochs, the dense model was trained for {dense:g}: a compressed "
+            "schedule ranks settings like the full one on small networks; errors after full retraining are lower."
+        )
+
+
+def _replicas(trail: Trail) -> Iterator[str]:
+    counts = {len(branch.retrainings) for branch in trail.pruned}
+    if counts and min(counts) < FEW_REPLICAS:
+        yield f"Only {min(counts)} replicas: one pair says little about the spread between pairs; three or more do."
+    if trail.pruned:
+        yield (
+            "All densities start from one dense model: the confidence covers the seeds of retraining, not the seed of the "
+            "dense training."
+        )
+
+
+def _calibration(trail: Trail) -> Iterator[str]:
+    model = trail.dense.facts.get("model", {}).get("name", "this network")
+    rules = {verdict.rule for verdict in trail.diagnosis.verdicts}
+    if "three-regime" in rules:
+        yield (
+            "The thresholds were read off PreResNet-20 on CIFAR-10 (Zhou et al. 2023): one network, one data set. "
+            f"That they suit {model} is an assumption, which the confidence does not cover."
+        )
+    if "md-tree" in rules:
+        yield "The vote on the dense model was fitted on ResNet-18 networks on CIFAR-10; elsewhere it is a hint."
+
+
+def _inputs(trail: Trail) -> Iterator[str]:
+    for note in trail.dense.facts.get("notes", ()):
+        yield f"Checkpoint: {note}"
+    limits = {
+        run.recipe.arguments["data"].get("limit_batches")
+        for _, run in trail.runs
+        if isinstance(run.recipe.arguments.get("data"), dict)
+    } - {None}
+    if limits:
+        yield f"Only the first {max(limits)} batches of each split were used: numbers on all the data will differ."
+
+
+def _pruning(trail: Trail) -> Iterator[str]:
+    if trail.pruned:
+        yield "Masking alone speeds nothing up: the theoretical speed-up takes a kernel that skips every zero weight."
+
+
+def _is_under_trained(branch: Branch) -> bool:
+    reading = evidence.readings(branch).get("lmc/lmc")
+    if reading is None:
+        return False
+    return float(np.mean(reading.value)) > max(UNDER_TRAINED, 2 * _stderr(reading))
+
+
+def _stderr(reading: Reading) -> float:
+    """Return the standard error of the mean over pairs, as if the pairs were independent."""
+    if reading.stderr is None:
+        return 0.0
+    errors = np.asarray(reading.stderr, dtype=np.float64)
+    return float(np.sqrt(np.square(errors).sum()) / errors.size)

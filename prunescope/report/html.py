@@ -1,0 +1,195 @@
+"""A report as one HTML file that opens offline: style and pictures are inside, scripts there are none."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api import Advice, Regime
+from prunescope.report import formatting, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jinja2 import Environment
+
+    from prunescope.report.view import Command, Headline, Report, Row, Vector
+
+WIDE, NARROW = 760.0, 350.0
+"""Widths of the density axis in CSS pixels: on a laptop, on a phone."""
+
+OPEN_LAYERS = 24
+"""A table of more layers than this starts folded."""
+
+SLUGS: dict[Regime | None, str] = {
+    Regime.I: "regime-i",
+    Regime.II: "regime-ii",
+    Regime.II_A: "regime-iia",
+    Regime.II_B: "regime-iib",
+    Regime.UNRESOLVED: "unresolved",
+    None: "dense",
+}
+
+ALONG_DENSITY = ("cka/softmax", "disagreement/test_disagreement")
+
+
+def html(report: Report) -> str:
+    """Return a report as one HTML document."""
+    template = _environment().get_template("template.html.j2")
+    return template.render(
+        report=report,
+        style=_text("style.css"),
+        headline=words.headline(report.verdicts, report.dense_votes),
+        axes=_axes(report),
+        panels=_panels(report),
+        along=_along(report),
+        hotter=words.either(sides) if (sides := [knob.hotter for knob in report.knobs if knob.hotter]) else "",
+        colder=words.either(sides) if (sides := [knob.colder for knob in report.knobs if knob.colder]) else "",
+        advised={verdict.advice for verdict in (*report.verdicts, *report.dense_votes)},
+        missing=_missing(report.evidence),
+        shared=_shared(report),
+        recipes=[(what, json.dumps(json.loads(recipe), indent=2)) for what, recipe in report.recipes],
+    )
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    made = Environment(
+        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(
+        number=formatting.number,
+        duration=formatting.duration,
+        probability=formatting.probability,
+        joined=" ".join,
+        either=words.either,
+        label=_row_label,
+    )
+    made.globals.update(
+        Advice=Advice,
+        slug=SLUGS.__getitem__,
+        regime=words.REGIMES.__getitem__,
+        meaning=words.MEANINGS.__getitem__,
+        arrow=words.ARROWS.__getitem__,
+        advice=words.ADVICE.__getitem__,
+        cell=formatting.cell,
+        with_unit=formatting.with_unit,
+        row_unit=formatting.row_unit,
+        details=_details,
+        bars=_bars,
+        command=_command,
+        OPEN_LAYERS=OPEN_LAYERS,
+    )
+    return made
+
+
+def _text(name: str) -> str:
+    return files("prunescope.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _axes(report: Report) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    from prunescope.report import plots
+
+    if not report.verdicts:
+        return {}
+    return {
+        "wide": Markup(plots.density_axis(report.verdicts, width=WIDE, name="axis-wide")),  # noqa: S704 - our own SVG, escaped
+        "narrow": Markup(plots.density_axis(report.verdicts, width=NARROW, name="axis-narrow")),  # noqa: S704
+    }
+
+
+def _panels(report: Report) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    from prunescope.report import plots
+
+    if not report.paths:
+        return []
+    top = plots.common_top(report.paths)
+    return [
+        {
+            "paths": paths,
+            "lmc": formatting.number(round(paths.lmc, 3)),
+            "svg": Markup(plots.lines_between_replicas(paths, top=top, name=f"lines-{number}")),  # noqa: S704
+        }
+        for number, paths in enumerate(report.paths)
+    ]
+
+
+def _along(report: Report) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    from prunescope.report import plots
+
+    densities = [column.density for column in report.columns]
+    rows = [row for row in report.evidence if row.key in ALONG_DENSITY and any(cell.values for cell in row.cells)]
+    return [
+        {"row": row, "svg": Markup(plots.along_density(row, densities, name=f"along-{number}"))}  # noqa: S704
+        for number, row in enumerate(rows)
+    ]
+
+
+def _row_label(row: Row) -> str:
+    unit = formatting.row_unit(row.unit)
+    return f"{row.label} ({unit})" if unit else row.label
+
+
+def _details(row: Row) -> str:
+    """Say how a row was measured: values, images, the largest standard error, the estimator."""
+    found = [cell for cell in row.cells if cell.values]
+    counts = sorted({len(cell.values) for cell in found if cell.over})
+    over = next((cell.over for cell in found if cell.over), "")
+    plural = "" if counts == [1] else "s"
+    images = sorted({cell.n for cell in found if cell.n is not None})
+    errors = [cell.stderr for cell in found if cell.stderr is not None]
+    told = (
+        f"{'–'.join(map(str, counts))} {over}{plural}" if over else "",
+        f"n = {'–'.join(f'{count:,}' for count in images)}" if images else "",
+        f"s.e. ≤ {_error(max(errors), row)}" if errors else "",
+        row.estimator,
+    )
+    return " · ".join(part for part in told if part)
+
+
+def _error(value: float, row: Row) -> str:
+    return f"{100 * value:.2g} %" if row.style == "percent" else formatting.number(float(f"{value:.2g}"))
+
+
+def _bars(vector: Vector) -> list[dict[str, Any]]:
+    """Return the rows of a vector's table: for every label, the text and the length of the bar in each column."""
+    tops = [max((abs(value) for value in values), default=0.0) or 1.0 for values in vector.values]
+    return [
+        {
+            "label": label,
+            "cells": [
+                {"text": formatting.with_unit(float(f"{values[index]:.3g}"), vector.unit), "share": 100 * abs(values[index]) / top}
+                for values, top in zip(vector.values, tops, strict=True)
+            ],
+        }
+        for index, label in enumerate(vector.labels)
+    ]
+
+
+def _command(command: Command) -> str:
+    from prunescope.report.terminal import wrapped
+
+    return "\n".join(wrapped(line, 84) for line in command.lines)
+
+
+def _missing(rows: Sequence[Row]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for reason in dict.fromkeys(cell.missing for cell in row.cells if cell.missing):
+            found.setdefault(reason, []).append(row.label)
+    return found
+
+
+def _shared(report: Report) -> tuple[str, ...]:
+    """Return the reasons that several verdicts give in the same words."""
+    verdicts: tuple[Headline, ...] = (*report.verdicts, *report.dense_votes)
+    reasons = [reason for verdict in verdicts for reason in verdict.because]
+    return tuple(reason for reason in dict.fromkeys(reasons) if reasons.count(reason) > 1)

@@ -1,0 +1,97 @@
+"""The words and signs of a verdict: never colour alone, and ASCII where a terminal has nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prunescope.api import Advice, Regime
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prunescope.report.view import Headline
+
+SHAPES: dict[Regime | None, str] = {
+    Regime.I: "■",
+    Regime.II: "○",
+    Regime.II_A: "◐",
+    Regime.II_B: "●",
+    Regime.UNRESOLVED: "◇",
+    None: " ",
+}
+"""One shape per regime."""
+
+REGIMES: dict[Regime | None, str] = {
+    Regime.I: "Regime I",
+    Regime.II: "Regime II",
+    Regime.II_A: "Regime II-A",
+    Regime.II_B: "Regime II-B",
+    Regime.UNRESOLVED: "unresolved",
+    None: "temperature",
+}
+
+MEANINGS: dict[Regime | None, str] = {
+    Regime.I: "replicas are poorly connected",
+    Regime.II: "replicas are connected; A or B needs another temperature",
+    Regime.II_A: "replicas are connected but less similar than they could be",
+    Regime.II_B: "replicas are connected and as similar as anywhere",
+    Regime.UNRESOLVED: "the evidence does not decide",
+    None: "",
+}
+
+ARROWS = {Advice.RAISE: "↑", Advice.LOWER: "↓", Advice.KEEP: "=", Advice.NONE: "·"}
+
+ADVICE = {
+    Advice.RAISE: "raise the temperature",
+    Advice.LOWER: "lower the temperature",
+    Advice.KEEP: "keep the temperature",
+    Advice.NONE: "no advice",
+}
+
+ASCII = str.maketrans({
+    "■": "#", "○": "o", "◐": "c", "●": "@", "◇": "?", "↑": "^", "↓": "v", "·": "-", "−": "-", "–": "-", "±": "+-",
+    "×": "x", "µ": "u", "ε": "e", "→": ">", "…": "...", "≥": ">", "≤": "<",
+})  # fmt: skip
+
+
+def headline(verdicts: Sequence[Headline], votes: Sequence[Headline] = ()) -> str:
+    """Say all verdicts in one or two sentences.
+
+    >>> headline(())
+    'No verdict: nothing was judged.'
+    """
+    parts = []
+    for advice, phrase in (
+        (Advice.RAISE, "raise the temperature to prune to {}"),
+        (Advice.LOWER, "lower it to prune to {}"),
+        (Advice.KEEP, "keep it to prune to {}"),
+        (Advice.NONE, "{} cannot be decided yet"),
+    ):
+        labels = [verdict.label for verdict in verdicts if verdict.advice is advice]
+        if labels:
+            parts.append(phrase.format(either(labels, "or" if advice is not Advice.NONE else "and")))
+    if not parts:
+        return _vote(votes)
+    first, rest = parts[0], parts[1:]
+    if not first.startswith("raise"):
+        first = first.replace(" it ", " the temperature ", 1)
+    return f"{_capital('; '.join([first, *rest]))}."
+
+
+def either(items: Sequence[str], word: str = "or") -> str:
+    """Join words as a sentence does.
+
+    >>> either(["a", "b", "c"]), either(["a"])
+    ('a, b or c', 'a')
+    """
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {word} {items[-1]}"
+
+
+def _vote(votes: Sequence[Headline]) -> str:
+    if not votes:
+        return "No verdict: nothing was judged."
+    return f"Judged alone, the dense model says: {ADVICE[votes[0].advice]}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
