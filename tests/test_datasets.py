@@ -507,6 +507,10 @@ def test_seeding_is_undone_after_an_error():
     assert random.getstate() == python
 
 
-def test_opening_counts_classes_by_name(tmp_path):
-    opened = open_splits(Where(root=str(write_folder(tmp_path))))
-    assert opened.num_classes == 3
+@needs_webdataset
+@leaks_files
+def test_classes_are_counted_unless_their_number_is_given(tmp_path):
+    spec = {"dataset": "wds/mine", "root": str(write_webdataset(tmp_path / "w"))}
+    assert open_splits(Where(**spec)).num_classes == 3
+    assert open_splits(Where(**spec, num_classes=7)).num_classes == 7
+    assert "labels run from 0 to 2" in refused(InputError, **spec, num_classes=2, in_memory="always")

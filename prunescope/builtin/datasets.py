@@ -98,7 +98,8 @@ class Timm(Dataset):
     root: Annotated[str, Option("folder of the data; a folder of images holds train/ and val/ (or test/)")] = ""
     train_split: Annotated[str, Option("name of the training split")] = "train"
     test_split: Annotated[str, Option("name of the split to test on; empty: validation, val, valid, eval or test")] = ""
-    download: Annotated[bool, Option("fetch the data when they are not on this machine")] = False
+    download: Annotated[bool, Option("fetch data that are not here; Hugging Face's library always does")] = False
+    num_classes: Annotated[int | None, Option("none: count class names, or read all labels", minimum=1)] = None
     image_size: Annotated[
         int | None, Option("side of the images in pixels; none: as they are up to 64, else 224", minimum=1)
     ] = None
@@ -140,6 +141,7 @@ class Timm(Dataset):
                 train_split=self.train_split,
                 test_split=self.test_split,
                 download=self.download,
+                num_classes=self.num_classes,
             ),
             vision.Look(
                 image_size=self.image_size,

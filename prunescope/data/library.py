@@ -13,7 +13,7 @@ from timm.data.dataset_factory import create_dataset
 from torch.utils.data import IterableDataset
 
 from prunescope.data.sources import Indexed, Sequential, Source
-from prunescope.errors import InputError, PrunescopeError, UsageError
+from prunescope.errors import InputError, UsageError
 
 PACKAGES = {"hfds": "datasets", "hfids": "datasets", "tfds": "tensorflow_datasets", "wds": "webdataset"}
 """Library of a data set string -> the Python package it needs."""
@@ -41,6 +41,7 @@ class Where:
     train_split: str = "train"
     test_split: str = ""
     download: bool = False
+    num_classes: int | None = None
 
     @property
     def name(self) -> str:
@@ -134,10 +135,8 @@ def _check_library(where: Where, library: str) -> None:
 
 def _open_first(where: Where, splits: list[str]) -> Source:
     """Open the first of the splits that exists; the error is that of the first one tried."""
-    for split in splits[1:]:
-        with contextlib.suppress(PrunescopeError):
-            return _open(where, splits[0])
-        with contextlib.suppress(PrunescopeError):
+    for split in splits:
+        with contextlib.suppress(InputError):
             return _open(where, split)
     return _open(where, splits[0])
 
@@ -166,7 +165,9 @@ def _open(where: Where, split: str) -> Source:
 
 
 def _count_classes(where: Where, train: Source) -> int:
-    """Count the classes by their names, or by the labels where no names are kept."""
+    """Count the classes by their names, or by reading all labels where no names are kept."""
+    if where.num_classes is not None:
+        return where.num_classes
     reader = getattr(train.dataset, "reader", None)
     names = getattr(train.dataset, "classes", None) or getattr(reader, "class_to_idx", None)
     if names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -170,17 +171,17 @@ def in_memory(
 def channel_moments(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation of uint8 images per channel, of pixels in [0, 1].
 
-    They come from exact counts of each grey level, so they are equal to the bit everywhere. A constant channel gets
-    the standard deviation 1.
+    They come from whole-number sums over the grey levels, so they are equal to the bit everywhere. A constant channel
+    gets the standard deviation 1.
     """
-    levels = torch.arange(256, dtype=torch.float64) / 255
     means, stds = [], []
     for channel in images.unbind(1):
-        counts = torch.bincount(channel.flatten(), minlength=256).to(torch.float64)
-        mean = float((counts * levels).sum() / counts.sum())
-        variance = float((counts * (levels - mean) ** 2).sum() / counts.sum())
-        means.append(mean)
-        stds.append(variance**0.5 if variance > 0 else 1.0)
+        counts = torch.bincount(channel.flatten(), minlength=256).tolist()
+        n = sum(counts)
+        total = sum(level * count for level, count in enumerate(counts))
+        squares = sum(level**2 * count for level, count in enumerate(counts))
+        means.append(total / (255 * n))
+        stds.append(math.sqrt(n * squares - total**2) / (255 * n) or 1.0)
     return tuple(means), tuple(stds)
 
 
