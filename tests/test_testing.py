@@ -37,11 +37,13 @@ BUILT_IN = [
     (group, plugin.name)
     for group in CHECKS
     for plugin in registry.find(group)
-    if plugin.distribution == "prunescope" and plugin.name != "timm"
+    if plugin.distribution == "prunescope" and (group, plugin.name) != ("datasets", "timm")
 ]
 SMALL = {
     "sgd": {"epochs": 4, "batch_size": 16},
     "sam": {"epochs": 4, "batch_size": 16},
+    "timm": {"epochs": 6, "batch_size": 16, "learning_rate": 0.01},
+    "hessian": {"batches": 1, "vectors": 2, "tolerance": 0.1},
     "patches": {"images": 150, "test_images": 80},
     "factory": {"factory": "prunescope.testing:toy_data"},
 }
