@@ -164,8 +164,12 @@ class Disagreement(Probe):
         readings = {}
         for side, split in (("test", data.test), ("train", data.train)):
             found = disagreements(models, split, batch_size=self.batch_size, limit=self.limit_batches)
-            readings[f"{side}_disagreement"] = _pairs([pair.disagreement for pair in found], "fraction", estimator="")
-            readings[f"{side}_jensen_shannon"] = _pairs([pair.jensen_shannon for pair in found], "nat", estimator="")
+            readings[f"{side}_disagreement"] = _pairs(
+                [pair.disagreement for pair in found], "fraction", estimator="classes of the largest logit"
+            )
+            readings[f"{side}_jensen_shannon"] = _pairs(
+                [pair.jensen_shannon for pair in found], "nat", estimator="of softmax outputs"
+            )
         return readings
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.utils.benchmark import timer
 
 from prunescope.errors import UsageError
 from prunescope.landscape.guard import guarded
@@ -40,10 +40,19 @@ def latency(model: nn.Module, images: Tensor, *, repeats: int) -> Latency:
     times = []
     with guarded([model]), torch.inference_mode():
         for _ in range(repeats + _WARM_UP):
-            start = timer()
+            start = _now(images.device)
             model(images)
-            times.append(timer() - start)
+            times.append(_now(images.device) - start)
     quartiles = torch.tensor(times[_WARM_UP:], dtype=torch.float64).quantile(
         torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
     )
     return Latency(median=float(quartiles[1]), spread=float(quartiles[2] - quartiles[0]), n=repeats)
+
+
+def _now(device: torch.device) -> float:
+    """Return the clock when the device has finished what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+    return time.perf_counter()

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import slow_reference
+import torch
+from tiny_landscape import learnable_data, net, same_state, state_of
+from torch import nn
+
+from prunescope.api import Mask
+from prunescope.errors import UsageError
+from prunescope.landscape.hessian import Gradient, shares, weights
+
+
+def explicit(model, batch, mask=None):
+    at = weights(model, mask)
+    gradient = Gradient(model, at, batch)
+    return torch.stack([gradient.product(row) for row in torch.eye(at.size)]).double().numpy()
+
+
+def first_batch(size=20):
+    return next(iter(learnable_data().train.batches(size)))
+
+
+@pytest.mark.parametrize("kind", ["batch", "batch without affine", "group", "none"])
+def test_products_with_unit_vectors_give_the_explicit_hessian(kind):
+    model, batch = net(kind=kind), first_batch()
+    found, wanted = explicit(model, batch), slow_reference.hessian(model, *batch)
+    assert np.abs(found - wanted).max() < 1e-5 * np.abs(wanted).max()
+
+
+def test_masked_weights_are_projected_out_and_all_others_stay():
+    model, batch = net(), first_batch()
+    mask = Mask({"4.weight": torch.rand(4, 4, 3, 3, generator=torch.Generator().manual_seed(0)) < 0.3})
+    with torch.no_grad():
+        model[4].weight *= mask.kept["4.weight"]
+    at = weights(model, mask)
+    flags = [mask.kept[name] if name in mask.kept else torch.ones_like(p) > 0 for name, p in model.named_parameters()]
+    kept = torch.cat([flag.reshape(-1) for flag in flags])
+    assert at.rank == int(kept.sum()) < at.size
+    found = explicit(model, batch, mask)
+    assert not found[~kept.numpy()].any()
+    assert not found[:, ~kept.numpy()].any()
+    wanted = slow_reference.hessian(model, *batch, kept=kept)
+    inner = found[np.ix_(kept.numpy(), kept.numpy())]
+    assert np.abs(inner - wanted).max() < 1e-5 * np.abs(wanted).max()
+
+
+def test_the_model_is_left_as_it_was_and_may_be_frozen():
+    model, batch = net(dropout=0.5).train(), first_batch()
+    wanted = explicit(model, batch)
+    model.requires_grad_(requires_grad=False)
+    before = state_of(model)
+    with torch.inference_mode(mode=False), torch.no_grad():
+        found = explicit(model, batch)
+    assert same_state(before, state_of(model))
+    assert np.array_equal(found, wanted)
+
+
+def test_a_parameter_that_is_not_used_has_zero_curvature():
+    class Spare(nn.Module):
+        def __init__(self):
+            nn.Module.__init__(self)
+            self.used = nn.Linear(1, 2, bias=False)
+            self.spare = nn.Parameter(torch.ones(2))
+
+        def forward(self, images):
+            return self.used(images)
+
+    batch = (torch.ones(3, 1), torch.tensor([0, 1, 1]))
+    found = explicit(Spare(), batch)
+    assert not found[:2].any()
+    assert found[2:, 2:].any()
+
+
+def test_fused_attention_has_a_second_derivative_too():
+    class Attention(nn.Module):
+        def __init__(self):
+            nn.Module.__init__(self)
+            self.key = nn.Parameter(torch.tensor([[0.5, -0.2], [0.1, 0.3]]))
+
+        def forward(self, images):
+            x = images @ self.key
+            return nn.functional.scaled_dot_product_attention(x, x, x).mean(1)
+
+    batch = (torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 1]))
+    found = explicit(Attention(), batch)
+    assert np.abs(found).max() > 1e-3
+    assert np.allclose(found, found.T, atol=1e-6)
+
+
+def test_shared_weights_count_once():
+    shared = nn.Linear(2, 2, bias=False)
+    model = nn.Sequential(shared, nn.Tanh(), shared)
+    assert weights(model).size == 4
+    batch = (torch.randn(5, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 1, 0, 1]))
+    wanted = slow_reference.hessian(model, *batch)
+    assert np.abs(explicit(model, batch) - wanted).max() < 1e-5
+
+
+def test_the_shares_are_those_of_the_images():
+    batches = list(learnable_data(train=25).train.batches(10))
+    assert shares(batches) == [0.4, 0.4, 0.2]
+    with pytest.raises(UsageError, match="no images"):
+        shares([])
+
+
+def test_a_mask_of_another_model_is_refused():
+    with pytest.raises(UsageError, match=r"'conv\.weight'"):
+        weights(net(), Mask({"conv.weight": torch.ones(1, dtype=torch.bool)}))
