@@ -187,7 +187,7 @@ def _root_of(path: pathlib.Path, kind: Kind) -> str:
 
 def _first_global(file: BinaryIO | io.BytesIO) -> str:
     for opcode, argument, _ in pickletools.genops(file):
-        if opcode.name in {"PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "MARK"}:
-            continue
+        if opcode.name in {"PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "MARK"} or argument == "module":
+            continue  # torch's legacy layout wraps the class of a network in a tuple that begins with "module"
         return str(argument).replace(" ", ".") if opcode.name in {"GLOBAL", "INST"} else ""
     return ""

@@ -1,12 +1,14 @@
 """Find the architecture of a state_dict nobody names, or the nearest ones to a state_dict that does not fit.
 
 Building all of timm's architectures takes minutes. So: names that occur in the hints first, then prunescope's own
-networks and the common ones, then one small network of each of timm's families; only the two families whose tensor
-names look most alike are searched further, short names (the plain variants) first.
+networks and the common ones, then one small network of each of the twelve families (files) of timm whose source has
+most of the words in the tensors' names; only the two families whose tensor names then look most alike are searched
+further, short names (the plain variants) first.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -44,8 +46,11 @@ COMMON = (
 SMALL = re.compile(r"^test_|atto|femto|pico|nano|tiny|xxs|xxtiny|small")
 """Names of a family's smallest networks, which are the fastest to build."""
 
+LIKELY = 12
 FAMILIES = 2
 PER_FAMILY = 40
+ALIKE = 0.2
+"""A family with a smaller share of the name patterns is not worth searching."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,12 +104,14 @@ def _candidates(state: Mapping[str, Tensor], known: Known, scores: Mapping[str, 
     yield from COMMON
     patterns = {_pattern(name) for name in state}
     alike: dict[str, float] = {}
-    for family, members in families.items():
+    for family in _likely(families, state):
+        members = families[family]
         yield members[0]
         if members[0] in scores:
             alike[family] = _pattern_likeness(patterns, fingerprint(members[0]))
     for family in sorted(alike, key=lambda family: (-alike[family], family))[:FAMILIES]:
-        yield from families[family][1 : 1 + PER_FAMILY]
+        if alike[family] >= ALIKE:
+            yield from families[family][1 : 1 + PER_FAMILY]
 
 
 def _families() -> dict[str, list[str]]:
@@ -118,6 +125,17 @@ def _families() -> dict[str, list[str]]:
         family: sorted(members, key=lambda name: (not SMALL.search(name), len(name), name))
         for family, members in sorted(found.items())
     }
+
+
+def _likely(families: Mapping[str, list[str]], state: Mapping[str, Tensor]) -> list[str]:
+    """Return the families whose source mentions most of the words in the tensors' names, best first."""
+    words = {word for name in state for word in name.split(".") if not word.isdigit()}
+    shared = {
+        family: len(words & set(re.findall(r"[A-Za-z_]\w*", inspect.getsource(inspect.getmodule(entry) or entry))))
+        for family, members in families.items()
+        for entry in [model_entrypoint(members[0])]
+    }
+    return sorted(shared, key=lambda family: (-shared[family], family))[:LIKELY]
 
 
 def _pattern(name: str) -> str:
