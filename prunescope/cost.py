@@ -81,9 +81,22 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     rows = []
     for step, plugin in kinds:
         group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
-        passes = sum(_passes(recipe, data) for recipe in group)
-        rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=passes, seconds=passes * rate))
+        images = sum(passes(recipe, data) for recipe in group)
+        rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=images, seconds=images * rate))
     return Estimate(by_step=tuple(rows), seconds_per_image=rate, bytes=_bytes(todo, start))
+
+
+def passes(recipe: Recipe, data: Data | None) -> float:
+    """Return the images one step sends forward; a backward pass counts as two, and 0 stands for little."""
+    if recipe.step not in ("train", "retrain", "probe"):
+        return 0.0
+    plugin = registry.make("probes" if recipe.step == "probe" else "trainers", recipe.plugin, recipe.options).instance
+    train, test = (len(data.train), len(data.test)) if data is not None else (0, 0)
+    if recipe.step != "probe":
+        return float(plugin.passes(train=train))
+    given = len(recipe.inputs)
+    calls, each = (1, given) if plugin.replicas == "any" else (comb(given, plugin.replicas), plugin.replicas)
+    return float(calls * plugin.passes(replicas=each, train=train, test=test))
 
 
 def seconds_per_image(model: torch.nn.Module, data: Data) -> float:
@@ -103,18 +116,6 @@ def _timed(model: torch.nn.Module, images: torch.Tensor) -> float:
     started = perf_counter()
     model(images).sum().item()
     return perf_counter() - started
-
-
-def _passes(recipe: Recipe, data: Data | None) -> float:
-    if recipe.step not in ("train", "retrain", "probe"):
-        return 0.0
-    plugin = registry.make("probes" if recipe.step == "probe" else "trainers", recipe.plugin, recipe.options).instance
-    train, test = (len(data.train), len(data.test)) if data is not None else (0, 0)
-    if recipe.step != "probe":
-        return float(plugin.passes(train=train))
-    given = len(recipe.inputs)
-    calls, each = (1, given) if plugin.replicas == "any" else (comb(given, plugin.replicas), plugin.replicas)
-    return float(calls * plugin.passes(replicas=each, train=train, test=test))
 
 
 def _data(todo: Sequence[Recipe], device: str) -> Data | None:
