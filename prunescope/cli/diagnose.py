@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from prunescope.registry import Loaded
     from prunescope.store import Store
 
+LEAST_SECONDS = 45
+"""Below this, starting the workers takes longer than the work."""
+
 
 def diagnose(request: Request) -> Output:
     """Say in which regime a network's pruned versions will be, and whether to raise or lower the temperature.
@@ -33,6 +36,8 @@ def diagnose(request: Request) -> Output:
     Exit codes: 0 diagnosed; 1 only with --fail-on; 2 wrong usage or input; 3 the checkpoint does not fit the model;
     4 not enough evidence for a verdict; 70 a bug; 130 interrupted: the same command goes on from what was finished.
     """
+    from prunescope import pipeline
+
     given.check_output(request.report, (".html",), option="--report")
     _check_verdicts(request.fail_on)
     device, densities = steps.resolve_device(request.device), _densities(request)
@@ -46,7 +51,7 @@ def diagnose(request: Request) -> Output:
         if request.dry_run:
             return _cost(estimate, executor, as_json=request.json)
         steps.complete(answer.recipes[:-1], store, executor.instance, device=device)
-        run_id = steps.perform(answer.diagnosis, store, device="cpu")
+        run_id = pipeline.perform(answer.diagnosis, store, device="cpu")
         return _tell(request, store, run_id, notes)
 
 
@@ -142,10 +147,10 @@ def _plan(
 
 def _check_unpruned(reference: str, store: Store, densities: tuple[float, ...]) -> None:
     """Refuse to prune a pruned model to a density it does not reach."""
-    density = store.read(run_of(reference)).facts.get("density")
-    if density is not None and densities and max(densities) >= density:
+    mask = store.load_weights(reference).mask
+    if mask is not None and densities and max(densities) >= mask.density:
         raise UsageError(
-            f"{reference} is pruned to density {density:g} already: it cannot be pruned to {max(densities):g}",
+            f"{reference} is pruned to density {mask.density:.4g} already: it cannot be pruned to {max(densities):g}",
             fix="diagnose the dense model it was pruned from, or ask for lower densities",
         )
 
@@ -156,7 +161,8 @@ def _estimate(answer: Answer, store: Store, executor: Loaded, device: str) -> Es
 
     estimate = cost.estimate(answer.recipes, store, device=device)
     if estimate.steps:
-        took = console.duration(estimate.seconds / _workers(executor))
+        seconds = estimate.seconds / _workers(executor)
+        took = f"about {console.duration(seconds)}" if seconds > LEAST_SECONDS else "less than a minute"
         console.say(
             f"estimate: {took}, {estimate.steps} steps, {estimate.passes:,.0f} images through the network, "
             f"{console.size(estimate.bytes)} on disk"

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 
+SILENT_SECONDS = 1.0
+"""Work that is done before needs no line."""
+
 LINES = 10
 """Lines of progress from beginning to end where there is no terminal."""
 
@@ -41,11 +44,10 @@ class Lines:
 
     def show(self, whole: float, running: Mapping[str, float]) -> None:
         """Print a line when another tenth is done."""
-        tenths = int(whole * LINES + 1e-9)
-        if tenths <= self.told:
+        tenths, spent = int(whole * LINES + 1e-9), monotonic() - self.started
+        if tenths <= self.told or spent < SILENT_SECONDS:
             return
         self.told = tenths
-        spent = monotonic() - self.started
         left = f", about {duration(spent * (1 - whole) / whole)} left" if whole < 1 else ""
         under_way = f" ({next(iter(running))})" if running else ""
         say(f"{tenths / LINES:4.0%} after {duration(spent)}{left}{under_way}")

@@ -109,7 +109,9 @@ def _gist(run: Run) -> str:
         return f"loss {run.history[-1].train_loss:.4f}"
     if run.readings:
         return f"{sum(map(len, run.readings.values()))} readings"
-    return f"density {run.facts['density']:.4g}" if "density" in run.facts else ""
+    if "density" in run.facts:
+        return f"density {run.facts['density']:.4g}"
+    return str(run.facts.get("model", {}).get("name", ""))
 
 
 def _sections(run: Run) -> RenderableType:

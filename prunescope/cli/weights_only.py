@@ -18,7 +18,7 @@ NEXT = "data would buy errors, the Hessian, and the regime at each density: --da
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One prunable weight tensor."""
+    """One weight tensor that is prunable by default."""
 
     name: str
     weights: int
@@ -39,7 +39,8 @@ def output(reference: str, store: Store, *, as_json: bool) -> Output:
         text = json_text.dumps({**known, "layers": [asdict(layer) for layer in layers], "next": NEXT}, indent=2)
         return Output(text=text, exit_code=ExitCode.EVIDENCE)
     weights, kept = sum(layer.weights for layer in layers), sum(layer.kept for layer in layers)
-    density = f"density {kept / weights:.4g} ({'no mask' if found.mask is None else 'mask found'})"
+    density = f"density {kept / weights:.4g}" if weights else "density n/a: no convolutions"
+    density += ", no mask" if found.mask is None else ", mask found"
     console.say(f"{found.spec.name}: {parameters:,} parameters, {weights:,} prunable, {density}")
     for note in facts.get("notes", ()):
         console.say(f"note: {note}")

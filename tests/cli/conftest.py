@@ -50,7 +50,20 @@ def study(tmp_path_factory, invoke):
     """Return a study with one small dense run, its snapshots at epochs 1 and 2, and that run's id."""
     folder = tmp_path_factory.mktemp("cli") / "study"
     trained = invoke(
-        *("train", "sgd", "--model", "mlp", "--data", DATA, "--epochs", 2, "--snapshot-every", 1, "--study", folder)
+        *(
+            "train",
+            "sgd",
+            "--model",
+            "preresnet8",
+            "--data",
+            DATA,
+            "--epochs",
+            2,
+            "--snapshot-every",
+            1,
+            "--study",
+            folder,
+        )
     )
     assert trained.exit_code == 0, trained.stderr
     return folder, trained.stdout.strip()

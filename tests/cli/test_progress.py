@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-from prunescope.cli import console
+from prunescope.cli import console, progress
 from prunescope.cli.progress import Bars, Lines, watched
 from prunescope.recipe import Recipe
 from prunescope.store import Store
@@ -23,6 +23,11 @@ def store(tmp_path):
     made = Store(tmp_path)
     (made.runs / ".locks").mkdir(parents=True)
     return made
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(progress, "SILENT_SECONDS", 0.0)
 
 
 def test_a_line_for_every_tenth(capsys):
@@ -56,11 +61,11 @@ def test_equal_shares_without_weights(store, capsys):
 
 
 def test_bars_follow_the_running_steps():
-    with Progress(console=Console(file=io.StringIO())) as progress:
-        bars = Bars(progress, progress.add_task("all", total=1.0))
+    with Progress(console=Console(file=io.StringIO())) as drawn:
+        bars = Bars(drawn, drawn.add_task("all", total=1.0))
         bars.show(0.25, {"one": 0.5})
         bars.show(0.75, {"two": 0.5})
-        assert [(task.description, task.completed) for task in progress.tasks] == [("all", 0.75), ("two", 0.5)]
+        assert [(task.description, task.completed) for task in drawn.tasks] == [("all", 0.75), ("two", 0.5)]
 
 
 def test_no_colour_where_there_is_no_terminal():

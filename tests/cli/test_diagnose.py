@@ -1,0 +1,206 @@
+"""diagnose from end to end, on tiny data and with one worker."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from prunescope import checkpoint
+from prunescope.cli import diagnose as module
+from prunescope.store import Store
+
+FAST = ("--workers", 1, "--density", "0.3", "--replicas", 2, "--retrain-epochs", 1, "--trainer-option", "batch_size=32")
+
+
+@pytest.fixture(scope="module")
+def diagnosed(study, invoke):
+    """Return the result of a diagnosis at one density."""
+    folder, dense = study
+    return invoke("diagnose", dense, *FAST, "--study", folder)
+
+
+def test_the_id_is_alone_on_stdout_and_the_verdict_on_stderr(study, diagnosed):
+    assert diagnosed.exit_code == 0, diagnosed.stderr
+    run = Store(study[0]).read(diagnosed.stdout.strip())
+    assert [verdict.density for verdict in run.verdicts] == [0.3, 1.0]
+    for part in ("estimate: ", "30 %", "LMC", "Next"):
+        assert part in diagnosed.stderr
+
+
+def test_again_computes_nothing(study, diagnosed, invoke):
+    folder, dense = study
+    before = Store(folder).ids()
+    again = invoke("diagnose", dense, *FAST, "--study", folder)
+    assert again.stdout == diagnosed.stdout
+    assert Store(folder).ids() == before
+
+
+@pytest.mark.usefixtures("diagnosed")
+def test_json_is_all_there_is_on_stdout(study, invoke):
+    folder, dense = study
+    found = json.loads(invoke("diagnose", dense, *FAST, "--json", "--study", folder).stdout)
+    assert found["schema_version"] == 1
+    assert found["level"]["name"] == "L3"
+    assert found["verdicts"][0]["density"] == 0.3
+
+
+@pytest.mark.usefixtures("diagnosed")
+def test_report_is_one_file(study, invoke, tmp_path):
+    folder, dense = study
+    report = tmp_path / "report.html"
+    result = invoke("diagnose", dense, *FAST, "--report", report, "--study", folder)
+    assert f"report: {report}" in result.stderr
+    assert report.read_text().lstrip().startswith("<!doctype html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_dry_run_writes_no_run(study, invoke):
+    folder, dense = study
+    before = Store(folder).ids()
+    result = invoke("diagnose", dense, "--density", "0.05,0.1", "--dry-run", "--study", folder)
+    assert result.exit_code == 0, result.stderr
+    assert "retrain" in result.stdout
+    assert "nothing was run" in result.stderr
+    assert Store(folder).ids() == before
+
+
+def test_dry_run_of_a_file_makes_no_study(study, invoke, tmp_path):
+    folder, dense = study
+    checkpoint.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    result = invoke("diagnose", tmp_path / "ckpt.pt", "--dry-run", "--json", "--study", tmp_path / "new")
+    assert json.loads(result.stdout)["dry_run"]["steps"] > 0
+    assert not (tmp_path / "new").exists()
+
+
+def test_level_1_votes_on_the_dense_model_alone(study, invoke):
+    folder, dense = study
+    result = invoke("diagnose", dense, "--level", 1, "--workers", 1, "--json", "--study", folder)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["level"]["name"] == "L1"
+    assert found["verdicts"] == []
+    by_density = invoke("diagnose", dense, "--density", "none", "--workers", 1, "--study", folder)
+    assert by_density.stdout.strip() == found["id"]
+
+
+def test_a_second_replica_adds_the_connectivity_of_the_dense_pair(study, invoke):
+    folder, dense = study
+    data = ("--data", "patches:images=120,test_images=60")
+    model = ("--model", "preresnet8", "--model-option", "width=0.25")
+    other = invoke("train", "sgd", *model, *data, "--epochs", 2, "--seed", 1, "--study", folder)
+    result = invoke("diagnose", dense, other.stdout.strip(), "--level", 2, "--workers", 1, "--json", "--study", folder)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["level"]["name"] == "L2"
+    assert "lmc/lmc" in json.dumps(found)
+
+
+def test_weights_alone_are_not_enough_for_a_verdict(study, invoke):
+    folder, dense = study
+    result = invoke("diagnose", dense, "--level", 0, "--json", "--study", folder)
+    assert result.exit_code == 4
+    found = json.loads(result.stdout)
+    assert found["level"] == 0
+    assert sum(layer["weights"] for layer in found["layers"]) > 0
+    assert "no verdict" in result.stderr
+    plain = invoke("diagnose", dense, "--level", 0, "--study", folder)
+    assert plain.stdout.strip() == dense
+    assert "layer1.0.conv1.weight" in plain.stderr
+
+
+def test_without_data_it_stops_at_the_weights(study, invoke, tmp_path):
+    from dataclasses import replace
+
+    folder, dense = study
+    checkpoint.save(tmp_path / "bare.pt", replace(Store(folder).load_weights(dense), data=None))
+    result = invoke("diagnose", tmp_path / "bare.pt", "--study", tmp_path / "s")
+    assert result.exit_code == 4
+    assert "--data SPEC" in result.stderr
+
+
+@pytest.mark.usefixtures("diagnosed")
+def test_fail_on_is_the_only_way_to_1(study, invoke):
+    folder, dense = study
+    run_id = invoke("diagnose", dense, *FAST, "--study", folder).stdout.strip()
+    advice = {str(verdict.diagnosis.advice) for verdict in Store(folder).read(run_id).verdicts}
+    named = invoke("diagnose", dense, *FAST, "--fail-on", min(advice), "--study", folder)
+    assert named.exit_code == 1
+    assert named.stdout.strip() == run_id
+    (other,) = sorted({"raise", "lower", "keep"} - advice)[:1]
+    assert invoke("diagnose", dense, *FAST, "--fail-on", other, "--study", folder).exit_code == 0
+
+
+def test_what_had_to_be_assumed_is_a_warning(study, invoke, tmp_path):
+    from dataclasses import replace
+
+    folder, dense = study
+    bare = replace(Store(folder).load_weights(dense), training={"optimizer": "adamw", "learning_rate": 1e-3}, knobs={})
+    checkpoint.save(tmp_path / "bare.pt", bare)
+    result = invoke(
+        *("diagnose", tmp_path / "bare.pt", "--workers", 1, "--density", "0.3", "--replicas", 2),
+        *("--retrain-epochs", 1, "--trainer", "sgd", "--json", "--study", tmp_path / "s"),
+    )
+    assert result.exit_code == 0, result.stderr
+    text = " ".join(json.loads(result.stdout)["warnings"])
+    assert "trained with adamw" in text
+    assert "weight_decay 0.0001" in text
+
+
+def test_extra_probes_and_their_options(study, invoke):
+    folder, dense = study
+    words = (*FAST, "--probe", "hessian", "--probe-option", "lmc.points=5", "--probe-option", "lmc.test=false")
+    result = invoke("diagnose", dense, *words, "--study", folder)
+    assert result.exit_code == 0, result.stderr
+    probes = [run for run in map(Store(folder).read, Store(folder).ids()) if run.recipe.step == "probe"]
+    assert any(run.recipe.plugin == "lmc" and run.recipe.options == {"points": 5, "test": False} for run in probes)
+    assert any(run.recipe.plugin == "hessian" and run.recipe.inputs[0].startswith("retrain") for run in probes)
+
+
+def test_a_pruned_model_is_not_pruned_to_more_than_it_has(study, invoke):
+    folder, dense = study
+    pruned = invoke("prune", "magnitude", dense, "--density", 0.1, "--study", folder).stdout.strip()
+    result = invoke("diagnose", pruned, "--density", "0.5", "--study", folder)
+    assert result.exit_code == 2
+    assert "is pruned to density 0.1" in result.stderr
+
+
+def test_a_failing_step_leaves_the_others_finished(study, invoke, tmp_path):
+    folder, dense = study
+    store = Store(folder)
+    checkpoint.save(tmp_path / "ckpt.pt", store.load_weights(dense))
+    target = tmp_path / "s"
+    result = invoke(
+        *("diagnose", tmp_path / "ckpt.pt", "--workers", 1, "--density", "0.3", "--replicas", 2),
+        *("--trainer-option", "learning_rate=1e30", "--retrain-epochs", 2, "--study", target),
+    )
+    assert result.exit_code == 2
+    assert "error: retrain sgd, seed 1" in result.stderr
+    assert "fix: lower the learning rate" in result.stderr
+    assert "are kept in" in result.stderr
+    assert {run_id.partition("-")[0] for run_id in Store(target).ids()} == {"import", "prune", "probe"}
+    assert Store(target).check() == []
+
+
+def test_two_workers_are_processes(study, program, tmp_path):
+    folder, dense = study
+    checkpoint.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    ended = program(
+        *("diagnose", tmp_path / "ckpt.pt", "--workers", 2, "--density", "0.3", "--replicas", 2),
+        *("--retrain-epochs", 1, "--study", tmp_path / "s"),
+        NO_COLOR="1",
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("diagnose-")
+    assert "100% after" in ended.stderr
+    assert "\x1b" not in ended.stderr
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.Path, "replace", full)
+    with pytest.raises(module.StoreError, match="No space left"):
+        module.write_whole(tmp_path / "report.html", "text")
+    assert list(tmp_path.iterdir()) == []
