@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import sys
 from functools import partial
 from typing import Annotated
 
@@ -115,6 +116,7 @@ def measure(self, replicas, data, *, seed):  # noqa: ARG001
 
 
 WHOLE = Annotated[int, Option("help")]
+WHOLES = Annotated[tuple[int, ...], Option("help")]
 
 
 def described(default=1, hint=WHOLE, **how):
@@ -134,6 +136,8 @@ def test_options_with_help_and_bounds_pass():
         (lambda: described(hint=Annotated[dict, Option("help")]), "has the type"),
         (lambda: described("one"), "--option got 'one'"),
         (lambda: described(1.0, Annotated[int, Option("help", minimum=2)]), "at least 2"),
+        (lambda: described("1,2", WHOLES), "default of option 'option'"),
+        (lambda: type(described((1,), WHOLES))(option=[1]), "comes back from its recipe"),
         (lambda: described(frozen=False), "not frozen"),
         (lambda: described(kw_only=False), "by position"),
         (lambda: plugin(Probe, None, measure=measure, members={"replicas": 1}), "no docstring"),
@@ -162,4 +166,8 @@ class One(Probe):
 def test_a_module_must_import_nothing_heavy(tmp_path, monkeypatch):
     place = partial(importable, tmp_path, monkeypatch)
     check_probe(place("light_plugin", PROBE_MODULE.format(first="")).One())
-    fails(check_probe, place("heavy_plugin", PROBE_MODULE.format(first="import torch")).One(), "loads .*torch")
+    fails(check_probe, place("heavy_plugin", PROBE_MODULE.format(first="import numpy")).One(), "loads numpy")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "absent", object())
+        failing = place("failing_plugin", PROBE_MODULE.format(first="import absent")).One()
+    fails(check_probe, failing, "failing_plugin cannot be imported by a fresh interpreter")
