@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import timm
 import torch
@@ -14,60 +13,14 @@ from timm.models import get_pretrained_cfg, is_model, list_models
 from torch import nn
 
 import prunescope.networks  # noqa: F401 - registers them with timm
-from prunescope.errors import InputError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from prunescope.described import JSON, ModelSpec
+from prunescope.errors import UsageError
 
 __all__ = ["JSON", "ModelSpec", "create", "create_empty", "nearest_names", "prunable"]
-
-JSON: TypeAlias = bool | int | float | str | list["JSON"] | dict[str, "JSON"] | None
 
 TIMM_SOURCES = ("hf-hub:", "hf_hub:", "local-dir:")
 
 RESERVED = ("num_classes", "in_chans", "img_size", "image_size", "pretrained")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelSpec:
-    """Which network, and the data it is made for."""
-
-    name: str
-    """A timm name, `hf-hub:...`, `local-dir:...`, or "pkg.mod:factory"."""
-    num_classes: int
-    in_chans: int
-    image_size: tuple[int, int]
-    """(height, width) in pixels."""
-    options: Mapping[str, JSON] = field(default_factory=dict)
-    """More arguments of the network's constructor, for example {"width": 0.5}."""
-
-    def to_json(self) -> dict[str, JSON]:
-        """Return the spec as JSON values."""
-        return {
-            "name": self.name,
-            "num_classes": self.num_classes,
-            "in_chans": self.in_chans,
-            "image_size": list(self.image_size),
-            "options": dict(sorted(self.options.items())),
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> ModelSpec:
-        """Return the spec that `to_json` wrote; InputError for anything else."""
-        try:
-            height, width = values["image_size"]
-            return cls(
-                name=str(values["name"]),
-                num_classes=int(values["num_classes"]),
-                in_chans=int(values["in_chans"]),
-                image_size=(int(height), int(width)),
-                options=dict(values.get("options", {})),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"not a model's description: {str(values)[:80]}",
-                fix="name, num_classes, in_chans and image_size [height, width] are needed",
-            ) from error
 
 
 def create(spec: ModelSpec, *, seed: int) -> nn.Module:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from prunescope import data as datasets
 from prunescope import options, registry
+from prunescope.described import Source
 from prunescope.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,27 +17,7 @@ if TYPE_CHECKING:
     from prunescope.api import Data
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A data set as a recipe names it."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    version: int = 1
-    fingerprint: str = ""
-    limit_batches: int | None = None
-    """Use only so many batches of either split, in training and in measuring."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the source as a recipe's argument."""
-        limit = {} if self.limit_batches is None else {"limit_batches": self.limit_batches}
-        return {
-            "name": self.name,
-            "options": dict(self.options),
-            "version": self.version,
-            "fingerprint": self.fingerprint,
-            **limit,
-        }
+__all__ = ["Source", "describe", "open_source"]
 
 
 def describe(text: str, *, limit_batches: int | None = None) -> Source:
