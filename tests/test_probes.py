@@ -250,3 +250,47 @@ def test_a_real_network_goes_through_every_probe():
     probe = Hessian(batch_size=8, batches=1, vectors=2, max_products=5)
     assert measured(probe, pair[:1], data)["trace"].stderr > 0
     assert measured(Size(latency_repeats=1), pair[:1], data)["flops"].value > 1e6
+
+
+class Counted:
+    """A split that counts the images it hands out."""
+
+    def __init__(self, split):
+        self.split, self.images = split, 0
+
+    def __len__(self):
+        return len(self.split)
+
+    def batches(self, size, *, limit=None):
+        for images, labels in self.split.batches(size, limit=limit):
+            self.images += len(images)
+            yield images, labels
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [
+        Errors(batch_size=10),
+        Errors(batch_size=10, limit_batches=3),
+        Lmc(points=4, batch_size=20),
+        Lmc(points=3, batch_size=20, limit_batches=2, test=False),
+        Cka(images=75, layers=("1", "4")),
+        Cka(images=64, batch_size=32),
+    ],
+)
+def test_passes_are_the_images_that_go_through_the_models(probe, data, three):
+    chosen = three if probe.replicas == "any" else three[:1]
+    train_split, test_split = Counted(data.train), Counted(data.test)
+    probe.measure(chosen, dataclasses.replace(data, train=train_split, test=test_split), seed=0)
+    stated = probe.passes(replicas=len(chosen), train=len(data.train), test=len(data.test))
+    assert stated == train_split.images + test_split.images
+
+
+def test_passes_of_the_others():
+    assert Disagreement().passes(replicas=3, train=100, test=10) == 330
+    assert Disagreement(batch_size=4, limit_batches=2).passes(replicas=2, train=100, test=6) == 28
+    trace_alone = Hessian(batch_size=10, batches=2, vectors=4, top=0).passes(replicas=1, train=100, test=10)
+    assert trace_alone == 20 * (3 + 24)
+    assert Hessian(batch_size=10, batches=2, vectors=4).passes(replicas=1, train=100, test=10) > trace_alone
+    assert Size(latency_repeats=0).passes(replicas=1, train=100, test=10) == 1
+    assert Size(latency_repeats=7, latency_batch=2).passes(replicas=1, train=100, test=10) == 21

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica, Split
+from prunescope.builtin.readings import by_pair, constant, of_connectivity, single
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
     from prunescope.landscape.connectivity import Connectivity
-    from prunescope.landscape.estimate import Estimate
     from prunescope.landscape.similarity import Kernel
 
 BatchSize = Annotated[int, Option("images per batch", minimum=1)]
@@ -29,6 +29,10 @@ class Errors(Probe):
 
     replicas = 1
 
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """One pass over both splits."""
+        return float(replicas * sum(_limited(self.limit_batches, self.batch_size, images) for images in (train, test)))
+
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `<split>_error`, `<split>_error_top5` (fractions) and `<split>_loss` (nat) for train and test."""
         del seed
@@ -38,9 +42,9 @@ class Errors(Probe):
         readings = {}
         for side, split in (("train", data.train), ("test", data.test)):
             found = outcomes(replicas[0].model, split, batch_size=self.batch_size, limit=self.limit_batches)
-            readings[f"{side}_error"] = _single(mean(found.wrong), "fraction", estimator="top-1")
-            readings[f"{side}_error_top5"] = _single(mean(found.wrong_top5), "fraction", estimator="top-5")
-            readings[f"{side}_loss"] = _single(mean(found.loss), "nat", estimator="cross-entropy")
+            readings[f"{side}_error"] = single(mean(found.wrong), "fraction", estimator="top-1")
+            readings[f"{side}_error_top5"] = single(mean(found.wrong_top5), "fraction", estimator="top-5")
+            readings[f"{side}_loss"] = single(mean(found.loss), "nat", estimator="cross-entropy")
         return readings
 
 
@@ -54,6 +58,12 @@ class Lmc(Probe):
     test: Annotated[bool, Option("measure along the line on the test images too")] = True
 
     replicas = "any"
+
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """Two over the training images and one over the test images per point; pairs share their end points."""
+        points = replicas + math.comb(replicas, 2) * (self.points - 2)
+        seen, held_out = (_limited(self.limit_batches, self.batch_size, images) for images in (train, test))
+        return float(points * (2 * seen + (held_out if self.test else 0)))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `lmc`, `barrier`, `t_star`, their kin for loss and test images, and the paths, for every pair."""
@@ -71,8 +81,8 @@ class Lmc(Probe):
                     error[side].append(errors(points))
                     loss[side].append(losses(points))
         how = f"{self.points} points, BatchNorm re-estimated in batches of {self.batch_size}"
-        readings = _connectivity("train", error["train"], loss["train"], how=how)
-        return readings | (_connectivity("test", error["test"], loss["test"], how=how) if self.test else {})
+        readings = of_connectivity("train", error["train"], loss["train"], how=how)
+        return readings | (of_connectivity("test", error["test"], loss["test"], how=how) if self.test else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +99,11 @@ class Cka(Probe):
 
     replicas = "any"
 
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """One over the images for the outputs, one more for every layer (a pattern counts as one)."""
+        del test
+        return float(replicas * min(self.images, train) * (1 + len(self.layers)))
+
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `softmax`, `logits` and `layer.<name>` for every pair, `_debiased` appended where both are asked for.
 
@@ -98,7 +113,7 @@ class Cka(Probe):
         del seed
         readings: dict[str, Reading] = {}
         outputs = self._output_kernels(replicas, data.train)
-        readings["constant"] = _constant(next(iter(outputs.values())))
+        readings["constant"] = constant(next(iter(outputs.values())))
         for name, kernels in outputs.items():
             readings |= self._readings(name, kernels)
         for layer in self._layers(replicas[0]):
@@ -155,6 +170,10 @@ class Disagreement(Probe):
 
     replicas = "any"
 
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """One pass over both splits by every replica."""
+        return float(replicas * sum(_limited(self.limit_batches, self.batch_size, images) for images in (train, test)))
+
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `<split>_disagreement` (fraction) and `<split>_jensen_shannon` (nat) for test and train, per pair."""
         del seed
@@ -164,10 +183,10 @@ class Disagreement(Probe):
         readings = {}
         for side, split in (("test", data.test), ("train", data.train)):
             found = disagreements(models, split, batch_size=self.batch_size, limit=self.limit_batches)
-            readings[f"{side}_disagreement"] = _pairs(
+            readings[f"{side}_disagreement"] = by_pair(
                 [pair.disagreement for pair in found], "fraction", estimator="classes of the largest logit"
             )
-            readings[f"{side}_jensen_shannon"] = _pairs(
+            readings[f"{side}_jensen_shannon"] = by_pair(
                 [pair.jensen_shannon for pair in found], "nat", estimator="of softmax outputs"
             )
         return readings
@@ -186,6 +205,12 @@ class Hessian(Probe):
 
     replicas = 1
 
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """Count 3 passes for a graph, 6 for a product, and about a dozen products for one eigenvalue."""
+        del test
+        products = min(self.max_products, 10 + 2 * self.top) if self.top else 0
+        return float(replicas * _limited(self.batches, self.batch_size, train) * (3 + 6 * self.vectors + 9 * products))
+
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `trace`, `top_eigenvalues`, `eigenvalue_residuals` and `products` (of one batch each)."""
         import torch
@@ -196,7 +221,7 @@ class Hessian(Probe):
         batches = list(data.train.batches(self.batch_size, limit=self.batches))
         found = trace(replica.model, batches, vectors=self.vectors, generator=generator, mask=replica.mask)
         how = f"Hutchinson, {self.vectors} Rademacher vectors for each of {len(batches)} batches"
-        readings = {"trace": _single(found.estimate, "nat/weight^2", estimator=how)}
+        readings = {"trace": single(found.estimate, "nat/weight^2", estimator=how)}
         products = found.products
         if self.top:
             more, used = self._eigenvalues(replica, batches, generator)
@@ -238,6 +263,11 @@ class Size(Probe):
     latency_batch: Annotated[int, Option("images per timed forward pass", minimum=1)] = 1
 
     replicas = 1
+
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """One image for the operations, and the timed ones; the data do not matter."""
+        del train, test
+        return float(replicas * (1 + (self.latency_repeats + 3) * self.latency_batch * (self.latency_repeats > 0)))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return densities, `compression`, `theoretical_speedup`, `flops…`, `bytes_…` and `latency…`."""
@@ -317,53 +347,6 @@ def _blank(model: nn.Module, data: Data, *, images: int) -> Tensor:
     return torch.zeros(shape, device=weight.device, dtype=weight.dtype).contiguous(memory_format=torch.channels_last)
 
 
-def _connectivity(
-    side: str, error: Sequence[Connectivity], loss: Sequence[Connectivity], *, how: str
-) -> dict[str, Reading]:
-    """Return the readings of one side: "lmc" and its kin for train, "lmc_test" and its kin for test."""
-    import numpy as np
-
-    tail = "" if side == "train" else f"_{side}"
-    star = np.array([pair.t_star for pair in error])
-    return {
-        f"lmc{tail}": _pairs([pair.lmc for pair in error], "fraction", estimator=how),
-        f"barrier{tail}": _pairs([pair.barrier for pair in error], "fraction", estimator=how),
-        f"t_star{tail}": Reading(star, "1", estimator=how, axes=("pair",)),
-        f"lmc{tail}_loss": _pairs([pair.lmc for pair in loss], "nat", estimator=how),
-        f"barrier{tail}_loss": _pairs([pair.barrier for pair in loss], "nat", estimator=how),
-        f"{side}_error_path": _paths(error, "fraction", estimator=how),
-        f"{side}_loss_path": _paths(loss, "nat", estimator=how),
-    }
-
-
-def _single(estimate: Estimate, unit: str, *, estimator: str) -> Reading:
-    stderr = None if math.isnan(estimate.stderr) else estimate.stderr
-    return Reading(estimate.value, unit, n=estimate.n, stderr=stderr, estimator=estimator)
-
-
-def _pairs(estimates: Sequence[Estimate], unit: str, *, estimator: str) -> Reading:
-    """Return one reading with the axis "pair"."""
-    import numpy as np
-
-    values, errors = np.array([e.value for e in estimates]), np.array([e.stderr for e in estimates])
-    stderr = errors if np.isfinite(errors).all() else None
-    return Reading(values, unit, n=estimates[0].n, stderr=stderr, estimator=estimator, axes=("pair",))
-
-
-def _paths(pairs: Sequence[Connectivity], unit: str, *, estimator: str) -> Reading:
-    """Return one reading with the axes "pair" and "t"."""
-    import numpy as np
-
-    values = np.array([[point.value for point in pair.path] for pair in pairs])
-    errors = np.array([[point.stderr for point in pair.path] for pair in pairs])
-    stderr = errors if np.isfinite(errors).all() else None
-    n, labels = pairs[0].path[0].n, tuple(f"{t:g}" for t in np.linspace(0, 1, values.shape[1]))
-    return Reading(values, unit, n=n, stderr=stderr, estimator=estimator, axes=("pair", "t"), labels=labels)
-
-
-def _constant(kernels: Sequence[Kernel]) -> Reading:
-    import numpy as np
-
-    flags = np.array([float(not found.diagonal.any()) for found in kernels])
-    how = "1 where the network's outputs are the same for all images"
-    return Reading(flags, "1", n=kernels[0].n, estimator=how, axes=("replica",))
+def _limited(limit: int | None, batch_size: int, images: int) -> int:
+    """Return how many images the first `limit` batches hold."""
+    return images if limit is None else min(images, limit * batch_size)
