@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
-from prunescope import models, options, plan, registry
+from prunescope import options, plan, registry
+from prunescope.described import ModelSpec
 from prunescope.errors import InputError
+from prunescope.study import SEED_STRIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from prunescope.described import Source
     from prunescope.recipe import Recipe
     from prunescope.registry import Loaded
-    from prunescope.sources import Source
     from prunescope.study import Choice, Study
-
-SEED_STRIDE = 1000
-"""Retraining seeds of one dense seed start here times it, so that no two cells share their noise by accident."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +33,11 @@ class Cell:
     retrainings: tuple[Recipe, ...]
     probes: tuple[Recipe, ...]
 
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """The cell's own steps in dependency order."""
+        return (self.prune, *self.retrainings, *self.probes)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
@@ -43,42 +45,65 @@ class Grid:
 
     study: Study
     trainings: tuple[Recipe, ...]
+    training_names: tuple[str, ...]
+    """What a person calls each dense run."""
     cells: tuple[Cell, ...]
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
         """Every step once, in dependency order."""
-        steps = [*self.trainings]
+        return tuple(self.named.values())
+
+    @property
+    def named(self) -> dict[str, Recipe]:
+        """Every step once, in dependency order, by what a person calls it.
+
+        For example "train/seed=0", "retrain/epochs=40,density=0.1,seed=0,replica=2", "probe/lmc/epochs=40,...".
+        """
+        steps = dict(zip(self.training_names, self.trainings, strict=True))
         for cell in self.cells:
-            steps += [cell.prune, *cell.retrainings, *cell.probes]
-        return tuple({recipe.id: recipe for recipe in steps}.values())
+            steps |= _cell_steps(self.study.knob, cell)
+        return steps
 
 
 def expand(study: Study, data: Source, *, num_classes: int, in_chans: int, image_size: tuple[int, int]) -> Grid:
     """Lay out a study on its data; InputError or UsageError for an option some plugin does not take."""
-    spec = models.ModelSpec(
+    spec = ModelSpec(
         name=study.model,
         num_classes=num_classes,
         in_chans=in_chans,
         image_size=image_size,
         options=study.model_options,
     )
-    dense = {
-        (value, seed): _dense(study, spec, data, value=value, seed=seed)
-        for value, seed in product(study.values, study.dense_seeds)
-    }
-    trainings = {recipe.id: recipe for recipe, _ in dense.values()}
     plugins = _Plugins(
         pruner=_make("pruners", study.prune),
         retrainer=_make("trainers", study.retrain),
         probes=tuple(_make("probes", choice) for choice in study.probes),
     )
+    _check_probes(study, plugins)
+    dense = _trainings(study, spec, data)
     cells = tuple(
         _cell(study, plugins, data, value=value, seed=seed, density=density, dense=reference)
         for (value, seed), (_, reference) in dense.items()
         for density in study.densities
     )
-    return Grid(study=study, trainings=tuple(trainings.values()), cells=cells)
+    named = {_training_name(study, *key): recipe for key, (recipe, _) in dense.items()}
+    return Grid(study=study, trainings=tuple(named.values()), training_names=tuple(named), cells=cells)
+
+
+def _training_name(study: Study, value: float, seed: int) -> str:
+    return f"train/seed={seed}" if _by_snapshots(study) else f"train/{study.knob}={value:g},seed={seed}"
+
+
+def _cell_steps(knob: str, cell: Cell) -> dict[str, Recipe]:
+    name = f"{knob}={cell.value:g},density={cell.density:g},seed={cell.seed}"
+    steps = {f"prune/{name}": cell.prune}
+    for number, recipe in enumerate(cell.retrainings, start=1):
+        steps[f"retrain/{name},replica={number}"] = recipe
+    for recipe in cell.probes:
+        first = f"probe/{recipe.plugin}/{name}"
+        steps[first if first not in steps else f"{first},{recipe.id.partition('-')[2]}"] = recipe
+    return steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,33 +113,59 @@ class _Plugins:
     probes: tuple[Loaded, ...]
 
 
-def _dense(
-    study: Study, spec: models.ModelSpec, data: Source, *, value: float, seed: int
-) -> tuple[Recipe, str]:
-    """Return a dense run's recipe, and the reference of the model that belongs to this value of the knob."""
-    if study.knob == "epochs" and study.snapshots:
-        trainer = _make("trainers", study.train)
-        longest = trainer.instance.epochs
-        if max(study.values) > longest:
-            raise InputError(
-                f"axes.epochs has {max(study.values):g}, [train] ends at {longest}", fix="train for longer, or ask less"
-            )
-        snapshots = [int(epoch) for epoch in study.values]
-        recipe = plan.train(trainer=trainer, model=spec, data=data, seed=seed, snapshots=snapshots)
-        return recipe, f"{recipe.id}@{int(value)}"
-    changed = {**study.train.options, **_knob_options(study, value)}
-    trainer = registry.make("trainers", study.train.plugin, changed)
-    recipe = plan.train(trainer=trainer, model=spec, data=data, seed=seed)
-    return recipe, recipe.id
+def _check_probes(study: Study, plugins: _Plugins) -> None:
+    for probe in plugins.probes:
+        if probe.instance.replicas in (2, "any") and study.replicas < 2:
+            name = probe.plugin.name
+            raise InputError(f"the probe {name!r} compares replicas, seeds.replicas is 1", fix="retrain 2 or more")
 
 
-def _knob_options(study: Study, value: float) -> Mapping[str, float]:
-    """Return the trainer's options at one value of the knob; a batch size may hold the number of iterations."""
-    if study.knob != "batch_size" or study.hold == "epochs":
-        return {study.knob: value}
-    base = options.all_options(_make("trainers", study.train).instance)
-    epochs = max(1, round(float(base["epochs"]) * value / float(base["batch_size"])))  # type: ignore[arg-type]
-    return {"batch_size": value, "epochs": epochs}
+def _trainings(study: Study, spec: ModelSpec, data: Source) -> dict[tuple[float, int], tuple[Recipe, str]]:
+    """Return every dense run's recipe and the reference of the model, by value of the knob and seed."""
+    trainers = {value: _trainer(study, value) for value in study.values}
+    if not _by_snapshots(study):
+        recipes = {
+            (value, seed): plan.train(trainer=trainers[value], model=spec, data=data, seed=seed)
+            for value, seed in product(study.values, study.dense_seeds)
+        }
+        return {key: (recipe, recipe.id) for key, recipe in recipes.items()}
+    epochs = [int(value) for value in study.values]
+    of_seed = {
+        seed: plan.train(trainer=trainers[study.values[0]], model=spec, data=data, seed=seed, snapshots=epochs)
+        for seed in study.dense_seeds
+    }
+    return {
+        (value, seed): (of_seed[seed], f"{of_seed[seed].id}@{int(value)}")
+        for value, seed in product(study.values, study.dense_seeds)
+    }
+
+
+def _by_snapshots(study: Study) -> bool:
+    return study.knob == "epochs" and study.snapshots
+
+
+def _trainer(study: Study, value: float) -> Loaded:
+    """Return the trainer of the dense runs at one value of the knob."""
+    base = _make("trainers", study.train)
+    given = options.all_options(base.instance)
+    if study.knob not in given:
+        raise InputError(
+            f"the trainer {study.train.plugin!r} has no option {study.knob!r}",
+            fix=f"it has: {', '.join(sorted(given))}",
+        )
+    if _by_snapshots(study):
+        longest = base.instance.epochs
+        if value > longest:
+            raise InputError(f"axes.epochs has {value:g}, [train] ends at {longest}", fix="train longer, or ask less")
+        return base
+    changed = {**study.train.options, study.knob: _number(value)}
+    if study.knob == "batch_size" and study.hold == "iterations":
+        changed["epochs"] = max(1, round(float(given["epochs"]) * value / float(given["batch_size"])))  # type: ignore[arg-type]
+    return registry.make("trainers", study.train.plugin, changed)
+
+
+def _number(value: float) -> float:
+    return int(value) if float(value).is_integer() else value
 
 
 def _cell(

@@ -10,9 +10,8 @@ from prunescope.recipe import Recipe
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prunescope.models import ModelSpec
+    from prunescope.described import ModelSpec, Source
     from prunescope.registry import Loaded
-    from prunescope.sources import Source
 
 
 def train(
