@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tiny_landscape import learnable_data, net, same_state, state_of
+from tiny_training import Memory
 from torch import nn
 
 from prunescope.errors import UsageError
@@ -34,8 +35,9 @@ def test_features_of_the_first_images_do_not_depend_on_the_batches(batch_size):
 
 def test_an_in_place_activation_does_not_reach_the_features():
     data, model = learnable_data(), net()
-    before = layer_features(model, "1", data.train, images=10, batch_size=10)
-    assert torch.allclose(before, model[:2](data.train.images[:10]).flatten(1), atol=1e-6)
+    images = data.train.images[:10].contiguous()  # flattening a channels_last output would copy it anyway
+    before = layer_features(model, "1", Memory(images, data.train.labels[:10]), images=10, batch_size=10)
+    assert torch.allclose(before, model[:2](images).flatten(1), atol=1e-6)
     assert before.min() < 0
 
 
