@@ -1,9 +1,9 @@
 """What a diagnosis says, to a person and to a program: terminal, one-file HTML, JSON.
 
-    report = assemble(store, diagnose_id)
-    console.print(terminal(report))
-    Path("verdict.html").write_text(html(report), encoding="utf-8")
-    json.dumps(as_json(report))
+report = assemble(store, diagnose_id)
+console.print(terminal(report))
+Path("verdict.html").write_text(html(report), encoding="utf-8")
+json.dumps(as_json(report))
 """
 
 from prunescope.report.as_json import as_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from prunescope import options, registry
@@ -18,6 +18,7 @@ from prunescope.temperature import HOTTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from prunescope.report.trail import Trail
 
@@ -120,7 +121,9 @@ def _known(trail: Trail, study: Path) -> Known:
     recipe, facts = trail.dense.recipe, trail.dense.facts
     source = next((run.recipe.arguments["data"] for _, run in trail.runs if "data" in run.recipe.arguments), None)
     model = facts.get("model", {})
-    made = [f"--model-option={name}={_value(value)}" for name, value in sorted(model.get("options", {}).items())]
+    made = chain.from_iterable(
+        ("--model-option", f"{name}={_value(value)}") for name, value in sorted(model.get("options", {}).items())
+    )
     foreign = recipe.step != "train"
     trainer = str(facts.get("training", {}).get("optimizer") or "sgd") if foreign else recipe.plugin
     epochs = (snapshot_of(name.removesuffix(".safetensors")) for name in trail.dense.weights)
@@ -196,7 +199,10 @@ def _more_replicas(trail: Trail, known: Known, asked: Sequence[Headline]) -> Com
     most = max((len(branch.retrainings) for branch in trail.pruned), default=3)
     labels = words.either([verdict.label for verdict in asked], "and")
     line = _diagnose(known, asked, shlex.quote(known.reference), "--replicas", str(most + 2), *_as_before(trail))
-    return Command(why=f"Decide {labels} with {most + 2} replicas; the {most} that are finished are not trained again.", lines=(line,))
+    return Command(
+        why=f"Decide {labels} with {most + 2} replicas; the {most} that are finished are not trained again.",
+        lines=(line,),
+    )
 
 
 def _as_before(trail: Trail) -> Words:
@@ -224,12 +230,21 @@ def _prune_first(known: Known) -> Command:
 
 def _diagnose(known: Known, asked: Sequence[Headline], reference: str, *more: str) -> Words:
     densities = ",".join(f"{verdict.density:g}" for verdict in asked)
-    return ("prunescope", "diagnose", reference, *_quoted(known.data), "--density", densities, *more, *_quoted(known.study))
+    return (
+        "prunescope",
+        "diagnose",
+        reference,
+        *_quoted(known.data),
+        "--density",
+        densities,
+        *more,
+        *_quoted(known.study),
+    )
 
 
 def _train(known: Known, change: Mapping[str, float]) -> Words:
     settings = {**known.settings, **change}
-    flags = [_flag(name, value) for name, value in sorted(settings.items())]
+    flags = chain.from_iterable(_flag(name, value) for name, value in sorted(settings.items()))
     given = (*known.model, *known.data, *flags, "--seed", str(known.seed), *known.study)
     return ("dense=$(prunescope", "train", known.trainer, *_close(_quoted(given)))
 
@@ -238,11 +253,11 @@ def _close(given: Words) -> Words:
     return (*given[:-1], f"{given[-1]})")
 
 
-def _flag(name: str, value: object) -> str:
+def _flag(name: str, value: object) -> Words:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
-        return f"--{flag}" if value else f"--no-{flag}"
-    return f"--{flag}={_value(value)}"
+        return (f"--{flag}",) if value else (f"--no-{flag}",)
+    return (f"--{flag}", _value(value))
 
 
 def _value(value: object) -> str:

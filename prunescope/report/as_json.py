@@ -28,7 +28,9 @@ def as_json(report: Report) -> dict[str, Any]:
         "level": asdict(report.level),
         "verdicts": [runfile.verdict_as_json(verdict) for verdict in report.judged if verdict.density in pruned],
         "dense_votes": [runfile.verdict_as_json(verdict) for verdict in report.judged if verdict.density not in pruned],
-        "knobs": {knob.name: {"value": knob.value, "hotter": knob.hotter, "colder": knob.colder} for knob in report.knobs},
+        "knobs": {
+            knob.name: {"value": knob.value, "hotter": knob.hotter, "colder": knob.colder} for knob in report.knobs
+        },
         "readings": [
             {
                 "density": taken.density,
@@ -43,9 +45,9 @@ def as_json(report: Report) -> dict[str, Any]:
         ],
         "warnings": list(report.warnings),
         "cost": {"seconds": report.seconds, "steps": [asdict(step) for step in report.cost]},
-        "next": [{"why": command.why, "commands": [" ".join(line) for line in command.lines]} for command in report.commands],
+        "next": [
+            {"why": command.why, "commands": [" ".join(line) for line in command.lines]} for command in report.commands
+        ],
         "runs": [asdict(made) for made in report.made],
         "recipes": dict(report.recipes),
     }
-
-

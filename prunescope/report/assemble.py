@@ -65,7 +65,9 @@ def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Re
         seeds=_seeds(trail),
         device=diagnosis.device,
         commands=advice.commands(trail, verdicts, study=store.study),
-        taken=tuple(_taken(branch, run, probe) for branch in branches for run in branch.probes for probe in run.readings),
+        taken=tuple(
+            _taken(branch, run, probe) for branch in branches for run in branch.probes for probe in run.readings
+        ),
         judged=diagnosis.verdicts,
     )
 
@@ -96,7 +98,9 @@ def _subject(trail: Trail) -> dict[str, Any]:
     data = next((run.recipe.arguments["data"] for _, run in trail.runs if "data" in run.recipe.arguments), None)
     return {
         "run": trail.reference,
-        "sha256": dense.recipe.arguments["sha256"] if imported else dense.weights.get(f"{trail.reference}.safetensors", ""),
+        "sha256": dense.recipe.arguments["sha256"]
+        if imported
+        else dense.weights.get(f"{trail.reference}.safetensors", ""),
         "source": str(dense.facts.get("source", "")),
         "format": str(dense.facts.get("format", "")),
         "model": str(dense.facts.get("model", {}).get("name", "")),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.report import evidence, formatting, words
+from prunescope.api import Advice
+from prunescope.report import advice, evidence, formatting, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,27 +18,60 @@ if TYPE_CHECKING:
 FEW_REPLICAS = 3
 
 UNDER_TRAINED = 0.01
-"""An LMC above this, in training-error units, and above two of its standard errors: the error falls between replicas."""
+"""An LMC above this, in units of training error, and above two of its standard errors."""
+
+LITTLE_LEARNED = 0.25
+"""A mean training error of replicas above this leaves little room for a barrier."""
 
 
 def caveats(trail: Trail) -> tuple[str, ...]:
     """Return all warnings, what weakens the verdict most first."""
-    return tuple(dict.fromkeys((*_training(trail), *_replicas(trail), *_calibration(trail), *_inputs(trail), *_pruning(trail))))
+    return tuple(
+        dict.fromkeys(
+            (
+                *_contradiction(trail),
+                *_training(trail),
+                *_replicas(trail),
+                *_calibration(trail),
+                *_inputs(trail),
+                *_pruning(trail),
+            )
+        )
+    )
+
+
+def _contradiction(trail: Trail) -> Iterator[str]:
+    pruned = {branch.density for branch in trail.pruned}
+    advised = {verdict.diagnosis.advice for verdict in trail.diagnosis.verdicts if verdict.density in pruned}
+    voted = {verdict.diagnosis.advice for verdict in trail.diagnosis.verdicts if verdict.density not in pruned}
+    directions = {Advice.RAISE, Advice.LOWER}
+    if len(voted) == 1 and voted <= directions and advised & directions and not advised & voted:
+        yield (
+            "The vote on the dense model alone points the other way. Retrained replicas are the stronger evidence: "
+            "they were pruned, the dense model was not."
+        )
 
 
 def _training(trail: Trail) -> Iterator[str]:
     below = [formatting.density(branch.density) for branch in trail.pruned if _is_under_trained(branch)]
     if below:
         yield (
-            f"At {words.either(below, 'and')} the training error falls between replicas (LMC > 0): they are under-trained. "
-            "Retrain longer before trusting the verdict."
+            f"At {words.either(below, 'and')} the training error falls between replicas (LMC > 0): they are "
+            "under-trained. Retrain longer before trusting the verdict."
         )
-    dense = trail.dense.facts.get("knobs", {}).get("epochs")
+    for branch in trail.pruned:
+        error = _train_error(branch)
+        if error > LITTLE_LEARNED:
+            yield (
+                f"At {formatting.density(branch.density)} replicas err on {formatting.probability(error)} of the "
+                "training images: where little is learned, little can rise between replicas. Retrain longer to be sure."
+            )
+    dense = advice.known_knobs(trail).get("epochs")
     epochs = {len(run.history) for branch in trail.pruned for run in branch.retrainings if run.history}
     if epochs and isinstance(dense, int | float) and max(epochs) < dense:
         yield (
-            f"Replicas were retrained for {max(epochs)} epochs, the dense model was trained for {dense:g}: a compressed "
-            "schedule ranks settings like the full one on small networks; errors after full retraining are lower."
+            f"Replicas were retrained for {max(epochs)} epochs, the dense model was trained for {dense:g}: on small "
+            "networks this ranks settings like the full schedule; after full retraining, errors are usually lower."
         )
 
 
@@ -47,8 +81,8 @@ def _replicas(trail: Trail) -> Iterator[str]:
         yield f"Only {min(counts)} replicas: one pair says little about the spread between pairs; three or more do."
     if trail.pruned:
         yield (
-            "All densities start from one dense model: the confidence covers the seeds of retraining, not the seed of the "
-            "dense training."
+            "All densities start from one dense model: the confidence covers the seeds of retraining, not the seed of "
+            "the dense training."
         )
 
 
@@ -86,6 +120,11 @@ def _is_under_trained(branch: Branch) -> bool:
     if reading is None:
         return False
     return float(np.mean(reading.value)) > max(UNDER_TRAINED, 2 * _stderr(reading))
+
+
+def _train_error(branch: Branch) -> float:
+    reading = evidence.readings(branch).get("errors/train_error")
+    return 0.0 if reading is None else float(np.mean(reading.value))
 
 
 def _stderr(reading: Reading) -> float:

@@ -60,7 +60,7 @@ KNOWN = (
         key="size/theoretical_speedup",
         label="theoretical speed-up",
         style="times",
-        about="dense FLOPs / FLOPs of the non-zero weights; masking alone reaches none of it",
+        about="operations of all weights / of those that are not zero",
     ),
 )
 
@@ -88,7 +88,12 @@ def known_rows(branches: Sequence[Branch]) -> tuple[Row, ...]:
     """Return the rows every diagnosis shows, with the reason wherever there is no number."""
     at = [readings(branch) for branch in branches]
     return tuple(
-        _row(known.key, [_cell(known, branch, found) for branch, found in zip(branches, at, strict=True)], at, known=known)
+        _row(
+            known.key,
+            [_cell(known, branch, found) for branch, found in zip(branches, at, strict=True)],
+            at,
+            known=known,
+        )
         for known in KNOWN
     )
 
@@ -99,7 +104,8 @@ def other_rows(branches: Sequence[Branch], *, left_out: Sequence[str] = ()) -> t
     taken = {known.key for known in KNOWN} | set(left_out)
     keys = [key for key in _keys(at) if key not in taken and all(is_scalar(found[key]) for found in at if key in found)]
     return tuple(
-        _row(key, [scalar(found[key]) if key in found else Cell(missing=_absent(key)) for found in at], at) for key in keys
+        _row(key, [scalar(found[key]) if key in found else Cell(missing=_absent(key)) for found in at], at)
+        for key in keys
     )
 
 
@@ -117,7 +123,9 @@ def vectors(branches: Sequence[Branch]) -> tuple[Vector, ...]:
 
 def summaries(branches: Sequence[Branch]) -> tuple[Summary, ...]:
     """Return what remains: readings that are neither numbers nor named vectors, by their range."""
-    listed = {vector.key for vector in vectors(branches)} | {row.key for row in (*known_rows(branches), *other_rows(branches))}
+    listed = {vector.key for vector in vectors(branches)} | {
+        row.key for row in (*known_rows(branches), *other_rows(branches))
+    }
     return tuple(
         _summary(key, branch, reading)
         for branch in branches
@@ -208,7 +216,9 @@ def _summary(key: str, branch: Branch, reading: Reading) -> Summary:
     values = np.asarray(reading.value, dtype=np.float64)
     shape = " × ".join(f"{axis} {length}" for axis, length in zip(reading.axes, values.shape, strict=True))
     low, median, high = (float(value) for value in np.quantile(values, [0.0, 0.5, 1.0])) if values.size else (0.0,) * 3
-    return Summary(key=key, label=column(branch).label, unit=reading.unit, shape=shape, low=low, median=median, high=high)
+    return Summary(
+        key=key, label=column(branch).label, unit=reading.unit, shape=shape, low=low, median=median, high=high
+    )
 
 
 def _keys(at: Sequence[Mapping[str, Reading]]) -> Iterator[str]:

@@ -130,6 +130,8 @@ def decimals(found: Cell, style: Style) -> int:
     """Return the decimals a cell deserves: two digits of its spread, between bounds."""
     if style == "times":
         return 1
+    if style == "plain" and all(value.is_integer() for value in found.values):
+        return 0
     if style == "percent":
         mean = 100 * fmean(found.values)
         return 2 if 0 < mean < 1 else 0 if mean == 100 else 1

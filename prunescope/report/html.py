@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Advice, Regime
-from prunescope.report import formatting, words
+from prunescope.report import evidence, formatting, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from prunescope.report.view import Command, Headline, Report, Row, Vector
 
-WIDE, NARROW = 760.0, 350.0
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+WIDE, NARROW = 1016.0, 350.0
 """Widths of the density axis in CSS pixels: on a laptop, on a phone."""
 
 OPEN_LAYERS = 24
@@ -31,13 +34,16 @@ SLUGS: dict[Regime | None, str] = {
     None: "dense",
 }
 
-ALONG_DENSITY = ("cka/softmax", "disagreement/test_disagreement")
+TITLES = {"size/layer_density": "Density of each layer", "size/layer_flops": "Operations of each layer"}
+"""Vectors with a title; others go by their key."""
+
+ALONG_DENSITY = ("cka/softmax", "disagreement/test_disagreement", "errors/test_error")
 
 
 def html(report: Report) -> str:
     """Return a report as one HTML document."""
     template = _environment().get_template("template.html.j2")
-    return template.render(
+    text = template.render(
         report=report,
         style=_text("style.css"),
         headline=words.headline(report.verdicts, report.dense_votes),
@@ -48,9 +54,12 @@ def html(report: Report) -> str:
         colder=words.either(sides) if (sides := [knob.colder for knob in report.knobs if knob.colder]) else "",
         advised={verdict.advice for verdict in (*report.verdicts, *report.dense_votes)},
         missing=_missing(report.evidence),
+        own=[row for row in report.others if row.key.partition("/")[0] not in evidence.CORE],
+        more=[row for row in report.others if row.key.partition("/")[0] in evidence.CORE],
         shared=_shared(report),
         recipes=[(what, json.dumps(json.loads(recipe), indent=2)) for what, recipe in report.recipes],
     )
+    return text.replace(" %", f"{NO_BREAK}%")
 
 
 def _environment() -> Environment:
@@ -80,6 +89,7 @@ def _environment() -> Environment:
         details=_details,
         bars=_bars,
         command=_command,
+        titles=TITLES,
         OPEN_LAYERS=OPEN_LAYERS,
     )
     return made
@@ -125,8 +135,14 @@ def _along(report: Report) -> list[dict[str, Any]]:
 
     from prunescope.report import plots
 
-    densities = [column.density for column in report.columns]
-    rows = [row for row in report.evidence if row.key in ALONG_DENSITY and any(cell.values for cell in row.cells)]
+    pruned = {verdict.density for verdict in report.verdicts}
+    chosen = [number for number, column in enumerate(report.columns) if column.density in pruned]
+    densities = [report.columns[number].density for number in chosen]
+    rows = [
+        replace(row, cells=tuple(row.cells[number] for number in chosen))
+        for row in report.evidence
+        if row.key in ALONG_DENSITY and any(row.cells[number].values for number in chosen)
+    ]
     return [
         {"row": row, "svg": Markup(plots.along_density(row, densities, name=f"along-{number}"))}  # noqa: S704
         for number, row in enumerate(rows)
@@ -141,13 +157,12 @@ def _row_label(row: Row) -> str:
 def _details(row: Row) -> str:
     """Say how a row was measured: values, images, the largest standard error, the estimator."""
     found = [cell for cell in row.cells if cell.values]
-    counts = sorted({len(cell.values) for cell in found if cell.over})
+    count = max((len(cell.values) for cell in found), default=0)
     over = next((cell.over for cell in found if cell.over), "")
-    plural = "" if counts == [1] else "s"
     images = sorted({cell.n for cell in found if cell.n is not None})
     errors = [cell.stderr for cell in found if cell.stderr is not None]
     told = (
-        f"{'–'.join(map(str, counts))} {over}{plural}" if over else "",
+        f"{count} {over}{'s' if count > 1 else ''}" if over else "",
         f"n = {'–'.join(f'{count:,}' for count in images)}" if images else "",
         f"s.e. ≤ {_error(max(errors), row)}" if errors else "",
         row.estimator,
@@ -166,7 +181,10 @@ def _bars(vector: Vector) -> list[dict[str, Any]]:
         {
             "label": label,
             "cells": [
-                {"text": formatting.with_unit(float(f"{values[index]:.3g}"), vector.unit), "share": 100 * abs(values[index]) / top}
+                {
+                    "text": formatting.with_unit(float(f"{values[index]:.3g}"), vector.unit),
+                    "share": 100 * abs(values[index]) / top,
+                }
                 for values, top in zip(vector.values, tops, strict=True)
             ],
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log10
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -55,6 +56,9 @@ LINES = ("-", (0, (5, 2.5)), (0, (1.2, 1.8)))
 ROOM_FOR_WORD, ROOM_FOR_TICK = 74.0, 32.0
 """Pixels between neighbours that "Regime II-A", or "12.5 %", needs."""
 
+ROOM_FOR_LINE = 0.08
+"""Share of a panel's height that a line of text needs."""
+
 PANEL = (330.0, 216.0)
 
 
@@ -65,7 +69,7 @@ def density_axis(verdicts: Sequence[Headline], *, width: float, name: str) -> st
     )
     with svg.drawing():
         made = svg.figure(width, 200)
-        left, right = 62 / width, 1 - 14 / width
+        left, right = 66 / width, 1 - 14 / width
         axes = made.add_axes((left, 0.17, right - left, 0.80))
         svg.tidy(axes)
         axes.set(xscale="log", ylim=(-1.15, 1.15), yticks=[])
@@ -74,13 +78,15 @@ def density_axis(verdicts: Sequence[Headline], *, width: float, name: str) -> st
         axes.axhline(0, color=PAINT["line"], linewidth=1.2, zorder=1)
         for height, word in ((0.8, "hotter"), (0.0, "as trained"), (-0.8, "colder")):
             axes.annotate(
-                word, (-56 / ((right - left) * width), height), xycoords=("axes fraction", "data"), va="center",
+                word, (-66 / ((right - left) * width), height), xycoords=("axes fraction", "data"), va="center",
                 color=PAINT["muted"], fontsize=10.5,
             )  # fmt: skip
-        gap = _smallest_gap(verdicts, pixels=(right - left) * width / log10(high / low))
+        gap = _smallest_gap(
+            [verdict.density for verdict in verdicts], pixels=(right - left) * width / log10(high / low)
+        )
         for verdict in verdicts:
             _verdict(axes, verdict, word=gap >= ROOM_FOR_WORD)
-        _density_ticks(axes, [verdict.density for verdict in verdicts], staggered=gap < ROOM_FOR_TICK)
+        _density_ticks(axes, [verdict.density for verdict in verdicts], staggered=gap < ROOM_FOR_TICK, whole=True)
         return svg.inline(made, name=name, label=f"Verdict at each density. {told}")
 
 
@@ -88,14 +94,14 @@ def lines_between_replicas(paths: Paths, *, top: float, name: str) -> str:
     """Draw the training error along the line between every pair, with the end points, t* and the threshold's band."""
     with svg.drawing():
         made = svg.figure(*PANEL)
-        axes = made.add_axes((0.125, 0.155, 0.855, 0.815))
+        axes = made.add_axes((0.1, 0.155, 0.76, 0.815))
         svg.tidy(axes)
         axes.grid(axis="y")
         axes.set(xlim=(-0.03, 1.03), ylim=(0, top), xticks=[0, 0.25, 0.5, 0.75, 1])
         axes.set_xticklabels(["A", "¼", "½", "¾", "B"])
         axes.locator_params(axis="y", nbins=5)
         if paths.epsilon is not None:
-            _band(axes, paths.ends, paths.epsilon)
+            _band(axes, paths.ends, paths.epsilon, top=top)
         axes.axhline(paths.ends, color=PAINT["muted"], linewidth=0.9, dashes=(2, 2))
         for number, curve in enumerate(paths.curves):
             _curve(axes, curve.values, curve.star, paint=PAINTS[paths.regime], style=_style(number, len(paths.curves)))
@@ -121,9 +127,11 @@ def along_density(row: Row, densities: Sequence[float], *, name: str) -> str:
             _rings(axes, density, [scale * value for value in values], mean=mean, span=high / low)
         axes.locator_params(axis="y", nbins=5)
         axes.margins(y=0.12)
-        gap = min((PANEL[0] * 0.8 * log10(b / a) / log10(high / low) for (a, _), (b, _) in zip(found, found[1:], strict=False)), default=99)
+        gap = _smallest_gap([density for density, _ in found], pixels=0.8 * PANEL[0] / log10(high / low))
         _density_ticks(axes, [density for density, _ in found], staggered=gap < ROOM_FOR_TICK)
-        told = ", ".join(f"{formatting.density(density)}: {mean:.4g}" for (density, _), mean in zip(found, means, strict=True))
+        told = ", ".join(
+            f"{formatting.density(density)}: {mean:.4g}" for (density, _), mean in zip(found, means, strict=True)
+        )
         return svg.inline(made, name=name, label=f"{row.label} at each density. {told}")
 
 
@@ -141,7 +149,9 @@ def _verdict(axes: Axes, verdict: Headline, *, word: bool) -> None:
     if sign:
         axes.annotate(
             "", xy=(verdict.density, 0.72 * sign), xytext=(verdict.density, 0.1 * sign),
-            arrowprops={"arrowstyle": "-|>", "color": paint, "linewidth": 1.8, "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-|>", "color": paint, "linewidth": 1.8, "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0,
+            },
         )  # fmt: skip
     _shape(axes, verdict.density, 0.0, verdict.regime)
     text = words.REGIMES[verdict.regime] if word else SHORT[verdict.regime]
@@ -166,21 +176,41 @@ def _shape(axes: Axes, x: float, y: float, regime: Regime | None) -> None:
         )  # fmt: skip
 
 
-def _band(axes: Axes, ends: float, epsilon: tuple[float, float]) -> None:
+def _band(axes: Axes, ends: float, epsilon: tuple[float, float], *, top: float) -> None:
     """Draw where the threshold may lie: a barrier that reaches it means Regime I."""
     axes.axhspan(
-        ends + epsilon[0], ends + epsilon[1], facecolor="none", edgecolor=PAINT["band"], hatch="////", linewidth=0, zorder=0
+        ends + epsilon[0],
+        ends + epsilon[1],
+        facecolor="none",
+        edgecolor=PAINT["band"],
+        hatch="////",
+        linewidth=0,
+        zorder=0,
     )
+    _beside(axes, ends + sum(epsilon) / 2, "m + ε")
+    if sum(epsilon) / 2 > ROOM_FOR_LINE * top:
+        _beside(axes, ends, "m")
+
+
+def _beside(axes: Axes, height: float, text: str) -> None:
     axes.annotate(
-        "threshold  m + ε", (0.995, ends + sum(epsilon) / 2), ha="right", va="center", fontsize=10, color=PAINT["muted"],
-        bbox={"facecolor": PAINT["paper"], "edgecolor": "none", "pad": 1.5}, zorder=2,
-    )  # fmt: skip
+        text, (1.03, height), xycoords=("axes fraction", "data"), va="center", fontsize=10.5, color=PAINT["muted"]
+    )
 
 
 def _curve(axes: Axes, values: Sequence[float], star: int, *, paint: str, style: object) -> None:
     t = np.linspace(0, 1, len(values))
     axes.plot(t, values, color=paint, linewidth=1.7, linestyle=style, zorder=3, clip_on=False)
-    axes.plot(t[[0, -1]], [values[0], values[-1]], marker="o", markersize=5, color=paint, linestyle="none", zorder=4, clip_on=False)
+    axes.plot(
+        t[[0, -1]],
+        [values[0], values[-1]],
+        marker="o",
+        markersize=5,
+        color=paint,
+        linestyle="none",
+        zorder=4,
+        clip_on=False,
+    )
     axes.plot(
         t[[star]], [values[star]], marker="D", markersize=6, markerfacecolor=PAINT["paper"], markeredgecolor=paint,
         markeredgewidth=1.5, linestyle="none", zorder=5,
@@ -196,27 +226,29 @@ def _rings(axes: Axes, density: float, values: Sequence[float], *, mean: float, 
     step = span**0.022
     around = [density * step ** (number - (len(values) - 1) / 2) for number in range(len(values))]
     axes.plot(
-        around, values, marker="o", markersize=6, fillstyle="none", markeredgewidth=1.5, color=PAINT["regime-ii"],
-        linestyle="none", zorder=3,
+        around, values, marker="o", markersize=6, markerfacecolor=PAINT["paper"], markeredgewidth=1.5,
+        color=PAINT["regime-ii"], linestyle="none", zorder=3,
     )  # fmt: skip
-    reach = step ** (len(values) / 2 + 0.6)
-    axes.plot([density / reach, density * reach], [mean, mean], color=PAINT["ink"], linewidth=1.8, zorder=4)
+    reach = step ** (len(values) / 2 + 1.2)
+    axes.plot([density / reach, density * reach], [mean, mean], color=PAINT["muted"], linewidth=2.4, zorder=2)
 
 
 def _limits(densities: Sequence[float], *, upper: float | None = None) -> tuple[float, float]:
     low, high = min(densities), upper if upper is not None else max(densities)
     margin = max((high / low) ** 0.1, 1.3)
-    return low / margin, high if upper is not None else high * margin
+    return low / margin, high * (1.06 if upper is not None else margin)
 
 
-def _smallest_gap(verdicts: Sequence[Headline], *, pixels: float) -> float:
-    places = sorted(pixels * log10(verdict.density) for verdict in verdicts)
-    return min((after - before for before, after in zip(places, places[1:], strict=False)), default=pixels)
+def _smallest_gap(densities: Sequence[float], *, pixels: float) -> float:
+    """Return the least distance between neighbours; pixels: for a factor of ten."""
+    places = sorted(pixels * log10(density) for density in densities)
+    return min((after - before for before, after in pairwise(places)), default=pixels)
 
 
-def _density_ticks(axes: Axes, densities: Sequence[float], *, staggered: bool) -> None:
-    """Label the densities that were judged and no others; on two lines where they stand close."""
-    axes.set_xticks(sorted(densities), minor=False)
+def _density_ticks(axes: Axes, densities: Sequence[float], *, staggered: bool, whole: bool = False) -> None:
+    """Label the densities that were judged, and the whole network; on two lines where they stand close."""
+    places = sorted({*densities, 1.0} if whole else densities)
+    axes.set_xticks(places, minor=False)
     axes.minorticks_off()
-    labels = [formatting.density(density) for density in sorted(densities)]
+    labels = ["100 %" if whole and place == 1 else formatting.density(place) for place in places]
     axes.set_xticklabels([f"\n{label}" if staggered and number % 2 else label for number, label in enumerate(labels)])

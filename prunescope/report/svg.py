@@ -1,11 +1,11 @@
-"""Figures as SVG inside HTML: colours become CSS variables and the page's font, so that one picture suits light and dark."""
+"""Figures as SVG inside HTML: colours become CSS variables, so that one picture suits light and dark."""
 
 from __future__ import annotations
 
 import io
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -24,7 +24,7 @@ ROLES = ("ink", "muted", "line", "paper", "band", "regime-i", "regime-ii", "regi
 PAINT: Mapping[str, str] = {role: f"#0{number:x}0{number:x}0{number:x}" for number, role in enumerate(ROLES, start=1)}
 """Role -> the stand-in that matplotlib paints with."""
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "prunescope",
     "font.size": 11,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from rich.console import Group
+from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -34,6 +36,8 @@ LABEL_WIDTH = 26
 
 GAP = 2
 
+BREAK = " \\"
+
 MARGIN = 2
 
 
@@ -46,7 +50,7 @@ class Printed:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, 100)
         for block in _blocks(self.report, width):
-            yield _ascii(block, console, width) if options.ascii_only else block
+            yield _ascii(block, console, width) if options.ascii_only else Constrain(block, width)
 
 
 def terminal(report: Report) -> RenderableType:
@@ -96,7 +100,9 @@ def confidence(verdict: Headline) -> str:
 def _vote(vote: Headline) -> Text:
     side = {Advice.RAISE: "temperature too low", Advice.LOWER: "temperature too high"}.get(vote.advice, "no opinion")
     shape = f"{words.SHAPES[vote.regime]} {words.REGIMES[vote.regime]}: " if vote.regime else ""
-    return Text(f" {vote.label}  {shape}{words.ARROWS[vote.advice]} {side} ({vote.rule}, confidence {confidence(vote)})")
+    return Text(
+        f" {vote.label}  {shape}{words.ARROWS[vote.advice]} {side} ({vote.rule}, confidence {confidence(vote)})"
+    )
 
 
 def _meaning(report: Report) -> Iterator[RenderableType]:
@@ -120,7 +126,9 @@ def _facts(report: Report) -> RenderableType:
     table.add_column(overflow="fold")
     told = f"{report.level.name}: {report.level.stands_on}. {report.level.next_buys}"
     table.add_row("evidence", Text(told))
-    steps = ", ".join(_step(cost.step, cost.runs, cost.detail) for cost in report.cost if cost.step in ("train", "retrain"))
+    steps = ", ".join(
+        _step(cost.step, cost.runs, cost.detail) for cost in report.cost if cost.step in ("train", "retrain")
+    )
     table.add_row("cost", Text(formatting.duration(report.seconds) + (f" ({steps})" if steps else "")))
     return Group(Text(""), table)
 
@@ -131,32 +139,51 @@ def _step(step: str, runs: int, detail: str) -> str:
 
 
 def _next(commands: Sequence[Command], width: int) -> Iterator[RenderableType]:
+    """Print commands with nothing after the backslash that continues a line."""
     yield from (Text(""), Text("Next", style="bold"))
     for command in commands:
         yield Padding(Text(command.why), (0, 0, 0, MARGIN))
         for line in command.lines:
-            yield Padding(Text(wrapped(line, width - 2 * MARGIN), style="cyan", no_wrap=True, overflow="ignore"), (0, 0, 0, 2 * MARGIN))
+            text = indent(wrapped(line, width - 2 * MARGIN), 2 * MARGIN * " ")
+            yield Text(text, style="cyan", no_wrap=True, overflow="ignore")
 
 
 def wrapped(line: Sequence[str], width: int) -> str:
-    r"""Break a command where a shell allows it.
+    r"""Break a command where a shell allows it, and no option from its value.
 
-    >>> print(wrapped(("prunescope", "train", "sgd", "--epochs=40"), 24))
-    prunescope train sgd \
+    >>> print(wrapped(("prunescope", "train", "sgd", "--seed", "3", "--epochs=40"), 36))
+    prunescope train sgd --seed 3 \
         --epochs=40
     """
-    lines, current = [], ""
-    for word in line:
-        longer = f"{current} {word}" if current else word
-        if current and len(longer) > width - 2:
-            lines.append(current + " \\")
-            longer = f"    {word}"
+    lines: list[str] = []
+    current = ""
+    for part in _parts(line):
+        longer = f"{current} {part}" if current else part
+        if current and len(longer) > width - len(BREAK):
+            lines.append(current + BREAK)
+            longer = f"    {part}"
         current = longer
     return "\n".join([*lines, current])
 
 
+def _parts(line: Sequence[str]) -> Iterator[str]:
+    """Yield words, an option together with the value that follows it."""
+    option = ""
+    for word in line:
+        if option and word.startswith("--"):
+            yield option
+            option = ""
+        if option or not word.startswith("--"):
+            yield f"{option} {word}".strip()
+            option = ""
+        else:
+            option = word
+    if option:
+        yield option
+
+
 def _evidence(report: Report, width: int) -> Iterator[RenderableType]:
-    """The readings of every diagnosis, then those of other probes; the rest by name."""
+    """Print the readings of every diagnosis, then those of other probes; name the rest."""
     own = [row for row in report.others if _probe(row) not in evidence.CORE]
     yield from (Text(""), Text("Evidence", style="bold"))
     rows = [*report.evidence, *own]
@@ -165,10 +192,18 @@ def _evidence(report: Report, width: int) -> Iterator[RenderableType]:
     yield Text("± is the standard deviation over pairs of replicas, or over replicas.", style="dim")
     for reason, labels in _missing(report.evidence).items():
         yield Text(f"n/a: {', '.join(labels)}: {reason}.", style="dim")
-    more = [row.key for row in report.others if row not in own]
-    more += [*(vector.key for vector in report.vectors), *(summary.key for summary in report.summaries)]
-    if more:
-        yield Text(f"In the report and in --json: {', '.join(dict.fromkeys(more))}.", style="dim")
+    yield from _elsewhere(report)
+
+
+def _elsewhere(report: Report) -> Iterator[RenderableType]:
+    """Name the readings a terminal has no room for; those of the core's probes by their number."""
+    keys = dict.fromkeys((*(vector.key for vector in report.vectors), *(summary.key for summary in report.summaries)))
+    keys |= dict.fromkeys(row.key for row in report.others if row.key.partition("/")[0] in evidence.CORE)
+    named = [key for key in keys if key.partition("/")[0] not in evidence.CORE]
+    counted = len(keys) - len(named)
+    told = [*named, *([f"{counted} more of {', '.join(evidence.CORE)}"] if counted else [])]
+    if told:
+        yield Text(f"In the report and in --json: {'; '.join(told)}.", style="dim")
 
 
 def _table(report: Report, rows: Sequence[Row], columns: Sequence[int]) -> Table:
@@ -219,7 +254,7 @@ def _missing(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def _reasons(report: Report) -> Iterator[RenderableType]:
-    """The reasons of each verdict; what several share is left to the warnings."""
+    """Print the reasons of each verdict, those that several share once."""
     verdicts = (*report.verdicts, *report.dense_votes)
     times = Counter(reason for verdict in verdicts for reason in verdict.because)
     yield from (Text(""), Text("Why", style="bold"))

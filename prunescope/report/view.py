@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from prunescope.api import Advice, Regime
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prunescope.api import Reading
+    from prunescope.api import Advice, Reading, Regime
     from prunescope.runfile import Verdict
 
 Style = Literal["percent", "signed", "plain", "times"]

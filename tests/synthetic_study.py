@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunescope import runfile
 from prunescope.api import Epoch, Evidence, Reading
 from prunescope.builtin.rules import MdTree, ThreeRegime
 from prunescope.recipe import Recipe
@@ -20,15 +21,20 @@ if TYPE_CHECKING:
 DATA = {"name": "patches", "options": {"noise": 0.5}, "version": 1, "fingerprint": "8f1d3c0a9b5e7722"}
 MODEL = {"name": "preresnet8", "num_classes": 10, "in_chans": 3, "image_size": [8, 8], "options": {"width": 0.5}}
 KNOBS = {"epochs": 80, "batch_size": 64, "learning_rate": 0.1, "weight_decay": 1e-4}
-LAYERS = tuple(
-    [
-        "conv1.weight",
-        *(f"stage{s}.0.conv{c}.weight" for s in (1, 2, 3) for c in (1, 2)),
-        "stage2.0.shortcut.weight",
-        "stage3.0.shortcut.weight",
-    ]
+LAYERS = (
+    "conv1.weight",
+    *(f"stage{s}.0.conv{c}.weight" for s in (1, 2, 3) for c in (1, 2)),
+    "stage2.0.shortcut.weight",
+    "stage3.0.shortcut.weight",
 )
-VERSIONS = {"prunescope": "0.1.0", "torch": "2.8.0", "timm": "1.0.19", "numpy": "2.2.1", "h5py": "3.12.1", "python": "3.11.9"}
+VERSIONS = {
+    "prunescope": "0.1.0",
+    "torch": "2.8.0",
+    "timm": "1.0.19",
+    "numpy": "2.2.1",
+    "h5py": "3.12.1",
+    "python": "3.11.9",
+}
 HOSTILE = "<script>alert('note')</script> & \"quotes\""
 
 
@@ -50,34 +56,45 @@ CASES = (
 )
 
 
-def study(folder: Path, *, imported: bool = False, third_party: bool = True, cases: tuple[Case, ...] = CASES) -> tuple[Store, str]:
+def study(
+    folder: Path, *, imported: bool = False, third_party: bool = True, cases: tuple[Case, ...] = CASES
+) -> tuple[Store, str]:
     """Write a study of three densities (Regime I, unresolved, II) and return it with the diagnosis's id."""
     store = Store(folder)
-    dense = _write(store, _imported() if imported else _trained())
+    dense = write(store, _imported() if imported else _trained())
     asked, verdicts = [], []
     for case in cases:
         probes = _at_density(store, dense, case, third_party=third_party)
         asked.append(_case(case.density, "three-regime", probes))
-        verdicts.append(Verdict(density=case.density, rule="three-regime", diagnosis=ThreeRegime().classify(_heard(case.density, probes))))
+        verdicts.append(
+            Verdict(
+                density=case.density,
+                rule="three-regime",
+                diagnosis=ThreeRegime().classify(_heard(case.density, probes)),
+            )
+        )
     probes = _on_dense(store, dense)
     asked.append(_case(1.0, "md-tree", probes))
     verdicts.append(Verdict(density=1.0, rule="md-tree", diagnosis=MdTree().classify(_heard(1.0, probes))))
-    recipe = Recipe(step="diagnose", arguments={"cases": asked}, inputs=(dense, *sorted({run.id for run in _all(asked, store)})))
-    return store, _write(store, _run(recipe, seconds=0.02, verdicts=tuple(verdicts), facts={"dense": dense}))
+    recipe = Recipe(
+        step="diagnose", arguments={"cases": asked}, inputs=(dense, *sorted({run.id for run in _all(asked, store)}))
+    )
+    return store, write(store, _run(recipe, seconds=0.02, verdicts=tuple(verdicts), facts={"dense": dense}))
 
 
-def dense_only(folder: Path) -> tuple[Store, str]:
+def dense_only(folder: Path, *, more: dict[str, dict[str, Reading]] | None = None) -> tuple[Store, str]:
     """Write a diagnosis of a dense model alone."""
     store = Store(folder)
-    dense = _write(store, _trained())
+    dense = write(store, _trained())
     probes = _on_dense(store, dense)
+    probes += [_probe(store, probe, readings, [dense]) for probe, readings in (more or {}).items()]
     verdict = Verdict(density=1.0, rule="md-tree", diagnosis=MdTree().classify(_heard(1.0, probes)))
     recipe = Recipe(
         step="diagnose",
         arguments={"cases": [_case(1.0, "md-tree", probes)]},
         inputs=(dense, *sorted(probe.id for probe in probes)),
     )
-    return store, _write(store, _run(recipe, seconds=0.02, verdicts=(verdict,)))
+    return store, write(store, _run(recipe, seconds=0.02, verdicts=(verdict,)))
 
 
 def _trained() -> Run:
@@ -87,7 +104,9 @@ def _trained() -> Run:
         options={"drops": [0.4, 0.8], "nesterov": True},
         arguments={"model": MODEL, "data": DATA, "seed": 3},
     )
-    history = tuple(Epoch(number=k, of=80, learning_rate=0.1, train_loss=2 / k, train_error=0.8 / k) for k in range(1, 81))
+    history = tuple(
+        Epoch(number=k, of=80, learning_rate=0.1, train_loss=2 / k, train_error=0.8 / k) for k in range(1, 81)
+    )
     facts = {"model": MODEL, "knobs": KNOBS, "training": {"optimizer": "sgd", **KNOBS}, "data": DATA}
     run = _run(recipe, seconds=71.4, facts=facts, history=history)
     return Run(**{**vars(run), "weights": {f"{run.id}.safetensors": "5e" * 32}})
@@ -114,17 +133,28 @@ def _at_density(store: Store, dense: str, case: Case, *, third_party: bool) -> l
         arguments={"density": case.density, "data": DATA, "seed": 0},
         inputs=(dense,),
     )
-    _write(store, _run(prune, seconds=0.1, facts={"density": case.density}))
+    write(store, _run(prune, seconds=0.1, facts={"density": case.density}))
     replicas = []
     for seed in (1, 2, 3):
-        recipe = Recipe(step="retrain", plugin="sgd", options={"epochs": 16}, arguments={"data": DATA, "seed": seed}, inputs=(prune.id,))
-        history = tuple(
-            Epoch(number=k, of=16, learning_rate=0.1, train_loss=1 / k, train_error=case.ends + 0.3 / k) for k in range(1, 17)
+        recipe = Recipe(
+            step="retrain",
+            plugin="sgd",
+            options={"epochs": 16},
+            arguments={"data": DATA, "seed": seed},
+            inputs=(prune.id,),
         )
-        replicas.append(_write(store, _run(recipe, seconds=14.2, history=history)))
+        history = tuple(
+            Epoch(number=k, of=16, learning_rate=0.1, train_loss=1 / k, train_error=case.ends + 0.3 / k)
+            for k in range(1, 17)
+        )
+        replicas.append(write(store, _run(recipe, seconds=14.2, history=history)))
     probes = {
         "lmc": _lmc(case),
-        "cka": {"softmax": Reading(_around(case.cka, 0.002, 3, seed=5), "1", n=2000, estimator="linear CKA, biased", axes=("pair",))},
+        "cka": {
+            "softmax": Reading(
+                _around(case.cka, 0.002, 3, seed=5), "1", n=2000, estimator="linear CKA, biased", axes=("pair",)
+            )
+        },
         "disagreement": _disagreement(case),
         "errors": _errors(case, replicas=3),
         "size": _size(case.density, replicas=3),
@@ -147,7 +177,14 @@ def _on_dense(store: Store, dense: str) -> list[Run]:
     probes = {
         "errors": _errors(Case(1.0, 0, 0.012, 1, 0.087), replicas=1),
         "hessian": {
-            "trace": Reading(np.array([812.0]), "nat/weight^2", n=40, stderr=np.array([14.0]), estimator="Hutchinson", axes=("replica",)),
+            "trace": Reading(
+                np.array([812.0]),
+                "nat/weight^2",
+                n=40,
+                stderr=np.array([14.0]),
+                estimator="Hutchinson",
+                axes=("replica",),
+            ),
             "top_eigenvalues": Reading(np.array([[61.2, 40.3, 33.1]]), "nat/weight^2", axes=("replica", "index")),
         },
         "size": _size(1.0, replicas=1),
@@ -158,7 +195,7 @@ def _on_dense(store: Store, dense: str) -> list[Run]:
 def _probe(store: Store, probe: str, readings: dict[str, Reading], replicas: list[str]) -> Run:
     recipe = Recipe(step="probe", plugin=probe, arguments={"data": DATA, "seed": 0}, inputs=tuple(replicas))
     run = _run(recipe, seconds=1.3, readings={probe: readings}, facts={"replicas": replicas})
-    _write(store, run)
+    write(store, run)
     return run
 
 
@@ -182,7 +219,13 @@ def _lmc(case: Case) -> dict[str, Reading]:
         "barrier": Reading(paths.max(axis=1) - means, "fraction", n=2000, stderr=error, estimator=how, axes=("pair",)),
         "t_star": Reading(t[stars], "1", estimator=how, axes=("pair",)),
         "train_error_path": Reading(
-            paths, "fraction", n=2000, stderr=0 * paths + 0.008, estimator=how, axes=("pair", "t"), labels=tuple(f"{x:g}" for x in t)
+            paths,
+            "fraction",
+            n=2000,
+            stderr=0 * paths + 0.008,
+            estimator=how,
+            axes=("pair", "t"),
+            labels=tuple(f"{x:g}" for x in t),
         ),
     }
 
@@ -205,7 +248,9 @@ def _errors(case: Case, *, replicas: int) -> dict[str, Reading]:
         "test_error": Reading(
             test, "fraction", n=4000, stderr=np.sqrt(test * (1 - test) / 4000), estimator="top-1", axes=("replica",)
         ),
-        "train_loss": Reading(3.1 * train, "nat", n=2000, stderr=0 * train + 0.01, estimator="cross-entropy", axes=("replica",)),
+        "train_loss": Reading(
+            3.1 * train, "nat", n=2000, stderr=0 * train + 0.01, estimator="cross-entropy", axes=("replica",)
+        ),
     }
 
 
@@ -254,9 +299,7 @@ def _run(recipe: Recipe, *, seconds: float, **made: object) -> Run:
     )
 
 
-def _write(store: Store, run: Run) -> str:
+def write(store: Store, run: Run) -> str:
     store.runs.mkdir(parents=True, exist_ok=True)
-    from prunescope import runfile
-
     runfile.write(store.path(run.id), run)
     return run.id

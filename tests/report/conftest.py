@@ -1,0 +1,33 @@
+"""Finished studies and their reports, made once."""
+
+from __future__ import annotations
+
+import pytest
+import synthetic_study as synthetic
+
+from prunescope.report import assemble, html
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory):
+    return synthetic.study(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def report(study):
+    return assemble(*study)
+
+
+@pytest.fixture(scope="session")
+def imported(tmp_path_factory):
+    return assemble(*synthetic.study(tmp_path_factory.mktemp("imported"), imported=True))
+
+
+@pytest.fixture(scope="session")
+def dense_only(tmp_path_factory):
+    return assemble(*synthetic.dense_only(tmp_path_factory.mktemp("dense")))
+
+
+@pytest.fixture(scope="session")
+def page(imported):
+    return html(imported)
