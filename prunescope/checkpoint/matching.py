@@ -64,11 +64,13 @@ def fit(state: Mapping[str, Tensor], known: Known) -> Match:
 
 def best_view(state: Mapping[str, Tensor], print_: Fingerprint, *, prefer: str) -> tuple[str, dict[str, Tensor]]:
     """Return the prefix, and the part of the state under it, of which most names and shapes fit."""
-    ranked = sorted(
-        views(state).items(),
-        key=lambda view: (-n_fitting(shapes(view[1]), print_), ("ema" in view[0]) != (prefer == "ema"), len(view[0])),
-    )
-    return ranked[0]
+
+    def rank(view: tuple[str, dict[str, Tensor]]) -> tuple[float, int, bool, int]:
+        prefix, part = view
+        unexpected = sum(1 for name in part if name not in print_.shapes)
+        return -n_fitting(shapes(part), print_), unexpected, ("ema" in prefix) != (prefer == "ema"), len(prefix)
+
+    return min(views(state).items(), key=rank)
 
 
 def n_fitting(have: Shapes, print_: Fingerprint) -> float:

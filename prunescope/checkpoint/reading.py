@@ -15,6 +15,7 @@ import pathlib
 import pickletools
 import re
 import struct
+import warnings
 import zipfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -98,7 +99,8 @@ def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict
 
 def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - whatever was pickled
     try:
-        with torch.serialization.safe_globals(_data_types()):
+        with torch.serialization.safe_globals(_data_types()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about its own types and their future; nothing here to act on
             return torch.load(path, map_location="cpu", weights_only=not unsafe)
     except Exception as error:  # a damaged pickle can raise anything
         name = _refused_name(str(error))

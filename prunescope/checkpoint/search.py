@@ -3,11 +3,13 @@
 Building all of timm's architectures takes minutes. So: names that occur in the hints first, then prunescope's own
 networks and the common ones, then one small network of each of the twelve families (files) of timm whose source has
 most of the words in the tensors' names; only the two families whose tensor names then look most alike are searched
-further, short names (the plain variants) first.
+further, short names (the plain variants) first. Where a network is close already, only its family is searched, the
+most similar names first.
 """
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from dataclasses import dataclass, replace
@@ -46,6 +48,11 @@ COMMON = (
 SMALL = re.compile(r"^test_|atto|femto|pico|nano|tiny|xxs|xxtiny|small")
 """Names of a family's smallest networks, which are the fastest to build."""
 
+OURS = "prunescope"
+
+CLOSE = 0.9
+"""With this share of names in common, only relatives of the architecture are tried."""
+
 LIKELY = 12
 FAMILIES = 2
 PER_FAMILY = 40
@@ -63,26 +70,37 @@ class Found:
 
 def search(state: Mapping[str, Tensor], known: Known) -> Found:
     """Return the first architecture that all tensors fit, and the three nearest of those that were tried."""
-    scores: dict[str, float] = {}
-    for name in _candidates(state, known, scores):
-        if name in scores:
+    tried: dict[str, Likeness] = {}
+    for name in _candidates(state, known, tried):
+        if name in tried:
             continue
         print_ = _try_fingerprint(name)
         if print_ is None:
             continue
         _, part = best_view(state, print_, prefer=known.prefer)
         have = shapes(part)
-        scores[name] = likeness(have, print_)
+        tried[name] = likeness(have, print_)
         match = _try_fit(state, replace(known, name=name)) if _same_names(have, print_) else None
         if match is not None:
             return Found(match=match, nearest=((name, 1.0),))
-    ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
-    return Found(match=None, nearest=tuple(ranked[:3]))
+    ranked = sorted(tried, key=lambda name: (-tried[name].tensors, name))
+    return Found(match=None, nearest=tuple((name, tried[name].tensors) for name in ranked[:3]))
 
 
-def likeness(have: Shapes, print_: Fingerprint) -> float:
-    """Return the share of tensors that fit, in [0, 1]: twice those in both / those in either, counted twice."""
-    return 2 * n_fitting(have, print_) / (len(have) + len(print_.shapes))
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """How much of two networks is the same, in [0, 1]: twice what both have / what one has + what the other has."""
+
+    tensors: float
+    """By name and shape."""
+    names: float
+
+
+def likeness(have: Shapes, print_: Fingerprint) -> Likeness:
+    """Return how much of the tensors an architecture shares."""
+    both = len(have) + len(print_.shapes)
+    common = sum(1 for name in have if name in print_.shapes)
+    return Likeness(tensors=2 * n_fitting(have, print_) / both, names=2 * common / both)
 
 
 def hinted_names(hints: tuple[str, ...]) -> list[str]:
@@ -91,40 +109,54 @@ def hinted_names(hints: tuple[str, ...]) -> list[str]:
     >>> hinted_names(("runs/resnet18_best.pth",))
     ['resnet18']
     """
-    text = " ".join(re.sub(r"[^a-z0-9]+", "_", hint.lower()) for hint in hints)
-    found = [name for name in list_models() if re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text)]
+    text = " ".join(f"_{re.sub(r'[^a-z0-9]+', '_', hint.lower())}_" for hint in hints)
+    found = [name for name in list_models() if f"_{name}_" in text]
     ranked = sorted(found, key=lambda name: (-len(name), name))
     return [name for name in ranked if not any(name != longer and name in longer for longer in ranked)]
 
 
-def _candidates(state: Mapping[str, Tensor], known: Known, scores: Mapping[str, float]) -> Iterator[str]:
+def _candidates(state: Mapping[str, Tensor], known: Known, tried: Mapping[str, Likeness]) -> Iterator[str]:
+    """Yield names to try; `tried` holds those tried so far."""
     families = _families()
     yield from hinted_names(known.hints)
-    yield from families.pop("")
+    yield from families[OURS]
     yield from COMMON
+    best = max(tried, key=lambda name: (tried[name].names, tried[name].tensors))
+    if tried[best].names >= CLOSE:
+        yield from _relatives(best, families[_family(best)])
+        return
     patterns = {_pattern(name) for name in state}
     alike: dict[str, float] = {}
     for family in _likely(families, state):
         members = families[family]
         yield members[0]
-        if members[0] in scores:
+        if members[0] in tried:
             alike[family] = _pattern_likeness(patterns, fingerprint(members[0]))
     for family in sorted(alike, key=lambda family: (-alike[family], family))[:FAMILIES]:
         if alike[family] >= ALIKE:
             yield from families[family][1 : 1 + PER_FAMILY]
 
 
+def _relatives(name: str, family: list[str]) -> list[str]:
+    """Return those of the family whose names are most like `name`."""
+    likeness = {other: difflib.SequenceMatcher(a=name, b=other).ratio() for other in family}
+    return sorted(family, key=lambda other: (-likeness[other], other))[:PER_FAMILY]
+
+
 def _families() -> dict[str, list[str]]:
-    """Return timm's architectures by the file they are in, small or plain ones first; prunescope's own under ""."""
-    found: dict[str, list[str]] = {"": []}
+    """Return timm's architectures by the file they are in, small or plain ones first."""
+    found: dict[str, list[str]] = {}
     for name in list_models():
-        module = model_entrypoint(name).__module__
-        family = "" if module.startswith("prunescope.") else module.rpartition(".")[2]
-        found.setdefault(family, []).append(name)
+        found.setdefault(_family(name), []).append(name)
     return {
         family: sorted(members, key=lambda name: (not SMALL.search(name), len(name), name))
         for family, members in sorted(found.items())
     }
+
+
+def _family(name: str) -> str:
+    module: str = model_entrypoint(name).__module__
+    return OURS if module.startswith("prunescope.") else module.rpartition(".")[2]
 
 
 def _likely(families: Mapping[str, list[str]], state: Mapping[str, Tensor]) -> list[str]:
@@ -133,6 +165,7 @@ def _likely(families: Mapping[str, list[str]], state: Mapping[str, Tensor]) -> l
     shared = {
         family: len(words & set(re.findall(r"[A-Za-z_]\w*", inspect.getsource(inspect.getmodule(entry) or entry))))
         for family, members in families.items()
+        if family != OURS
         for entry in [model_entrypoint(members[0])]
     }
     return sorted(shared, key=lambda family: (-shared[family], family))[:LIKELY]

@@ -29,7 +29,7 @@ def read_data(settings: Mapping[str, Any], *, timm_name: str) -> dict[str, JSON]
         value = settings.get(name)
         if isinstance(value, list | tuple) and name in TUPLES and all(isinstance(item, int | float) for item in value):
             found[name] = list(value)
-        elif isinstance(value, str if name in TEXTS else float | int) and not isinstance(value, bool):
+        elif (value and isinstance(value, str)) if name in TEXTS else isinstance(value, float | int):
             found[name] = value
     if timm_name and is_model(timm_name.partition(".")[0]):
         config = get_pretrained_cfg(timm_name, allow_unregistered=True)
