@@ -107,6 +107,11 @@ def data_text(source: Mapping[str, Any]) -> str:
     return f"{name}:{given}" if given else str(name)
 
 
+def _data(source: Mapping[str, Any]) -> Words:
+    limit = source.get("limit_batches")
+    return ("--data", data_text(source), *(("--limit-batches", str(limit)) if limit is not None else ()))
+
+
 def _knob(name: str, value: float | str) -> Knob:
     sign = HOTTER.get(name)
     if sign is None or not isinstance(value, int | float):
@@ -130,7 +135,7 @@ def _known(trail: Trail, study: Path) -> Known:
     return Known(
         reference=trail.reference,
         study=() if study.name == USUAL_STUDY and not study.is_absolute() else ("--study", str(study)),
-        data=("--data", data_text(source)) if source else (),
+        data=_data(source) if source else (),
         model=("--model", str(model["name"]), *made) if model else (),
         trainer=trainer,
         settings=_settings(trainer, facts.get("training", {})) if foreign else dict(recipe.options),

@@ -57,6 +57,15 @@ def number(value: float) -> str:
     return f"{value:.4g}".replace("-", MINUS)
 
 
+def signed(value: float) -> str:
+    """Write an LMC.
+
+    >>> signed(-0.08), signed(0.0061)
+    ('−0.080', '+0.006')
+    """
+    return _fixed(value, 3, signed=True)
+
+
 def duration(seconds: float) -> str:
     """Write a time.
 

@@ -123,7 +123,7 @@ def _panels(report: Report) -> list[dict[str, Any]]:
     return [
         {
             "paths": paths,
-            "lmc": formatting.number(round(paths.lmc, 3)),
+            "lmc": formatting.signed(paths.lmc),
             "svg": Markup(plots.lines_between_replicas(paths, top=top, name=f"lines-{number}")),  # noqa: S704
         }
         for number, paths in enumerate(report.paths)

@@ -59,6 +59,9 @@ ROOM_FOR_WORD, ROOM_FOR_TICK = 74.0, 32.0
 ROOM_FOR_LINE = 0.08
 """Share of a panel's height that a line of text needs."""
 
+RING_STEP = 8.0
+"""Pixels between the rings at one density, where there is room."""
+
 PANEL = (330.0, 216.0)
 
 
@@ -105,7 +108,7 @@ def lines_between_replicas(paths: Paths, *, top: float, name: str) -> str:
         axes.axhline(paths.ends, color=PAINT["muted"], linewidth=0.9, dashes=(2, 2))
         for number, curve in enumerate(paths.curves):
             _curve(axes, curve.values, curve.star, paint=PAINTS[paths.regime], style=_style(number, len(paths.curves)))
-        told = f"LMC {formatting.number(round(paths.lmc, 3))} at {paths.label}"
+        told = f"LMC {formatting.signed(paths.lmc)} at {paths.label}"
         return svg.inline(made, name=name, label=f"Training error between replicas at density {paths.label}. {told}.")
 
 
@@ -123,11 +126,13 @@ def along_density(row: Row, densities: Sequence[float], *, name: str) -> str:
         scale = 100.0 if row.style == "percent" else 1.0
         means = [scale * fmean(values) for _, values in found]
         axes.plot([density for density, _ in found], means, color=PAINT["line"], linewidth=1.2, zorder=1)
+        decade = 0.82 * PANEL[0] / log10(high / low)
+        gap = _smallest_gap([density for density, _ in found], pixels=decade)
         for (density, values), mean in zip(found, means, strict=True):
-            _rings(axes, density, [scale * value for value in values], mean=mean, span=high / low)
+            step = 10 ** (min(RING_STEP, 0.7 * gap / (len(values) + 1)) / decade)
+            _rings(axes, density, [scale * value for value in values], mean=mean, step=step)
         axes.locator_params(axis="y", nbins=5)
         axes.margins(y=0.12)
-        gap = _smallest_gap([density for density, _ in found], pixels=0.8 * PANEL[0] / log10(high / low))
         _density_ticks(axes, [density for density, _ in found], staggered=gap < ROOM_FOR_TICK)
         told = ", ".join(
             f"{formatting.density(density)}: {mean:.4g}" for (density, _), mean in zip(found, means, strict=True)
@@ -221,15 +226,14 @@ def _style(number: int, pairs: int) -> object:
     return LINES[number] if pairs <= len(LINES) else "-"
 
 
-def _rings(axes: Axes, density: float, values: Sequence[float], *, mean: float, span: float) -> None:
-    """Draw rings side by side, none over another, and a dash through their mean."""
-    step = span**0.022
+def _rings(axes: Axes, density: float, values: Sequence[float], *, mean: float, step: float) -> None:
+    """Draw rings side by side, and a dash through their mean; step: the factor between neighbouring rings."""
     around = [density * step ** (number - (len(values) - 1) / 2) for number in range(len(values))]
     axes.plot(
         around, values, marker="o", markersize=6, markerfacecolor=PAINT["paper"], markeredgewidth=1.5,
         color=PAINT["regime-ii"], linestyle="none", zorder=3,
     )  # fmt: skip
-    reach = step ** (len(values) / 2 + 1.2)
+    reach = step ** (len(values) / 2 + 0.8)
     axes.plot([density / reach, density * reach], [mean, mean], color=PAINT["muted"], linewidth=2.4, zorder=2)
 
 

@@ -27,7 +27,7 @@ REGIMES: dict[Regime | None, str] = {
     Regime.II_A: "Regime II-A",
     Regime.II_B: "Regime II-B",
     Regime.UNRESOLVED: "unresolved",
-    None: "temperature",
+    None: "no regime",
 }
 
 MEANINGS: dict[Regime | None, str] = {
@@ -48,6 +48,9 @@ ADVICE = {
     Advice.NONE: "no advice",
 }
 
+MOST_LABELS = 3
+"""More densities in a row than these are written as a range."""
+
 ASCII = str.maketrans({
     "■": "#", "○": "o", "◐": "c", "●": "@", "◇": "?", "↑": "^", "↓": "v", "·": "-", "−": "-", "–": "-", "±": "+-",
     "×": "x", "µ": "u", "ε": "e", "→": ">", "…": "...", "≥": ">", "≤": "<",
@@ -67,9 +70,10 @@ def headline(verdicts: Sequence[Headline], votes: Sequence[Headline] = ()) -> st
         (Advice.KEEP, "keep it to prune to {}"),
         (Advice.NONE, "{} cannot be decided yet"),
     ):
-        labels = [verdict.label for verdict in verdicts if verdict.advice is advice]
-        if labels:
-            parts.append(phrase.format(either(labels, "or" if advice is not Advice.NONE else "and")))
+        chosen = [number for number, verdict in enumerate(verdicts) if verdict.advice is advice]
+        if chosen:
+            joint = "or" if advice is not Advice.NONE else "and"
+            parts.append(phrase.format(_densities([verdict.label for verdict in verdicts], chosen, joint)))
     if not parts:
         return _vote(votes)
     first, rest = parts[0], parts[1:]
@@ -85,6 +89,14 @@ def either(items: Sequence[str], word: str = "or") -> str:
     ('a, b or c', 'a')
     """
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {word} {items[-1]}"
+
+
+def _densities(labels: Sequence[str], chosen: Sequence[int], joint: str) -> str:
+    """Name densities; many neighbours by the first and the last."""
+    found = [labels[number] for number in chosen]
+    if len(found) > MOST_LABELS and chosen[-1] - chosen[0] == len(chosen) - 1:
+        return f"{found[0]}–{found[-1]}"
+    return either(found, joint)
 
 
 def _vote(votes: Sequence[Headline]) -> str:

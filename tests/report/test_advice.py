@@ -123,12 +123,47 @@ def test_data_text_inverts_parse_spec(text):
     assert advice.data_text({"name": name, "options": values}) == text
 
 
+def test_limited_data_stay_limited(tmp_path):
+    trail = follow(*synthetic.study(tmp_path))
+    recipe = trail.branches[0].prune.recipe
+    limited = replace(recipe, arguments={**recipe.arguments, "data": {**synthetic.DATA, "limit_batches": 4}})
+    branches = tuple(
+        replace(branch, prune=branch.prune and replace(branch.prune, recipe=limited)) for branch in trail.branches
+    )
+    dense = trail.dense.recipe
+    dense = replace(dense, arguments={**dense.arguments, "data": limited.arguments["data"]})
+    trail = replace(trail, branches=branches, dense=replace(trail.dense, recipe=dense))
+    (command,) = advice.commands(trail, [headline(Advice.LOWER)], study=tmp_path)
+    assert option(words(command), "--limit-batches") == "4"
+    assert option(words(command, 1), "--limit-batches") == "4"
+
+
 def test_a_usual_study_folder_needs_no_flag(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     from pathlib import Path
 
     report = assemble(*synthetic.study(Path("prunescope-study")))
     assert "--study" not in words(report.commands[0])
+
+
+def test_another_question_is_asked_again_in_its_own_words(tmp_path):
+    trail = follow(*synthetic.study(tmp_path))
+    branch = trail.branches[1]
+    recipe = replace(branch.prune.recipe, plugin="random", arguments={**branch.prune.recipe.arguments, "seed": 7})
+    short = tuple(replace(run, history=run.history[:4]) for run in branch.retrainings)
+    branch = replace(branch, prune=replace(branch.prune, recipe=recipe), retrainings=short)
+    (command,) = advice.commands(replace(trail, branches=(branch,)), [headline(Advice.NONE)], study=tmp_path)
+    found = words(command)
+    assert (option(found, "--pruner"), option(found, "--retrain-epochs"), option(found, "--seed")) == (
+        "random",
+        "4",
+        "7",
+    )
+
+
+def test_values_are_written_as_flags_take_them():
+    source = {"name": "timm", "options": {"root": "birds", "flip": False, "mean": [0.5, 0.25], "image_size": None}}
+    assert advice.data_text(source) == "birds:flip=false,image_size=none,mean=0.5,0.25"
 
 
 def headline(direction):

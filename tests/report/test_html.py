@@ -145,6 +145,14 @@ def test_every_regime_and_many_densities_can_be_drawn(report):
         assert f">{density}\N{NO-BREAK SPACE}%</text>" in page
 
 
+def test_many_neighbours_are_a_range(report):
+    verdicts = tuple(
+        replace(report.verdicts[2], density=density, label=f"{100 * density:g} %") for density in (0.1, 0.2, 0.4, 0.8)
+    )
+    page = html(replace(report, verdicts=(report.verdicts[0], *verdicts)))
+    assert "prune to 5\N{NO-BREAK SPACE}%; lower it to prune to 10\N{NO-BREAK SPACE}%–80\N{NO-BREAK SPACE}%." in page
+
+
 def test_one_density_can_be_drawn(tmp_path):
     report = assemble(*synthetic.study(tmp_path, cases=synthetic.CASES[:1], third_party=False))
     page = html(report)
