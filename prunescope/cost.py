@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from math import comb
 from time import perf_counter
@@ -81,7 +82,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     rows = []
     for step, plugin in kinds:
         group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
-        images = sum(passes(recipe, data) for recipe in group)
+        images = sum(passes_by_id(group, data).values())
         rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=images, seconds=images * rate))
     return Estimate(by_step=tuple(rows), seconds_per_image=rate, bytes=_bytes(todo, start))
 
@@ -97,6 +98,18 @@ def passes(recipe: Recipe, data: Data | None) -> float:
     given = len(recipe.inputs)
     calls, each = (1, given) if plugin.replicas == "any" else (comb(given, plugin.replicas), plugin.replicas)
     return float(calls * plugin.passes(replicas=each, train=train, test=test))
+
+
+def passes_by_id(recipes: Sequence[Recipe], data: Data | None) -> dict[str, float]:
+    """Return the passes of every step by run id; steps that differ in their inputs' ids only are asked once."""
+    known: dict[tuple[str, str, str, int], float] = {}
+    found = {}
+    for recipe in recipes:
+        kind = (recipe.step, recipe.plugin, json.dumps(recipe.options, sort_keys=True), len(recipe.inputs))
+        if kind not in known:
+            known[kind] = passes(recipe, data)
+        found[recipe.id] = known[kind]
+    return found
 
 
 def seconds_per_image(model: torch.nn.Module, data: Data) -> float:

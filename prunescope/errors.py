@@ -49,3 +49,11 @@ class PluginError(PrunescopeError):
 
 class StoreError(PrunescopeError):
     """A study folder or a result file that cannot be read or written."""
+
+
+BUSY = "another process is working on"
+"""How the message of a BusyError begins: an executor hands messages on, not exceptions."""
+
+
+class BusyError(StoreError):
+    """A step that another process performs at this moment; it is no failure."""

@@ -29,6 +29,7 @@ from prunescope.temperature import HOTTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
     from prunescope.api import Data, Epoch, Mask, Probe, Task, Trainer
     from prunescope.checkpoint import Checkpoint
 
@@ -48,12 +49,15 @@ class Made:
 
 
 def perform_task(task: Task, *, device: str) -> None:
-    """Perform a task of an executor in this process."""
-    perform(parse(task.recipe), Store(Path(task.study)), device=device)
+    """Perform a task of an executor in this process; BusyError while another process performs it."""
+    perform(parse(task.recipe), Store(Path(task.study)), device=device, wait=False)
 
 
-def perform(recipe: Recipe, store: Store, *, device: str) -> str:
-    """Perform one step and return its id; a finished one is not computed again."""
+def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> str:
+    """Perform one step and return its id; a finished one is not computed again.
+
+    While another process performs it: wait for that, or raise BusyError when `wait` is False.
+    """
     steps: dict[str, Callable[[Recipe, Store, str], Made]] = {
         "train": _train,
         "prune": _prune,
@@ -63,7 +67,7 @@ def perform(recipe: Recipe, store: Store, *, device: str) -> str:
     }
     if store.has(recipe.id):
         return recipe.id
-    with store.lock(recipe.id):
+    with store.lock(recipe.id, wait=wait):
         if store.has(recipe.id):
             return recipe.id
         started = monotonic()
@@ -161,7 +165,7 @@ def measure(
     if probe.needs_data and data is None:
         raise UsageError(f"{who} needs data", fix="give it: --data NAME")
     groups = list(combinations(replicas, probe.replicas)) if isinstance(probe.replicas, int) else [tuple(replicas)]
-    if not groups or (probe.replicas == "any" and len(replicas) < 2):  # noqa: PLR2004 - a pair
+    if not groups or (probe.replicas == "any" and len(replicas) < 2):
         raise UsageError(f"{who} needs two replicas or more, got {len(replicas)}", fix="give it more runs or files")
     found = []
     for group in groups:

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunescope import recipe as recipes
 from prunescope import runfile
-from prunescope.errors import InputError, StoreError
+from prunescope.errors import BUSY, BusyError, InputError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from prunescope.checkpoint import Checkpoint
     from prunescope.runfile import Run
 
 CHUNK = 1 << 20
+
+CANNOT_WRITE = "cannot write"
+"""How the message begins when a finished step finds no place: the steps after it would not either."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,14 @@ class Store:
     def read(self, run_id: str, *, with_mask: bool = False) -> Run:
         """Return a finished run; InputError when there is none of that id."""
         if not self.has(run_id):
-            raise InputError(f"there is no run {run_id} in {self.study}", fix=f"see: prunescope results list {self.study}")
+            raise InputError(
+                f"there is no run {run_id} in {self.study}", fix=f"see: prunescope results list --study {self.study}"
+            )
         return runfile.read(self.path(run_id), with_mask=with_mask)
 
     def load_weights(self, reference: str) -> Checkpoint:
         """Return the checkpoint a run (or its snapshot "<id>@<epoch>") wrote."""
-        from prunescope import checkpoint  # noqa: PLC0415 - listing results needs no torch
+        from prunescope import checkpoint
 
         path = self.weights_path(reference)
         if not path.is_file():
@@ -71,7 +76,7 @@ class Store:
         return checkpoint.load(path)
 
     def resolve(self, text: str) -> str | None:
-        """Return the full reference for a run id, its unique beginning, or either with "@<epoch>"; None: no such run."""
+        """Return the full reference for a run id, its unique beginning, or either with "@<epoch>"; None: no run."""
         beginning, at, epoch = text.partition("@")
         if at and not epoch.isdecimal():
             return None
@@ -85,14 +90,34 @@ class Store:
         return f"{found[0]}{at}{epoch}" if len(found) == 1 else None
 
     @contextmanager
-    def lock(self, run_id: str) -> Iterator[None]:
-        """Hold a run for writing; a second process waits. Killing the holder frees it."""
-        import filelock  # noqa: PLC0415 - reading needs no locks
+    def lock(self, run_id: str, *, wait: bool = True) -> Iterator[None]:
+        """Hold a run for writing; killing the holder frees it.
+
+        While another process holds it: wait, or raise BusyError when `wait` is False.
+        """
+        import filelock
 
         locks = self.runs / ".locks"
         _make_folder(locks)
-        with filelock.FileLock(locks / f"{run_id}.lock"):
+        lock = filelock.FileLock(locks / f"{run_id}.lock")
+        try:
+            lock.acquire(blocking=wait)
+        except filelock.Timeout as error:
+            raise BusyError(f"{BUSY} {run_id}", fix="wait for it, or give another folder with --study") from error
+        try:
             yield
+        finally:
+            lock.release()
+
+    def is_busy(self, run_id: str) -> bool:
+        """Whether a process is performing the run at this moment."""
+        if not (self.runs / ".locks" / f"{run_id}.lock").exists():
+            return False
+        try:
+            with self.lock(run_id, wait=False):
+                return False
+        except BusyError:
+            return True
 
     def write(self, run: Run, weights: Mapping[int | None, Checkpoint] | None = None) -> str:
         """Write a finished run and its weights (by epoch of the snapshot; None: the end); return its id.
@@ -108,14 +133,15 @@ class Store:
             _write_run(self.path(run.id), replace(run, weights=digests))
         except OSError as error:
             raise StoreError(
-                f"cannot write {self.path(run.id)}: {error.strerror or error}",
+                f"{CANNOT_WRITE} {self.path(run.id)}: {error.strerror or error}",
                 fix="free some space or choose another folder with --study, then run the same command again",
             ) from error
         return run.id
 
     def note_progress(self, run_id: str, fraction: float) -> None:
-        """Say how far a step under way is; any process may ask with `progress`."""
-        self._progress_path(run_id).write_text(f"{fraction:.4f}")
+        """Say how far a step under way is; any process may ask with `progress`. A full disk goes without."""
+        with suppress(OSError):
+            self._progress_path(run_id).write_text(f"{fraction:.4f}")
 
     def progress(self, run_id: str) -> float:
         """Return how far a step is, in [0, 1]: 1 when finished, 0 where nothing is known."""
@@ -145,7 +171,7 @@ class Store:
 
     def export(self, target: Path) -> int:
         """Copy every run into one HDF5 file, each as the group `<id>`; return how many. Weights stay behind."""
-        import h5py  # noqa: PLC0415 - only here
+        import h5py
 
         temporary = _temporary(target)
         ids = self.ids()
@@ -183,7 +209,7 @@ class Store:
 
 
 def _write_weights(path: Path, checkpoint: Checkpoint) -> str:
-    from prunescope import checkpoint as checkpoints  # noqa: PLC0415 - listing results needs no torch
+    from prunescope import checkpoint as checkpoints
 
     checkpoints.save(path, checkpoint)
     return _sha256(path)

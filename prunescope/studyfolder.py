@@ -91,9 +91,7 @@ def _look(asked: Study) -> Shape:
 
     source = sources.describe(asked.data)
     found = sources.open_source(source.to_json(), device="cpu")
-    return Shape(
-        source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=tuple(found.image_size)
-    )
+    return Shape(source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size)
 
 
 def _known_shape(asked: Study, folder: Path) -> Shape | None:

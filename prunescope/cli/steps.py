@@ -36,7 +36,7 @@ def complete(recipes: Sequence[Recipe], store: Store, executor: Executor, *, dev
         say(f"{len(recipes) - len(todo)} of {len(recipes)} steps are there already")
     if not todo:
         return
-    with watched(todo, store, weights=_weights(todo, device)):
+    with watched(todo, store, weights=weights(todo, device)):
         outcomes = list(sweep.run(todo, store, executor, device=device))
     _raise_failure(outcomes, todo, store)
 
@@ -58,13 +58,13 @@ def resolve_device(text: str) -> str:
     return text
 
 
-def _weights(recipes: Sequence[Recipe], device: str) -> dict[str, float]:
+def weights(recipes: Sequence[Recipe], device: str) -> dict[str, float]:
     """Return the share of each step: what it sends through the network, and a little for anything else."""
     from prunescope import cost, sources
 
     described = [recipe.arguments["data"] for recipe in recipes if "data" in recipe.arguments]
     data = sources.open_source(described[0], device=device) if described else None
-    passes = {recipe.id: cost.passes(recipe, data) for recipe in recipes}
+    passes = cost.passes_by_id(recipes, data)
     least = 0.001 * max(1.0, *passes.values())
     return {run_id: max(number, least) for run_id, number in passes.items()}
 
