@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import pathlib
 from collections import OrderedDict
 
 import huggingface_hub
@@ -519,3 +520,29 @@ def test_sparse_tensors_become_dense(tmp_path):
     state["fc.weight"] = state["fc.weight"].to_sparse()
     torch.save(state, tmp_path / "a.pth")
     assert_loads(tmp_path / "a.pth", model)
+
+
+def test_a_hub_name_falls_back_to_the_older_layout(tmp_path, monkeypatch):
+    model = small()
+    timm.models.save_for_hf(model, tmp_path, safe_serialization=False, model_args={"width": 0.25})
+
+    def fetch(_repository, file, *, revision):
+        assert revision is None
+        if not (tmp_path / file).exists():
+            raise huggingface_hub.errors.EntryNotFoundError(file)
+        return str(tmp_path / file)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetch)
+    assert_loads("hf-hub:me/net", model)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="no 'architecture'"):
+        checkpoint.load("hf-hub:me/net")
+
+
+def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
+    def refuse(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pathlib.Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=r"cannot read folder .* Permission denied"):
+        checkpoint.load(tmp_path)

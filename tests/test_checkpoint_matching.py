@@ -47,6 +47,7 @@ def test_an_architecture_is_found_by_names_and_shapes(tmp_path, name, options, s
     assert got.spec.num_classes == 4
     for key, value in spec.items():
         assert getattr(got.spec, key) == value
+    assert any("pixels, inferred" in note for note in got.notes) == ("img_size" in options)
     loaded, x = checkpoint.to_model(got).eval(), torch.randn(1, got.spec.in_chans, *got.spec.image_size)
     assert torch.equal(loaded(x), model.eval()(x))
 
@@ -176,3 +177,17 @@ def test_shapes_that_grew_are_not_called_structurally_pruned():
     with pytest.raises(MismatchError, match="structurally"):
         check_match({"a": (1,)}, {"a": (2,)}, name="net")
     check_match({"a": (2,)}, {"a": (2,)}, name="net")
+
+
+def test_a_perceptron_of_oblong_images_needs_their_size(tmp_path):
+    path = saved(timm.create_model("small_mlp", num_classes=4, in_chans=2, img_size=(4, 5)), tmp_path / "a.pth")
+    got = checkpoint.load(path, model="small_mlp", image_size=(4, 5))
+    assert (got.spec.in_chans, got.spec.image_size) == (2, (4, 5))
+    with pytest.raises(MismatchError, match="fc1"):
+        checkpoint.load(path, model="small_mlp")
+
+
+def test_an_architecture_that_cannot_be_built_here_is_passed_over(monkeypatch):
+    monkeypatch.setattr("prunescope.checkpoint.search.COMMON", ("no_such_architecture",))
+    state = make("preresnet8", width=0.25).state_dict()
+    assert search({**state, "extra": torch.ones(1)}, Known()).nearest[0][0] == "preresnet8"

@@ -171,3 +171,10 @@ def test_a_state_that_does_not_fit_its_spec_makes_no_model():
     state = {name: tensor for name, tensor in example().state.items() if name != "fc.bias"}
     with pytest.raises(MismatchError, match=r"1 missing \(fc\.bias\)"):
         checkpoint.to_model(dataclasses.replace(example(), state=state))
+
+
+def test_our_files_hold_no_ema_weights(tmp_path):
+    checkpoint.save(tmp_path / "a.pt", example())
+    assert checkpoint.load(tmp_path / "a.pt", weights="raw").mask is not None
+    with pytest.raises(UsageError, match="no EMA weights"):
+        checkpoint.load(tmp_path / "a.pt", weights="ema")

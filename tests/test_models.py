@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+import timm.models
 import torch
 from torch import nn
 
@@ -150,3 +151,9 @@ def test_a_shared_weight_counts_once():
     a, b = nn.Linear(3, 3), nn.Linear(3, 3)
     b.weight = a.weight
     assert list(prunable(nn.Sequential(a, b), linear=True)) == ["0.weight"]
+
+
+def test_a_timm_folder_makes_its_network(tmp_path):
+    timm.models.save_for_hf(create(SPEC, seed=0), tmp_path, safe_serialization=True, model_args={"width": 0.5})
+    model = create(spec(f"local-dir:{tmp_path}", classes=10), seed=0)
+    assert model.conv1.weight.shape == (8, 1, 3, 3)

@@ -65,7 +65,7 @@ def find_weights(value: Any, *, weights: Weights | None, source: str) -> Layout:
             f"'{source}' holds {_article(type(value).__name__)}, not weights", fix="save the state_dict of the network"
         )
     if is_state(value):
-        _refuse_missing_choice(weights, found="raw", source=source)
+        refuse_missing_choice(weights, found="raw", source=source)
         return Layout(state=_tensors(value), format="state_dict", notes=_extra_state_note(value))
     return _unwrap(value, weights=weights, source=source)
 
@@ -88,7 +88,7 @@ def _unwrap(value: Mapping[Any, Any], *, weights: Weights | None, source: str) -
     if ema is None and raw is None:
         keys = ", ".join(sorted(str(key) for key in value)[:8]) or "nothing"
         raise InputError(f"'{source}' holds no weights, only: {keys}", fix="save the state_dict of the network")
-    _refuse_missing_choice(weights, found="ema" if raw is None else "raw" if ema is None else None, source=source)
+    refuse_missing_choice(weights, found="ema" if raw is None else "raw" if ema is None else None, source=source)
     chosen = raw if ema is None or (weights == "raw" and raw is not None) else ema
     assert chosen is not None  # noqa: S101 - one of them is there
     key, inner = chosen
@@ -122,7 +122,7 @@ def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, Layout
     return (found[0], find_weights(value[found[0]], weights=None, source=source)) if found else None
 
 
-def _refuse_missing_choice(weights: Weights | None, *, found: Weights | None, source: str) -> None:
+def refuse_missing_choice(weights: Weights | None, *, found: Weights | None, source: str) -> None:
     """Raise UsageError where only one kind was found and the other is wanted; None: both were found."""
     if weights == "ema" and found == "raw":
         raise UsageError(f"'{source}' holds no EMA weights", fix="leave out --weights ema")

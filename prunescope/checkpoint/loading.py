@@ -11,7 +11,7 @@ from timm.models import is_model
 from prunescope.api import Mask
 from prunescope.checkpoint import knobs, neighbours, transforms
 from prunescope.checkpoint.finite import check_finite
-from prunescope.checkpoint.layouts import Layout, Weights, find_weights
+from prunescope.checkpoint.layouts import Layout, Weights, find_weights, refuse_missing_choice
 from prunescope.checkpoint.matching import Known, Match, fit
 from prunescope.checkpoint.names import fold_pruning, strip_wrappers
 from prunescope.checkpoint.own import is_own, unpack
@@ -61,6 +61,7 @@ def load(  # the one function everybody calls: each argument is an option of the
     if is_own(content):
         own = unpack(content, source=source)
         check_finite(own.state, source=source)
+        refuse_missing_choice(weights, found="raw", source=source)
         if model in {None, own.spec.name}:
             return own
         layout = Layout(state=dict(own.state), format=own.format)

@@ -58,7 +58,7 @@ def fit(state: Mapping[str, Tensor], known: Known) -> Match:
     return Match(
         spec=spec,
         state={name: part[name] for name in wanted},
-        notes=(*_prefix_notes(prefix, state, part), *_width_notes(spec, known), *counter_notes),
+        notes=(*_prefix_notes(prefix, state, part), *_spec_notes(spec, print_, known), *counter_notes),
     )
 
 
@@ -151,9 +151,17 @@ def _prefix_notes(prefix: str, state: Mapping[str, Tensor], part: Mapping[str, T
     return (note, *left_out)
 
 
-def _width_notes(spec: ModelSpec, known: Known) -> tuple[str, ...]:
-    width = spec.options.get("width")
-    return (f"width {width} inferred from the first layer",) if width and "width" not in known.options else ()
+def _spec_notes(spec: ModelSpec, print_: Fingerprint, known: Known) -> tuple[str, ...]:
+    width, (height, length) = spec.options.get("width"), spec.image_size
+    sized = not known.image_size and spec.image_size != print_.image_size
+    return (
+        *((f"width {width} inferred from the first layer",) if width and "width" not in known.options else ()),
+        *(
+            (f"input of {spec.in_chans} channels, {height}x{length} pixels, inferred from the tensors",)
+            if sized
+            else ()
+        ),
+    )
 
 
 def check_match(have: Shapes, wanted: Shapes, *, name: str) -> None:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 RESAVE = "save the weights alone: torch.save(model.state_dict(), path)"
 
+BEFORE = ("PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "MARK")
+"""Opcodes that make no value."""
+
 ROOT_DATA = ("collections.OrderedDict", "collections.defaultdict", "collections.Counter")
 
 
@@ -188,8 +191,10 @@ def _root_of(path: pathlib.Path, kind: Kind) -> str:
 
 
 def _first_global(file: BinaryIO | io.BytesIO) -> str:
-    for opcode, argument, _ in pickletools.genops(file):
-        if opcode.name in {"PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "MARK"} or argument == "module":
-            continue  # torch's legacy layout wraps the class of a network in a tuple that begins with "module"
-        return str(argument).replace(" ", ".") if opcode.name in {"GLOBAL", "INST"} else ""
-    return ""
+    """Return the class the pickle's first value is made of; empty where that value is no object.
+
+    torch's legacy layout puts the class of a network into a tuple that begins with the text "module".
+    """
+    opcodes = pickletools.genops(file)
+    name, argument = next((op.name, arg) for op, arg, _ in opcodes if op.name not in BEFORE and arg != "module")
+    return str(argument).replace(" ", ".") if name in {"GLOBAL", "INST"} else ""
