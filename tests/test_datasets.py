@@ -22,6 +22,7 @@ from prunescope import options
 from prunescope.builtin.datasets import Digits, Factory, Patches, Timm
 from prunescope.data import InMemorySplit, content_digest, limited, to_device
 from prunescope.data.library import Where, open_splits
+from prunescope.data.order import mixed
 from prunescope.data.stream import SequentialSplit, StreamSplit, seeded
 from prunescope.errors import InputError, PrunescopeError, UsageError
 
@@ -156,8 +157,9 @@ def test_cifar10_is_read_from_its_own_files_into_memory(tmp_path, monkeypatch):
     assert (len(data.train), len(data.test)) == (30, 6)
     assert (data.num_classes, data.in_chans, data.image_size) == (10, 3, (32, 32))
     want = np.concatenate([pictures(6, size=(3, 32, 32), seed=number) for number in range(5)])
-    assert torch.equal(data.train.images, torch.from_numpy(want))
-    assert data.train.labels.tolist() == [(number + i) % 10 for number in range(5) for i in range(6)]
+    assert torch.equal(data.train.images, torch.from_numpy(want)[mixed(30)])
+    labels = torch.tensor([(number + i) % 10 for number in range(5) for i in range(6)])
+    assert torch.equal(data.train.labels, labels[mixed(30)])
     np.testing.assert_allclose(data.train.mean, want.mean((0, 2, 3)) / 255, rtol=1e-12)
     assert (data.train.augmentation.crop_padding, data.train.augmentation.flip) == (4, True)
     assert data.fingerprint == content_digest(data.train, data.test)
@@ -184,7 +186,7 @@ def test_the_look_of_images_is_as_asked(tmp_path, monkeypatch):
 def test_mnist_is_grey(tmp_path):
     data = Timm(dataset="torch/mnist", root=str(write_mnist(tmp_path))).load()
     assert (data.in_chans, data.image_size, data.num_classes) == (1, (28, 28), 10)
-    assert torch.equal(data.test.images[:, 0], torch.from_numpy(pictures(7, size=(28, 28), seed=7)))
+    assert torch.equal(data.test.images[:, 0], torch.from_numpy(pictures(7, size=(28, 28), seed=7))[mixed(7)])
     colour = Timm(dataset="torch/mnist", root=str(tmp_path), in_chans=3).load()
     assert torch.equal(colour.test.images[:, 2], data.test.images[:, 0])
     streamed = Timm(dataset="torch/mnist", root=str(tmp_path), in_memory="never").load()
@@ -208,8 +210,8 @@ def test_a_folder_of_small_images_goes_into_memory(tmp_path):
     assert isinstance(data.train, InMemorySplit)
     assert (len(data.train), len(data.test), data.num_classes, data.image_size) == (12, 9, 3, (20, 24))
     want = np.concatenate([pictures(4, size=(20, 24, 3), seed=place) for place in range(3)])
-    assert torch.equal(data.train.images, torch.from_numpy(want).permute(0, 3, 1, 2))
-    assert data.train.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert torch.equal(data.train.images, torch.from_numpy(want).permute(0, 3, 1, 2)[mixed(12)])
+    assert torch.equal(data.train.labels, torch.arange(3).repeat_interleave(4)[mixed(12)])
 
 
 @pytest.mark.parametrize("name", ["val", "validation", "test"])
@@ -226,7 +228,7 @@ def test_the_test_folder_may_lack_a_class(tmp_path):
     write_folder(tmp_path)
     for path in (tmp_path / "val" / "ant").iterdir():
         path.unlink()
-    assert Timm(root=str(tmp_path)).load().test.labels.tolist() == [1] * 3 + [2] * 3
+    assert Timm(root=str(tmp_path)).load().test.labels.tolist() == torch.tensor([1] * 3 + [2] * 3)[mixed(6)].tolist()
 
 
 def test_a_folder_of_large_images_is_streamed(tmp_path):
@@ -237,8 +239,16 @@ def test_a_folder_of_large_images_is_streamed(tmp_path):
     assert all(images.is_contiguous(memory_format=torch.channels_last) for images, _ in batches)
     assert same_batches(batches, data.test.batches(4))
     assert [len(labels) for _, labels in data.test.batches(4, limit=2)] == [4, 4]
-    assert torch.cat([labels for _, labels in batches]).tolist() == [0] * 3 + [1] * 3 + [2] * 3
+    assert torch.equal(torch.cat([labels for _, labels in batches]), torch.arange(3).repeat_interleave(3)[mixed(9)])
     assert Timm(root=str(tmp_path)).load().image_size == (224, 224)
+
+
+@pytest.mark.parametrize("in_memory", ["always", "never"])
+def test_batches_of_a_folder_are_mixed_not_class_by_class(tmp_path, in_memory):
+    """BatchNorm re-estimated from batches of one class manufactures barriers."""
+    write_folder(tmp_path, size=(70, 70))
+    data = Timm(root=str(tmp_path), image_size=16, in_memory=in_memory).load()
+    assert all(len(set(labels.tolist())) > 1 for _, labels in data.train.batches(4))
 
 
 def test_streamed_and_decoded_images_measure_the_same(tmp_path):
@@ -253,7 +263,9 @@ def test_streamed_and_decoded_images_measure_the_same(tmp_path):
 def test_the_crop_that_measuring_sees(tmp_path):
     write_folder(tmp_path, size=(40, 40))
     seen = next(Timm(root=str(tmp_path), image_size=20, crop_pct=0.5, in_memory="never").load().test.batches(1))[0]
-    image = np.asarray(Image.open(tmp_path / "val" / "ant" / "0.png"))[10:30, 10:30] / 255
+    first = int(mixed(9)[0])
+    path = tmp_path / "val" / sorted(folder.name for folder in (tmp_path / "val").iterdir())[first // 3]
+    image = np.asarray(Image.open(path / f"{first % 3}.png"))[10:30, 10:30] / 255
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     np.testing.assert_allclose(seen[0].permute(1, 2, 0), (image - mean) / std, rtol=1e-5, atol=1e-5)
 
@@ -304,7 +316,9 @@ def test_flip_and_scale_reach_the_streamed_images(tmp_path):
 def test_a_streamed_split_can_be_limited_and_moved(tmp_path):
     data = Timm(root=str(write_folder(tmp_path, size=(70, 70))), image_size=24, in_memory="never").load()
     less = limited(data, batches=3, batch_size=2)
-    assert torch.cat([labels for _, labels in less.train.batches(4)]).tolist() == [0, 0, 1, 1, 2, 2]
+    assert torch.equal(
+        torch.cat([labels for _, labels in less.train.batches(4)]), torch.arange(3).repeat_interleave(4)[mixed(12)][::2]
+    )
     images, labels = next(to_device(less, "meta").train.batches(2))
     assert images.device.type == labels.device.type == "meta"
 
@@ -385,7 +399,9 @@ def test_a_buffer_loses_no_image(tmp_path, buffer):
 def test_small_webdataset_images_go_into_memory(tmp_path):
     data = Timm(dataset="wds/mine", root=str(write_webdataset(tmp_path / "w", size=(16, 16, 3)))).load()
     assert isinstance(data.train, InMemorySplit)
-    assert torch.equal(data.train.images, torch.from_numpy(pictures(10, size=(16, 16, 3))).permute(0, 3, 1, 2))
+    assert torch.equal(
+        data.train.images, torch.from_numpy(pictures(10, size=(16, 16, 3))).permute(0, 3, 1, 2)[mixed(10)]
+    )
 
 
 @needs_webdataset

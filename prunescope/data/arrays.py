@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Data
 from prunescope.data.memory import Augmentation, content_digest, in_memory
+from prunescope.data.order import mixed
 from prunescope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -77,7 +79,13 @@ def from_factory(text: str, *, augmentation: Augmentation) -> Data:
             f"the factory {text!r} returned a {type(made).__name__}{size}, wanted Data or four arrays",
             fix="return prunescope.api.Data or (train images, train labels, test images, test labels)",
         )
-    return to_data(text, (made[0], made[1], made[2], made[3]), augmentation=augmentation)
+    return _mixed(to_data(text, (made[0], made[1], made[2], made[3]), augmentation=augmentation))
+
+
+def _mixed(data: Data) -> Data:
+    """Return the data in mixed order: arrays may come class by class."""
+    train, test = (split.subset(mixed(len(split))) for split in (data.train, data.test))  # type: ignore[attr-defined]
+    return replace(data, train=train, test=test)
 
 
 def _find(text: str) -> Callable[[], object]:

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from timm.data.config import resolve_data_config
 from timm.data.transforms import ToNumpy
 from timm.data.transforms_factory import create_transform
@@ -15,6 +14,7 @@ from prunescope.api import Data
 from prunescope.data.arrays import check_labels
 from prunescope.data.library import Opened, Where, open_splits
 from prunescope.data.memory import Augmentation, InMemorySplit, content_digest, in_memory
+from prunescope.data.order import mixed
 from prunescope.data.sources import Indexed, Mode, Source, decode
 from prunescope.data.stream import Eyes, SequentialSplit, StreamSplit
 from prunescope.errors import UsageError
@@ -144,6 +144,7 @@ def _in_memory(where: Where, look: Look, opened: Opened, shape: _Shape) -> Data:
     normalisation = (look.mean, look.std) if look.mean else None
     train_split = in_memory(*train, normalisation=normalisation, augmentation=augmentation)
     test_split = in_memory(*test, normalisation=(train_split.mean, train_split.std))
+    train_split, test_split = (split.subset(mixed(len(split))) for split in (train_split, test_split))
     for split in (train_split, test_split):
         check_labels(where.name, split.labels, num_classes=opened.num_classes)
     return _data(where, opened, shape, (train_split, test_split), content_digest(train_split, test_split))
@@ -176,7 +177,7 @@ def _streamed(where: Where, look: Look, opened: Opened, shape: _Shape, *, worker
 
 def _stream(source: Source, eyes: Eyes, *, workers: int) -> StreamSplit | SequentialSplit:
     if isinstance(source, Indexed):
-        return StreamSplit(source=source, indices=torch.arange(len(source)), eyes=eyes, workers=workers)
+        return StreamSplit(source=source, indices=mixed(len(source)), eyes=eyes, workers=workers)
     return SequentialSplit(source=source, eyes=eyes)
 
 
