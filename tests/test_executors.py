@@ -65,12 +65,13 @@ def die(task: Task) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_worker_that_is_killed_fails_its_tasks_and_hangs_nobody() -> None:
+def test_a_worker_that_is_killed_fails_its_task_alone_and_hangs_nobody() -> None:
     tasks = [Task(id="killed"), Task(id="after", needs=("killed",)), *(Task(id=str(number)) for number in range(20))]
     outcomes = {outcome.id: outcome for outcome in Local(workers=2).run(tasks, die)}
     assert len(outcomes) == len(tasks)
     assert "worker process died" in outcomes["killed"].error
     assert outcomes["after"].skipped
+    assert [run_id for run_id, outcome in outcomes.items() if outcome.error] == ["killed", "after"]
 
 
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:

@@ -7,14 +7,17 @@ import threading
 import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Executor, Option, Outcome, Task
 from prunescope.errors import PrunescopeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +56,24 @@ def _in_this_process(tasks: Sequence[Task], perform: Callable[[Task], None]) -> 
 def _in_processes(
     tasks: Sequence[Task], perform: Callable[[Task], None], *, workers: int, threads: int
 ) -> Iterator[Outcome]:
-    """Keep the workers busy; they are started once and end with this process, however it ends."""
-    import multiprocessing  # noqa: PLC0415 - only when processes are wanted
+    """Keep the workers busy; they are started once and end with this process, however it ends.
+
+    When a worker dies, the tasks under way are lost with it and nobody knows whose fault it was: each is tried again
+    alone in a new worker, and fails if that dies too.
+    """
+    queue = _queue(tasks)
+    suspects: list[Task] = []
+    while queue.sorter.is_active():
+        while suspects:
+            with _pool(1, threads) as pool:
+                yield queue.end(_alone(suspects.pop(0), perform, pool))
+        with _pool(workers, threads) as pool:
+            yield from _side_by_side(queue, perform, pool, workers=workers, lost=suspects)
+
+
+@contextmanager
+def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
+    import multiprocessing
 
     pool = ProcessPoolExecutor(
         workers,
@@ -63,41 +82,84 @@ def _in_processes(
         initargs=(os.getpid(), threads),
     )
     try:
-        yield from _schedule(tasks, perform, pool)
+        yield pool
     finally:
         for process in list((pool._processes or {}).values()):  # noqa: SLF001 - shutdown alone waits for running tasks
             process.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _schedule(
-    tasks: Sequence[Task], perform: Callable[[Task], None], pool: ProcessPoolExecutor
+def _alone(task: Task, perform: Callable[[Task], None], pool: ProcessPoolExecutor) -> Outcome:
+    error = _submit(pool, perform, task).exception()
+    return _failed(task, error) if error else Outcome(id=task.id)
+
+
+def _side_by_side(
+    queue: _Queue, perform: Callable[[Task], None], pool: ProcessPoolExecutor, *, workers: int, lost: list[Task]
 ) -> Iterator[Outcome]:
-    waiting = {task.id: task for task in tasks}
-    done: set[str] = set()
-    failed: set[str] = set()
+    """Perform the queue until it is empty or a worker dies; put what was under way then into `lost`."""
     running: dict[Future[None], Task] = {}
-    while waiting or running:
-        for task in [task for task in waiting.values() if failed.intersection(task.needs)]:
-            failed.add(waiting.pop(task.id).id)
-            yield _skipped(task, failed)
-        for task in [task for task in waiting.values() if not set(task.needs) - done]:
-            running[_submit(pool, perform, waiting.pop(task.id))] = task
+    while running or (queue.sorter.is_active() and not lost):
+        yield from queue.skip()
+        for task in queue.take(0 if lost else workers - len(running)):
+            running[_submit(pool, perform, task)] = task
         for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
-            task = running.pop(future)
-            error = future.exception()
-            (failed if error else done).add(task.id)
-            yield _failed(task, error) if error else Outcome(id=task.id)
+            task, error = running.pop(future), future.exception()
+            if isinstance(error, BrokenProcessPool):
+                lost.append(task)
+            else:
+                yield queue.end(_failed(task, error) if error else Outcome(id=task.id))
 
 
 def _submit(pool: ProcessPoolExecutor, perform: Callable[[Task], None], task: Task) -> Future[None]:
-    """Hand a task to the pool; a pool that a dying worker broke fails it as that worker failed its own."""
+    """Hand a task to the pool; a pool that a dying worker broke loses it as that worker lost its own."""
     try:
         return pool.submit(perform, task)
     except BrokenProcessPool as error:
         broken: Future[None] = Future()
         broken.set_exception(error)
         return broken
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Queue:
+    """Tasks in the order given, each ready once those it needs have ended."""
+
+    tasks: Sequence[Task]
+    sorter: TopologicalSorter[int]
+    """Of their positions in the order."""
+    positions: Mapping[str, int]
+    ready: list[int] = field(default_factory=list)
+    """A heap: a cell begun early is finished early."""
+    failed: set[str] = field(default_factory=set)
+
+    def skip(self) -> Iterator[Outcome]:
+        """Move what became ready to the heap; yield what is skipped because a task it needs failed."""
+        while found := self.sorter.get_ready():
+            for position in found:
+                if self.failed.isdisjoint(self.tasks[position].needs):
+                    heappush(self.ready, position)
+                else:
+                    yield self.end(_skipped(self.tasks[position], self.failed))
+
+    def take(self, count: int) -> list[Task]:
+        """Return up to so many ready tasks, those that come first."""
+        return [self.tasks[heappop(self.ready)] for _ in range(min(count, len(self.ready)))]
+
+    def end(self, outcome: Outcome) -> Outcome:
+        """Record how a task ended."""
+        if outcome.error:
+            self.failed.add(outcome.id)
+        self.sorter.done(self.positions[outcome.id])
+        return outcome
+
+
+def _queue(tasks: Sequence[Task]) -> _Queue:
+    positions = {task.id: position for position, task in enumerate(tasks)}
+    graph = {positions[task.id]: [positions[need] for need in task.needs if need in positions] for task in tasks}
+    sorter = TopologicalSorter(graph)
+    sorter.prepare()
+    return _Queue(tasks=tasks, sorter=sorter, positions=positions)
 
 
 def _failed(task: Task, error: BaseException) -> Outcome:
@@ -110,14 +172,14 @@ def _failed(task: Task, error: BaseException) -> Outcome:
 
 
 def _skipped(task: Task, failed: set[str]) -> Outcome:
-    return Outcome(id=task.id, error=f"needs {sorted(failed.intersection(task.needs))[0]}", skipped=True)
+    return Outcome(id=task.id, error=f"needs {min(failed.intersection(task.needs))}", skipped=True)
 
 
 def _start_worker(parent: int, threads: int) -> None:
     """Take this worker's share of the cores, leave Ctrl-C to the parent, and die with it."""
-    import signal  # noqa: PLC0415 - only in workers
+    import signal
 
-    import torch  # noqa: PLC0415 - paid once per worker
+    import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
