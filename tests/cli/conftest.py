@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from prunescope.cli import build
 
-DATA = "patches:images=120,test_images=60"
+MODEL = ("--model", "preresnet8", "--model-option", "width=0.25")
+
+TRAIN = ("train", "sgd", *MODEL, "--data", "patches:images=120,test_images=60", "--epochs", 2)
 
 
 @pytest.fixture(scope="session")
@@ -49,21 +51,12 @@ def program():
 def study(tmp_path_factory, invoke):
     """Return a study with one small dense run, its snapshots at epochs 1 and 2, and that run's id."""
     folder = tmp_path_factory.mktemp("cli") / "study"
-    trained = invoke(
-        *(
-            "train",
-            "sgd",
-            "--model",
-            "preresnet8",
-            "--data",
-            DATA,
-            "--epochs",
-            2,
-            "--snapshot-every",
-            1,
-            "--study",
-            folder,
-        )
-    )
+    trained = invoke(*TRAIN, "--snapshot-every", 1, "--study", folder)
     assert trained.exit_code == 0, trained.stderr
     return folder, trained.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def train_words():
+    """Return the command that trained the run of `study`, but for its snapshots and folder."""
+    return TRAIN

@@ -51,7 +51,7 @@ def test_report_is_one_file(study, invoke, tmp_path):
     report = tmp_path / "report.html"
     result = invoke("diagnose", dense, *FAST, "--report", report, "--study", folder)
     assert f"report: {report}" in result.stderr
-    assert report.read_text().lstrip().startswith("<!doctype html>")
+    assert report.read_text().startswith("<!DOCTYPE html>")
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
@@ -84,16 +84,14 @@ def test_level_1_votes_on_the_dense_model_alone(study, invoke):
     assert by_density.stdout.strip() == found["id"]
 
 
-def test_a_second_replica_adds_the_connectivity_of_the_dense_pair(study, invoke):
+def test_a_second_replica_adds_the_connectivity_of_the_dense_pair(study, invoke, train_words):
     folder, dense = study
-    data = ("--data", "patches:images=120,test_images=60")
-    model = ("--model", "preresnet8", "--model-option", "width=0.25")
-    other = invoke("train", "sgd", *model, *data, "--epochs", 2, "--seed", 1, "--study", folder)
+    other = invoke(*train_words, "--seed", 1, "--study", folder)
     result = invoke("diagnose", dense, other.stdout.strip(), "--level", 2, "--workers", 1, "--json", "--study", folder)
     assert result.exit_code == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["level"]["name"] == "L2"
-    assert "lmc/lmc" in json.dumps(found)
+    assert invoke("probe", "lmc", dense, other.stdout.strip(), "--study", folder).stderr.startswith("probe lmc, ")
 
 
 def test_weights_alone_are_not_enough_for_a_verdict(study, invoke):

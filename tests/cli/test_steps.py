@@ -10,8 +10,6 @@ import pytest
 from prunescope import checkpoint
 from prunescope.store import Store
 
-DATA = "patches:images=120,test_images=60"
-
 
 @pytest.fixture(scope="module")
 def pruned(study, invoke):
@@ -28,48 +26,17 @@ def replicas(study, pruned, invoke):
     return result.stdout.split()
 
 
-def test_train_prints_its_id_and_nothing_else(tmp_path, program):
-    ended = program(
-        *(
-            "train",
-            "sgd",
-            "--model",
-            "preresnet8",
-            "--model-option",
-            "width=0.25",
-            "--data",
-            DATA,
-            "--epochs",
-            1,
-            "--study",
-            tmp_path / "s",
-        ),
-        *("--output", tmp_path / "ckpt.safetensors"),
-    )
+def test_train_prints_its_id_and_nothing_else(tmp_path, program, train_words):
+    ended = program(*train_words, "--study", tmp_path / "s", "--output", tmp_path / "ckpt.safetensors")
     assert ended.returncode == 0, ended.stderr
     assert re.fullmatch(r"train-[0-9a-f]{16}\n", ended.stdout)
     assert f"next: prunescope diagnose {ended.stdout.strip()}" in ended.stderr
     assert checkpoint.load(tmp_path / "ckpt.safetensors").spec.name == "preresnet8"
 
 
-def test_snapshots_are_kept_and_named(study, invoke):
+def test_snapshots_are_kept_and_named(study, invoke, train_words):
     folder, dense = study
-    again = invoke(
-        *(
-            "train",
-            "sgd",
-            "--model",
-            "preresnet8",
-            "--data",
-            DATA,
-            "--epochs",
-            2,
-            "--snapshots",
-            "2,1",
-            "--study",
-            folder,
-        )
-    )
+    again = invoke(*train_words, "--snapshots", "2,1", "--study", folder)
     assert again.stdout.strip() == dense
     assert "already there" in again.stderr
     assert f"{dense}@1, {dense}@2" in again.stderr
