@@ -9,6 +9,7 @@ import io
 import os
 import pathlib
 import pickle
+import re
 import stat
 import zipfile
 
@@ -123,6 +124,20 @@ def test_plain_data_beside_the_weights_is_read(tmp_path, write):
     assert got["folder"] == pathlib.PurePosixPath("runs/1")
     assert not isinstance(got["folder"], pathlib.Path)  # cannot touch the disk
     assert (got["device"], got["dtype"], got["torch"]) == (beside["device"], beside["dtype"], beside["torch"])
+
+
+@pytest.mark.parametrize("name", ["numpy.core.multiarray scalar", "numpy._core.multiarray scalar"])
+def test_numpys_old_and_new_names_are_read(tmp_path, name):
+    path = tmp_path / "a.pt"
+    torch.save({"fc.weight": torch.ones(1), "metric": np.float64(0.5)}, path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {member: archive.read(member) for member in archive.namelist()}
+    member = next(member for member in parts if member.endswith("data.pkl"))
+    parts[member] = re.sub(rb"numpy\._?core\.multiarray\nscalar", name.replace(" ", "\n").encode(), parts[member])
+    with zipfile.ZipFile(path, "w") as archive:
+        for other, content in parts.items():
+            archive.writestr(other, content)
+    assert read(path, unsafe=False).value["metric"] == 0.5
 
 
 def test_the_allowance_ends_with_the_call(tmp_path):

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 RESAVE = "save the weights alone: torch.save(model.state_dict(), path)"
 
+NUMPY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
+PATH_MODULES = ("pathlib", "pathlib._local")
+"""Where these have been in different versions."""
+
 BEFORE = ("PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "MARK")
 """Opcodes that make no value."""
 
@@ -121,20 +125,30 @@ def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - w
 def _data_types() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
     """Return the types beyond torch's own that may be built: they hold data and run nothing.
 
-    Paths become pure paths, which cannot touch the disk; names are given for both layouts of numpy and pathlib.
+    Paths become pure paths, which cannot touch the disk.
     """
-    renamed: dict[str, Any] = {}
-    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-        # found by pickling, since numpy moved these functions between versions
-        renamed[f"{module}.scalar"] = np.float64(0).__reduce__()[0]
-        renamed[f"{module}._reconstruct"] = np.zeros(1).__reduce__()[0]
-    for module in ("pathlib", "pathlib._local"):
-        renamed |= {f"{module}.{kind}": pathlib.PurePosixPath for kind in ("PosixPath", "PurePosixPath")}
-        renamed |= {f"{module}.{kind}": pathlib.PureWindowsPath for kind in ("WindowsPath", "PureWindowsPath")}
+    # found by pickling, since numpy moved these functions between versions
+    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
+    renamed = {
+        **{f"{module}.scalar": scalar for module in NUMPY_MODULES},
+        **{f"{module}._reconstruct": reconstruct for module in NUMPY_MODULES},
+        **{f"{module}.{kind}PosixPath": pathlib.PurePosixPath for module in PATH_MODULES for kind in ("", "Pure")},
+        **{f"{module}.{kind}WindowsPath": pathlib.PureWindowsPath for module in PATH_MODULES for kind in ("", "Pure")},
+    }
     dates = (dt.date, dt.datetime, dt.timedelta, dt.timezone)
     numbers = (type(np.dtype(code)) for code in "?bhilqBHILQefdgUS")
     plain = (argparse.Namespace, *dates, TorchVersion, np.dtype, np.ndarray, *numbers)
-    return [*plain, *((function, name) for name, function in renamed.items())]
+    return [*plain, *(_named(function, name) for name, function in renamed.items())]
+
+
+def _named(function: Any, path: str) -> Callable[..., Any]:  # noqa: ANN401 - numpy gives no type for its own
+    """Return a stand-in for `function` that torch's unpickler finds under another name."""
+
+    def stand_in(*arguments: object) -> object:
+        return function(*arguments)
+
+    stand_in.__module__, _, stand_in.__qualname__ = path.rpartition(".")
+    return stand_in
 
 
 def _refused_name(message: str) -> str:
