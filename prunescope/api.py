@@ -15,7 +15,8 @@ every plugin without loading torch.
         replicas = 1
 
         def measure(self, replicas, data, *, seed):
-            norm = sum(w.abs().pow(self.order).sum() for w in replicas[0].model.parameters()) ** (1 / self.order)
+            weights = [weight.detach() for weight in replicas[0].model.parameters()]
+            norm = sum(weight.abs().pow(self.order).sum() for weight in weights) ** (1 / self.order)
             return {"norm": Reading(float(norm), unit="1")}
 """
 

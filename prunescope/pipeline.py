@@ -21,7 +21,7 @@ from prunescope import checkpoint as checkpoints
 from prunescope import checks, masks, models, options, registry, sources
 from prunescope.api import Evidence, Reading, Replica
 from prunescope.errors import EvidenceError, UsageError
-from prunescope.recipe import Recipe, parse
+from prunescope.recipe import Recipe, parse, run_of, snapshot_of
 from prunescope.runfile import Run, Verdict
 from prunescope.stacking import stack
 from prunescope.store import Store
@@ -126,7 +126,7 @@ def _train(recipe: Recipe, store: Store, device: str) -> Made:
         data=recipe.arguments["data"],
         recipe=recipe.canonical(),
     )
-    return _fit(recipe, start, data, store, keep=recipe.arguments.get("snapshots", ()))
+    return _fit(recipe, start, data, store, device=device, keep=recipe.arguments.get("snapshots", ()))
 
 
 def _prune(recipe: Recipe, store: Store, device: str) -> Made:
@@ -146,7 +146,7 @@ def _prune(recipe: Recipe, store: Store, device: str) -> Made:
 def _retrain(recipe: Recipe, store: Store, device: str) -> Made:
     pruned = store.load_weights(recipe.inputs[0])
     data = sources.open_source(recipe.arguments["data"], device=device)
-    return _fit(recipe, replace(pruned, recipe=recipe.canonical()), data, store)
+    return _fit(recipe, replace(pruned, recipe=recipe.canonical()), data, store, device=device)
 
 
 def _probe(recipe: Recipe, store: Store, device: str) -> Made:
@@ -177,8 +177,9 @@ def measure(
 
 
 def _diagnose(recipe: Recipe, store: Store, device: str) -> Made:  # noqa: ARG001 - every step has this shape
-    dense = store.read(recipe.inputs[0].partition("@")[0])
-    knobs = dense.facts.get("knobs", {})
+    dense = store.read(run_of(recipe.inputs[0]))
+    epoch = snapshot_of(recipe.inputs[0])
+    knobs = dense.facts.get("knobs", {}) | ({} if epoch is None else {"epochs": epoch})
     verdicts = tuple(_judge(case, store, knobs) for case in recipe.arguments["cases"])
     return Made(facts={**dense.facts, "dense": recipe.inputs[0]}, verdicts=verdicts)
 
@@ -203,12 +204,13 @@ def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> V
     return Verdict(density=case["density"], rule=case["rule"], diagnosis=diagnosis)
 
 
-def _fit(recipe: Recipe, start: Checkpoint, data: Data, store: Store, *, keep: Sequence[int] = ()) -> Made:
+def _fit(
+    recipe: Recipe, start: Checkpoint, data: Data, store: Store, *, device: str, keep: Sequence[int] = ()
+) -> Made:
     """Run a trainer to its end: snapshots at `keep`, density audited after every epoch, progress noted."""
     loaded = registry.make("trainers", recipe.plugin, recipe.options)
     trainer: Trainer = loaded.instance
     who = f"trainer {recipe.plugin!r} of {loaded.plugin.distribution}"
-    device = next(data.train.batches(1, limit=1))[0].device.type
     model, mask, seed = _model(start, device), start.mask, recipe.arguments["seed"]
     if mask is not None:
         mask = masks.to_device(mask, device)

@@ -102,3 +102,8 @@ def test_drops_that_are_no_fractions_are_refused(drops):
 def test_a_warm_up_longer_than_the_training_is_refused():
     with pytest.raises(UsageError, match="warmup_epochs is 9, wanted at most the 8 epochs"):
         scheduler(optimizer(), Schedule(epochs=8, warmup_epochs=9), steps_per_epoch=1)
+
+
+def test_however_short_a_run_its_first_epoch_has_the_full_rate():
+    for epochs in (1, 2, 3):
+        assert rate_factor(Schedule(epochs=epochs, drops=(0.1, 0.2)), 0, steps_per_epoch=5) == 1.0

@@ -22,7 +22,7 @@ class Schedule:
     epochs: int
     shape: Literal["multistep", "cosine", "constant"] = "multistep"
     drops: tuple[float, ...] = (0.5, 0.75)
-    """Where "multistep" falls, as fractions of the epochs: after round(fraction * epochs) epochs."""
+    """Where "multistep" falls, as fractions of the epochs: after round(fraction * epochs) epochs, one at least."""
     drop_factor: float = 0.1
     warmup_epochs: float = 0.0
 
@@ -41,7 +41,7 @@ def rate_factor(schedule: Schedule, step: int, *, steps_per_epoch: int) -> float
     warmup = round(schedule.warmup_epochs * steps_per_epoch)
     rising = min(1.0, (step + 1) / warmup) if warmup else 1.0
     if schedule.shape == "multistep":
-        falls = sorted(round(fraction * schedule.epochs) for fraction in schedule.drops)
+        falls = sorted(max(1, round(fraction * schedule.epochs)) for fraction in schedule.drops)
         return rising * schedule.drop_factor ** bisect_right(falls, step // steps_per_epoch)
     if schedule.shape == "cosine":
         return rising * (1 + math.cos(math.pi * min(1.0, step / (schedule.epochs * steps_per_epoch)))) / 2
