@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope import registry
 from prunescope.api import Advice, Regime
-from prunescope.cli import asking, console, given, steps, weights_only
+from prunescope.cli import asking, console, costing, given, steps, weights_only
 from prunescope.cli.command import ExitCode, Output
 from prunescope.errors import StoreError, UsageError
 from prunescope.recipe import run_of
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prunescope.cli.request import Request
-    from prunescope.cost import Estimate
     from prunescope.question import Answer
-    from prunescope.registry import Loaded
     from prunescope.store import Store
 
 LEAST_SECONDS = 45
@@ -41,15 +39,15 @@ def diagnose(request: Request) -> Output:
     given.check_output(request.report, (".html",), option="--report")
     _check_verdicts(request.fail_on)
     device, densities = steps.resolve_device(request.device), _densities(request)
-    executor = _executor(request, device)
+    executor = costing.executor(request.executor, request.executor_option, workers=request.workers, device=device)
     with _store(request) as store:
         dense = _dense(request, store)
         if request.level == 0 or (request.data is None and given.inherited_source(dense, store) is None):
             return weights_only.output(dense[0], store, as_json=request.json)
         answer, notes = _plan(request, store, dense=dense, densities=densities)
-        estimate = _estimate(answer, store, executor, device)
+        estimate = costing.estimate(answer.recipes, store, executor, device=device)
         if request.dry_run:
-            return _cost(estimate, executor, as_json=request.json)
+            return costing.output(estimate, executor, as_json=request.json)
         steps.complete(answer.recipes[:-1], store, executor.instance, device=device)
         run_id = pipeline.perform(answer.diagnosis, store, device="cpu")
         return _tell(request, store, run_id, notes)
@@ -73,15 +71,6 @@ def _densities(request: Request) -> tuple[float, ...]:
         if not 0 < density < 1:
             raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
     return densities
-
-
-def _executor(request: Request, device: str) -> Loaded:
-    values = given.pairs("--executor-option", request.executor_option)
-    if request.executor == "local" and "workers" not in values:
-        values["workers"] = str(request.workers or int(device != "cpu"))
-    elif request.workers:
-        raise UsageError("--workers is of the executor local alone", fix="give --executor-option KEY=VALUE instead")
-    return registry.make("executors", request.executor, values)
 
 
 @contextmanager
@@ -153,41 +142,6 @@ def _check_unpruned(reference: str, store: Store, densities: tuple[float, ...]) 
             f"{reference} is pruned to density {mask.density:.4g} already: it cannot be pruned to {max(densities):g}",
             fix="diagnose the dense model it was pruned from, or ask for lower densities",
         )
-
-
-def _estimate(answer: Answer, store: Store, executor: Loaded, device: str) -> Estimate:
-    """Return the cost of what is left, and print it in a line."""
-    from prunescope import cost
-
-    estimate = cost.estimate(answer.recipes, store, device=device)
-    if estimate.steps:
-        seconds = estimate.seconds / _workers(executor)
-        took = f"about {console.duration(seconds)}" if seconds > LEAST_SECONDS else "less than a minute"
-        console.say(
-            f"estimate: {took}, {estimate.steps} steps, {estimate.passes:,.0f} images through the network, "
-            f"{console.size(estimate.bytes)} on disk"
-        )
-    return estimate
-
-
-def _workers(executor: Loaded) -> int:
-    asked = getattr(executor.instance, "workers", 1)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(asked or cores)
-
-
-def _cost(estimate: Estimate, executor: Loaded, *, as_json: bool) -> Output:
-    rows = [
-        (row.step, row.plugin, str(row.count), f"{row.passes:,.0f}", console.duration(row.seconds))
-        for row in estimate.by_step
-    ]
-    total = estimate.seconds / _workers(executor)
-    if as_json:
-        known = {"steps": estimate.steps, "passes": estimate.passes, "seconds": total, "bytes": estimate.bytes}
-        return Output(text=json_text.dumps({"schema_version": 1, "dry_run": known}, indent=2))
-    rows.append(("all", "", str(estimate.steps), f"{estimate.passes:,.0f}", console.duration(estimate.seconds)))
-    console.say(f"with {_workers(executor)} workers: {console.duration(total)}; nothing was run")
-    return Output(text=console.table(("step", "plugin", "runs", "images", "time on one worker"), rows))
 
 
 def _tell(request: Request, store: Store, run_id: str, notes: tuple[str, ...]) -> Output:
