@@ -26,7 +26,7 @@ def rates(schedule: Schedule, steps: int) -> list[float]:
     return seen
 
 
-@pytest.mark.parametrize(("epochs", "first", "second"), [(160, 80, 120), (80, 40, 60), (8, 4, 6), (4, 2, 3), (1, 0, 1)])
+@pytest.mark.parametrize(("epochs", "first", "second"), [(160, 80, 120), (80, 40, 60), (8, 4, 6), (4, 2, 3), (1, 1, 1)])
 def test_multistep_drops_compress_with_the_epochs(epochs, first, second):
     seen = rates(Schedule(epochs=epochs), steps=3)
     wanted = [0.1] * first + [0.01] * (second - first) + [0.001] * (epochs - second)
