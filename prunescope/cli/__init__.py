@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunescope import __version__
-from prunescope.cli import diagnose, plugin_commands, plugins, probe, prune, quickstart, results, retrain, train
+from prunescope.cli import diagnose, plugin_commands, plugins, probe, prune, quickstart, results, retrain, sweep, train
 from prunescope.cli.command import Output, command, taking
 from prunescope.cli.request import Request
+from prunescope.cli.sweep import SweepRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +45,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.command("diagnose")(command(taking(Request, diagnose.diagnose)))
     for name, (group, function) in GROUPS.items():
         app.add_typer(plugin_commands.group_app(group, function, filled=name in words), name=name)
+    app.command("sweep")(command(taking(SweepRequest, sweep.sweep)))
     app.add_typer(results.application(), name="results")
     app.command("plugins")(command(plugins.plugins))
     app.command("quickstart")(command(quickstart.quickstart))
