@@ -20,7 +20,7 @@ MODEL, WIDTH, DATA = "preresnet8", "width=0.5", "digits"
 
 DENSITIES = "0.05,0.1,0.4"
 
-TRAINING = {"epochs": "30", "weight_decay": "5e-3"}
+TRAINING = {"epochs": "60", "batch_size": "32", "weight_decay": "5e-3"}
 
 
 def quickstart(
