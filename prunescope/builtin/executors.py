@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -114,7 +115,8 @@ def _side_by_side(
 def _submit(pool: ProcessPoolExecutor, perform: Callable[[Task], None], task: Task) -> Future[None]:
     """Hand a task to the pool; a pool that a dying worker broke loses it as that worker lost its own."""
     try:
-        return pool.submit(perform, task)
+        with _ctrl_c_held():
+            return pool.submit(perform, task)
     except BrokenProcessPool as error:
         broken: Future[None] = Future()
         broken.set_exception(error)
@@ -175,10 +177,21 @@ def _skipped(task: Task, failed: set[str]) -> Outcome:
     return Outcome(id=task.id, error=f"needs {min(failed.intersection(task.needs))}", skipped=True)
 
 
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Hold Ctrl-C back while workers start: they keep it blocked from their first moment, this process gets it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(parent: int, threads: int) -> None:
     """Take this worker's share of the cores, leave Ctrl-C to the parent, and die with it."""
-    import signal
-
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
