@@ -70,11 +70,14 @@ def weights(recipes: Sequence[Recipe], device: str) -> dict[str, float]:
 
 
 def _raise_failure(outcomes: Sequence[Outcome], recipes: Sequence[Recipe], store: Store) -> None:
+    from prunescope import failures
+
     failed = [outcome for outcome in outcomes if outcome.error and not outcome.skipped]
     if not failed:
         return
     names = {recipe.id: label(recipe) for recipe in recipes}
     message, _, fix = failed[0].error.partition("\n")
     finished = sum(not outcome.error for outcome in outcomes)
-    say(f"{len(failed)} steps failed, {finished} were finished and are kept in {store.study}")
-    raise PrunescopeError(f"{names[failed[0].id]}: {message}", fix=fix or "run the same command again with --debug")
+    say(f"failed: {len(failed)} of {len(recipes)} steps; {finished} were finished and are kept in {store.study}")
+    traceback = failures.path(store.study, failed[0].id)
+    raise PrunescopeError(f"{names[failed[0].id]}: {message}", fix=fix or f"its traceback is in {traceback}")
