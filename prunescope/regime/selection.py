@@ -1,0 +1,167 @@
+"""Which model of a family to prune to one density, by the regime and by the plain rules it competes with.
+
+Source: Zhou, Yang, Chang, Mahoney, "A Three-regime Model of Network Pruning", ICML 2023, section 5.2, Algorithms 2 and
+2.1. Pure: numbers in, choices and their regrets out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One dense model of a family as it was measured after pruning to the density in question."""
+
+    name: str
+    lmc: float
+    """Mean LMC between its retrained replicas, in training-error units."""
+    cka: float | None = None
+    """Mean CKA between its retrained replicas, in [0, 1]."""
+    test_error: float | None = None
+    """Mean test error of its retrained replicas, fraction; what Algorithm 2 looks at."""
+    final_error: float | None = None
+    """The same after the full retraining, where it was done; what regret is counted in."""
+    dense_error: float | None = None
+    """Test error before pruning."""
+    epochs: float | None = None
+    """How long the dense model was trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What one rule would prune."""
+
+    rule: str
+    member: str
+    """Name of the chosen model; empty for the random choice."""
+    because: str
+    regret: float | None
+    """Error of the choice - error of the best member; None where some member's error is unknown."""
+
+
+def algorithm_2(members: Sequence[Member], *, epsilon: float) -> Member:
+    """Return the member of the least test error among those with LMC >= -epsilon.
+
+    Where none passes the gate: the best connected one. Raises ValueError where a test error is missing.
+
+    >>> cold = Member(name="cold", lmc=-0.6, test_error=0.174)
+    >>> hot = Member(name="hot", lmc=-0.05, test_error=0.157)
+    >>> algorithm_2([cold, hot], epsilon=0.1).name
+    'hot'
+    """
+    gated = connected(members, epsilon=epsilon)
+    return min(gated, key=_test_error) if gated else _best_connected(members)
+
+
+def algorithm_2_1(members: Sequence[Member], *, epsilon: float) -> Member:
+    """Return the member of the highest CKA among those with LMC >= -epsilon: it needs no labels of test data.
+
+    Where none passes the gate: the best connected one. Raises ValueError where a CKA is missing.
+
+    >>> warm = Member(name="warm", lmc=-0.01, cka=0.96)
+    >>> hot = Member(name="hot", lmc=-0.01, cka=0.94)
+    >>> algorithm_2_1([hot, warm], epsilon=0.1).name
+    'warm'
+    """
+    gated = connected(members, epsilon=epsilon)
+    return max(gated, key=_cka) if gated else _best_connected(members)
+
+
+def connected(members: Sequence[Member], *, epsilon: float) -> list[Member]:
+    """Return the members that pass the LMC gate: those outside Regime I."""
+    return [member for member in members if member.lmc >= -epsilon]
+
+
+def before_drop(members: Sequence[Member], *, drop: float) -> Member | None:
+    """Return the longest-trained member at or before the first learning-rate drop; None where there is none."""
+    earlier = [member for member in members if member.epochs is not None and member.epochs <= drop]
+    return max(earlier, key=_epochs) if earlier else None
+
+
+def choices(members: Sequence[Member], *, epsilon: float, drop: float | None = None) -> tuple[Choice, ...]:
+    """Return what every rule that has its numbers would choose, with its regret; Algorithm 2 comes first.
+
+    drop: epoch of the first learning-rate drop, where the members are snapshots of one run.
+    """
+    if not members:
+        raise ValueError("there is no model to choose from")
+    found = [_choice(rule, member, because, members) for rule, member, because in _picks(members, epsilon, drop)]
+    errors = _errors(members)
+    expected = None if errors is None else sum(errors) / len(errors) - min(errors)
+    random = Choice(rule="random", member="", because="expected regret of a blind choice", regret=expected)
+    return (*found, random)
+
+
+def _picks(members: Sequence[Member], epsilon: float, drop: float | None) -> list[tuple[str, Member, str]]:
+    """Return (rule, member, reason) of every rule whose readings are there."""
+    passed = len(connected(members, epsilon=epsilon))
+    gate = f"{passed} of {len(members)} have LMC >= {-epsilon:g}" if passed else "none is connected: the best LMC"
+    picks = []
+    if all(member.test_error is not None for member in members):
+        member = algorithm_2(members, epsilon=epsilon)
+        picks.append(("algorithm-2", member, f"{gate}; then the least test error"))
+    if all(member.cka is not None for member in members):
+        member = algorithm_2_1(members, epsilon=epsilon)
+        picks.append(("algorithm-2.1", member, f"{gate}; then the highest CKA, no labels"))
+    if all(member.epochs is not None for member in members) and len({member.epochs for member in members}) > 1:
+        picks.append(("longest-trained", max(members, key=_epochs), "most epochs of dense training"))
+    if all(member.dense_error is not None for member in members):
+        picks.append(("best-dense", min(members, key=_dense_error), "least test error before pruning"))
+    last = before_drop(members, drop=drop) if drop is not None else None
+    if last is not None:
+        picks.append(("before-drop", last, f"last at or before the first learning-rate drop, epoch {drop:g}"))
+    if _errors(members) is not None:
+        picks.append(("oracle", min(members, key=error), "least error of all, known in hindsight"))
+    return picks
+
+
+def _choice(rule: str, member: Member, because: str, members: Sequence[Member]) -> Choice:
+    errors = _errors(members)
+    regret = None if errors is None else error(member) - min(errors)
+    return Choice(rule=rule, member=member.name, because=because, regret=regret)
+
+
+def error(member: Member) -> float:
+    """Return the error that regret is counted in: after full retraining where it is known."""
+    found = member.test_error if member.final_error is None else member.final_error
+    if found is None:
+        raise ValueError(f"the error of {member.name} is unknown")
+    return found
+
+
+def _errors(members: Sequence[Member]) -> list[float] | None:
+    """Return every member's error, of one kind; None where they are not all known."""
+    finals = [member.final_error for member in members if member.final_error is not None]
+    if len(finals) == len(members):
+        return finals
+    known = [member.test_error for member in members if member.test_error is not None]
+    return known if len(known) == len(members) and not finals else None
+
+
+def _best_connected(members: Sequence[Member]) -> Member:
+    return max(members, key=lambda member: member.lmc)
+
+
+def _test_error(member: Member) -> float:
+    if member.test_error is None:
+        raise ValueError(f"the test error of {member.name} is unknown")
+    return member.test_error
+
+
+def _cka(member: Member) -> float:
+    if member.cka is None:
+        raise ValueError(f"the CKA of {member.name} is unknown")
+    return member.cka
+
+
+def _epochs(member: Member) -> float:
+    return -1.0 if member.epochs is None else member.epochs
+
+
+def _dense_error(member: Member) -> float:
+    return 1.0 if member.dense_error is None else member.dense_error
