@@ -9,6 +9,7 @@ import platform
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
@@ -103,7 +104,7 @@ def _finish(recipe: Recipe, made: Made, store: Store, *, device: str, seconds: f
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         wall_seconds=round(seconds, 3),
         device=_device_name(device),
-        versions={package: version(package) for package in REPORTED_PACKAGES} | {"python": platform.python_version()},
+        versions=_versions(),
         facts=made.facts,
         history=made.history,
         mask=made.mask,
@@ -112,6 +113,12 @@ def _finish(recipe: Recipe, made: Made, store: Store, *, device: str, seconds: f
     )
     store.forget_progress(recipe.id)
     return store.write(run, made.weights)
+
+
+@lru_cache(maxsize=1)
+def _versions() -> Mapping[str, str]:
+    """Return what made the numbers; asked once, because each look into the metadata takes milliseconds."""
+    return {package: version(package) for package in REPORTED_PACKAGES} | {"python": platform.python_version()}
 
 
 def _train(recipe: Recipe, store: Store, device: str) -> Made:
