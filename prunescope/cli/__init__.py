@@ -9,9 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunescope import __version__
-from prunescope.cli import diagnose, plugin_commands, plugins, probe, prune, quickstart, results, retrain, sweep, train
+from prunescope.cli import (
+    diagnose,
+    plugin_commands,
+    plugins,
+    probe,
+    prune,
+    quickstart,
+    results,
+    retrain,
+    select,
+    sweep,
+    train,
+)
 from prunescope.cli.command import Output, command, taking
 from prunescope.cli.request import Request
+from prunescope.cli.select import SelectRequest
 from prunescope.cli.sweep import SweepRequest
 
 if TYPE_CHECKING:
@@ -46,6 +59,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     for name, (group, function) in GROUPS.items():
         app.add_typer(plugin_commands.group_app(group, function, filled=name in words), name=name)
     app.command("sweep")(command(taking(SweepRequest, sweep.sweep)))
+    app.command("select")(command(taking(SelectRequest, select.select)))
     app.add_typer(results.application(), name="results")
     app.command("plugins")(command(plugins.plugins))
     app.command("quickstart")(command(quickstart.quickstart))
