@@ -95,7 +95,8 @@ def _attempt(function: Callable[..., Output], values: dict[str, Any], *, debug: 
         _tell(error.message, error.fix, debug=debug)
         return Output(exit_code=error.exit_code)
     except KeyboardInterrupt:
-        kept = f"; what was finished is kept in {values['study'] or 'its folder'}" if "study" in values else ""
+        folder = values.get("study") or values.get("folder") or ("its folder" if "study" in values else "")
+        kept = f"; what was finished is kept in {folder}" if folder else ""
         _tell(f"interrupted{kept}", "the same command goes on from there" if kept else "", debug=debug)
         return Output(exit_code=ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets two lines

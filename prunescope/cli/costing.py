@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from prunescope.registry import Loaded
     from prunescope.store import Store
 
+LEAST_SECONDS = 45
+"""Below this, starting the workers takes longer than the work."""
+
 
 def executor(name: str, options: Sequence[str] | None, *, workers: int, device: str) -> Loaded:
     """Return the executor of that name; the local one takes one process per core, on a GPU one, unless told."""
@@ -36,7 +39,8 @@ def estimate(recipes: Sequence[Recipe], store: Store, executor: Loaded, *, devic
 
     found = cost.estimate(recipes, store, device=device)
     if found.steps:
-        took = console.duration(found.seconds / _workers(executor))
+        seconds = found.seconds / _workers(executor)
+        took = f"about {console.duration(seconds)}" if seconds > LEAST_SECONDS else "less than a minute"
         console.say(
             f"estimate: {took}, {found.steps} steps, {found.passes:,.0f} images through the network, "
             f"{console.size(found.bytes)} on disk"

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from prunescope.question import Answer
     from prunescope.store import Store
 
-LEAST_SECONDS = 45
-"""Below this, starting the workers takes longer than the work."""
-
 
 def diagnose(request: Request) -> Output:
     """Say in which regime a network's pruned versions will be, and whether to raise or lower the temperature.

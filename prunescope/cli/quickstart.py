@@ -15,6 +15,7 @@ from prunescope.cli.console import say
 from prunescope.cli.diagnose import diagnose
 from prunescope.cli.request import Request
 from prunescope.cli.train import train
+from prunescope.errors import StoreError
 
 MODEL, WIDTH, DATA = "preresnet8", "width=0.5", "digits"
 
@@ -31,7 +32,7 @@ def quickstart(
     device: parameters.Device = "auto",
 ) -> Output:
     """Train a small network on handwritten digits, diagnose it at three densities, and write a report."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_folder(folder)
     checkpoint, report, study = folder / "ckpt.pt", folder / "report.html", folder / "study"
     options = [word for name, value in TRAINING.items() for word in (f"--{name.replace('_', '-')}", value)]
     _announce("train", "sgd", "--model", MODEL, "--model-option", WIDTH, "--data", DATA, *options,
@@ -48,6 +49,15 @@ def quickstart(
     say(f"every result    {study / 'runs'}, listed by: prunescope results list --study {shlex.quote(str(study))}")
     say("next: the same for a network of yours: prunescope diagnose last.pth.tar --data FOLDER --report report.html")
     return Output(text=made.text, exit_code=ExitCode.DONE)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot make the folder {folder}: {error.strerror}", fix="name another: --folder DIR"
+        ) from error
 
 
 def _announce(*words: str) -> None:
