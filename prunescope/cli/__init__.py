@@ -10,6 +10,7 @@ import typer
 
 from prunescope import __version__
 from prunescope.cli import (
+    advise,
     diagnose,
     plugin_commands,
     plugins,
@@ -22,6 +23,7 @@ from prunescope.cli import (
     sweep,
     train,
 )
+from prunescope.cli.advise import AdviseRequest
 from prunescope.cli.command import Output, command, taking
 from prunescope.cli.request import Request
 from prunescope.cli.select import SelectRequest
@@ -59,6 +61,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     for name, (group, function) in GROUPS.items():
         app.add_typer(plugin_commands.group_app(group, function, filled=name in words), name=name)
     app.command("sweep")(command(taking(SweepRequest, sweep.sweep)))
+    app.command("advise")(command(taking(AdviseRequest, advise.advise)))
     app.command("select")(command(taking(SelectRequest, select.select)))
     app.add_typer(results.application(), name="results")
     app.command("plugins")(command(plugins.plugins))

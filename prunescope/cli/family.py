@@ -62,14 +62,19 @@ def references(texts: Sequence[str], asked: Setup, store: Store) -> tuple[str, .
     return found
 
 
-def answer(reference: str, asked: Setup, store: Store, *, full: bool = False) -> tuple[Answer, tuple[str, ...]]:
-    """Return the steps that measure one member, and what had to be assumed; `full`: retrained as long as trained."""
+def answer(
+    reference: str, asked: Setup, store: Store, *, like: str, full: bool = False
+) -> tuple[Answer, tuple[str, ...]]:
+    """Return the steps that measure one member, and what had to be assumed; `full`: retrained as long as trained.
+
+    All members are retrained alike, as the model `like` was trained: they differ in their dense training only.
+    """
     from prunescope import question
 
-    training = _training(reference, store)
+    training = _training(like, store)
     epochs = training.get("epochs") if full else asked.retrain_epochs
     if full and epochs is None:
-        raise UsageError(f"{reference} does not say how long it was trained", fix="leave out --full")
+        raise UsageError(f"{like} does not say how long it was trained", fix="leave out --full")
     wanted = asking.Asked(
         trainer=asked.trainer,
         options=_options(asked, full=full),

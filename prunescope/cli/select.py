@@ -60,17 +60,21 @@ class SelectRequest:
 def select(request: SelectRequest) -> Output:
     """Choose which of several dense models to prune: connected after pruning, then the best; prints its id.
 
-    Every model is pruned, retrained on a compressed schedule and measured. Algorithm 2 of Zhou et al. (2023) takes the
-    least test error among those with LMC >= -epsilon, Algorithm 2.1 the highest CKA. What plainer rules would have
-    chosen stands beside them.
+    Every model is pruned, retrained as the first one was trained (on a compressed schedule), and measured. Algorithm 2
+    of Zhou et al. (2023) takes the least test error among those with LMC >= -epsilon, Algorithm 2.1 the highest CKA.
+    What plainer rules would have chosen stands beside them.
     """
     if len(request.checkpoints) < 2:
         raise UsageError("there is one model: nothing to choose from", fix="name two checkpoints or more")
     rule = ruling.rule("three-regime", request.rule_option, request.rules)
     asked, store = family.setup(request), given.open_store(request.study)
     references = family.references(request.checkpoints, asked, store)
-    answers = {reference: family.answer(reference, asked, store)[0] for reference in references}
-    full = {ref: family.answer(ref, asked, store, full=True)[0] for ref in references} if request.full else {}
+    first = references[0]
+    answers = {reference: family.answer(reference, asked, store, like=first)[0] for reference in references}
+    whole = references if request.full else ()
+    full = {reference: family.answer(reference, asked, store, like=first, full=True)[0] for reference in whole}
+    for note in family.answer(first, asked, store, like=first)[1]:
+        console.say(f"note: {note}")
     recipes = [recipe for made in (*answers.values(), *full.values()) for recipe in made.recipes[:-1]]
     if request.dry_run:
         return _cost(recipes, asked, store, as_json=request.json)

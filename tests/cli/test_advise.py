@@ -1,0 +1,95 @@
+"""advise on a checkpoint, from end to end, on tiny data and with one worker; on a study see test_cases.py."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from prunescope import checkpoint
+from prunescope.api import Advice
+from prunescope.cli.advise_checkpoint import moved, purse
+from prunescope.errors import UsageError
+from prunescope.store import Store
+
+FAST = ("--workers", 1, "--density", 0.3, "--replicas", 2, "--retrain-epochs", 1, "--rule-option", "learned=1")
+
+WIDE = ("--rule-option", "epsilon_low=0.9", "--rule-option", "epsilon_high=0.95", "--rule-option", "epsilon=0.9")
+"""A gate that every model passes."""
+
+
+def steps_of(store, ids, step):
+    return [run for run in map(store.read, ids) if run.recipe.step == step]
+
+
+def test_a_snapshot_of_its_own_is_the_cheapest_neighbour(study, invoke):
+    folder, dense = study
+    before = set(Store(folder).ids())
+    result = invoke("advise", dense, *FAST, *WIDE, "--json", "--study", folder)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    (advice,) = found["advice"]
+    assert found["knob"] == "epochs"
+    assert advice["value"] == 2
+    assert advice["regime"] in ("II-A", "II-B")
+    assert f"compared with the snapshot {dense}@1" in found["notes"]
+    assert "trainings spent: 4" in found["notes"]
+    new = set(Store(folder).ids()) - before
+    assert not steps_of(Store(folder), new, "train")
+    assert "trainings spent: 0" in invoke("advise", dense, *FAST, *WIDE, "--study", folder).stderr
+
+
+def test_without_a_snapshot_a_neighbour_is_trained_and_retrained_alike(study, invoke, tmp_path):
+    folder, dense = study
+    checkpoint.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    target = tmp_path / "s"
+    words = ("advise", tmp_path / "ckpt.pt", *FAST, "--knob", "batch-size", "--json", "--study", target)
+    result = invoke(*words, *WIDE)
+    assert result.exit_code == 0, result.stderr
+    store = Store(target)
+    (trained,) = steps_of(store, store.ids(), "train")
+    assert trained.facts["knobs"]["batch_size"] in (64, 128, 32, 256)
+    assert trained.facts["knobs"]["batch_size"] != store.read(store.resolve("import")).facts["knobs"]["batch_size"]
+    options = {json.dumps(run.recipe.options) for run in steps_of(store, store.ids(), "retrain")}
+    assert len(options) == 1
+    assert "trainings spent: 5" in json.loads(result.stdout)["notes"]
+
+
+def test_the_budget_ends_the_search(study, invoke, tmp_path):
+    folder, dense = study
+    checkpoint.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    target = tmp_path / "s"
+    little = invoke("advise", tmp_path / "ckpt.pt", *FAST, "--budget", 1, "--study", target)
+    assert little.exit_code == 4
+    assert "does not pay for 2 retrainings" in little.stderr
+    some = invoke("advise", tmp_path / "ckpt.pt", *FAST, *WIDE, "--budget", 3, "--study", target)
+    assert some.exit_code == 0, some.stderr
+    assert some.stdout.strip() == "lower"
+    assert "no neighbour was trained: it takes 3 more trainings" in some.stderr
+    assert "epochs 2 -> 4" in some.stderr
+    assert len(steps_of(Store(target), Store(target).ids(), "retrain")) == 2
+
+
+def test_budgets_are_trainings_or_minutes():
+    assert purse("3").allows(3, math.inf)
+    assert not purse("3").allows(4, 0)
+    assert purse("1min").allows(99, 30)
+    assert not purse("1min").allows(1, 61)
+    with pytest.raises(UsageError, match="'much'"):
+        purse("much")
+
+
+def test_a_factor_hotter_is_what_the_knob_says():
+    assert moved(81, Advice.RAISE, knob="epochs") == 40
+    assert moved(1, Advice.RAISE, knob="epochs") == 1
+    assert moved(64, Advice.LOWER, knob="batch_size") == 128
+    assert moved(0.1, Advice.LOWER, knob="learning_rate") == 0.05
+    assert moved(0.1, Advice.RAISE, knob="rho") == 0.2
+
+
+def test_an_unknown_knob_is_refused(study, invoke):
+    folder, dense = study
+    result = invoke("advise", dense, *FAST, "--knob", "colour", "--study", folder)
+    assert result.exit_code == 2
+    assert "--knob got 'colour'" in result.stderr
