@@ -15,13 +15,13 @@ from prunescope import models, registry, sources, sweep
 from prunescope.recipe import run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from prunescope.api import Data
     from prunescope.recipe import Recipe
     from prunescope.store import Store
 
-TIMED_BATCH = 128
+TIMED_BATCH = 64
 TIMED_REPEATS = 8
 
 RESULT_BYTES = 60_000
@@ -42,12 +42,20 @@ class StepCost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Seconds for one image sent forward, measured now, on one thread as a worker has it."""
+
+    measuring: float = 0.0
+    training: float = 0.0
+    """A third of what a training step takes per image: forward, backward (two passes) and update."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """Cost of what is not finished yet."""
 
     by_step: tuple[StepCost, ...]
-    seconds_per_image: float
-    """Measured now: one forward pass of one image, on one worker."""
+    rates: Rates
     bytes: int
 
     @property
@@ -74,17 +82,18 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     """
     todo = sweep.pending(recipes, store)
     if not todo:
-        return Estimate(by_step=(), seconds_per_image=0.0, bytes=0)
+        return Estimate(by_step=(), rates=Rates(), bytes=0)
     data = _data(todo, device)
     start = _start(todo, store)
-    rate = 0.0 if data is None else seconds_per_image(checkpoints.to_model(start).to(device), data)
+    rates = Rates() if data is None else measure_rates(checkpoints.to_model(start).to(device), data)
     kinds = sorted({(recipe.step, recipe.plugin) for recipe in todo}, key=lambda kind: [r.step for r in todo].index(kind[0]))
     rows = []
     for step, plugin in kinds:
         group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
         images = sum(passes_by_id(group, data).values())
-        rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=images, seconds=images * rate))
-    return Estimate(by_step=tuple(rows), seconds_per_image=rate, bytes=_bytes(todo, start))
+        seconds = images * (rates.training if step in ("train", "retrain") else rates.measuring)
+        rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=images, seconds=seconds))
+    return Estimate(by_step=tuple(rows), rates=rates, bytes=_bytes(todo, start))
 
 
 def passes(recipe: Recipe, data: Data | None) -> float:
@@ -112,23 +121,41 @@ def passes_by_id(recipes: Sequence[Recipe], data: Data | None) -> dict[str, floa
     return found
 
 
-def seconds_per_image(model: torch.nn.Module, data: Data) -> float:
-    """Time a forward pass of one batch on one thread, as a worker has it: the best of several, per image."""
-    images, _ = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
-    model = model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def measure_rates(model: torch.nn.Module, data: Data) -> Rates:
+    """Time forward passes and training steps of one batch: the best of several, per image. `model` is used up."""
+    images, labels = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        model.eval()
         with torch.inference_mode():
-            return min(_timed(model, images) for _ in range(TIMED_REPEATS)) / len(images)
+            measuring = _best(lambda: model(images).sum().item())
+        model.train()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
+        training = _best(lambda: _train_step(model, optimizer, images, labels))
     finally:
         torch.set_num_threads(threads)
+    return Rates(measuring=measuring / len(images), training=training / len(images) / 3)
 
 
-def _timed(model: torch.nn.Module, images: torch.Tensor) -> float:
-    started = perf_counter()
-    model(images).sum().item()
-    return perf_counter() - started
+def _train_step(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor
+) -> float:
+    optimizer.zero_grad()
+    loss = torch.nn.functional.cross_entropy(model(images), labels)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return loss.item()
+
+
+def _best(work: Callable[[], object]) -> float:
+    times = []
+    for _ in range(TIMED_REPEATS):
+        started = perf_counter()
+        work()
+        times.append(perf_counter() - started)
+    return min(times)
 
 
 def _data(todo: Sequence[Recipe], device: str) -> Data | None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunescope import checkpoint as checkpoints
-from prunescope import checks, masks, models, options, registry, sources
+from prunescope import checks, masks, models, options, registry, sources, threads
 from prunescope.api import Evidence, Reading, Replica
 from prunescope.errors import EvidenceError, UsageError
 from prunescope.recipe import Recipe, parse, run_of, snapshot_of
@@ -161,7 +161,9 @@ def _probe(recipe: Recipe, store: Store, device: str) -> Made:
     data = sources.open_source(recipe.arguments["data"], device=device) if "data" in recipe.arguments else None
     replicas = [_replica(store, reference, device) for reference in recipe.inputs]
     who = f"probe {recipe.plugin!r} of {loaded.plugin.distribution}"
-    readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=who)
+    largest = replicas[0].model if replicas else torch.nn.Identity()
+    with threads.suited_to(largest, data):
+        readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=who)
     return Made(readings={recipe.plugin: readings}, facts={"replicas": list(recipe.inputs)})
 
 
@@ -223,7 +225,7 @@ def _fit(
         mask = masks.to_device(mask, device)
     history: list[Epoch] = []
     snapshots: dict[int | None, Checkpoint] = {}
-    with _seeded(seed):
+    with threads.suited_to(model, data), _seeded(seed):
         for epoch in trainer.fit(model, data, mask=mask, seed=seed):
             history.append(checks.check_epoch(who, epoch))
             if mask is not None:

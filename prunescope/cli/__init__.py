@@ -42,7 +42,13 @@ GROUPS: dict[str, tuple[str, Callable[..., Output]]] = {
 
 
 def main() -> None:
-    """Run the program."""
+    """Run the program; modules of one's own are found in the working directory too.
+
+    Idle OpenMP threads sleep rather than spin: beside other work a spinning pair was up to 20 times slower than one
+    thread (benchmarks/bench_threads.py).
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.path.append(os.getcwd())
     completing = "_PRUNESCOPE_COMPLETE" in os.environ
     build(tuple(GROUPS) if completing else sys.argv[1:])(prog_name="prunescope")
 
