@@ -168,8 +168,14 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _exit_code(store: Store, run_id: str, failing: list[str] | None) -> int:
-    """Return 1 for a verdict that --fail-on names, 4 where no case came to a verdict, else 0."""
-    found = [verdict.diagnosis for verdict in store.read(run_id).verdicts]
+    """Return 1 for a verdict that --fail-on names, 4 where no density came to a verdict, else 0.
+
+    The vote on the dense model counts where nothing else was asked: it answers another question.
+    """
+    verdicts = store.read(run_id).verdicts
+    found = [verdict.diagnosis for verdict in verdicts if verdict.density < 1] or [
+        verdict.diagnosis for verdict in verdicts
+    ]
     if any(word in (diagnosis.advice, diagnosis.regime) for diagnosis in found for word in failing or ()):
         return ExitCode.FAILED_ON
     return ExitCode.EVIDENCE if all(diagnosis.regime is Regime.UNRESOLVED for diagnosis in found) else ExitCode.DONE

@@ -10,7 +10,14 @@ from prunescope import checkpoint
 from prunescope.cli import diagnose as module
 from prunescope.store import Store
 
-FAST = ("--workers", 1, "--density", "0.3", "--replicas", 2, "--retrain-epochs", 1, "--trainer-option", "batch_size=32")
+UNDECIDED = (
+    *("--workers", 1, "--density", "0.3", "--replicas", 2, "--retrain-epochs", 1),
+    *("--trainer-option", "batch_size=32"),
+)
+"""Replicas trained so briefly have not learned: no verdict."""
+
+FAST = (*UNDECIDED, "--rule-option", "learned=1", "--rule-option", "certainty=0.5")
+"""The same, with a rule that is satisfied with anything."""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +33,13 @@ def test_the_id_is_alone_on_stdout_and_the_verdict_on_stderr(study, diagnosed):
     assert [verdict.density for verdict in run.verdicts] == [0.3, 1.0]
     for part in ("estimate: ", "30 %", "LMC", "Next"):
         assert part in diagnosed.stderr
+
+
+def test_without_a_verdict_at_any_density_the_dense_vote_does_not_count(study, invoke):
+    folder, dense = study
+    result = invoke("diagnose", dense, *UNDECIDED, "--study", folder)
+    assert result.exit_code == 4
+    assert "unresolved" in result.stderr
 
 
 def test_again_computes_nothing(study, diagnosed, invoke):
@@ -139,7 +153,7 @@ def test_what_had_to_be_assumed_is_a_warning(study, invoke, tmp_path):
         *("diagnose", tmp_path / "bare.pt", "--workers", 1, "--density", "0.3", "--replicas", 2),
         *("--retrain-epochs", 1, "--trainer", "sgd", "--json", "--study", tmp_path / "s"),
     )
-    assert result.exit_code == 0, result.stderr
+    assert result.exit_code == 4, result.stderr
     text = " ".join(json.loads(result.stdout)["warnings"])
     assert "trained with adamw" in text
     assert "weight_decay 0.0001" in text
@@ -188,7 +202,7 @@ def test_two_workers_are_processes(study, program, tmp_path):
         *("--retrain-epochs", 1, "--study", tmp_path / "s"),
         NO_COLOR="1",
     )
-    assert ended.returncode == 0, ended.stderr
+    assert ended.returncode == 4, ended.stderr  # too briefly trained for a verdict
     assert ended.stdout.startswith("diagnose-")
     assert "100% after" in ended.stderr
     assert "\x1b" not in ended.stderr
