@@ -22,12 +22,14 @@ from prunescope.cli import (
     select,
     sweep,
     train,
+    tune,
 )
 from prunescope.cli.advise import AdviseRequest
 from prunescope.cli.command import Output, command, taking
 from prunescope.cli.request import Request
 from prunescope.cli.select import SelectRequest
 from prunescope.cli.sweep import SweepRequest
+from prunescope.cli.tune import TuneRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,6 +71,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.command("sweep")(command(taking(SweepRequest, sweep.sweep)))
     app.command("advise")(command(taking(AdviseRequest, advise.advise)))
     app.command("select")(command(taking(SelectRequest, select.select)))
+    app.command("tune")(command(taking(TuneRequest, tune.tune)))
     app.add_typer(results.application(), name="results")
     app.command("plugins")(command(plugins.plugins))
     app.command("quickstart")(command(quickstart.quickstart))
