@@ -25,7 +25,7 @@ from prunescope.errors import StoreError
 from prunescope.recipe import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
 SCHEMA = 1
@@ -94,17 +94,34 @@ def write(path: Path, run: Run) -> None:
         file.attrs["digest"] = digest(file)
 
 
-def read(path: Path, *, with_mask: bool = False) -> Run:
-    """Return the run in a file; StoreError where it is damaged or of another schema."""
+def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = None) -> Run:
+    """Return the run in a file; StoreError where it is damaged or of another schema.
+
+    only: which readings to read, as "<probe>/<name>"; all when None.
+    """
     try:
         with h5py.File(path, "r") as file:
             _check_schema(path, file)
-            return _read_run(file, with_mask=with_mask)
+            return _read_run(file, with_mask=with_mask, only=only)
     except (OSError, KeyError, ValueError) as error:
         raise StoreError(
             f"{path} is not a readable prunescope result: {error}",
             fix="remove it and run its command again; `prunescope results check` lists all such files",
         ) from error
+
+
+def wall_seconds(path: Path) -> float:
+    """Return how long a run took, and read nothing else: a study has thousands of runs."""
+    try:
+        file = h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY)
+        found = np.empty((), dtype=np.float64)
+        h5py.h5a.open(file, b"wall_seconds").read(found)
+        file.close()
+    except (OSError, KeyError, ValueError) as error:
+        raise StoreError(
+            f"{path} is not a readable prunescope result: {error}", fix="remove it and run its command again"
+        ) from error
+    return float(found)
 
 
 def check(path: Path) -> str | None:
@@ -189,7 +206,7 @@ def _check_schema(path: Path, file: h5py.File) -> None:
         )
 
 
-def _read_run(file: h5py.File, *, with_mask: bool) -> Run:
+def _read_run(file: h5py.File, *, with_mask: bool, only: Collection[str] | None) -> Run:
     attributes = file.attrs
     return Run(
         recipe=recipes.parse(str(attributes["recipe"])),
@@ -202,7 +219,11 @@ def _read_run(file: h5py.File, *, with_mask: bool) -> Run:
         history=_read_history(file),
         mask=_read_mask(file) if with_mask and "mask" in file else None,
         readings={
-            probe: {_unescape(name): _read_reading(dataset) for name, dataset in group.items()}
+            probe: {
+                _unescape(name): _read_reading(group[name])
+                for name in group
+                if only is None or f"{probe}/{_unescape(name)}" in only
+            }
             for probe, group in file.get("readings", {}).items()
         },
         verdicts=tuple(_read_verdict(file["diagnoses"][key]) for key in sorted(file.get("diagnoses", {}), key=int)),
@@ -217,7 +238,7 @@ def _read_history(file: h5py.File) -> tuple[Epoch, ...]:
 
 
 def _read_mask(file: h5py.File) -> Mask:
-    import torch  # noqa: PLC0415 - listing results needs no torch
+    import torch
 
     return Mask({_unescape(name): torch.from_numpy(kept[()]).bool() for name, kept in file["mask"].items()})
 

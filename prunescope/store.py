@@ -17,7 +17,7 @@ from prunescope import runfile
 from prunescope.errors import BUSY, BusyError, InputError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from prunescope.checkpoint import Checkpoint
@@ -56,13 +56,16 @@ class Store:
         """Return the ids of all finished runs, sorted."""
         return sorted(path.stem for path in self.runs.glob("*.h5") if not path.name.startswith("."))
 
-    def read(self, run_id: str, *, with_mask: bool = False) -> Run:
-        """Return a finished run; InputError when there is none of that id."""
+    def read(self, run_id: str, *, with_mask: bool = False, only: Collection[str] | None = None) -> Run:
+        """Return a finished run; InputError when there is none of that id.
+
+        only: which readings to read, as "<probe>/<name>"; all when None.
+        """
         if not self.has(run_id):
             raise InputError(
                 f"there is no run {run_id} in {self.study}", fix=f"see: prunescope results list --study {self.study}"
             )
-        return runfile.read(self.path(run_id), with_mask=with_mask)
+        return runfile.read(self.path(run_id), with_mask=with_mask, only=only)
 
     def load_weights(self, reference: str) -> Checkpoint:
         """Return the checkpoint a run (or its snapshot "<id>@<epoch>") wrote."""

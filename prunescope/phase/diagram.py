@@ -1,0 +1,128 @@
+"""The phase diagram as numbers: every cell (value of the knob, density) with what its replicas read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import fmean, median
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from prunescope.temperature import HOTTER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Quantity = Literal["test_error", "lmc", "cka"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One dense model pruned to one density: the readings of its replicas; a tuple is empty where nothing is known."""
+
+    seed: int
+    """Of the dense training."""
+    test_error: tuple[float, ...] = ()
+    """Of every replica, a fraction."""
+    lmc: tuple[float, ...] = ()
+    """Of every pair of replicas."""
+    lmc_stderr: tuple[float, ...] = ()
+    cka: tuple[float, ...] = ()
+    """At the softmax outputs, of every pair."""
+    paths: tuple[tuple[float, ...], ...] = ()
+    """Training error along the line between every pair."""
+
+    def mean(self, quantity: Quantity) -> float | None:
+        """Return the mean over replicas or pairs."""
+        values = getattr(self, quantity)
+        return fmean(values) if values else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A quantity in one cell: the median over dense seeds of the mean over replicas, and the range of all of them."""
+
+    centre: float
+    low: float
+    high: float
+    seeds: int
+    each: int
+    """Replicas, or pairs of them, of every dense seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One value of the knob at one density."""
+
+    value: float
+    density: float
+    samples: tuple[Sample, ...] = ()
+    """Of every dense seed that is there."""
+
+    def summary(self, quantity: Quantity) -> Summary | None:
+        """Return a quantity's summary, None where it was not measured."""
+        found = [getattr(sample, quantity) for sample in self.samples if getattr(sample, quantity)]
+        if not found:
+            return None
+        every = [value for values in found for value in values]
+        return Summary(
+            centre=median(fmean(values) for values in found),
+            low=min(every),
+            high=max(every),
+            seeds=len(found),
+            each=max(map(len, found)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseDiagram:
+    """Cells of a study in the order of its axes."""
+
+    name: str
+    knob: str
+    values: tuple[float, ...]
+    """Of the knob, the hottest first."""
+    densities: tuple[float, ...]
+    """From few weights kept to many."""
+    cells: Mapping[tuple[float, float], Cell]
+    """By (value, density); a cell nothing is known of has no samples."""
+    seeds: tuple[int, ...] = (0,)
+    """Of the dense trainings that were asked for."""
+    drops: tuple[float, ...] = ()
+    """Values of the knob (epochs) after which the learning rate falls: snapshots of one run only."""
+    dense_error: Mapping[tuple[float, int], float] = field(default_factory=dict)
+    """Test error of the dense model by (value, dense seed), where it is known."""
+    source: str = ""
+    """Where the numbers come from, when they are not a study's own."""
+
+    def grid(self, quantity: Quantity, *, seed: int | None = None) -> np.ndarray:
+        """Return a quantity as an array (values, densities), NaN where it is missing; of one dense seed or of all."""
+        found = np.full((len(self.values), len(self.densities)), np.nan)
+        for row, value in enumerate(self.values):
+            for column, density in enumerate(self.densities):
+                centre = _centre(self.cells[value, density], quantity, seed)
+                if centre is not None:
+                    found[row, column] = centre
+        return found
+
+    def above_best(self) -> np.ndarray:
+        """Return the test error minus the lowest of its column, (values, densities)."""
+        error = self.grid("test_error")
+        best = np.array([np.nanmin(column) if np.isfinite(column).any() else np.nan for column in error.T])
+        return np.asarray(error - best)
+
+
+def order(knob: str, values: set[float]) -> tuple[float, ...]:
+    """Return values of a knob, the hottest first.
+
+    >>> order("epochs", {80, 10, 40}), order("learning_rate", {0.1, 0.4})
+    ((10, 40, 80), (0.4, 0.1))
+    """
+    return tuple(sorted(values, reverse=HOTTER[knob] > 0))
+
+
+def _centre(cell: Cell, quantity: Quantity, seed: int | None) -> float | None:
+    if seed is None:
+        summary = cell.summary(quantity)
+        return summary.centre if summary else None
+    return next((sample.mean(quantity) for sample in cell.samples if sample.seed == seed), None)

@@ -1,0 +1,68 @@
+"""Everything a phase diagram says: regimes, boundary, the claims tested, the case studies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prunescope.phase import boundary, choosing, direction, judging, transition
+from prunescope.phase.boundary import Epsilon
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prunescope.api import Diagnosis, RegimeRule
+    from prunescope.phase.boundary import Bend, Crossing
+    from prunescope.phase.choosing import Way
+    from prunescope.phase.diagram import PhaseDiagram
+    from prunescope.phase.direction import Direction
+    from prunescope.phase.transition import Transition
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """A phase diagram and all that was computed from it."""
+
+    diagram: PhaseDiagram
+    epsilon: Epsilon
+    verdicts: Mapping[tuple[float, float], Diagnosis]
+    """By (value, density), for every cell with enough evidence."""
+    crossings: tuple[Crossing, ...]
+    bend: Bend
+    seed_bends: tuple[Bend, ...]
+    """The same from each dense seed alone."""
+    transition: Transition | None
+    direction: tuple[Direction, ...]
+    plain_directions: Mapping[str, tuple[Direction, ...]]
+    """What two habits would have advised: "colder" whatever the density, and "drop": to the last snapshot before it."""
+    ways: tuple[Way, ...]
+
+
+def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
+    """Compute everything from a diagram and a rule."""
+    epsilon = threshold(rule)
+    verdicts = judging.judge(diagram, rule)
+    crossings = boundary.crossings(diagram, epsilon)
+    drop = direction.towards_drop(diagram)
+    return Findings(
+        diagram=diagram,
+        epsilon=epsilon,
+        verdicts=verdicts,
+        crossings=crossings,
+        bend=boundary.bend(crossings),
+        seed_bends=tuple(boundary.bend(boundary.crossings(diagram, epsilon, seed=seed)) for seed in diagram.seeds),
+        transition=transition.find(diagram),
+        direction=direction.of_rule(diagram, verdicts),
+        plain_directions={"colder": direction.always_colder(diagram)} | ({"drop": drop} if drop else {}),
+        ways=choosing.ways(diagram, epsilon.middle),
+    )
+
+
+def threshold(rule: RegimeRule) -> Epsilon:
+    """Return the rule's threshold on LMC, or the paper's where it has none of these options."""
+    plain = Epsilon()
+    return Epsilon(
+        middle=float(getattr(rule, "epsilon", plain.middle)),
+        low=float(getattr(rule, "epsilon_low", plain.low)),
+        high=float(getattr(rule, "epsilon_high", plain.high)),
+    )

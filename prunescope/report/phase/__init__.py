@@ -1,0 +1,12 @@
+"""A phase diagram to a person and to a program: one-file HTML with its pictures, JSON, CSV, figures as files.
+
+report = assemble(findings, made)
+Path("study.html").write_text(html(report), encoding="utf-8")
+"""
+
+from prunescope.report.phase.files import write_figures
+from prunescope.report.phase.made import Made, of_study
+from prunescope.report.phase.page import html
+from prunescope.report.phase.tables import as_csv, as_json
+
+__all__ = ["Made", "as_csv", "as_json", "html", "of_study", "write_figures"]

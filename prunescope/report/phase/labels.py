@@ -1,0 +1,70 @@
+"""What a phase diagram calls its axes, values and ways to choose."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from prunescope.report import formatting
+from prunescope.report.words import either
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+KNOBS = {
+    "epochs": "epochs",
+    "batch_size": "batch size",
+    "learning_rate": "learning rate",
+    "weight_decay": "weight decay",
+    "rho": "SAM rho",
+}
+
+WAYS = {
+    "algorithm-2": ("Algorithm 2", "connected (LMC ≥ −ε), then lowest test error of the retrained model"),
+    "algorithm-2-dense": ("Algorithm 2, dense error", "connected, then lowest test error of the dense model"),
+    "algorithm-2.1": ("Algorithm 2.1", "connected, then highest CKA: needs no labels"),
+    "coldest": ("coldest", "what an ordinary training ends with: the longest, the largest batch, the smallest rate"),
+    "dense": ("best dense accuracy", "lowest test error before pruning"),
+    "before-drop": ("before the first drop", "the last snapshot before the learning rate falls"),
+    "random": ("random", "expected"),
+    "oracle": ("oracle", "lowest test error after retraining"),
+}
+"""Way to choose -> name, meaning."""
+
+
+def value(knob: str, found: float) -> str:
+    """Write a value of a knob in a sentence.
+
+    >>> value("epochs", 80.0), value("learning_rate", 0.05), value("batch_size", 32.0)
+    ('80 epochs', 'learning rate 0.05', 'batch size 32')
+    """
+    text = formatting.number(found)
+    return f"{text} epochs" if knob == "epochs" else f"{KNOBS.get(knob, knob)} {text}"
+
+
+def densities(all_densities: Sequence[float], chosen: Collection[float]) -> str:
+    """Name some of the densities; neighbours as a range.
+
+    >>> densities((0.05, 0.07, 0.1, 0.2, 0.4), (0.05, 0.07, 0.1, 0.4))
+    '5–10 % and 40 %'
+    """
+    numbers = [number for number, density in enumerate(all_densities) if density in chosen]
+    if not numbers:
+        return "none"
+    cuts = [0, *(after for after, (a, b) in enumerate(pairwise(numbers), start=1) if b > a + 1), len(numbers)]
+    return either([_span(all_densities, numbers[begin:end]) for begin, end in pairwise(cuts)], "and")
+
+
+def _span(all_densities: Sequence[float], run: Sequence[int]) -> str:
+    first, last = all_densities[run[0]], all_densities[run[-1]]
+    return formatting.density(first) if len(run) == 1 else f"{100 * first:.3g}–{formatting.density(last)}"
+
+
+def points(found: float, *, signed: bool = False) -> str:
+    """Write a difference of errors in percentage points.
+
+    >>> points(0.0123), points(-0.0004, signed=True)
+    ('1.23', '−0.04')
+    """
+    text = f"{100 * found:+.2f}" if signed else f"{100 * found:.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", formatting.MINUS)

@@ -1,0 +1,180 @@
+"""A phase diagram as one HTML file that opens offline: style and pictures are inside, scripts there are none."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from prunescope.report import formatting, plots, svg, words
+from prunescope.report.html import NO_BREAK, SLUGS
+from prunescope.report.phase import curves, labels, maps, sentences
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from prunescope.phase import Findings
+    from prunescope.phase.diagram import Cell, Quantity
+    from prunescope.report.phase.made import Made
+
+ABOUT = {
+    "test-error": "Median over dense seeds of the mean over replicas. Framed: the best of each density.",
+    "above-best": "Test error minus the lowest at the same density. The arrow is the rule’s advice: ↑ hotter, "
+    "↓ colder, = keep, · none.",
+    "lmc": "Mean over pairs of replicas. About 0: connected; well below 0: a barrier. Dotted: the boundary at the "
+    "least and the greatest plausible ε.",
+    "cka": "Mean over pairs of replicas. Its useful threshold moves with density: compare within a column.",
+}
+
+MARKS = {"yes": "✓", "no": "✗", "open": "?"}
+
+MARK_WORDS = {"yes": "yes", "no": "no", "open": "not decided"}
+
+PROBES: dict[Quantity, str] = {"test_error": "errors", "lmc": "lmc", "cka": "cka"}
+
+
+def html(findings: Findings, made: Made) -> str:
+    """Return a phase diagram as one HTML document."""
+    text = _environment().get_template("phase.html.j2").render(
+        style=_text("style.css") + _text("phase.css"),
+        findings=findings,
+        diagram=findings.diagram,
+        made=made,
+        headline=sentences.headline(findings),
+        answers=sentences.answers(findings),
+        unit=sentences.unit_of_analysis(findings),
+        regimes=_regimes(findings),
+        maps=_maps(findings),
+        absent=_absent(findings),
+        errors=_errors(findings),
+        panels=_panels(findings),
+        present={verdict.regime for verdict in findings.verdicts.values()},
+    )  # fmt: skip
+    return text.replace(" %", f"{NO_BREAK}%")
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    made = Environment(
+        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(
+        number=formatting.number,
+        duration=formatting.duration,
+        probability=formatting.probability,
+        density=formatting.density,
+        points=labels.points,
+        signed=formatting.signed,
+        z=_z,
+    )
+    made.globals.update(
+        slug=SLUGS.__getitem__,
+        regime=words.REGIMES.__getitem__,
+        meaning=words.MEANINGS.__getitem__,
+        arrow=words.ARROWS.__getitem__,
+        advice=words.ADVICE.__getitem__,
+        marks=MARKS,
+        mark_words=MARK_WORDS,
+        ways=labels.WAYS,
+        knob=lambda name: labels.KNOBS.get(name, name),
+        summary=_summary,
+        count=_count,
+        REGIMES=[regime for regime in words.SHAPES if regime is not None],
+    )
+    return made
+
+
+def _text(name: str) -> str:
+    folder = files("prunescope.report") if name == "style.css" else files("prunescope.report.phase")
+    return folder.joinpath(name).read_text(encoding="utf-8")
+
+
+def _markup(text: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - our own SVG, escaped
+
+
+def _regimes(findings: Findings) -> Markup | None:
+    if not findings.verdicts:
+        return None
+    with svg.drawing():
+        made = maps.regimes(findings, paint=svg.PAINT)
+        return _markup(svg.inline(made, name="regimes", label=maps.told_regimes(findings)))
+
+
+def _maps(findings: Findings) -> list[dict[str, Any]]:
+    found = []
+    for layer in maps.LAYERS:
+        if _known(findings, layer.quantity):
+            with svg.drawing():
+                made = maps.heat(findings, layer, paint=svg.PAINT)
+                picture = svg.inline(made, name=layer.key, label=maps.told(findings, layer))
+            found.append({"title": layer.title, "about": ABOUT[layer.key], "svg": _markup(picture)})
+    return found
+
+
+def _absent(findings: Findings) -> list[str]:
+    """Return the probes whose readings no cell has."""
+    return [probe for quantity, probe in PROBES.items() if not _known(findings, quantity)]
+
+
+def _known(findings: Findings, quantity: Quantity) -> bool:
+    return any(cell.summary(quantity) for cell in findings.diagram.cells.values())
+
+
+def _errors(findings: Findings) -> list[dict[str, Any]]:
+    if not _known(findings, "test_error"):
+        return []
+    found = []
+    for above, title in ((False, "Test error, %"), (True, "Points above the best of each density")):
+        with svg.drawing():
+            made = curves.errors(findings, paint=svg.PAINT, above_best=above)
+            picture = svg.inline(made, name=f"errors-{int(above)}", label=curves.told(findings))
+        found.append({"title": title, "svg": _markup(picture)})
+    return found
+
+
+def _panels(findings: Findings) -> list[dict[str, Any]]:
+    chosen = curves.lines_between(findings)
+    if not chosen:
+        return []
+    top = plots.common_top([paths for _, paths in chosen])
+    return [
+        {
+            "title": title,
+            "paths": paths,
+            "svg": _markup(curves.panel(paths, top=top, name=f"lines-{number}")),
+        }
+        for number, (title, paths) in enumerate(chosen)
+    ]
+
+
+def _summary(cell: Cell, quantity: Quantity) -> str:
+    """Write a cell's quantity: median, and the range of all replicas."""
+    found = cell.summary(quantity)
+    if found is None:
+        return "n/a"
+    if quantity == "test_error":
+        low, centre, high = (f"{100 * value:.2f}" for value in (found.low, found.centre, found.high))
+    else:
+        places = 3 if quantity == "lmc" else 4
+        low, centre, high = (
+            f"{value:.{places}f}".replace("-", formatting.MINUS) for value in (found.low, found.centre, found.high)
+        )
+    return centre if found.seeds * found.each == 1 else f"{centre} [{low}, {high}]"
+
+
+def _count(cell: Cell) -> str:
+    """Write n: dense seeds x replicas."""
+    known = [
+        summary
+        for summary in (cell.summary("test_error"), cell.summary("lmc"), cell.summary("cka"))
+        if summary is not None
+    ]
+    return f"{known[0].seeds} × {known[0].each}" if known else "0"
+
+
+def _z(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:+.1f}".replace("-", formatting.MINUS)

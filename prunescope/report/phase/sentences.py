@@ -1,0 +1,237 @@
+"""What the data say, in words that are computed: the headline, and an answer to each question with its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Literal
+
+from prunescope.phase.boundary import Bend, Side
+from prunescope.phase.transition import SURE, student_t
+from prunescope.report.phase import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prunescope.phase import Findings
+    from prunescope.phase.boundary import Crossing
+    from prunescope.phase.direction import Direction
+    from prunescope.phase.transition import Difference, Transition
+
+Mark = Literal["yes", "no", "open"]
+
+BENDS = {
+    Bend.COLDER: (
+        "yes",
+        "Yes: the critical value moves colder as the density grows, as in figure 2 of Zhou et al. 2023.",
+    ),
+    Bend.HOTTER: (
+        "no",
+        "No: the critical value moves hotter as the density grows, against figure 2 of Zhou et al. 2023.",
+    ),
+    Bend.BOTH: ("no", "Not in one direction: the critical value moves both colder and hotter as the density grows."),
+    Bend.STRAIGHT: ("no", "No: the critical value is the same at every density."),
+    Bend.ABSENT: ("open", "There is no boundary on this grid: every cell lies on the same side of the threshold."),
+    Bend.UNKNOWN: ("open", "It cannot be said: LMC is known at fewer than two densities."),
+}
+
+
+HABITS = ("before-drop", "coldest", "dense", "random")
+"""Ways to choose that need no pruning: what Algorithm 2.1 has to beat."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One question, whether the data say yes, and what they show."""
+
+    question: str
+    mark: Mark
+    text: str
+    details: tuple[str, ...] = ()
+
+
+def headline(findings: Findings) -> str:
+    """Say the main result in one sentence: what crossing the transition does at which densities."""
+    found = findings.transition
+    if found is None:
+        return "Nothing is known yet: no two neighbouring values of the knob were tested."
+    knob, all_densities = findings.diagram.knob, findings.diagram.densities
+    worse, better = _densities_where(found, "hotter"), _densities_where(found, "colder")
+    step = f"From {_step(found, knob)}"
+    if not worse and not better:
+        return f"{step}, no density shows a difference beyond the noise."
+    told = [
+        text
+        for text, where in (
+            (f"gets worse at {labels.densities(all_densities, worse)}", worse),
+            (f"gets better at {labels.densities(all_densities, better)}", better),
+        )
+        if where
+    ]
+    return f"{step}, the pruned model {' and '.join(told)} density."
+
+
+def answers(findings: Findings) -> tuple[Answer, ...]:
+    """Answer every question a phase diagram is drawn for."""
+    found = findings.transition
+    claims = () if found is None else (_side(findings, found, "hotter"), _side(findings, found, "colder"))
+    return (*claims, _bend(findings), _direction(findings), _selection(findings))
+
+
+def _densities_where(found: Transition, side: str) -> list[float]:
+    """Return the densities at which a side is better; without any replication, by the bare difference."""
+    return [one.density for one in found.differences if _better(one) == side]
+
+
+def _better(one: Difference) -> str:
+    if one.z is None:
+        return "hotter" if one.mean > 0 else "colder" if one.mean < 0 else ""
+    return one.better
+
+
+def _step(found: Transition, knob: str) -> str:
+    first = labels.value(knob, found.hotter)
+    return f"{first} to {labels.value(knob, found.colder).removeprefix(labels.KNOBS.get(knob, knob)).strip()}"
+
+
+def _side(findings: Findings, found: Transition, side: Literal["hotter", "colder"]) -> Answer:
+    """Answer whether one side of the transition is better where the three regimes say so."""
+    knob, all_densities = findings.diagram.knob, findings.diagram.densities
+    mine = _densities_where(found, side)
+    other = _densities_where(found, "colder" if side == "hotter" else "hotter")
+    value = labels.value(knob, found.hotter if side == "hotter" else found.colder)
+    ordered = not mine or not other or (max(mine) < min(other) if side == "hotter" else min(mine) > max(other))
+    where = "lowest" if side == "hotter" else "higher"
+    question = f"Is the {side} side of the transition better at the {where} densities?"
+    replicated = any(one.z is not None for one in found.differences)
+    if mine:
+        mark: Mark = "yes" if ordered and replicated else "no" if not ordered else "open"
+        where = labels.densities(all_densities, mine)
+        text = f"{'Yes' if ordered else 'Not in order'}: {value} is better at {where} density."
+    else:
+        mark, text = "no", f"No: {value} is better at no density by |z| ≥ {SURE:g}."
+    shown = [one for one in found.differences if one.density in mine]
+    return Answer(question=question, mark=mark, text=text, details=tuple(_told(one) for one in shown))
+
+
+def _told(one: Difference) -> str:
+    """Say one difference with its z."""
+    where = f"{100 * one.density:.3g} %: {labels.points(abs(one.mean))} points"
+    if one.z is None:
+        return f"{where}, without replication"
+    return f"{where}, z = {one.z:+.1f}".replace("-", "−")
+
+
+def unit_of_analysis(findings: Findings) -> str:
+    """Say what z is taken over, and how far it can be trusted."""
+    found = findings.transition
+    if found is None:
+        return ""
+    why = (
+        "The two values are the neighbours across the first learning-rate drop."
+        if found.picked == "drop"
+        else "The two neighbours were picked because the flip is largest between them; z is not corrected for picking."
+    )
+    seeds = max(len(one.by_seed) for one in found.differences)
+    if seeds > 1:
+        return (
+            f"{why} Difference: test error at the colder minus at the hotter value, positive where hotter is better. "
+            f"The unit of analysis is the dense seed (n = {seeds}): its replicas share one dense model and are not "
+            f"independent. z = mean / (standard deviation / √n) over dense seeds; with n = {seeds}, |z| must pass "
+            f"{student_t(seeds - 1):g} for a 95 % interval (Student’s t) without 0. z of retraining alone takes "
+            "these dense models as given."
+        )
+    if any(one.z is not None for one in found.differences):
+        return (
+            f"{why} There is one dense seed: z is of retraining alone, and says nothing of another dense model. "
+            "Two or more dense seeds ([seeds] dense = [0, 1, 2]) would."
+        )
+    return f"{why} There is one number per cell: no z can be given, and small differences may be noise."
+
+
+def _bend(findings: Findings) -> Answer:
+    mark, text = BENDS[findings.bend]
+    agreeing = sum(one is findings.bend for one in findings.seed_bends)
+    seeds = len(findings.seed_bends)
+    told = [_crossing(one, findings) for one in findings.crossings]
+    if seeds > 1:
+        told.append(f"{agreeing} of {seeds} dense seeds, judged alone, say the same")
+    return Answer(question="Does the boundary of Regime I bend?", mark=mark, text=text, details=tuple(told))  # type: ignore[arg-type]
+
+
+def _crossing(one: Crossing, findings: Findings) -> str:
+    where, knob = f"{100 * one.density:.3g} %", findings.diagram.knob
+    if one.side is Side.UNKNOWN:
+        return f"{where}: LMC is not known"
+    if one.at == inf:
+        return f"{where}: all connected{_band_text(one, findings)}"
+    if one.at == -inf:
+        return f"{where}: all poorly connected{_band_text(one, findings)}"
+    if one.value is None:
+        return f"{where}: poorly connected at the hotter values, or a cell between is missing"
+    more = "" if one.side is Side.CROSSES else ", and poorly connected at hotter values too"
+    return f"{where}: critical {labels.KNOBS.get(knob, knob)} {one.value:.3g}{_band_text(one, findings)}{more}"
+
+
+def _band_text(one: Crossing, findings: Findings) -> str:
+    from prunescope.phase.boundary import place
+
+    if one.band is None or one.band[0] == one.band[1]:
+        return ""
+    values = findings.diagram.values
+    ends = [
+        "beyond the hottest" if at == -inf else "beyond the coldest" if at == inf else f"{place(at, values):.3g}"
+        for at in one.band
+    ]
+    return f" ({ends[0]} to {ends[1]})"
+
+
+def _direction(findings: Findings) -> Answer:
+    found = findings.direction
+    cells, right, wrong = (sum(getattr(one, name) for one in found) for name in ("cells", "right", "wrong"))
+    question = "Does the advice point to the lower test error?"
+    if not cells:
+        text = "It cannot be said: no cell is farther than 0.4 points from the best of its density."
+        return Answer(question=question, mark="open", text=text)
+    judged = right + wrong
+    share = f"right in {right} of {judged} cells it judges" if judged else "it judges none"
+    beyond = f"{cells} cells farther than 0.4 points from their best"
+    text = f"{_capital(share)}, and it abstains in {cells - judged} of {beyond}."
+    habits = {"colder": "always colder", "drop": "towards the last snapshot before the first drop"}
+    details = tuple(
+        f"for comparison, “{habits[key]}” is right in {_right(plain)} of {cells}"
+        for key, plain in findings.plain_directions.items()
+    )
+    mark: Mark = "open" if not judged else "yes" if right >= 0.9 * judged else "no"
+    return Answer(question=question, mark=mark, text=text, details=details)
+
+
+def _right(found: Sequence[Direction]) -> int:
+    return sum(one.right for one in found)
+
+
+def _selection(findings: Findings) -> Answer:
+    question = "Does the gate on LMC choose the model to prune?"
+    regrets = {way.key: way.regret for way in findings.ways if way.regret is not None}
+    if "algorithm-2.1" not in regrets:
+        return Answer(question=question, mark="open", text="It cannot be said: LMC, CKA or the test error is missing.")
+    own = regrets["algorithm-2.1"]
+    plain: dict[str, float] = {key: regrets[key] for key in HABITS if key in regrets}
+    beaten = [key for key, regret in plain.items() if own <= regret]
+    lost = [key for key in plain if key not in beaten]
+    text = f"Without labels (Algorithm 2.1) it costs {labels.points(own)} points over the oracle"
+    if beaten:
+        text += f"; less than {_ways(beaten, plain)}"
+    if lost:
+        text += f"; more than {_ways(lost, plain)}"
+    return Answer(question=question, mark="no" if lost else "yes", text=f"{text}.")
+
+
+def _ways(keys: Sequence[str], regrets: Mapping[str, float]) -> str:
+    from prunescope.report.words import either
+
+    return either([f"“{labels.WAYS[key][0]}” ({labels.points(regrets[key])})" for key in keys], "and")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

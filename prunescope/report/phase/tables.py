@@ -1,0 +1,128 @@
+"""A phase diagram for programs: JSON with everything, CSV with a line per cell."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from math import isfinite
+from typing import TYPE_CHECKING, Any, get_args
+
+from prunescope.phase.diagram import Quantity
+from prunescope.report.phase import sentences
+
+if TYPE_CHECKING:
+    from prunescope.phase import Findings
+    from prunescope.phase.diagram import Cell
+    from prunescope.report.phase.made import Made
+
+SCHEMA_VERSION = 1
+"""Raised when a key changes its meaning or goes; new keys do not raise it."""
+
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+
+
+def as_csv(findings: Findings) -> str:
+    """Return a line per cell; `prunescope report` reads it again. Empty where a cell is missing."""
+    diagram, buffer = findings.diagram, io.StringIO()
+    if diagram.drops:
+        buffer.write(f"# drops: {', '.join(f'{drop:g}' for drop in diagram.drops)}\n")
+    buffer.write(f"# source: {diagram.source or f'study {diagram.name}'}\n")
+    writer = csv.writer(buffer, lineterminator="\n")
+    measured = [f"{name}{suffix}" for name in QUANTITIES for suffix in ("", "_low", "_high", "_n")]
+    writer.writerow([diagram.knob, "density", *measured, "regime", "advice", "confidence"])
+    for value in diagram.values:
+        for density in diagram.densities:
+            writer.writerow([f"{value:g}", f"{density:g}", *_row(findings, diagram.cells[value, density])])
+    return buffer.getvalue()
+
+
+def as_json(findings: Findings, made: Made) -> dict[str, Any]:
+    """Return everything as JSON values; what is not finite is null."""
+    diagram = findings.diagram
+    values: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "name": diagram.name,
+        "source": diagram.source,
+        "knob": diagram.knob,
+        "values": list(diagram.values),
+        "densities": list(diagram.densities),
+        "dense_seeds": list(diagram.seeds),
+        "drops": list(diagram.drops),
+        "epsilon": asdict(findings.epsilon),
+        "headline": sentences.headline(findings),
+        "answers": [asdict(answer) for answer in sentences.answers(findings)],
+        "cells": [_cell(findings, cell) for cell in diagram.cells.values()],
+        "boundary": [asdict(crossing) for crossing in findings.crossings],
+        "bend": findings.bend,
+        "bend_of_each_seed": list(findings.seed_bends),
+        "transition": _transition(findings),
+        "direction": [asdict(one) for one in findings.direction],
+        "plain_directions": {key: [asdict(one) for one in found] for key, found in findings.plain_directions.items()},
+        "selection": [{**asdict(way), "regret": way.regret, "worst": way.worst} for way in findings.ways],
+        "steps": [asdict(step) for step in made.steps],
+        "seconds": made.seconds,
+        "failed": dict(made.failed),
+        "versions": dict(made.versions),
+        "device": made.device,
+    }
+    return {key: _finite(value) for key, value in values.items()}
+
+
+def _row(findings: Findings, cell: Cell) -> list[str]:
+    found = findings.verdicts.get((cell.value, cell.density))
+    columns: list[str] = []
+    for name in QUANTITIES:
+        summary = cell.summary(name)
+        numbers = (summary.centre, summary.low, summary.high) if summary else ()
+        columns += [f"{number:.6g}" for number in numbers] or ["", "", ""]
+        columns.append(str(summary.seeds * summary.each) if summary else "")
+    if found is None:
+        return [*columns, "", "", ""]
+    confidence = "" if found.confidence is None else f"{found.confidence:.3f}"
+    return [*columns, str(found.regime or ""), str(found.advice), confidence]
+
+
+def _cell(findings: Findings, cell: Cell) -> dict[str, Any]:
+    found = findings.verdicts.get((cell.value, cell.density))
+    summaries = {name: cell.summary(name) for name in QUANTITIES}
+    return {
+        "value": cell.value,
+        "density": cell.density,
+        **{name: asdict(summary) if summary else None for name, summary in summaries.items()},
+        "samples": [
+            {"seed": one.seed, "test_error": one.test_error, "lmc": one.lmc, "cka": one.cka} for one in cell.samples
+        ],
+        "verdict": asdict(found) if found else None,
+    }
+
+
+def _transition(findings: Findings) -> dict[str, Any] | None:
+    found = findings.transition
+    if found is None:
+        return None
+    return {
+        "hotter": found.hotter,
+        "colder": found.colder,
+        "picked": found.picked,
+        "unit_of_analysis": sentences.unit_of_analysis(findings),
+        "differences": [
+            {
+                **asdict(one),
+                "mean": one.mean,
+                "z": one.z,
+                "replica_z": one.replica_z,
+                "interval": one.interval,
+                "better": one.better,
+            }
+            for one in found.differences
+        ],
+    }
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON values
+    if isinstance(value, dict):
+        return {str(key): _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
