@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Advice, Diagnosis, Evidence, Option, Regime, RegimeRule
@@ -30,14 +30,37 @@ class ThreeRegime(RegimeRule):
     certainty: Annotated[float, Option("abstain below this probability", minimum=0.5, maximum=1)] = 0.9
     learned: Annotated[float, Option("abstain when replicas err more than this on training data", maximum=1)] = 0.5
     draws: Annotated[int, Option("bootstrap draws", minimum=100)] = 4000
+    density_low: Annotated[float, Option("no confidence below this density", minimum=0, maximum=1)] = 0.0
+    density_high: Annotated[float, Option("no confidence above this density", minimum=0, maximum=1)] = 1.0
+    fitted_knobs: Annotated[
+        tuple[str, ...], Option("no confidence outside these values, each as knob:lowest:highest")
+    ] = ()
+    trusted: Annotated[bool, Option("give a confidence; false for a network unlike those that were fitted")] = True
+    calibration: Annotated[str, Option("what the thresholds come from, told among the reasons")] = CALIBRATION
 
     needs = ("lmc/lmc",)
 
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Gate on LMC; then II-A against II-B by CKA relative to the neighbours; abstain where it is not sure."""
+        found, outside = self._judge(evidence), self._outside(evidence)
+        if not outside:
+            return found
+        return replace(found, confidence=None, because=(*found.because, f"no confidence: {outside}"))
+
+    def _outside(self, evidence: Evidence) -> str:
+        """Say what of the evidence lies outside the range the thresholds were fitted to; empty where nothing does."""
+        if not self.density_low <= evidence.density <= self.density_high:
+            return f"density {evidence.density:g} is outside the fitted {self.density_low:g} to {self.density_high:g}"
+        for knob, low, high in (text.split(":") for text in self.fitted_knobs):
+            value = evidence.knobs.get(knob)
+            if value is not None and not float(low) <= value <= float(high):
+                return f"{knob} {value:g} is outside the fitted {low} to {high}"
+        return "" if self.trusted else "the thresholds were fitted to other networks"
+
+    def _judge(self, evidence: Evidence) -> Diagnosis:
         failed = self._not_learned(evidence)
         if failed:
-            return _abstain(None, failed, CALIBRATION)
+            return _abstain(None, failed, self.calibration)
         gate = self._gate(evidence)
         measured = (
             f"LMC {gate.lmc:+.4f}, 80 % interval [{gate.low:+.4f}, {gate.high:+.4f}], "
@@ -47,7 +70,8 @@ class ThreeRegime(RegimeRule):
         if max(poor, 1 - poor) < self.certainty:
             return _abstain(max(poor, 1 - poor), "the interval straddles the threshold: more replicas decide", measured)
         if poor > 1 / 2:
-            because = ("replicas are poorly connected: a hotter dense training prunes better here", measured, CALIBRATION)
+            told = "replicas are poorly connected: a hotter dense training prunes better here"
+            because: tuple[str, ...] = (told, measured, self.calibration)
             return Diagnosis(regime=Regime.I, advice=Advice.RAISE, confidence=poor, because=because)
         return self._within_two(evidence, 1 - poor, measured)
 
@@ -82,20 +106,21 @@ class ThreeRegime(RegimeRule):
         rivals = [rival for rival in evidence.neighbours if self._is_connected(rival) and _cka(rival) is not None]
         own = _cka(evidence)
         if own is None or not rivals:
-            because = (
+            told = (
                 "replicas are connected; one temperature alone cannot separate II-A from II-B: "
-                "lower the temperature while CKA rises",
-                measured,
-                CALIBRATION,
+                "lower the temperature while CKA rises"
             )
+            because: tuple[str, ...] = (told, measured, self.calibration)
             return Diagnosis(regime=Regime.II, advice=Advice.LOWER, confidence=connected, because=because)
         best = max(rivals, key=lambda rival: _cka(rival) or 0.0)
         best_cka = max(own, _cka(best) or 0.0)
         compared = f"CKA {own:.4f} against {best_cka:.4f}, the best of {len(rivals) + 1} connected temperatures"
         if own >= best_cka - self.cka_gap:
-            because = ("replicas are connected and as similar as anywhere at this density", compared, measured, CALIBRATION)
+            told = "replicas are connected and as similar as anywhere at this density"
+            because = (told, compared, measured, self.calibration)
             return Diagnosis(regime=Regime.II_B, advice=Advice.KEEP, confidence=connected, because=because)
-        because = ("replicas are connected but less similar than at another temperature", compared, measured, CALIBRATION)
+        told = "replicas are connected but less similar than at another temperature"
+        because = (told, compared, measured, self.calibration)
         return Diagnosis(regime=Regime.II_A, advice=_towards(best, evidence), confidence=connected, because=because)
 
     def _is_connected(self, evidence: Evidence) -> bool:

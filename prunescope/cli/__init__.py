@@ -11,12 +11,14 @@ import typer
 from prunescope import __version__
 from prunescope.cli import (
     advise,
+    calibrate,
     diagnose,
     plugin_commands,
     plugins,
     probe,
     prune,
     quickstart,
+    report,
     results,
     retrain,
     select,
@@ -25,7 +27,9 @@ from prunescope.cli import (
     tune,
 )
 from prunescope.cli.advise import AdviseRequest
+from prunescope.cli.calibrate import CalibrateRequest
 from prunescope.cli.command import Output, command, taking
+from prunescope.cli.report import ReportRequest
 from prunescope.cli.request import Request
 from prunescope.cli.select import SelectRequest
 from prunescope.cli.sweep import SweepRequest
@@ -69,9 +73,11 @@ def build(words: Sequence[str]) -> typer.Typer:
     for name, (group, function) in GROUPS.items():
         app.add_typer(plugin_commands.group_app(group, function, filled=name in words), name=name)
     app.command("sweep")(command(taking(SweepRequest, sweep.sweep)))
+    app.command("report")(command(taking(ReportRequest, report.report)))
     app.command("advise")(command(taking(AdviseRequest, advise.advise)))
     app.command("select")(command(taking(SelectRequest, select.select)))
     app.command("tune")(command(taking(TuneRequest, tune.tune)))
+    app.command("calibrate")(command(taking(CalibrateRequest, calibrate.calibrate)))
     app.add_typer(results.application(), name="results")
     app.command("plugins")(command(plugins.plugins))
     app.command("quickstart")(command(quickstart.quickstart))

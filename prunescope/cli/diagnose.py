@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope import registry
 from prunescope.api import Advice, Regime
-from prunescope.cli import asking, console, costing, given, steps, weights_only
+from prunescope.cli import asking, console, costing, given, ruling, steps, weights_only
 from prunescope.cli.command import ExitCode, Output
 from prunescope.errors import StoreError, UsageError
 from prunescope.recipe import run_of
@@ -124,11 +124,17 @@ def _plan(
         trainer=retraining.trainer,
         replica_probes=asking.probes(names, values),
         dense_probes=asking.probes(dense_names, values),
-        rule=registry.make("rules", request.rule, given.pairs("--rule-option", request.rule_option)),
+        rule=ruling.rule(request.rule, request.rule_option, request.rules, network=_network(dense[0], store)),
         dense_rule=registry.make("rules", "md-tree", {}),
         seed=request.seed,
     )
     return question.answer(asks), retraining.notes if densities else ()
+
+
+def _network(reference: str, store: Store) -> str | None:
+    """Return the name of a checkpoint's network."""
+    name: str | None = store.read(run_of(reference)).facts.get("model", {}).get("name")
+    return name
 
 
 def _check_unpruned(reference: str, store: Store, densities: tuple[float, ...]) -> None:

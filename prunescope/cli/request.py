@@ -54,6 +54,9 @@ class Request:
     ] = None
     rule: Annotated[str, typer.Option(metavar="NAME", help="What judges each density.")] = "three-regime"
     rule_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the rule.")] = None
+    rules: Annotated[
+        Path | None, typer.Option(metavar="PACK.json", help="Thresholds that `prunescope calibrate` fitted.")
+    ] = None
     model: parameters.Model = None
     weights: parameters.Weights = None
     unsafe_load: parameters.UnsafeLoad = False

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from prunescope.registry import Loaded
 
 
-def rule(name: str, options: list[str] | None, pack: Path | None) -> Loaded:
+def rule(name: str, options: list[str] | None, pack: Path | None, *, network: str | None = None) -> Loaded:
     """Return the rule of that name; a pack gives its thresholds, single options go before it.
 
-    Raises UsageError for a pack of another rule.
+    network: of the model that is judged; the rule gives no confidence where the pack was fitted to others. Raises
+    UsageError for a pack of another rule.
     """
     values: dict[str, object] = {}
     if pack is not None:
@@ -27,4 +28,6 @@ def rule(name: str, options: list[str] | None, pack: Path | None) -> Loaded:
         if found.rule != name:
             raise UsageError(f"{pack} is a pack for the rule {found.rule!r}", fix=f"give --rule {found.rule}")
         values |= found.options
+        if network is not None and network not in found.models:
+            values["trusted"] = False
     return registry.make("rules", name, values | given.pairs("--rule-option", options))

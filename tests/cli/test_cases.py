@@ -139,3 +139,57 @@ def test_tune_says_what_cannot_work(swept, invoke):
         result = invoke("tune", *words)
         assert result.exit_code == 2
         assert told in result.stderr
+
+
+def test_calibrate_writes_a_pack_that_diagnose_takes(swept, invoke, tmp_path):
+    pack = tmp_path / "pack.json"
+    result = invoke("calibrate", swept, "--output", pack, "--tolerance", 0, "--draws", 100)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.strip() == str(pack)
+    assert "when left out" in result.stderr
+    found = json.loads(pack.read_text())
+    assert found["options"]["density_low"] == 0.2
+    assert found["knobs"] == {"epochs": [1, 4]}
+    dense = next(run_id for run_id in Store(swept).ids() if run_id.startswith("train-"))
+    words = (
+        "diagnose",
+        dense,
+        "--density",
+        "0.1,0.5",
+        "--replicas",
+        2,
+        "--retrain-epochs",
+        1,
+        "--workers",
+        1,
+        "--json",
+    )
+    told = json.loads(invoke(*words, "--rules", pack, "--study", swept).stdout)
+    reasons = {verdict["density"]: " ".join(verdict["because"]) for verdict in told["verdicts"]}
+    assert "density 0.1 is outside the fitted 0.2 to 0.5" in reasons[0.1]
+    assert "no confidence" not in reasons[0.5]
+    assert "fitted to tiny" in reasons[0.5]
+    assert {v["density"]: v["confidence"] is None for v in told["verdicts"]}[0.1]
+
+
+def test_a_pack_for_another_network_gives_no_confidence(swept, invoke, tmp_path):
+    pack = tmp_path / "pack.json"
+    invoke("calibrate", swept, "--output", pack, "--tolerance", 0, "--draws", 100)
+    other = {**json.loads(pack.read_text()), "models": ["resnet18"]}
+    pack.write_text(json.dumps(other))
+    dense = next(run_id for run_id in Store(swept).ids() if run_id.startswith("train-"))
+    words = ("diagnose", dense, "--density", "0.5", "--replicas", 2, "--retrain-epochs", 1, "--workers", 1, "--json")
+    (verdict,) = json.loads(invoke(*words, "--rules", pack, "--study", swept).stdout)["verdicts"]
+    assert verdict["confidence"] is None
+    assert "no confidence: the thresholds were fitted to other networks" in verdict["because"]
+
+
+def test_calibrate_says_what_is_missing(swept, invoke, tmp_path):
+    none = invoke("calibrate", swept, "--output", tmp_path / "pack.json", "--tolerance", 1)
+    assert none.exit_code == 4
+    assert "0 cells" in none.stderr
+    assert not (tmp_path / "pack.json").exists()
+    (tmp_path / "study.toml").write_text(STUDY)
+    empty = invoke("calibrate", tmp_path, "--output", tmp_path / "pack.json")
+    assert empty.exit_code == 4
+    assert "prunescope sweep" in empty.stderr

@@ -1,0 +1,181 @@
+"""Fitting the thresholds of the three-regime rule to finished studies, and how well they do on cells left out.
+
+A cell counts when its test error exceeds its column's lowest by more than a tolerance. Epsilon is fitted to the gate's
+own job: LMC < -epsilon where the optimum is hotter, and only there. (Directions alone do not determine it: on a whole
+column CKA leads out of Regime I too.) The CKA gap is fitted to the directions, with that epsilon. Ties are wide, since
+a sharp transition leaves a gap between the regimes: the answer is the middle of them, and the interval has them inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from prunescope.api import Advice
+from prunescope.errors import EvidenceError
+from prunescope.regime.direction import direction, targets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prunescope.regime.direction import Point
+
+GAPS = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
+"""Candidates for the CKA gap."""
+
+MOST = 1.0
+"""Largest epsilon that is tried beyond the measured values: no gate at all."""
+
+LEAST_CELLS = 5
+"""Fewer cells fit nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """The cells of one study at one density."""
+
+    study: str
+    knob: str
+    density: float
+    points: tuple[Point, ...]
+
+
+_Cell: TypeAlias = "tuple[Column, Point, Advice]"
+"""A cell that counts, and the way to its column's optimum."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A fitted threshold, with the central 80 % of its bootstrap."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Thresholds and how often they are right."""
+
+    epsilon: Interval
+    cka_gap: Interval
+    cells: int
+    raised: int
+    """Cells among them whose optimum is hotter: without any, nothing bounds epsilon from above."""
+    gate: float
+    """Share of the cells in which LMC < -epsilon says whether the optimum is hotter."""
+    accuracy: float
+    """Share of the cells in which the advice points towards the optimum."""
+    held_out: float
+    """The same in each cell by thresholds fitted to all others."""
+    plain: float
+    """The same with the thresholds to compare with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """Whether every candidate is right in every cell."""
+
+    epsilons: np.ndarray
+    gate: np.ndarray
+    """(epsilons, cells)."""
+    direction: np.ndarray
+    """(epsilons, gaps, cells)."""
+
+
+def fit(columns: Sequence[Column], *, tolerance: float, plain: tuple[float, float], draws: int, seed: int) -> Fit:
+    """Return the thresholds that fit the test errors of the columns best.
+
+    tolerance: cells within it of their column's lowest test error say nothing. plain: (epsilon, gap) to compare with.
+    Raises EvidenceError where too few cells say anything.
+    """
+    cells = [
+        (column, *target)
+        for column in columns
+        for target in targets(column.points, knob=column.knob, tolerance=tolerance)
+    ]
+    if len(cells) < LEAST_CELLS:
+        raise EvidenceError(
+            f"{len(cells)} cells lie more than {tolerance:g} above the best test error at their density",
+            fix=f"{LEAST_CELLS} are needed: give more studies, or a smaller --tolerance",
+        )
+    table = _table(columns, cells)
+    ones = np.ones(len(cells), dtype=int)
+    epsilon, gap = _best(table, ones)
+    drawn = np.quantile(_bootstrap(table, draws=draws, seed=seed), [0.1, 0.9], axis=0)
+    return Fit(
+        epsilon=_interval(epsilon, drawn[:, 0]),
+        cka_gap=_interval(gap, drawn[:, 1]),
+        cells=len(cells),
+        raised=sum(wanted is Advice.RAISE for _, _, wanted in cells),
+        gate=float(np.mean([_gated(cell, epsilon) for cell in cells])),
+        accuracy=float(np.mean([_right(cell, epsilon, gap) for cell in cells])),
+        held_out=float(np.mean([_right(cell, *_without(table, place)) for place, cell in enumerate(cells)])),
+        plain=float(np.mean([_right(cell, *plain) for cell in cells])),
+    )
+
+
+def _table(columns: Sequence[Column], cells: Sequence[_Cell]) -> _Table:
+    epsilons = _epsilons(columns)
+    return _Table(
+        epsilons=np.array(epsilons),
+        gate=np.array([[_gated(cell, epsilon) for cell in cells] for epsilon in epsilons]),
+        direction=np.array([[[_right(cell, epsilon, gap) for cell in cells] for gap in GAPS] for epsilon in epsilons]),
+    )
+
+
+def _epsilons(columns: Sequence[Column]) -> list[float]:
+    """Return one candidate between every two neighbouring values of -LMC: all that can make a difference."""
+    barriers = sorted({0.0, MOST, *(-point.lmc for column in columns for point in column.points if point.lmc < 0)})
+    return [round((low + high) / 2, 6) for low, high in pairwise(barriers)]
+
+
+def _gated(cell: _Cell, epsilon: float) -> bool:
+    _, point, wanted = cell
+    return (point.lmc < -epsilon) == (wanted is Advice.RAISE)
+
+
+def _right(cell: _Cell, epsilon: float, gap: float) -> bool:
+    column, point, wanted = cell
+    return direction(column.points, point, knob=column.knob, epsilon=epsilon, gap=gap) is wanted
+
+
+def _best(table: _Table, weights: np.ndarray) -> tuple[float, float]:
+    """Return the middle of the first run of best epsilons, and the middle one of the best gaps there."""
+    tied = _tied(table.gate @ weights)
+    run = tied[: int(np.argmax(np.append(np.diff(tied) > 1, True))) + 1]  # noqa: FBT003 - the end of the last run
+    epsilon = float(table.epsilons[[run[0], run[-1]]].mean())
+    nearest = int(run[len(run) // 2])
+    gaps = _tied(table.direction[nearest] @ weights)
+    return epsilon, GAPS[int(gaps[(len(gaps) - 1) // 2])]
+
+
+def _without(table: _Table, place: int) -> tuple[float, float]:
+    """Return the thresholds fitted to all cells but one."""
+    weights = np.ones(table.gate.shape[1], dtype=int)
+    weights[place] = 0
+    return _best(table, weights)
+
+
+def _bootstrap(table: _Table, *, draws: int, seed: int) -> np.ndarray:
+    """Return thresholds fitted to resampled cells, among tied ones any, (draws, 2)."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    cells = table.gate.shape[1]
+    found = []
+    for _ in range(draws):
+        weights = generator.multinomial(cells, np.full(cells, 1 / cells))
+        epsilon = generator.choice(_tied(table.gate @ weights))
+        gap = generator.choice(_tied(table.direction[epsilon] @ weights))
+        found.append((table.epsilons[epsilon], GAPS[gap]))
+    return np.array(found)
+
+
+def _tied(counts: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(counts == counts.max())
+
+
+def _interval(value: float, ends: np.ndarray) -> Interval:
+    return Interval(value=float(value), low=float(min(ends[0], value)), high=float(max(ends[1], value)))
