@@ -1,9 +1,10 @@
 """Fitting the thresholds of the three-regime rule to finished studies, and how well they do on cells left out.
 
-A cell counts when its test error exceeds its column's lowest by more than a tolerance. Epsilon is fitted to the gate's
-own job: LMC < -epsilon where the optimum is hotter, and only there. (Directions alone do not determine it: on a whole
-column CKA leads out of Regime I too.) The CKA gap is fitted to the directions, with that epsilon. Ties are wide, since
-a sharp transition leaves a gap between the regimes: the answer is the middle of them, and the interval has them inside.
+A cell counts when its test error exceeds its column's lowest by more than a tolerance. The fit takes the thresholds
+for which two things are right most often, counted alike: the gate (LMC < -epsilon where the optimum is hotter, and only
+there) and the direction of the advice. Directions alone do not determine epsilon: on a whole column CKA leads out of
+Regime I too. Ties are wide, since a sharp transition leaves a gap between the regimes: the answer is their middle,
+and the interval has them inside.
 """
 
 from __future__ import annotations
@@ -144,13 +145,18 @@ def _right(cell: _Cell, epsilon: float, gap: float) -> bool:
 
 
 def _best(table: _Table, weights: np.ndarray) -> tuple[float, float]:
-    """Return the middle of the first run of best epsilons, and the middle one of the best gaps there."""
-    tied = _tied(table.gate @ weights)
-    run = tied[: int(np.argmax(np.append(np.diff(tied) > 1, True))) + 1]  # noqa: FBT003 - the end of the last run
-    epsilon = float(table.epsilons[[run[0], run[-1]]].mean())
-    nearest = int(run[len(run) // 2])
-    gaps = _tied(table.direction[nearest] @ weights)
-    return epsilon, GAPS[int(gaps[(len(gaps) - 1) // 2])]
+    """Return the middle one of the best gaps, and the middle of the first run of epsilons that are best with it."""
+    counts = _counts(table, weights)
+    gaps = np.flatnonzero((counts == counts.max()).any(axis=0))
+    gap = int(gaps[(len(gaps) - 1) // 2])
+    tied = np.flatnonzero(counts[:, gap] == counts.max())
+    run = tied[: int(np.argmax(np.append(np.diff(tied) > 1, np.True_))) + 1]
+    return float(table.epsilons[[run[0], run[-1]]].mean()), GAPS[gap]
+
+
+def _counts(table: _Table, weights: np.ndarray) -> np.ndarray:
+    """Return how often gate and direction are right, (epsilons, gaps)."""
+    return np.asarray((table.gate @ weights)[:, None] + table.direction @ weights)
 
 
 def _without(table: _Table, place: int) -> tuple[float, float]:
@@ -166,15 +172,10 @@ def _bootstrap(table: _Table, *, draws: int, seed: int) -> np.ndarray:
     cells = table.gate.shape[1]
     found = []
     for _ in range(draws):
-        weights = generator.multinomial(cells, np.full(cells, 1 / cells))
-        epsilon = generator.choice(_tied(table.gate @ weights))
-        gap = generator.choice(_tied(table.direction[epsilon] @ weights))
+        counts = _counts(table, generator.multinomial(cells, np.full(cells, 1 / cells)))
+        epsilon, gap = generator.choice(np.argwhere(counts == counts.max()))
         found.append((table.epsilons[epsilon], GAPS[gap]))
     return np.array(found)
-
-
-def _tied(counts: np.ndarray) -> np.ndarray:
-    return np.flatnonzero(counts == counts.max())
 
 
 def _interval(value: float, ends: np.ndarray) -> Interval:

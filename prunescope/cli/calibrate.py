@@ -42,10 +42,10 @@ class CalibrateRequest:
 def calibrate(request: CalibrateRequest) -> Output:
     """Fit epsilon and the CKA gap to studies, and write a rule pack that `diagnose --rules PACK` takes.
 
-    Epsilon is fitted so that LMC says where the best test error of a density lies at a hotter value, the CKA gap so
-    that the advice points towards it. The accuracy is told in the cells that were fitted, in cells left out, and beside
-    that of the paper's thresholds. The pack records the
-    densities, values of the knobs and networks it was fitted to: outside them the rule gives no confidence.
+    The thresholds are those with which two things are right most often: that LMC tells whether the best test error of
+    a density lies at a hotter value, and that the advice points towards it. The accuracy is told in the cells that were
+    fitted, in cells left out, and beside that of the paper's thresholds. The pack records the densities, values of the
+    knobs and networks it was fitted to: outside them the rule gives no confidence.
 
     Exit codes: 0 fitted; 2 wrong usage or input; 4 too few cells.
     """

@@ -13,7 +13,7 @@ from prunescope.cli.advise_checkpoint import moved, purse
 from prunescope.errors import UsageError
 from prunescope.store import Store
 
-FAST = ("--workers", 1, "--density", 0.3, "--replicas", 2, "--retrain-epochs", 1, "--rule-option", "learned=1")
+FAST = ("--workers", 1, "--density", 0.4, "--replicas", 2, "--retrain-epochs", 1, "--rule-option", "learned=1")
 
 WIDE = ("--rule-option", "epsilon_low=0.9", "--rule-option", "epsilon_high=0.95", "--rule-option", "epsilon=0.9")
 """A gate that every model passes."""
