@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.engine.choice import group_size, tiny
+from prunescope.engine.connectivity import at_points
 from prunescope.errors import UsageError
 from prunescope.landscape import batchnorm
 from prunescope.landscape.estimate import Estimate, mean
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from prunescope.api import Mask, Split
+    from prunescope.engine.connectivity import Point
 
 
 @dataclass(frozen=True)
@@ -133,15 +136,6 @@ def _interpolate(work: nn.Module, start: nn.Module, end: nn.Module, *, t: float)
             torch.lerp(first.to(mine.dtype), second.to(mine.dtype), t, out=mine)
 
 
-def _at(
-    work: nn.Module, train: Split, test: Split | None, *, batch_size: int, limit: int | None
-) -> tuple[Outcomes, ...]:
-    """Re-estimate BatchNorm on the training images, then evaluate: (train,) or (train, test)."""
-    batchnorm.re_estimate(work, train, batch_size=batch_size, limit=limit)
-    sides = [train] if test is None else [train, test]
-    return tuple(outcomes(work, side, batch_size=batch_size, limit=limit) for side in sides)
-
-
 def lines(
     models: Sequence[nn.Module],
     train: Split,
@@ -160,21 +154,42 @@ def lines(
     Source: Zhou et al. 2023, section 2 and public code; Yang et al. 2021; Frankle et al. 2020.
     Cost: 2 passes over `train` (1 without BatchNorm) and 1 over `test`, per point; the end points of r replicas are
     evaluated once, so r + r (r − 1) / 2 · (points − 2) points in all. One work model beside the replicas, which are
-    left as they were.
+    left as they were; for tiny networks one grouped network of up to six points (`engine.choice`), which gives the
+    same numbers to float32 rounding.
 
     Raises UsageError where the replicas differ in structure or mask, or weights outside the mask are not zero.
     """
     check_comparable(models, masks)
     if points < 2:
         raise UsageError(f"a path of {points} points has no two ends", fix="use two points or more")
+    sides = [train] if test is None else [train, test]
+    pairs = list(combinations(range(len(models)), 2))
+    wanted: list[Point] = [(i, i, 0.0) for i in range(len(models))]
+    wanted += [(a, b, step / (points - 1)) for a, b in pairs for step in range(1, points - 1)]
+    found = _evaluate(models, wanted, sides, batch_size=batch_size, limit=limit)
+    ends = [next(found) for _ in models]
+    for a, b in pairs:
+        along = [ends[a], *(next(found) for _ in range(points - 2)), ends[b]]
+        by_side = list(zip(*along, strict=True))
+        yield Line(train=by_side[0], test=by_side[1] if test is not None else None)
+
+
+def _evaluate(
+    models: Sequence[nn.Module], points: Sequence[Point], sides: Sequence[Split], *, batch_size: int, limit: int | None
+) -> Iterator[tuple[Outcomes, ...]]:
+    """Yield the outcomes on each side at every point, in order: several points at once where that is faster."""
     work = copy.deepcopy(models[0]).float().to(memory_format=torch.channels_last).eval()
-
-    def at(first: int, second: int, t: float) -> tuple[Outcomes, ...]:
+    count = _points_at_once(work, sides[0], batch_size=batch_size, points=len(points))
+    if count > 1:
+        yield from at_points(work, models, points, sides, batch_size=batch_size, limit=limit, count=count)
+        return
+    for first, second, t in points:
         _interpolate(work, models[first], models[second], t=t)
-        return _at(work, train, test, batch_size=batch_size, limit=limit)
+        batchnorm.re_estimate(work, sides[0], batch_size=batch_size, limit=limit)
+        yield tuple(outcomes(work, side, batch_size=batch_size, limit=limit) for side in sides)
 
-    ends = [at(i, i, 0.0) for i in range(len(models))]
-    for a, b in combinations(range(len(models)), 2):
-        inner = [at(a, b, step / (points - 1)) for step in range(1, points - 1)]
-        sides = list(zip(ends[a], *inner, ends[b], strict=True))
-        yield Line(train=sides[0], test=sides[1] if test is not None else None)
+
+def _points_at_once(work: nn.Module, train: Split, *, batch_size: int, points: int) -> int:
+    image = next((images[0] for images, _ in train.batches(1, limit=1)), None) if tiny(work) else None
+    batch = min(batch_size, len(train))
+    return 1 if image is None else group_size(work, (batch, *image.shape), copies=points)

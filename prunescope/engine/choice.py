@@ -1,0 +1,68 @@
+"""Whether to group models, and how many at a time: what is fastest, told from sizes alone.
+
+A stop-watch would choose otherwise on a busy machine, and with the choice the last bits of a result would change from
+one run to the next. The rule here looks at the model and the shape of a batch only; its two constants were measured
+on AVX512 cores that other work kept busy: a tiny network gains until the features of all K models in one layer outgrow
+the cache of a core, and nothing more after six of them.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.engine.grouping import supports
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+MOST = 6
+"""Models at a time beyond which nothing is gained."""
+
+FEATURE_BYTES = 1 << 20
+"""What the largest features of all models together may occupy."""
+
+WEIGHTS = 1 << 20
+"""Parameters of a network that is tiny."""
+
+
+def group_size(model: nn.Module, batch: tuple[int, ...], *, copies: int) -> int:
+    """Return how many of `copies` models to run at a time on batches of shape (images, channels, height, width).
+
+    1: one by one, because the model cannot be grouped, is not tiny, or its features fill the cache alone. Otherwise the
+    copies are divided evenly into as few groups as possible. One image is sent through a copy of the model in eval
+    mode to see its features.
+    """
+    if copies < 2 or not tiny(model) or not supports(model):
+        return 1
+    fitting = min(MOST, FEATURE_BYTES // max(1, batch[0] * feature_bytes(model, batch[1:])))
+    return -(-copies // -(-copies // fitting)) if fitting > 1 else 1
+
+
+def tiny(model: nn.Module) -> bool:
+    """Whether a network is small enough for grouping to be worth a look."""
+    return sum(parameter.numel() for parameter in model.parameters()) <= WEIGHTS
+
+
+def feature_bytes(model: nn.Module, image: tuple[int, ...]) -> int:
+    """Return the size of the largest output of any layer for one image, in bytes.
+
+    >>> feature_bytes(torch.nn.Sequential(torch.nn.Conv2d(1, 6, 3), torch.nn.ReLU()), (1, 8, 8)) == 6 * 6 * 6 * 4
+    True
+    """
+    work = copy.deepcopy(model).eval()
+    found = [0]
+
+    def see(layer: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+        del layer, inputs
+        if isinstance(output, torch.Tensor):
+            found.append(output.numel() * output.element_size())
+
+    for layer in work.modules():
+        layer.register_forward_hook(see)
+    weight = next(work.parameters())
+    with torch.inference_mode():
+        work(torch.zeros((1, *image), dtype=weight.dtype, device=weight.device))
+    return max(found)

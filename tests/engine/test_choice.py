@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+import timm
+from torch import nn
+
+import prunescope.networks  # noqa: F401 - registers the small networks with timm
+from prunescope.engine.choice import feature_bytes, group_size
+
+
+def tiny() -> nn.Module:
+    return timm.create_model("preresnet8", num_classes=5).eval()
+
+
+@pytest.mark.parametrize(("copies", "size"), [(1, 1), (2, 2), (6, 6), (7, 4), (11, 6), (30, 6)])
+def test_copies_are_divided_evenly_into_groups_of_at_most_six(copies, size):
+    assert group_size(tiny(), (16, 3, 8, 8), copies=copies) == size
+
+
+def test_groups_shrink_as_features_fill_the_cache():
+    assert feature_bytes(tiny(), (3, 8, 8)) == 4 * 16 * 64
+    sizes = [group_size(tiny(), (batch, 3, 8, 8), copies=12) for batch in (32, 64, 128, 256, 257)]
+    assert sizes == [6, 4, 2, 1, 1]
+
+
+def test_large_networks_and_what_cannot_be_grouped_run_one_by_one():
+    assert group_size(nn.Sequential(nn.Flatten(), nn.Linear(64, 20_000)), (2, 1, 8, 8), copies=4) == 1
+    assert group_size(nn.Sequential(nn.Conv2d(1, 2, 1), nn.LayerNorm(8)), (2, 1, 8, 8), copies=4) == 1
+
+
+def test_the_model_is_left_as_it_was():
+    model = tiny().train()
+    group_size(model, (16, 3, 8, 8), copies=4)
+    assert model.training
+    assert int(model.bn.num_batches_tracked) == 0
+    assert not any(module._forward_hooks for module in model.modules())
