@@ -48,8 +48,8 @@ def report(request: ReportRequest) -> Output:
     """Draw a study's phase diagram and say what it shows; prints the path of the HTML file.
 
     Maps of test error, LMC, CKA and regimes over temperature and density, the computed boundary of Regime I, tests of
-    the paper's claims, and the regret of every way to choose a model. With --json or --csv, files are written only where
-    --output or --figures ask for them.
+    the paper's claims, and the regret of every way to choose a model. --json and --csv print instead; then files are
+    written only where --output or --figures ask for them.
 
     Exit codes: 0 reported; 2 wrong usage or input; 4 the study has no finished probe.
     """

@@ -138,14 +138,14 @@ def _name_lines(
     room = ROOM * (high - low) / (0.84 * HEIGHT)
     free: list[float] = []
     width = max((len(formatting.number(value)) for value in values), default=1)
-    axes.set_xlim(-0.16 - 0.075 * width * len(findings.diagram.densities) / 6, len(findings.diagram.densities) - 0.8)
+    axes.set_xlim(-0.26 - 0.075 * width * len(findings.diagram.densities) / 6, len(findings.diagram.densities) - 0.8)
     for height, value in sorted(ends, key=lambda end: end[1] not in chosen):
         at = _clear(height, free, room) if value in chosen else height
         if value in chosen or all(abs(at - other) >= room for other in free):
             free.append(at)
             role = ROLES[chosen.index(value)] if value in chosen else "muted"
             axes.annotate(
-                formatting.number(value), (0, at), xytext=(-7, 0), textcoords="offset points", ha="right",
+                formatting.number(value), (0, at), xytext=(-13, 0), textcoords="offset points", ha="right",
                 va="center", fontsize=10, color=paint[role], fontweight="bold" if value in chosen else "normal",
             )  # fmt: skip
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-    from prunescope.api import Regime
+    from prunescope.api import Diagnosis, Regime
     from prunescope.phase import Findings
     from prunescope.phase.diagram import Quantity
 
@@ -78,20 +78,7 @@ def regimes(findings: Findings, *, paint: Mapping[str, str]) -> Figure:
             if found is None:
                 _missing(axes, column, row, paint)
                 continue
-            _shape(axes, column - 0.26, row, found.regime, paint)
-            sign = words.ARROWS[found.advice]
-            axes.text(
-                column - 0.02,
-                row,
-                SHORT[found.regime] or "–",
-                ha="left",
-                va="center",
-                fontsize=9.5,
-                color=_role(found.regime, paint),
-            )
-            axes.text(
-                column + 0.47, row, sign, ha="right", va="center", fontsize=12, fontweight="bold", color=paint["ink"]
-            )
+            _verdict_cell(axes, column, row, found, paint)
     _between_a_and_b(axes, findings, paint)
     _boundary(axes, findings, ink=paint["ink"], halo=paint["paper"], ends=False)
     _drops(axes, findings, paint)
@@ -179,17 +166,29 @@ def _on(colour: np.ndarray) -> str:
     return "#000000" if float(colour @ np.array([0.2126, 0.7152, 0.0722])) > DARK_TEXT else "#ffffff"
 
 
+def _verdict_cell(axes: Axes, column: int, row: int, found: Diagnosis, paint: Mapping[str, str]) -> None:
+    """Draw shape, name and arrow of a verdict, over the boundary where it passes."""
+    _shape(axes, column - 0.3, row, found.regime, paint)
+    behind = {"facecolor": paint["paper"], "edgecolor": "none", "pad": 0.6}
+    style: dict[str, Any] = {"va": "center", "bbox": behind, "zorder": 7}
+    name, sign = SHORT[found.regime] or "–", words.ARROWS[found.advice]
+    axes.text(column - 0.1, row, name, ha="left", fontsize=9.5, color=_role(found.regime, paint), **style)
+    axes.text(column + 0.36, row, sign, ha="center", fontsize=12, fontweight="bold", color=paint["ink"], **style)
+
+
 def _cell(axes: Axes, column: int, row: int, colour: np.ndarray, text: str, arrow: str) -> None:
+    """Draw a cell's colour, and its number over the boundary where it passes."""
     from matplotlib.colors import to_hex
 
     fill = to_hex(tuple(colour.tolist()))
     axes.add_patch(_box(column, row, facecolor=fill, edgecolor="none"))
-    ink = _on(colour)
+    style: dict[str, Any] = {"va": "center", "color": _on(colour), "zorder": 7}
+    behind = {"facecolor": fill, "edgecolor": "none", "pad": 0.6}
     if arrow:
-        axes.text(column - 0.42, row, text, ha="left", va="center", fontsize=10, color=ink)
-        axes.text(column + 0.42, row, arrow, ha="right", va="center", fontsize=11, fontweight="bold", color=ink)
+        axes.text(column - 0.4, row, text, ha="left", fontsize=10, bbox=behind, **style)
+        axes.text(column + 0.34, row, arrow, ha="center", fontsize=11, fontweight="bold", **style)
     else:
-        axes.text(column, row, text, ha="center", va="center", fontsize=10, color=ink)
+        axes.text(column, row, text, ha="center", fontsize=10, bbox=behind, **style)
 
 
 def _arrow(findings: Findings, layer: Layer, row: int, column: int) -> str:
@@ -201,7 +200,7 @@ def _arrow(findings: Findings, layer: Layer, row: int, column: int) -> str:
 
 
 def _missing(axes: Axes, column: int, row: int, paint: Mapping[str, str]) -> None:
-    axes.add_patch(_box(column, row, facecolor="none", edgecolor=paint["band"], hatch="////", linewidth=0))
+    axes.add_patch(_box(column, row, facecolor="none", edgecolor=paint["band"], hatch="xxxx", linewidth=0))
 
 
 def _box(column: float, row: float, **style: Any) -> Rectangle:  # noqa: ANN401 - as matplotlib takes them
@@ -228,8 +227,8 @@ def _boundary(axes: Axes, findings: Findings, *, ink: str, halo: str, ends: bool
     _contour(axes, findings, -epsilon.middle, halo, 4.2, "solid")
     _contour(axes, findings, -epsilon.middle, ink, 2.0, "solid")
     for end in (epsilon.low, epsilon.high) if ends else ():
-        _contour(axes, findings, -end, halo, 2.6, "solid")
-        _contour(axes, findings, -end, ink, 1.1, "dotted")
+        _contour(axes, findings, -end, halo, 2.0, "dotted")
+        _contour(axes, findings, -end, ink, 1.2, "dotted")
 
 
 def _contour(axes: Axes, findings: Findings, level: float, colour: str, width: float, style: str) -> None:
@@ -302,7 +301,7 @@ def _shape(axes: Axes, x: float, y: float, regime: Regime | None, paint: Mapping
     axes.plot(
         [x], [y], marker=MARKERS[regime], markersize=7.5, fillstyle=fill, color=colour,
         markerfacecolor=paint["paper"] if fill == "none" else colour, markerfacecoloralt=paint["paper"],
-        markeredgecolor=colour, markeredgewidth=1.5, linestyle="none", zorder=5,
+        markeredgecolor=colour, markeredgewidth=1.5, linestyle="none", zorder=8,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,15 @@ ABOUT = {
     "cka": "Mean over pairs of replicas. Its useful threshold moves with density: compare within a column.",
 }
 
+JOINED = "\N{WORD JOINER}"
+"""Keeps both ends of a range on one line."""
+
+ENLARGED = 1.3
+"""How much larger the first map may be shown than it is drawn."""
+
+NARROWEST = 38
+"""Pixels a column of a map needs on a phone; a wider map is scrolled."""
+
 MARKS = {"yes": "✓", "no": "✗", "open": "?"}
 
 MARK_WORDS = {"yes": "yes", "no": "no", "open": "not decided"}
@@ -45,12 +55,13 @@ def html(findings: Findings, made: Made) -> str:
         unit=sentences.unit_of_analysis(findings),
         regimes=_regimes(findings),
         maps=_maps(findings),
+        least_width=NARROWEST * len(findings.diagram.densities) + 60,
         absent=_absent(findings),
         errors=_errors(findings),
         panels=_panels(findings),
         present={verdict.regime for verdict in findings.verdicts.values()},
     )  # fmt: skip
-    return text.replace(" %", f"{NO_BREAK}%")
+    return re.sub(r"(\d)–(\d)", rf"\1–{JOINED}\2", text.replace(" %", f"{NO_BREAK}%"))
 
 
 def _environment() -> Environment:
@@ -101,7 +112,10 @@ def _regimes(findings: Findings) -> Markup | None:
         return None
     with svg.drawing():
         made = maps.regimes(findings, paint=svg.PAINT)
-        return _markup(svg.inline(made, name="regimes", label=maps.told_regimes(findings)))
+        picture = svg.inline(made, name="regimes", label=maps.told_regimes(findings))
+    return _markup(
+        re.sub(r"max-width: ([\d.]+)px", lambda found: f"max-width: {ENLARGED * float(found[1]):g}px", picture)
+    )
 
 
 def _maps(findings: Findings) -> list[dict[str, Any]]:

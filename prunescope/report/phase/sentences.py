@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from prunescope.phase.boundary import Bend, Side
 from prunescope.phase.transition import SURE, student_t
+from prunescope.report import formatting
 from prunescope.report.phase import labels
 
 if TYPE_CHECKING:
@@ -90,8 +91,10 @@ def _better(one: Difference) -> str:
 
 
 def _step(found: Transition, knob: str) -> str:
-    first = labels.value(knob, found.hotter)
-    return f"{first} to {labels.value(knob, found.colder).removeprefix(labels.KNOBS.get(knob, knob)).strip()}"
+    hotter, colder = formatting.number(found.hotter), formatting.number(found.colder)
+    return (
+        f"{hotter} to {colder} epochs" if knob == "epochs" else f"{labels.KNOBS.get(knob, knob)} {hotter} to {colder}"
+    )
 
 
 def _side(findings: Findings, found: Transition, side: Literal["hotter", "colder"]) -> Answer:
@@ -101,25 +104,46 @@ def _side(findings: Findings, found: Transition, side: Literal["hotter", "colder
     other = _densities_where(found, "colder" if side == "hotter" else "hotter")
     value = labels.value(knob, found.hotter if side == "hotter" else found.colder)
     ordered = not mine or not other or (max(mine) < min(other) if side == "hotter" else min(mine) > max(other))
-    where = "lowest" if side == "hotter" else "higher"
-    question = f"Is the {side} side of the transition better at the {where} densities?"
-    replicated = any(one.z is not None for one in found.differences)
-    if mine:
-        mark: Mark = "yes" if ordered and replicated else "no" if not ordered else "open"
-        where = labels.densities(all_densities, mine)
-        text = f"{'Yes' if ordered else 'Not in order'}: {value} is better at {where} density."
-    else:
-        mark, text = "no", f"No: {value} is better at no density by |z| ≥ {SURE:g}."
+    question = f"Is the {side} side of the transition better at {'low' if side == 'hotter' else 'higher'} densities?"
+    if not mine:
+        bare = "" if all(one.z is None for one in found.differences) else f" by |z| ≥ {SURE:g}"
+        mark, text = (
+            ("no", f"No: {value} is better at no density{bare}")
+            if other
+            else ("open", f"Not shown: {value} is better at no density{bare}")
+        )
+        return Answer(question=question, mark=mark, text=f"{text}.")
+    mark, says = _strength(found, mine, ordered=ordered)
+    text = f"{says}: {value} is better at {labels.densities(all_densities, mine)} density."
     shown = [one for one in found.differences if one.density in mine]
     return Answer(question=question, mark=mark, text=text, details=tuple(_told(one) for one in shown))
+
+
+def _strength(found: Transition, mine: Sequence[float], *, ordered: bool) -> tuple[Mark, str]:
+    """Return how far one side's claim is shown: by a 95 % interval, by |z|, or by bare differences."""
+    if not ordered:
+        return "no", "Not in order"
+    shown = [one for one in found.differences if one.density in mine]
+    if any(one.interval and not one.interval[0] <= 0 <= one.interval[1] for one in shown):
+        return "yes", "Yes"
+    if all(one.z is None for one in shown):
+        return "open", "It seems so, without replication"
+    if all(one.interval is None for one in shown):
+        return "open", f"It seems so, by |z| ≥ {SURE:g} from one dense seed"
+    return (
+        "open",
+        f"It seems so, by |z| ≥ {SURE:g}, but no 95 % interval over {len(shown[0].by_seed)} dense seeds excludes 0",
+    )
 
 
 def _told(one: Difference) -> str:
     """Say one difference with its z."""
     where = f"{100 * one.density:.3g} %: {labels.points(abs(one.mean))} points"
     if one.z is None:
-        return f"{where}, without replication"
-    return f"{where}, z = {one.z:+.1f}".replace("-", "−")
+        return where
+    told = f"{where}, z = {one.z:+.1f}".replace("-", formatting.MINUS)
+    excluded = one.interval and not one.interval[0] <= 0 <= one.interval[1]
+    return f"{told}, 95 % interval excludes 0" if excluded else told
 
 
 def unit_of_analysis(findings: Findings) -> str:
@@ -199,8 +223,7 @@ def _direction(findings: Findings) -> Answer:
     text = f"{_capital(share)}, and it abstains in {cells - judged} of {beyond}."
     habits = {"colder": "always colder", "drop": "towards the last snapshot before the first drop"}
     details = tuple(
-        f"for comparison, “{habits[key]}” is right in {_right(plain)} of {cells}"
-        for key, plain in findings.plain_directions.items()
+        f"“{habits[key]}” is right in {_right(plain)} of {cells}" for key, plain in findings.plain_directions.items()
     )
     mark: Mark = "open" if not judged else "yes" if right >= 0.9 * judged else "no"
     return Answer(question=question, mark=mark, text=text, details=details)
@@ -211,7 +234,7 @@ def _right(found: Sequence[Direction]) -> int:
 
 
 def _selection(findings: Findings) -> Answer:
-    question = "Does the gate on LMC choose the model to prune?"
+    question = "Do LMC and CKA choose a better model to prune than plain rules?"
     regrets = {way.key: way.regret for way in findings.ways if way.regret is not None}
     if "algorithm-2.1" not in regrets:
         return Answer(question=question, mark="open", text="It cannot be said: LMC, CKA or the test error is missing.")
