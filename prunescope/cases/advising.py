@@ -58,12 +58,12 @@ class Advised:
 
 
 def advise(models: Sequence[Measured], *, value: float, knob: str, rule: RegimeRule) -> Advised:
-    """Return which way to move the knob from `value`.
+    """Return which way to move the knob from `value`, NaN where it is unknown.
 
     models: every measured dense model at one density, one per value and seed. Raises ValueError where none of them has
     the value.
     """
-    here = [model for model in models if model.value == value]
+    here = [model for model in models if model.value == value or (math.isnan(value) and math.isnan(model.value))]
     if not here:
         raise ValueError(f"no model was measured at {knob} {value:g}")
     verdicts = [judge(rule, model, _others(models, model), knob=knob) for model in here]
@@ -92,9 +92,9 @@ def neighbour(values: Sequence[float], value: float, advice: Advice, *, knob: st
     >>> neighbour(epochs, 40, Advice.RAISE, knob="epochs"), neighbour(epochs, 80, Advice.LOWER, knob="epochs")
     (10, None)
     """
-    if advice not in (Advice.RAISE, Advice.LOWER):
+    if advice not in (Advice.RAISE, Advice.LOWER) or math.isnan(value):
         return None
-    order = hottest_first(sorted(set(values)), knob=knob)
+    order = hottest_first(sorted({known for known in values if not math.isnan(known)}), knob=knob)
     place = order.index(value) + (-1 if advice is Advice.RAISE else 1)
     return order[place] if 0 <= place < len(order) else None
 
@@ -117,7 +117,7 @@ def change(models: Sequence[Measured], value: float, to: float) -> Change | None
 
 
 def _others(models: Sequence[Measured], here: Measured) -> list[Measured]:
-    return [model for model in models if model.seed == here.seed and model.value != here.value]
+    return [model for model in models if model.seed == here.seed and model.name != here.name]
 
 
 def _vote(verdicts: Sequence[Diagnosis]) -> Advice:

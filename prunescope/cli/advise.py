@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 from dataclasses import asdict, dataclass
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -162,12 +163,17 @@ def _change(advised: Advised) -> str:
     return f"{change.mean:+.2%} [{change.low:+.2%}, {change.high:+.2%}], n = {change.n}"
 
 
+def _known(value: float) -> float | None:
+    """Return a number, or None where it is NaN: the value of a knob that the checkpoint does not tell."""
+    return None if isnan(value) else value
+
+
 def _json(found: Sequence[Advised], *, knob: str, density: float, notes: Sequence[str]) -> str:
     known: dict[str, Any] = {
         "schema_version": 1,
         "density": density,
         "knob": knob,
-        "advice": [asdict(advised) for advised in found],
+        "advice": [{**asdict(advised), "value": _known(advised.value)} for advised in found],
         "notes": list(notes),
     }
     return json_text.dumps(known, indent=2, allow_nan=False)

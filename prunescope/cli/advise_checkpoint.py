@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import isnan
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ def advise(request: AdviseRequest, rule: Loaded) -> Found:
     other, notes = _neighbour(here, alone.advice, asked, store, budget, knob=knob)
     models = [first, *([other] if other is not None else [])]
     found = advising.advise(models, value=value, knob=knob, rule=rule.instance)
-    if found.to is None and found.advice in (Advice.RAISE, Advice.LOWER) and value == value:  # noqa: PLR0124 - not NaN
+    if found.to is None and found.advice in (Advice.RAISE, Advice.LOWER) and not isnan(value):
         found = replace(found, to=moved(value, found.advice, knob=knob))
         notes = (*notes, f"{knob} by a factor of {FACTOR:g} is a first step, not a measured optimum")
     return Found(advised=found, knob=knob, notes=(*notes, f"trainings spent: {budget.spent}"))

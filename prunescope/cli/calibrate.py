@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,14 +20,15 @@ if TYPE_CHECKING:
 
     from prunescope.cases.calibrating import Column, Fit, Interval
     from prunescope.cases.packs import Pack
-    from prunescope.grid import Grid
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrateRequest:
     """What the user asks `calibrate` for."""
 
-    studies: Annotated[list[Path], typer.Argument(metavar="STUDY...", help="Folders of finished sweeps.")]
+    studies: Annotated[
+        list[Path], typer.Argument(metavar="STUDY...", help="Folders of finished sweeps, or tables: FILE.csv.")
+    ]
     output: Annotated[Path, typer.Option(metavar="PACK.json", help="Where to write the thresholds.")] = Path(
         "rules.json"
     )
@@ -53,19 +55,51 @@ def calibrate(request: CalibrateRequest) -> Output:
     from prunescope.regime.direction import CKA_GAP, EPSILON
 
     given.check_output(request.output, (".json",))
-    grids = [(path, *_study(path)) for path in request.studies]
-    columns = [column for _, _, found in grids for column in found]
+    sources = [_table(path) if path.suffix == ".csv" else _study(path) for path in request.studies]
+    columns = [column for source in sources for column in source.columns]
     fit = calibrating.fit(
         columns, tolerance=request.tolerance, plain=(EPSILON, CKA_GAP), draws=request.draws, seed=request.seed
     )
-    pack = _pack([grid for _, grid, _ in grids], columns, fit, request)
+    pack = _pack(sources, columns, fit, request)
     write_whole(request.output, packs.dump(pack))
     _tell(fit, request.output)
     return Output(text=packs.dump(pack).rstrip() if request.json else str(request.output))
 
 
-def _study(path: Path) -> tuple[Grid, list[Column]]:
-    """Return a study's grid and its columns: means over dense seeds and replicas."""
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    columns: list[Column]
+    models: tuple[str, ...] = ()
+    """Empty where a table does not say."""
+    data: tuple[str, ...] = ()
+
+
+def _table(path: Path) -> _Source:
+    """Return the columns of a table of cells, as `prunescope report --csv` prints them."""
+    from prunescope.cases import calibrating
+    from prunescope.phase import from_table
+    from prunescope.regime.direction import Point
+
+    diagram = from_table.read(path)
+    lmc, cka, error = (diagram.grid(quantity) for quantity in ("lmc", "cka", "test_error"))
+    columns = []
+    for place, density in enumerate(diagram.densities):
+        points = tuple(
+            Point(
+                value=value,
+                lmc=float(lmc[row, place]),
+                cka=None if isnan(cka[row, place]) else float(cka[row, place]),
+                test_error=float(error[row, place]),
+            )
+            for row, value in enumerate(diagram.values)
+            if not isnan(lmc[row, place] + error[row, place])
+        )
+        columns.append(calibrating.Column(study=diagram.name, knob=diagram.knob, density=density, points=points))
+    return _Source(columns=[column for column in columns if column.points])
+
+
+def _study(path: Path) -> _Source:
+    """Return a study's columns: means over dense seeds and replicas."""
     from prunescope import studyfolder
     from prunescope.cases import calibrating, measured
     from prunescope.regime.direction import Point
@@ -90,17 +124,17 @@ def _study(path: Path) -> tuple[Grid, list[Column]]:
             )
     if not columns:
         raise EvidenceError(f"no cell of {path} is finished", fix=f"run: prunescope sweep {path}")
-    return grid, columns
+    return _Source(columns=columns, models=(grid.study.model,), data=(grid.study.data,))
 
 
-def _pack(grids: Sequence[Grid], columns: Sequence[Column], fit: Fit, request: CalibrateRequest) -> Pack:
+def _pack(sources: Sequence[_Source], columns: Sequence[Column], fit: Fit, request: CalibrateRequest) -> Pack:
     from prunescope.cases import packs
 
     values: dict[str, list[float]] = {}
     for column in columns:
         values.setdefault(column.knob, []).extend(point.value for point in column.points)
     knobs = {knob: (min(found), max(found)) for knob, found in values.items()}
-    models = tuple(sorted({grid.study.model for grid in grids}))
+    models = tuple(sorted({model for source in sources for model in source.models}))
     studies = sorted({column.study for column in columns})
     options = {
         "epsilon": round(fit.epsilon.value, 6),
@@ -110,15 +144,15 @@ def _pack(grids: Sequence[Grid], columns: Sequence[Column], fit: Fit, request: C
         "density_low": min(column.density for column in columns),
         "density_high": max(column.density for column in columns),
         "fitted_knobs": [f"{knob}:{low:g}:{high:g}" for knob, (low, high) in sorted(knobs.items())],
-        "calibration": f"thresholds fitted to {', '.join(studies)} ({', '.join(models)}): {fit.held_out:.0%} right "
-        f"in {fit.cells} cells left out",
+        "calibration": f"thresholds fitted to {', '.join(studies)} ({', '.join(models) or 'networks unknown'}): "
+        f"{fit.held_out:.0%} right in {fit.cells} cells left out",
     }
     return packs.Pack(
         rule="three-regime",
         options=options,
         knobs=knobs,
         models=models,
-        data=tuple(sorted({grid.study.data for grid in grids})),
+        data=tuple(sorted({name for source in sources for name in source.data})),
         fit={**asdict(fit), "studies": studies, "tolerance": request.tolerance, "prunescope": __version__},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,21 @@ def test_the_budget_ends_the_search(study, invoke, tmp_path):
     assert "no neighbour was trained: it takes 3 more trainings" in some.stderr
     assert "epochs 2 -> 4" in some.stderr
     assert len(steps_of(Store(target), Store(target).ids(), "retrain")) == 2
+
+
+def test_a_checkpoint_that_tells_nothing_of_its_training_gets_advice_without_a_step(study, invoke, tmp_path):
+    folder, dense = study
+    bare = replace(Store(folder).load_weights(dense), training={}, knobs={})
+    checkpoint.save(tmp_path / "bare.pt", bare)
+    words = ("advise", tmp_path / "bare.pt", *FAST, *WIDE, "--study", tmp_path / "s")
+    result = invoke(*words, "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    (advice,) = found["advice"]
+    assert (advice["advice"], advice["regime"]) == ("lower", "II")
+    assert advice["value"] is advice["to"] is advice["change"] is None
+    assert "no neighbour was trained: the checkpoint does not say how it was trained" in found["notes"]
+    assert "nan" not in invoke(*words).stderr
 
 
 def test_budgets_are_trainings_or_minutes():

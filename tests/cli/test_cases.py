@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -193,3 +194,16 @@ def test_calibrate_says_what_is_missing(swept, invoke, tmp_path):
     empty = invoke("calibrate", tmp_path, "--output", tmp_path / "pack.json")
     assert empty.exit_code == 4
     assert "prunescope sweep" in empty.stderr
+
+
+def test_a_table_of_published_cells_can_be_fitted(invoke, tmp_path):
+    pack = tmp_path / "pack.json"
+    table = Path(__file__).parents[1] / "data" / "phase_preresnet20_cifar10.csv"
+    result = invoke("calibrate", table, "--output", pack, "--draws", 100)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(pack.read_text())
+    assert found["fit"]["cells"] == 16
+    assert found["fit"]["held_out"] >= 0.9
+    assert 0.1 < found["options"]["epsilon"] < 0.2
+    assert found["options"]["fitted_knobs"] == ["epochs:10:160"]
+    assert found["models"] == []
