@@ -108,6 +108,9 @@ def _picks(members: Sequence[Member], epsilon: float, drop: float | None) -> lis
     if all(member.cka is not None for member in members):
         member = algorithm_2_1(members, epsilon=epsilon)
         picks.append(("algorithm-2.1", member, f"{gate}; then the highest CKA, no labels"))
+    if all(member.dense_error is not None for member in members):
+        member = min(connected(members, epsilon=epsilon), key=_dense_error, default=_best_connected(members))
+        picks.append(("algorithm-2-dense", member, f"{gate}; then the least test error before pruning"))
     if all(member.epochs is not None for member in members) and len({member.epochs for member in members}) > 1:
         picks.append(("longest-trained", max(members, key=_epochs), "most epochs of dense training"))
     if all(member.dense_error is not None for member in members):

@@ -116,6 +116,21 @@ def test_tune_without_a_study_makes_the_grid_of_its_options(invoke, tmp_path):
     assert 1 <= len(trained) <= 2
 
 
+@pytest.mark.parametrize(("knob", "values", "option"), [("sam", "0.1,0.4", "rho"), ("lr", "0.05,0.1", "learning_rate")])
+def test_tune_varies_the_dense_training_alone(invoke, tmp_path, knob, values, option):
+    words = ("--model", "preresnet8", "--model-option", "width=0.25", "--data", "patches:images=120,test_images=60")
+    short = ("--trainer-option", "epochs=1", "--replicas", 2, "--dense-seeds", 1, "--workers", 1, "--by", "cka")
+    asked = ("--values", values, "--density", 0.5, "--study", tmp_path / "s")
+    result = invoke("tune", knob, *words, *short, *asked, *WIDE)
+    assert result.exit_code == 0, result.stderr
+    store = Store(tmp_path / "s")
+    runs = [store.read(run_id) for run_id in store.ids()]
+    trained = {run.facts["knobs"][option] for run in runs if run.recipe.step == "train"}
+    assert trained == {float(value) for value in values.split(",")}
+    assert {run.recipe.plugin for run in runs if run.recipe.step == "retrain"} == {"sgd"}
+    assert len({json.dumps(run.recipe.options) for run in runs if run.recipe.step == "retrain"}) == 1
+
+
 def test_tune_with_the_full_retraining_where_the_gate_stays_open(swept, invoke):
     before = {run_id for run_id in Store(swept).ids() if run_id.startswith("retrain-")}
     open_gate = ("--rule-option", "epsilon=0.0", "--rule-option", "epsilon_low=0", "--rule-option", "certainty=1")

@@ -58,6 +58,10 @@ def test_regret_is_counted_in_the_full_retraining_where_it_is_known():
     assert found["algorithm-2"].member == "first"
     assert found["algorithm-2"].regret == pytest.approx(0.2)
     assert found["best-dense"].member == found["longest-trained"].member == found["oracle"].member == "second"
+    assert found["algorithm-2-dense"].member == "second"
+    poor = {choice.rule: choice for choice in choices([first, replace(second, lmc=-0.5)], epsilon=0.1)}
+    assert poor["algorithm-2-dense"].member == "first"
+    assert poor["best-dense"].member == "second"
     partly = choices([first, replace(second, final_error=None)], epsilon=0.1)
     assert {choice.regret for choice in partly} == {None}
     assert "oracle" not in {choice.rule for choice in partly}
