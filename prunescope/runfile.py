@@ -25,7 +25,7 @@ from prunescope.errors import StoreError
 from prunescope.recipe import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 SCHEMA = 1
@@ -104,24 +104,53 @@ def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = 
             _check_schema(path, file)
             return _read_run(file, with_mask=with_mask, only=only)
     except (OSError, KeyError, ValueError) as error:
-        raise StoreError(
-            f"{path} is not a readable prunescope result: {error}",
-            fix="remove it and run its command again; `prunescope results check` lists all such files",
-        ) from error
+        raise _unreadable(path, error) from error
 
 
 def wall_seconds(path: Path) -> float:
     """Return how long a run took, and read nothing else: a study has thousands of runs."""
     try:
         file = h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY)
-        found = np.empty((), dtype=np.float64)
-        h5py.h5a.open(file, b"wall_seconds").read(found)
+        found = float(_array(h5py.h5a.open(file, b"wall_seconds")))
         file.close()
     except (OSError, KeyError, ValueError) as error:
-        raise StoreError(
-            f"{path} is not a readable prunescope result: {error}", fix="remove it and run its command again"
-        ) from error
-    return float(found)
+        raise _unreadable(path, error) from error
+    return found
+
+
+def arrays(path: Path, names: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """Return value and standard error of some readings ("<probe>/<name>"), those that are there.
+
+    Much faster than `read`, which a report on thousands of runs would wait for.
+    """
+    try:
+        file = h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY)
+        schema = int(_array(h5py.h5a.open(file, b"schema")))
+        if schema == SCHEMA:
+            places = {name: "readings/" + "/".join(map(_escape, name.split("/", 1))) for name in names}
+            found = {name: _value(file, place.encode()) for name, place in places.items()}
+        file.close()
+    except (OSError, KeyError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if schema != SCHEMA:
+        raise _other_schema(path, schema)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _value(file: Any, place: bytes) -> tuple[np.ndarray, np.ndarray | None] | None:  # noqa: ANN401 - h5py has no types
+    probe, _, _ = place.rpartition(b"/")
+    if not (file.links.exists(b"readings") and file.links.exists(probe) and file.links.exists(place)):
+        return None
+    dataset = h5py.h5d.open(file, place)
+    value = np.empty(dataset.shape, dtype=np.float64)
+    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, value)
+    return value, _array(h5py.h5a.open(dataset, b"stderr")) if h5py.h5a.exists(dataset, b"stderr") else None
+
+
+def _array(attribute: Any) -> np.ndarray:  # noqa: ANN401 - h5py has no types
+    found = np.empty(attribute.shape, dtype=np.float64)
+    attribute.read(found)
+    return found
 
 
 def check(path: Path) -> str | None:
@@ -200,10 +229,21 @@ def _write_verdict(group: h5py.Group, verdict: Verdict) -> None:
 def _check_schema(path: Path, file: h5py.File) -> None:
     schema = file.attrs.get("schema")
     if schema != SCHEMA:
-        raise StoreError(
-            f"{path} has schema {schema}, this prunescope reads {SCHEMA}",
-            fix="use the prunescope version that wrote it, or run the command again",
-        )
+        raise _other_schema(path, schema)
+
+
+def _other_schema(path: Path, schema: object) -> StoreError:
+    return StoreError(
+        f"{path} has schema {schema}, this prunescope reads {SCHEMA}",
+        fix="use the prunescope version that wrote it, or run the command again",
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"{path} is not a readable prunescope result: {error}",
+        fix="remove it and run its command again; `prunescope results check` lists all such files",
+    )
 
 
 def _read_run(file: h5py.File, *, with_mask: bool, only: Collection[str] | None) -> Run:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope import registry
+from prunescope import registry, runfile
 from prunescope.phase.diagram import Cell, PhaseDiagram, Sample, order
 
 if TYPE_CHECKING:
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from prunescope import grid
-    from prunescope.api import Reading
     from prunescope.recipe import Recipe
-    from prunescope.runfile import Run
     from prunescope.store import Store
     from prunescope.study import Study
+
+    Arrays = tuple[np.ndarray, np.ndarray | None]
+    """A reading's value and standard error."""
 
 ONLY = ("errors/test_error", "lmc/lmc", "lmc/train_error_path", "cka/softmax")
 """The readings a phase diagram is made of."""
@@ -62,20 +63,17 @@ def drops(study: Study) -> tuple[float, ...]:
     return tuple(sorted(float(max(1, round(fraction * trainer.epochs))) for fraction in trainer.drops))
 
 
-def _readings(probes: tuple[Recipe, ...], store: Store, finished: AbstractSet[str]) -> dict[str, Reading]:
+def _readings(probes: tuple[Recipe, ...], store: Store, finished: AbstractSet[str]) -> dict[str, Arrays]:
     """Return the first reading of every name: a study may have one probe twice, with other options."""
-    found: dict[str, Reading] = {}
+    found: dict[str, Arrays] = {}
     for recipe in probes:
-        if recipe.id in finished and recipe.plugin in {name.partition("/")[0] for name in ONLY}:
-            found = _named(store.read(recipe.id, only=ONLY)) | found
+        names = [name for name in ONLY if name.startswith(f"{recipe.plugin}/")]
+        if names and recipe.id in finished:
+            found = runfile.arrays(store.path(recipe.id), names) | found
     return found
 
 
-def _named(run: Run) -> dict[str, Reading]:
-    return {f"{probe}/{name}": reading for probe, named in run.readings.items() for name, reading in named.items()}
-
-
-def _sample(seed: int, readings: Mapping[str, Reading]) -> Sample:
+def _sample(seed: int, readings: Mapping[str, Arrays]) -> Sample:
     return Sample(
         seed=seed,
         test_error=_values(readings.get("errors/test_error")),
@@ -86,22 +84,16 @@ def _sample(seed: int, readings: Mapping[str, Reading]) -> Sample:
     )
 
 
-def _values(reading: Reading | None) -> tuple[float, ...]:
-    found = () if reading is None else tuple(np.asarray(reading.value, dtype=np.float64).reshape(-1).tolist())
-    return found if np.isfinite(found).all() else ()
+def _values(found: Arrays | None) -> tuple[float, ...]:
+    return () if found is None or not np.isfinite(found[0]).all() else tuple(found[0].reshape(-1).tolist())
 
 
-def _stderr(reading: Reading | None) -> tuple[float, ...]:
-    if reading is None or reading.stderr is None:
-        return ()
-    return tuple(np.asarray(reading.stderr, dtype=np.float64).reshape(-1).tolist())
+def _stderr(found: Arrays | None) -> tuple[float, ...]:
+    return () if found is None or found[1] is None else tuple(found[1].reshape(-1).tolist())
 
 
-def _paths(reading: Reading | None) -> tuple[tuple[float, ...], ...]:
-    if reading is None:
-        return ()
-    found = np.asarray(reading.value, dtype=np.float64)
-    return tuple(tuple(path) for path in np.atleast_2d(found).tolist())
+def _paths(found: Arrays | None) -> tuple[tuple[float, ...], ...]:
+    return () if found is None else tuple(tuple(path) for path in np.atleast_2d(found[0]).tolist())
 
 
 def _dense_errors(grid: grid.Grid, store: Store, finished: AbstractSet[str]) -> dict[tuple[float, int], float]:
@@ -111,8 +103,8 @@ def _dense_errors(grid: grid.Grid, store: Store, finished: AbstractSet[str]) -> 
     found = {}
     for run_id in sorted(finished - known):
         if run_id.startswith("probe-"):
-            run = store.read(run_id, only=ONLY[:1])
-            values = _values(_named(run).get("errors/test_error"))
-            if values and len(run.recipe.inputs) == 1 and run.recipe.inputs[0] in keys:
-                found[keys[run.recipe.inputs[0]]] = float(np.mean(values))
+            inputs = store.read(run_id, only=()).recipe.inputs
+            values = _values(runfile.arrays(store.path(run_id), ONLY[:1]).get(ONLY[0]))
+            if values and len(inputs) == 1 and inputs[0] in keys:
+                found[keys[inputs[0]]] = float(np.mean(values))
     return found

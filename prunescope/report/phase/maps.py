@@ -72,13 +72,14 @@ def regimes(findings: Findings, *, paint: Mapping[str, str]) -> Figure:
     made, axes = _frame(findings, paint)
     diagram = findings.diagram
     _band(axes, findings, paint)
+    crossed = _crossed(findings)
     for row, value in enumerate(diagram.values):
         for column, density in enumerate(diagram.densities):
             found = findings.verdicts.get((value, density))
             if found is None:
                 _missing(axes, column, row, paint)
                 continue
-            _verdict_cell(axes, column, row, found, paint)
+            _verdict_cell(axes, column, row, found, paint=paint, crossed=bool(crossed[row, column]))
     _between_a_and_b(axes, findings, paint)
     _boundary(axes, findings, ink=paint["ink"], halo=paint["paper"], ends=False)
     _drops(axes, findings, paint)
@@ -89,11 +90,15 @@ def heat(findings: Findings, layer: Layer, *, paint: Mapping[str, str]) -> Figur
     """Draw a map of numbers."""
     made, axes = _frame(findings, paint)
     values = findings.diagram.above_best() if layer.above_best else findings.diagram.grid(layer.quantity)
-    colours = _colours(values, low_is_better=layer.low_is_better)
+    colours, crossed = _colours(values, low_is_better=layer.low_is_better), _crossed(findings)
+    _fill(axes, values, colours, paint)
     for row, column in np.ndindex(values.shape):
         if np.isfinite(values[row, column]):
             text = layer.text(float(values[row, column]))
-            _cell(axes, column, row, colours[row, column], text, _arrow(findings, layer, row, column))
+            arrow = _arrow(findings, layer, row, column)
+            _number(
+                axes, column, row, text, arrow=arrow, colour=colours[row, column], crossed=bool(crossed[row, column])
+            )
         else:
             _missing(axes, column, row, paint)
     if layer.quantity == "test_error":
@@ -166,29 +171,53 @@ def _on(colour: np.ndarray) -> str:
     return "#000000" if float(colour @ np.array([0.2126, 0.7152, 0.0722])) > DARK_TEXT else "#ffffff"
 
 
-def _verdict_cell(axes: Axes, column: int, row: int, found: Diagnosis, paint: Mapping[str, str]) -> None:
+def _verdict_cell(
+    axes: Axes, column: int, row: int, found: Diagnosis, *, paint: Mapping[str, str], crossed: bool
+) -> None:
     """Draw shape, name and arrow of a verdict, over the boundary where it passes."""
     _shape(axes, column - 0.3, row, found.regime, paint)
-    behind = {"facecolor": paint["paper"], "edgecolor": "none", "pad": 0.6}
-    style: dict[str, Any] = {"va": "center", "bbox": behind, "zorder": 7}
+    style: dict[str, Any] = {"va": "center", "zorder": 7}
+    if crossed:
+        style["bbox"] = {"facecolor": paint["paper"], "edgecolor": "none", "pad": 0.6}
     name, sign = SHORT[found.regime] or "–", words.ARROWS[found.advice]
     axes.text(column - 0.1, row, name, ha="left", fontsize=9.5, color=_role(found.regime, paint), **style)
     axes.text(column + 0.36, row, sign, ha="center", fontsize=12, fontweight="bold", color=paint["ink"], **style)
 
 
-def _cell(axes: Axes, column: int, row: int, colour: np.ndarray, text: str, arrow: str) -> None:
-    """Draw a cell's colour, and its number over the boundary where it passes."""
+def _fill(axes: Axes, values: np.ndarray, colours: np.ndarray, paint: Mapping[str, str]) -> None:
+    """Paint all cells at once."""
+    rows, columns = values.shape
+    shown = np.where(np.isfinite(values)[..., None], np.dstack([colours, np.ones(values.shape)]), 0.0)
+    axes.pcolormesh(
+        np.arange(columns + 1) - 0.5,
+        np.arange(rows + 1) - 0.5,
+        shown,
+        edgecolors=paint["paper"],
+        linewidth=1.6,
+        zorder=1,
+    )
+
+
+def _number(axes: Axes, column: int, row: int, text: str, *, arrow: str, colour: np.ndarray, crossed: bool) -> None:
+    """Write a cell's number, over the boundary where it passes."""
     from matplotlib.colors import to_hex
 
-    fill = to_hex(tuple(colour.tolist()))
-    axes.add_patch(_box(column, row, facecolor=fill, edgecolor="none"))
     style: dict[str, Any] = {"va": "center", "color": _on(colour), "zorder": 7}
-    behind = {"facecolor": fill, "edgecolor": "none", "pad": 0.6}
+    if crossed:
+        style["bbox"] = {"facecolor": to_hex(tuple(colour.tolist())), "edgecolor": "none", "pad": 0.6}
     if arrow:
-        axes.text(column - 0.4, row, text, ha="left", fontsize=10, bbox=behind, **style)
+        axes.text(column - 0.4, row, text, ha="left", fontsize=10, **style)
         axes.text(column + 0.34, row, arrow, ha="center", fontsize=11, fontweight="bold", **style)
     else:
-        axes.text(column, row, text, ha="center", fontsize=10, bbox=behind, **style)
+        axes.text(column, row, text, ha="center", fontsize=10, **style)
+
+
+def _crossed(findings: Findings) -> np.ndarray:
+    """Return which cells the boundary, or its band, may pass: those whose surroundings lie on both sides."""
+    lmc = np.pad(findings.diagram.grid("lmc"), 1, constant_values=np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(lmc, (3, 3)).reshape(*findings.diagram.grid("lmc").shape, 9)
+    low, high = (np.nan_to_num(around, nan=fill) for fill in (np.inf, -np.inf))
+    return np.asarray((low.min(axis=-1) < -findings.epsilon.low) & (high.max(axis=-1) > -findings.epsilon.high))
 
 
 def _arrow(findings: Findings, layer: Layer, row: int, column: int) -> str:

@@ -55,7 +55,7 @@ def headline(findings: Findings) -> str:
     """Say the main result in one sentence: what crossing the transition does at which densities."""
     found = findings.transition
     if found is None:
-        return "Nothing is known yet: no two neighbouring values of the knob were tested."
+        return "Not finished: no density was tested on both sides of the transition yet."
     knob, all_densities = findings.diagram.knob, findings.diagram.densities
     worse, better = _densities_where(found, "hotter"), _densities_where(found, "colder")
     step = f"From {_step(found, knob)}"
@@ -107,12 +107,8 @@ def _side(findings: Findings, found: Transition, side: Literal["hotter", "colder
     question = f"Is the {side} side of the transition better at {'low' if side == 'hotter' else 'higher'} densities?"
     if not mine:
         bare = "" if all(one.z is None for one in found.differences) else f" by |z| ≥ {SURE:g}"
-        mark, text = (
-            ("no", f"No: {value} is better at no density{bare}")
-            if other
-            else ("open", f"Not shown: {value} is better at no density{bare}")
-        )
-        return Answer(question=question, mark=mark, text=f"{text}.")
+        text = f"{'No' if other else 'Not shown'}: {value} is better at no density{bare}."
+        return Answer(question=question, mark="no" if other else "open", text=text)
     mark, says = _strength(found, mine, ordered=ordered)
     text = f"{says}: {value} is better at {labels.densities(all_densities, mine)} density."
     shown = [one for one in found.differences if one.density in mine]

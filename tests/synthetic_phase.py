@@ -1,0 +1,107 @@
+"""A finished study without training: readings that follow the three regimes, written by the real writer."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import numpy as np
+
+from prunescope import grid, runfile, study
+from prunescope.api import Reading
+from prunescope.described import Source
+from prunescope.runfile import Run
+from prunescope.store import Store
+
+VERSIONS = {"prunescope": "0.1.0", "torch": "2.8.0"}
+
+STUDY = study.Study(
+    name="made-up",
+    model="preresnet8",
+    model_options={"width": 0.5},
+    data="patches",
+    train=study.Choice(plugin="sgd", options={"epochs": 80, "batch_size": 32}),
+    prune=study.Choice(plugin="magnitude"),
+    retrain=study.Choice(plugin="sgd", options={"epochs": 8}),
+    probes=tuple(study.Choice(plugin=name) for name in ("errors", "lmc", "cka")),
+    knob="epochs",
+    values=(10, 20, 40, 60, 80),
+    hold="epochs",
+    snapshots=True,
+    densities=(0.05, 0.1, 0.5),
+    dense_seeds=(0, 1, 2),
+    replicas=3,
+)
+
+
+def laid_out(asked: study.Study = STUDY) -> grid.Grid:
+    source = Source(name="patches", fingerprint="0123")
+    return grid.expand(asked, source, num_classes=10, in_chans=3, image_size=(8, 8))
+
+
+def critical(density: float) -> float:
+    """Epochs at which replicas come apart: about 30 at a density of 0.05, 55 at 0.1, 138 at 0.5."""
+    return 30 + 108 * math.log(density / 0.05) / math.log(10)
+
+
+def write(found: grid.Grid, store: Store, *, skip=lambda recipe: False) -> None:  # noqa: ARG005
+    """Write every run of a grid, but those to skip."""
+    store.runs.mkdir(parents=True, exist_ok=True)
+    for recipe in found.trainings:
+        _write(store, recipe, skip, seconds=60.0)
+    for cell in found.cells:
+        generator = np.random.default_rng([int(cell.value), int(1000 * cell.density), cell.seed])
+        for recipe in (cell.prune, *cell.retrainings):
+            _write(store, recipe, skip, seconds=2.0)
+        for recipe in cell.probes:
+            _write(
+                store, recipe, skip, seconds=1.0, readings={recipe.plugin: _READINGS[recipe.plugin](cell, generator)}
+            )
+
+
+def _write(store, recipe, skip, *, seconds, readings=None):
+    if not skip(recipe):
+        run = Run(
+            recipe=recipe,
+            created="2026-03-01T12:00:00+00:00",
+            wall_seconds=seconds,
+            device="x86_64 (1 thread)",
+            versions=VERSIONS,
+            readings=readings or {},
+        )
+        runfile.write(store.path(run.id), run)
+
+
+def poor(cell):
+    """How far a cell is beyond the boundary, in [0, 1]."""
+    return 1 / (1 + math.exp((critical(cell.density) - cell.value) / 4))
+
+
+def _errors(cell, generator):
+    n = len(cell.retrainings)
+    mean = 0.08 + 0.004 / cell.density + 0.06 * math.exp(-cell.value / 30) + 0.1 * poor(cell)
+    values = mean + 0.002 * generator.normal(size=n)
+    return {
+        "test_error": Reading(values, "fraction", n=2000, stderr=np.full(n, 0.006), axes=("replica",)),
+        "test_loss": Reading(3 * values, "nat", n=2000, axes=("replica",)),
+    }
+
+
+def _lmc(cell, generator):
+    pairs = len(list(combinations(cell.retrainings, 2)))
+    t = np.linspace(0, 1, 11)
+    heights = 0.01 + 0.4 * poor(cell) + 0.004 * generator.normal(size=pairs)
+    paths = 0.05 + heights[:, None] * np.sin(np.pi * t)
+    return {
+        "lmc": Reading(-heights, "fraction", n=2000, stderr=np.full(pairs, 0.004), axes=("pair",)),
+        "train_error_path": Reading(paths, "fraction", n=2000, axes=("pair", "t")),
+    }
+
+
+def _cka(cell, generator):
+    pairs = len(list(combinations(cell.retrainings, 2)))
+    mean = 0.99 - 0.1 * poor(cell) - 0.1 * math.exp(-cell.value / 30)
+    return {"softmax": Reading(mean + 0.0004 * generator.normal(size=pairs), "1", n=2000, axes=("pair",))}
+
+
+_READINGS = {"errors": _errors, "lmc": _lmc, "cka": _cka}
