@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from prunescope.api import Advice, Diagnosis, Regime
+from prunescope.phase import direction
+
+ERRORS = [(0.150, 0.103), (0.100, 0.100), (0.120, 0.110)]
+
+
+def verdicts(advice):
+    return {
+        (value, 0.1): Diagnosis(regime=Regime.II, advice=found, confidence=None, because=())
+        for value, found in zip((10, 20, 40), advice, strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("advice", "right", "wrong", "abstained"),
+    [
+        ((Advice.LOWER, Advice.RAISE, Advice.RAISE), 2, 0, 0),
+        ((Advice.RAISE, Advice.LOWER, Advice.LOWER), 0, 2, 0),
+        ((Advice.KEEP, Advice.KEEP, Advice.NONE), 0, 1, 1),
+    ],
+)
+def test_only_cells_off_their_best_count(diagram, advice, right, wrong, abstained):
+    first, second = direction.of_rule(diagram(test_error=ERRORS), verdicts(advice))
+    assert (first.right, first.wrong, first.abstained) == (right, wrong, abstained)
+    assert (second.cells, second.abstained) == (1, 1)  # 10 epochs are 0.3 points off; 40 have no verdict
+
+
+def test_either_of_two_equal_bests_is_a_right_direction(diagram):
+    errors = [(0.1, 0.1), (0.2, 0.1), (0.1, 0.1)]
+    for advice in (Advice.RAISE, Advice.LOWER):
+        first, _ = direction.of_rule(diagram(test_error=errors), verdicts((advice,) * 3))
+        assert (first.right, first.wrong) == (1, 0)
+
+
+def test_always_colder_is_right_on_the_hot_side_only(diagram):
+    first, second = direction.always_colder(diagram(test_error=ERRORS))
+    assert (first.right, first.wrong) == (1, 1)
+    assert (second.right, second.wrong) == (0, 1)
+
+
+def test_towards_the_drop(diagram):
+    first, _ = direction.towards_drop(diagram(test_error=ERRORS, drops=(25.0,)))
+    assert (first.right, first.wrong) == (2, 0)
+    assert direction.towards_drop(diagram(test_error=ERRORS)) == ()
+
+
+def test_the_last_snapshot_at_the_drop_lies_before_it(diagram):
+    assert direction.before_drop(diagram(drops=(20.0, 30.0))) == 20
+    assert direction.before_drop(diagram(drops=(5.0,))) is None
+
+
+def test_missing_errors_do_not_count(diagram):
+    first, _ = direction.always_colder(diagram(test_error=[(None, 0.1), (0.1, 0.1), (0.2, 0.1)]))
+    assert first.cells == 1
