@@ -107,7 +107,9 @@ def _told(models: Sequence[Measured], references: dict[str, str], epsilon: float
     console.show(console.table(("rule", "chooses", "regret", "because"), [_choice_row(choice) for choice in found]))
     if not request.full:
         console.say("regret is counted in the compressed retraining; --full counts it in the whole one")
-    console.say(f"next: prunescope prune {request.pruner} {references[chosen.member]} --density {request.density:g}")
+    where = "" if request.study == parameters.STUDY else f" --study {request.study}"
+    run = references[chosen.member]
+    console.say(f"next: prunescope prune {request.pruner} {run} --density {request.density:g}{where}")
     text = _json(models, references, found, epsilon=epsilon) if request.json else references[chosen.member]
     return Output(text=text)
 

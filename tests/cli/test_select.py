@@ -23,6 +23,7 @@ def test_the_chosen_model_is_alone_on_stdout_and_the_rules_on_stderr(family, inv
     result = invoke("select", *references, *FAST, "--study", folder)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.strip() in references
+    assert f"next: prunescope prune magnitude {result.stdout.strip()} --density 0.3 --study {folder}" in result.stderr
     for rule in ("algorithm-2 ", "algorithm-2.1", "longest-trained", "best-dense", "random", "oracle"):
         assert rule in result.stderr
 
