@@ -1,4 +1,4 @@
-"""One thread against all: epochs of training and of evaluation, for networks around the limit of `threads.DIVISIBLE`."""
+"""One thread against all: an epoch of training, for networks around the limit of `threads.DIVISIBLE`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def main() -> None:
         )
         counted = layer_flops(models.create(spec, seed=0), torch.zeros(1, 3, size, size))
         operations = sum(layer.dense for layer in counted.values())
-        print(f"{size}x{size}, width {width}: {operations / 1e6:6.1f} million operations: {statistics.median(ratios):.2f}")
+        print(
+            f"{size}x{size}, width {width}: {operations / 1e6:6.1f} million operations: {statistics.median(ratios):.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Make the pictures of the README: run quickstart, keep its verdict as SVG and, where Chromium is, its report as PNG."""
+"""Make the README's pictures: run quickstart, keep its verdict as SVG and, where Chromium is, its report as PNG."""
 
 from __future__ import annotations
 

@@ -28,11 +28,11 @@ def prunescope(*words: object, study: Path) -> str:
 
 def diagnosis(epochs: int, seed: int, study: Path) -> dict[float, tuple[str, float]]:
     """Train, diagnose, and return density -> (regime, mean test error of the replicas)."""
-    words = ("train", "sgd", *DENSE, "--epochs", epochs, "--weight-decay", "0.005", "--seed", seed)
-    dense = prunescope(*words, study=study)
+    settings = ("--epochs", epochs, "--weight-decay", "0.005", "--seed", seed)
+    dense = prunescope("train", "sgd", *DENSE, *settings, study=study)
     densities = ",".join(map(str, DENSITIES))
-    words = ("diagnose", dense, "--density", densities, "--retrain-epochs", 12, "--seed", seed, "--json")
-    found = json.loads(prunescope(*words, study=study))
+    asked = ("--density", densities, "--retrain-epochs", 12, "--seed", seed)
+    found = json.loads(prunescope("diagnose", dense, *asked, "--json", study=study))
     regimes = {verdict["density"]: verdict["regime"] for verdict in found["verdicts"]}
     return {density: (regime, test_error(found, density)) for density, regime in regimes.items()}
 

@@ -98,7 +98,7 @@ class Split(Protocol):
     """The labelled images of one side (training or test) of a data set, on one device."""
 
     def __len__(self) -> int:
-        """Number of images."""
+        """Return the number of images."""
 
     def batches(self, size: int, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (images, labels) in fixed order, never augmented: what measurements use.

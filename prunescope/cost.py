@@ -86,7 +86,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     data = _data(todo, device)
     start = _start(todo, store)
     rates = Rates() if data is None else measure_rates(checkpoints.to_model(start).to(device), data)
-    kinds = sorted({(recipe.step, recipe.plugin) for recipe in todo}, key=lambda kind: [r.step for r in todo].index(kind[0]))
+    kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
     rows = []
     for step, plugin in kinds:
         group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
@@ -124,7 +124,7 @@ def passes_by_id(recipes: Sequence[Recipe], data: Data | None) -> dict[str, floa
 def measure_rates(model: torch.nn.Module, data: Data) -> Rates:
     """Time forward passes and training steps of one batch: the best of several, per image. `model` is used up."""
     images, labels = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(memory_format=torch.channels_last)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -179,5 +179,6 @@ def _start(todo: Sequence[Recipe], store: Store) -> checkpoints.Checkpoint:
 def _bytes(todo: Sequence[Recipe], start: checkpoints.Checkpoint) -> int:
     """Return the disk the plan takes: one set of weights per model made, and the result files."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in start.state.values())
-    made = sum(1 + len(recipe.arguments.get("snapshots", ())) for recipe in todo if recipe.step in ("train", "prune", "retrain"))
+    makers = [recipe for recipe in todo if recipe.step in ("train", "prune", "retrain")]
+    made = sum(1 + len(recipe.arguments.get("snapshots", ())) for recipe in makers)
     return made * weights + len(todo) * RESULT_BYTES

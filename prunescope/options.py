@@ -115,8 +115,8 @@ def non_default(instance: object) -> dict[str, Json]:
 
     Only these enter a run's id: adding an option with a no-op default keeps the ids of old runs.
     """
-    given = {field.name: getattr(instance, field.name) for field in fields(type(instance)) if not _is_default(field, instance)}
-    return {name: _to_json(given[name]) for name in sorted(given)}
+    given = [field.name for field in fields(type(instance)) if not _is_default(field, instance)]
+    return {name: _to_json(getattr(instance, name)) for name in sorted(given)}
 
 
 def all_options(instance: object) -> dict[str, Json]:
@@ -148,7 +148,7 @@ def _describe(plugin: type, field: dataclasses.Field[Any], hint: object) -> Opti
     default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     return OptionField(
         name=field.name,
-        kind=hint,  # type: ignore[arg-type]
+        kind=hint,
         many=many,
         optional=optional,
         choices=choices,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from prunescope.api import Data, Epoch, Mask, Probe, Task, Trainer
-    from prunescope.checkpoint import Checkpoint
+    from prunescope.checkpoint import Checkpoint, Weights
 
 REPORTED_PACKAGES = ("prunescope", "torch", "timm", "numpy", "h5py")
 
@@ -77,7 +77,7 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
 
 
 def import_checkpoint(
-    path: Path | str, store: Store, *, weights: str | None = None, model: str | None = None, unsafe: bool = False
+    path: Path | str, store: Store, *, weights: Weights | None = None, model: str | None = None, unsafe: bool = False
 ) -> str:
     """Read a stranger's checkpoint once and keep it as a run of the study; return its id.
 
@@ -125,7 +125,7 @@ def _train(recipe: Recipe, store: Store, device: str) -> Made:
     data = sources.open_source(recipe.arguments["data"], device=device)
     spec = models.ModelSpec.from_json(recipe.arguments["model"])
     loaded = registry.make("trainers", recipe.plugin, recipe.options)
-    settings = {"optimizer": recipe.plugin, **options.all_options(loaded.instance)}
+    settings: dict[str, Any] = {"optimizer": recipe.plugin, **options.all_options(loaded.instance)}
     start = checkpoints.Checkpoint(
         spec=spec,
         state=models.create(spec, seed=recipe.arguments["seed"]).state_dict(),
@@ -167,9 +167,7 @@ def _probe(recipe: Recipe, store: Store, device: str) -> Made:
     return Made(readings={recipe.plugin: readings}, facts={"replicas": list(recipe.inputs)})
 
 
-def measure(
-    probe: Probe, replicas: Sequence[Replica], data: Data | None, *, seed: int, who: str
-) -> dict[str, Reading]:
+def measure(probe: Probe, replicas: Sequence[Replica], data: Data | None, *, seed: int, who: str) -> dict[str, Reading]:
     """Call a probe as often as it asks for, check what it returns, and stack it along "replica" or "pair"."""
     if probe.needs_data and data is None:
         raise UsageError(f"{who} needs data", fix="give it: --data NAME")
@@ -213,9 +211,7 @@ def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> V
     return Verdict(density=case["density"], rule=case["rule"], diagnosis=diagnosis)
 
 
-def _fit(
-    recipe: Recipe, start: Checkpoint, data: Data, store: Store, *, device: str, keep: Sequence[int] = ()
-) -> Made:
+def _fit(recipe: Recipe, start: Checkpoint, data: Data, store: Store, *, device: str, keep: Sequence[int] = ()) -> Made:
     """Run a trainer to its end: snapshots at `keep`, density audited after every epoch, progress noted."""
     loaded = registry.make("trainers", recipe.plugin, recipe.options)
     trainer: Trainer = loaded.instance
@@ -244,7 +240,7 @@ def _trained(start: Checkpoint, model: torch.nn.Module, epochs: int) -> Checkpoi
     """Return the checkpoint after some epochs; a dense model's knobs record how long it was trained, and of what."""
     if start.mask is not None:
         return replace(start, state=_state(model))
-    training = {**start.training, "trained_epochs": epochs}
+    training: dict[str, Any] = {**start.training, "trained_epochs": epochs}
     knobs = {name: training[name] for name in HOTTER if training.get(name) is not None} | {"epochs": epochs}
     return replace(start, state=_state(model), training=training, knobs=knobs)
 

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from prunescope.registry import Loaded
 
 
-def train(
-    *, trainer: Loaded, model: ModelSpec, data: Source, seed: int, snapshots: Sequence[int] = ()
-) -> Recipe:
+def train(*, trainer: Loaded, model: ModelSpec, data: Source, seed: int, snapshots: Sequence[int] = ()) -> Recipe:
     """Return the recipe of a dense training run; `snapshots` are the epochs whose weights are kept."""
     arguments: dict[str, Any] = {"model": model.to_json(), "data": data.to_json(), "seed": seed}
     if snapshots:

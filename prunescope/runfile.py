@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,12 @@ import numpy as np
 from prunescope import recipe as recipes
 from prunescope.api import Advice, Diagnosis, Epoch, Mask, Reading, Regime
 from prunescope.errors import StoreError
-from prunescope.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from prunescope.recipe import Recipe
 
 SCHEMA = 1
 
@@ -365,8 +367,8 @@ def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
 
 def _numbers(value: object) -> Any:  # noqa: ANN401 - nested lists of numbers
     array = np.asarray(value, dtype=np.float64)
-    return np.where(np.isfinite(array), array, None).tolist() if array.ndim else _number(float(array))
+    return [_numbers(item) for item in array] if array.ndim else _number(float(array))
 
 
 def _number(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+    return value if math.isfinite(value) else None

@@ -43,7 +43,7 @@ def open_source(source: Mapping[str, Any], *, device: str) -> Data:
     data = _load(json.dumps(Source(**{**source, "fingerprint": ""}).to_json()), device)
     if wanted.fingerprint not in ("", data.fingerprint):
         raise InputError(
-            f"the data {wanted.name!r} has changed: fingerprint {data.fingerprint}, the run wanted {wanted.fingerprint}",
+            f"the data {wanted.name!r} has changed: fingerprint {data.fingerprint}, wanted {wanted.fingerprint}",
             fix="restore the data, or start a new study",
         )
     return data

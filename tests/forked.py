@@ -14,7 +14,7 @@ import time
 
 import torch
 
-import prunescope.pipeline  # noqa: F401 - the slow imports, paid once
+import prunescope.pipeline
 import prunescope.report  # noqa: F401
 from prunescope import cli
 
@@ -47,4 +47,5 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     for line in sys.stdin:
         order = json.loads(line)
-        print(run(order["argv"], order["seconds"]), flush=True)
+        sys.stdout.write(f"{run(order['argv'], order['seconds'])}\n")
+        sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""kill -9 at random moments of a running diagnosis: nothing finished is lost, nothing is damaged, the end is the same."""
+"""kill -9 at random moments of a running diagnosis: nothing finished is lost or damaged, and the end is the same."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_the_same_command_after_every_kill_ends_with_the_readings_of_an_undistur
 ) -> None:
     undisturbed, killed = Store(tmp_path / "undisturbed"), Store(tmp_path / "killed")
     assert warm.run(*diagnose(checkpoint, undisturbed.study)) in (0, 4)
-    chance = random.Random(2305)  # noqa: S311 - moments, not secrets
+    chance = random.Random(2305)
     finished: set[str] = set()
     signalled = 0
     for _ in range(KILLS):
@@ -104,4 +104,4 @@ def assert_same_readings(wanted: Store, got: Store) -> None:
                 if reading.unit != "second":
                     np.testing.assert_array_equal(second.readings[probe][name].value, reading.value)
                     compared += 1
-    assert compared > 20  # noqa: PLR2004 - lmc, cka, errors, ... were there
+    assert compared > 20

@@ -92,7 +92,7 @@ def test_two_plugins_of_one_name_are_an_error_that_names_both(site: Path) -> Non
     install(site / "a", "first-dist", "[prunescope.probes]\nsame = first_dist:Seven\n", PROBE)
     install(site / "b", "second-dist", "[prunescope.probes]\nsame = second_dist:Seven\n", PROBE)
     path = [str(site / "a"), str(site / "b")]
-    with pytest.raises(PluginError, match="first-dist.*second-dist"):
+    with pytest.raises(PluginError, match=r"first-dist.*second-dist"):
         registry.get("probes", "same", path=path)
 
 

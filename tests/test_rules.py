@@ -120,9 +120,7 @@ def measured(value: float, stderr: float = 0.0) -> md_tree.Measured:
         (0.05, -3.0, None, False, "not at a minimum"),
     ],
 )
-def test_every_leaf_of_the_tree(
-    train_error: float, trace: float, lmc: float | None, too_low: bool, said: str  # noqa: FBT001 - a table
-) -> None:
+def test_every_leaf_of_the_tree(train_error, trace, lmc, too_low, said) -> None:
     leaf = md_tree.decide(
         train_error=measured(train_error), trace=measured(trace), lmc=None if lmc is None else measured(lmc)
     )

@@ -37,7 +37,9 @@ def full_run() -> Run:
         mask=Mask({"a/b.weight": torch.tensor([[True, False], [False, True]])}),
         readings={
             "lmc": {
-                "lmc": Reading(np.array([-0.1, 0.0]), unit="fraction", n=9, stderr=np.array([0.01, 0.02]), axes=("pair",)),
+                "lmc": Reading(
+                    np.array([-0.1, 0.0]), unit="fraction", n=9, stderr=np.array([0.01, 0.02]), axes=("pair",)
+                ),
                 "layer.a/b%": Reading(np.array([1.0, 2.0]), unit="1", axes=("layer",), labels=("p", "q")),
             },
             "size": {"density": Reading(0.5, unit="1", estimator="exact")},

@@ -26,7 +26,7 @@ class ThreeRegime(RegimeRule):
     epsilon_low: Annotated[float, Option("lower end of what epsilon may be", minimum=0)] = 0.08
     epsilon_high: Annotated[float, Option("upper end of what epsilon may be", minimum=0)] = 0.15
     cka_gap: Annotated[float, Option("within this of the best connected CKA is Regime II-B", minimum=0)] = 0.002
-    pair_spread: Annotated[float, Option("standard deviation of LMC between pairs, assumed beforehand", minimum=0)] = 0.02
+    pair_spread: Annotated[float, Option("standard deviation of LMC between pairs, assumed", minimum=0)] = 0.02
     certainty: Annotated[float, Option("abstain below this probability", minimum=0.5, maximum=1)] = 0.9
     learned: Annotated[float, Option("abstain when replicas err more than this on training data", maximum=1)] = 0.5
     draws: Annotated[int, Option("bootstrap draws", minimum=100)] = 4000
@@ -88,7 +88,7 @@ class ThreeRegime(RegimeRule):
         )
 
     def _gate(self, evidence: Evidence) -> Gate:
-        from prunescope.regime import three_regime  # noqa: PLC0415 - numpy only on use
+        from prunescope.regime import three_regime
 
         reading = evidence.readings["lmc/lmc"]
         values = _array(reading).reshape(-1)
@@ -136,7 +136,7 @@ class MdTree(RegimeRule):
 
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Walk the tree; say which level of it was used, and its accuracy on the table it was fitted to."""
-        from prunescope.regime import md_tree  # noqa: PLC0415 - only on use
+        from prunescope.regime import md_tree
 
         lmc = evidence.readings.get("lmc/lmc")
         leaf = md_tree.decide(
@@ -153,7 +153,7 @@ class MdTree(RegimeRule):
             regime=None,
             advice=Advice.RAISE if leaf.too_low else Advice.LOWER,
             confidence=leaf.probability,
-            because=(leaf.because, f"level: {level}", "fitted on the ResNet-18 family, CIFAR-10; elsewhere it is a hint"),
+            because=(leaf.because, f"level: {level}", "fitted on ResNet-18 and CIFAR-10; elsewhere it is a hint"),
         )
 
 
@@ -176,20 +176,20 @@ def _cka(evidence: Evidence) -> float | None:
 
 
 def _array(reading: Reading) -> np.ndarray:
-    import numpy as np  # noqa: PLC0415 - only on use
+    import numpy as np
 
     return np.asarray(reading.value, dtype=np.float64)
 
 
 def _stderr(reading: Reading) -> np.ndarray:
-    import numpy as np  # noqa: PLC0415 - only on use
+    import numpy as np
 
     value = _array(reading)
     return np.zeros_like(value) if reading.stderr is None else np.broadcast_to(reading.stderr, value.shape)
 
 
 def _measured(reading: Reading) -> Measured:
-    from prunescope.regime.md_tree import Measured  # noqa: PLC0415 - only on use
+    from prunescope.regime.md_tree import Measured
 
     value, stderr = _array(reading), _stderr(reading)
     return Measured(value=float(value.mean()), stderr=float((stderr**2).sum() ** 0.5 / value.size))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,7 +55,7 @@ def main() -> None:
     thread (benchmarks/bench_threads.py).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    sys.path.append(os.getcwd())
+    sys.path.append(str(Path.cwd()))
     completing = "_PRUNESCOPE_COMPLETE" in os.environ
     build(tuple(GROUPS) if completing else sys.argv[1:])(prog_name="prunescope")
 

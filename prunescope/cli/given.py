@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from prunescope.errors import InputError, UsageError
 from prunescope.recipe import run_of
@@ -13,6 +13,7 @@ from prunescope.recipe import run_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prunescope.checkpoint import Weights
     from prunescope.sources import Source
     from prunescope.store import Store
 
@@ -47,7 +48,8 @@ def checkpoint(
         return _with_weights(reference, store)
     if path.exists() or text.startswith(HUB_PREFIXES):
         source = path if path.exists() else text
-        return pipeline.import_checkpoint(source, store, weights=weights, model=model, unsafe=unsafe)
+        chosen = cast("Weights | None", weights)
+        return pipeline.import_checkpoint(source, store, weights=chosen, model=model, unsafe=unsafe)
     raise InputError(
         f"there is no checkpoint {text!r}: no such file or folder, none of the {len(store.ids())} runs in "
         f"{store.study} has an id that begins so, and it is no hf-hub: or local-dir: name",

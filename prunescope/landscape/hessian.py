@@ -84,7 +84,7 @@ class Gradient:
             products = torch.autograd.grad(
                 [grad for _, grad in self.grads], self.leaves, along, retain_graph=True, materialize_grads=True
             )
-        return self.at.project(torch.cat([part.reshape(-1) for part in products]))
+        return self.at.project(torch.cat([part.reshape(-1) for part in products])).detach()
 
 
 def shares(batches: Sequence[Batch]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The model-diagnostics tree on one dense model: is its temperature too low or too high?
+"""The model-diagnostics tree: is the temperature of one dense model too low, or too high.
 
 Source: Zhou et al., "MD tree: a model-diagnostic tree grown on loss landscape", ICML 2024. The thresholds were fitted
 on its public table (ResNet-18 family, CIFAR-10).

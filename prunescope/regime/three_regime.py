@@ -62,7 +62,8 @@ def bootstrap_means(
     weights /= weights.sum(axis=1, keepdims=True)
     noise = generator.normal(size=(draws, measured.size)) * errors
     spread = generator.normal(size=draws) * pair_spread / math.sqrt(measured.size)
-    return (weights * (measured + noise)).sum(axis=1) + spread
+    means: np.ndarray = (weights * (measured + noise)).sum(axis=1) + spread
+    return means
 
 
 def gate(
