@@ -32,6 +32,8 @@ class Findings:
     seed_bends: tuple[Bend, ...]
     """The same from each dense seed alone."""
     transition: Transition | None
+    to_the_end: Transition | None
+    """The hotter side of the transition against the coldest value."""
     direction: tuple[Direction, ...]
     plain_directions: Mapping[str, tuple[Direction, ...]]
     """What two habits would have advised: "colder" whatever the density, and "drop": to the last snapshot before it."""
@@ -43,6 +45,7 @@ def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
     epsilon = threshold(rule)
     verdicts = judging.judge(diagram, rule)
     crossings = boundary.crossings(diagram, epsilon)
+    across = transition.find(diagram)
     drop = direction.towards_drop(diagram)
     return Findings(
         diagram=diagram,
@@ -51,7 +54,8 @@ def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
         crossings=crossings,
         bend=boundary.bend(crossings),
         seed_bends=tuple(boundary.bend(boundary.crossings(diagram, epsilon, seed=seed)) for seed in diagram.seeds),
-        transition=transition.find(diagram),
+        transition=across,
+        to_the_end=transition.to_the_end(diagram, across),
         direction=direction.of_rule(diagram, verdicts),
         plain_directions={"colder": direction.always_colder(diagram)} | ({"drop": drop} if drop else {}),
         ways=choosing.ways(diagram, epsilon.middle),

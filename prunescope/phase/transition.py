@@ -76,8 +76,9 @@ class Transition:
 
     hotter: float
     colder: float
-    picked: Literal["drop", "data"]
-    """Why these: the first learning-rate drop lies between them; or the data show the largest flip there."""
+    picked: Literal["drop", "data", "end"]
+    """Why these: the first learning-rate drop lies between them; or the data show the largest flip there; or the colder
+    is where the axis ends."""
     differences: tuple[Difference, ...]
 
 
@@ -91,6 +92,13 @@ def find(diagram: PhaseDiagram) -> Transition | None:
     candidates = [_between(diagram, hot, cold, picked="data") for hot, cold in pairwise(diagram.values)]
     known = [candidate for candidate in candidates if candidate is not None]
     return max(known, key=_flip, default=None)
+
+
+def to_the_end(diagram: PhaseDiagram, found: Transition | None) -> Transition | None:
+    """Return the hotter side of a transition against the coldest value; None where that is the same comparison."""
+    if found is None or found.colder == diagram.values[-1]:
+        return None
+    return _between(diagram, found.hotter, diagram.values[-1], picked="end")
 
 
 def student_t(freedom: int) -> float:
@@ -108,7 +116,9 @@ def _flip(transition: Transition) -> float:
     return min(max(means), -min(means)) + 1e-3 * max(map(abs, means))
 
 
-def _between(diagram: PhaseDiagram, hot: float, cold: float, *, picked: Literal["drop", "data"]) -> Transition | None:
+def _between(
+    diagram: PhaseDiagram, hot: float, cold: float, *, picked: Literal["drop", "data", "end"]
+) -> Transition | None:
     found = [_difference(diagram, density, hot, cold) for density in diagram.densities]
     known = tuple(difference for difference in found if difference is not None)
     return Transition(hotter=hot, colder=cold, picked=picked, differences=known) if known else None

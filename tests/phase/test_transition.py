@@ -82,3 +82,15 @@ def test_without_a_drop_the_pair_with_the_largest_flip_is_taken():
 
 def test_nothing_to_compare_is_none():
     assert transition.find(study({(10, 0.1): (), (20, 0.1): ()})) is None
+
+
+def test_the_end_of_the_axis_is_compared_with_the_hotter_side():
+    values, densities = (10, 20, 40, 80), (0.1,)
+    errors = {(value, 0.1): ((0.1 + value / 1000,),) for value in values}
+    few = study(errors, values=values, densities=densities, drops=(20,))
+    found = transition.to_the_end(few, transition.find(few))
+    assert (found.hotter, found.colder, found.picked) == (20, 80, "end")
+    assert found.differences[0].mean == pytest.approx(0.06)
+    assert (
+        transition.to_the_end(study(errors, values=(10, 20)), transition.find(study(errors, values=(10, 20)))) is None
+    )

@@ -164,18 +164,20 @@ def marks(found):
 
 
 def test_answers_follow_from_the_data(study, published):
-    hotter, colder, bend, direction, _ = sentences.answers(study[0])
+    hotter, colder, end, bend, direction, _ = sentences.answers(study[0])
     assert (hotter.mark, colder.mark, bend.mark, direction.mark) == ("yes", "yes", "yes", "yes")
+    assert end.text == "80 epochs against 40: worse at 10 % density and better at 5 % and 50 % density."
+    assert end.mark == "no"  # at 5 % both are beyond the boundary
     assert hotter.text == "Yes: 40 epochs is better at 10 % density."
     assert re.fullmatch(r"10 %: [\d.]+ points, z = \+[\d.]+, 95 % interval excludes 0", hotter.details[0])
     assert "3 of 3 dense seeds, judged alone, say the same" in bend.details
-    assert marks(published) == ["open", "no", "yes", "yes", "no"]  # no replication; the plain rule is better
+    assert marks(published) == ["open", "no", "no", "yes", "yes", "no"]  # no replication; the plain rule is better
 
 
 def test_negative_results_are_told_too(study):
     found = study[0]
     for bend, mark in ((Bend.HOTTER, "no"), (Bend.BOTH, "no"), (Bend.STRAIGHT, "no"), (Bend.ABSENT, "open")):
-        assert sentences.answers(replace(found, bend=bend))[2].mark == mark
+        assert sentences.answers(replace(found, bend=bend))[3].mark == mark
     turned = tuple(replace(one, by_seed=tuple(-value for value in one.by_seed)) for one in found.transition.differences)
     across = Transition(hotter=40, colder=60, picked="drop", differences=turned)
     answers = sentences.answers(replace(found, transition=across))

@@ -151,8 +151,8 @@ def _frame(findings: Findings, paint: Mapping[str, str]) -> tuple[Figure, Axes]:
     axes.set_xlabel("density →", fontsize=10.5, color=paint["muted"], labelpad=5, loc="left")
     knob = labels.KNOBS.get(diagram.knob, diagram.knob)
     axes.text(
-        (2 - LEFT) / (columns * CELL_WIDTH), 1 + 8 / (rows * CELL_HEIGHT), f"{knob}, hotter ↑", transform=axes.transAxes,
-        fontsize=10.5, color=paint["muted"], ha="left", va="bottom",
+        (2 - LEFT) / (columns * CELL_WIDTH), 1 + 8 / (rows * CELL_HEIGHT), f"{knob}, hotter ↑",
+        transform=axes.transAxes, fontsize=10.5, color=paint["muted"], ha="left", va="bottom",
     )  # fmt: skip
     return made, axes
 

@@ -76,7 +76,8 @@ def answers(findings: Findings) -> tuple[Answer, ...]:
     """Answer every question a phase diagram is drawn for."""
     found = findings.transition
     claims = () if found is None else (_side(findings, found, "hotter"), _side(findings, found, "colder"))
-    return (*claims, _bend(findings), _direction(findings), _selection(findings))
+    end = () if findings.to_the_end is None else (_end(findings, findings.to_the_end),)
+    return (*claims, *end, _bend(findings), _direction(findings), _selection(findings))
 
 
 def _densities_where(found: Transition, side: str) -> list[float]:
@@ -113,6 +114,26 @@ def _side(findings: Findings, found: Transition, side: Literal["hotter", "colder
     text = f"{says}: {value} is better at {labels.densities(all_densities, mine)} density."
     shown = [one for one in found.differences if one.density in mine]
     return Answer(question=question, mark=mark, text=text, details=tuple(_told(one) for one in shown))
+
+
+def _end(findings: Findings, found: Transition) -> Answer:
+    """Answer what going on to the coldest value costs and buys."""
+    knob, all_densities = findings.diagram.knob, findings.diagram.densities
+    worse, better = _densities_where(found, "hotter"), _densities_where(found, "colder")
+    told = [
+        f"{what} at {labels.densities(all_densities, where)} density"
+        for what, where in (("worse", worse), ("better", better))
+        if where
+    ]
+    ordered = not worse or not better or max(worse) < min(better)
+    coldest = labels.value(knob, found.colder)
+    text = f"{coldest} against {formatting.number(found.hotter)}: {' and '.join(told) or 'no difference is shown'}."
+    return Answer(
+        question="Does going on to the coldest value cost at low and pay at higher densities?",
+        mark="open" if not told else "yes" if worse and better and ordered else "no",
+        text=_capital(text),
+        details=tuple(_told(one) for one in found.differences if _better(one)),
+    )
 
 
 def _strength(found: Transition, mine: Sequence[float], *, ordered: bool) -> tuple[Mark, str]:

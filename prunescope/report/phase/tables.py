@@ -14,6 +14,7 @@ from prunescope.report.phase import sentences
 if TYPE_CHECKING:
     from prunescope.phase import Findings
     from prunescope.phase.diagram import Cell
+    from prunescope.phase.transition import Transition
     from prunescope.report.phase.made import Made
 
 SCHEMA_VERSION = 1
@@ -56,7 +57,8 @@ def as_json(findings: Findings, made: Made) -> dict[str, Any]:
         "boundary": [asdict(crossing) for crossing in findings.crossings],
         "bend": findings.bend,
         "bend_of_each_seed": list(findings.seed_bends),
-        "transition": _transition(findings),
+        "transition": _transition(findings, findings.transition),
+        "to_the_end": _transition(findings, findings.to_the_end),
         "direction": [asdict(one) for one in findings.direction],
         "plain_directions": {key: [asdict(one) for one in found] for key, found in findings.plain_directions.items()},
         "selection": [{**asdict(way), "regret": way.regret, "worst": way.worst} for way in findings.ways],
@@ -97,8 +99,7 @@ def _cell(findings: Findings, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _transition(findings: Findings) -> dict[str, Any] | None:
-    found = findings.transition
+def _transition(findings: Findings, found: Transition | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
