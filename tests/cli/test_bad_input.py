@@ -129,6 +129,8 @@ COMMANDS = {
     "prune": lambda path: ("prune", "magnitude", path, "--density", "0.1", "--data", DATA),
     "retrain": lambda path: ("retrain", "sgd", path, "--data", DATA),
     "probe": lambda path: ("probe", "size", path, "--data", DATA),
+    "advise": lambda path: ("advise", path, "--density", "0.1", "--data", DATA),
+    "select": lambda path: ("select", path, path, "--density", "0.1", "--data", DATA),
 }
 
 
