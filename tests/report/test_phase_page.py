@@ -178,6 +178,8 @@ def test_negative_results_are_told_too(study):
     found = study[0]
     for bend, mark in ((Bend.HOTTER, "no"), (Bend.BOTH, "no"), (Bend.STRAIGHT, "no"), (Bend.ABSENT, "open")):
         assert sentences.answers(replace(found, bend=bend))[3].mark == mark
+    split = sentences.answers(replace(found, seed_bends=(Bend.COLDER, Bend.ABSENT, Bend.BOTH)))[3]
+    assert (split.mark, split.text[:11]) == ("open", "It seems so")
     turned = tuple(replace(one, by_seed=tuple(-value for value in one.by_seed)) for one in found.transition.differences)
     across = Transition(hotter=40, colder=60, picked="drop", differences=turned)
     answers = sentences.answers(replace(found, transition=across))
@@ -200,6 +202,31 @@ def test_the_unit_of_analysis_is_said(study, published):
     assert "The unit of analysis is the dense seed (n = 3)" in sentences.unit_of_analysis(study[0])
     assert "|z| must pass 4.303" in sentences.unit_of_analysis(study[0])
     assert "one number per cell" in sentences.unit_of_analysis(published)
+
+
+def test_another_knob_has_its_own_words_and_picked_neighbours(tmp_path):
+    path = tmp_path / "batch.csv"
+    errors = {(16, 0.1): 0.2, (32, 0.1): 0.21, (64, 0.1): 0.25, (16, 0.5): 0.12, (32, 0.5): 0.11, (64, 0.5): 0.09}
+    lines = [
+        f"{value},{density},{seed},{error + 0.001 * seed * value / 16}"
+        for (value, density), error in errors.items()
+        for seed in (0, 1)
+    ]
+    path.write_text("\n".join(["batch_size,density,seed,test_error", *lines]))
+    found = find(from_table.read(path), RULE)
+    assert sentences.headline(found) == (
+        "From batch size 32 to 64, the pruned model gets worse at 10 % and gets better at 50 % density."
+    )
+    assert "z is not corrected for picking" in sentences.unit_of_analysis(found)
+    assert found.to_the_end is None
+
+
+def test_one_dense_seed_is_said_to_be_one(study):
+    found = study[0]
+    one = tuple(replace(each, by_seed=each.by_seed[:1], stderr=None) for each in found.transition.differences)
+    alone = replace(found, transition=replace(found.transition, differences=one[1:]))
+    assert "There is one dense seed" in sentences.unit_of_analysis(alone)
+    assert "from one dense seed: 40 epochs is better at 10 %" in sentences.answers(alone)[0].text
 
 
 def test_json_holds_everything_and_is_json(study):

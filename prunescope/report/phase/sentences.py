@@ -194,6 +194,8 @@ def _bend(findings: Findings) -> Answer:
     mark, text = BENDS[findings.bend]
     agreeing = sum(one is findings.bend for one in findings.seed_bends)
     seeds = len(findings.seed_bends)
+    if mark == "yes" and 2 * agreeing <= seeds:
+        mark, text = "open", text.replace("Yes:", "It seems so, but not to most dense seeds judged alone:")
     told = [_crossing(one, findings) for one in findings.crossings]
     if seeds > 1:
         told.append(f"{agreeing} of {seeds} dense seeds, judged alone, say the same")
