@@ -35,6 +35,7 @@ from prunescope.cli.request import Request
 from prunescope.cli.select import SelectRequest
 from prunescope.cli.sweep import SweepRequest
 from prunescope.cli.tune import TuneRequest
+from prunescope.memory import keep_freed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,9 +53,10 @@ def main() -> None:
     """Run the program; modules of one's own are found in the working directory too.
 
     Idle OpenMP threads sleep rather than spin: beside other work a spinning pair was up to 20 times slower than one
-    thread (benchmarks/bench_threads.py).
+    thread (benchmarks/bench_threads.py). Freed memory is kept for the next tensor.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed()
     sys.path.append(str(Path.cwd()))
     completing = "_PRUNESCOPE_COMPLETE" in os.environ
     build(tuple(GROUPS) if completing else sys.argv[1:])(prog_name="prunescope")
