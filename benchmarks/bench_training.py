@@ -1,0 +1,120 @@
+"""Retraining replicas under a mask: in one grouped network for tiny networks, one by one, and plainly."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import plain
+import torch
+from harness import Row, compare, report
+
+from prunescope import masks, models
+from prunescope.builtin.datasets import Patches
+from prunescope.engine.training import fit_together
+from prunescope.landscape.flops import layer_flops
+from prunescope.memory import keep_freed
+from prunescope.training import gradient, loop, optimizers
+from prunescope.training.batches import Batches
+from prunescope.training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from prunescope.api import Data, Mask
+
+ROUNDS = 5
+SGD = {"learning_rate": 0.05, "momentum": 0.9, "weight_decay": 1e-4, "nesterov": False}
+ONE_EPOCH = Schedule(epochs=1, shape="constant")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A network, its images and how it is trained."""
+
+    network: str
+    size: int
+    images: int
+    batch_size: int
+    replicas: int
+
+    @property
+    def title(self) -> str:
+        """What is measured."""
+        replicas = "1 replica" if self.replicas == 1 else f"{self.replicas} replicas"
+        return f"{self.network} on {self.size}x{self.size}, {replicas}, batches of {self.batch_size}"
+
+
+CASES = (
+    Case(network="preresnet8", size=8, images=640, batch_size=32, replicas=4),
+    Case(network="preresnet8", size=8, images=640, batch_size=64, replicas=4),
+    Case(network="preresnet20", size=32, images=192, batch_size=64, replicas=1),
+)
+
+
+def together(start: nn.Module, data: Data, mask: Mask, case: Case) -> list[nn.Module]:
+    """Train the replicas in one grouped network."""
+    made = [copy.deepcopy(start) for _ in range(case.replicas)]
+    seeds, batches, kept = range(case.replicas), Batches(size=case.batch_size), [mask] * case.replicas
+    make = partial(optimizers.sgd, **SGD)
+    list(fit_together(made, data, optimizer=make, schedule=ONE_EPOCH, batches=batches, masks=kept, seeds=seeds))
+    return made
+
+
+def one_by_one(start: nn.Module, data: Data, mask: Mask, case: Case) -> list[nn.Module]:
+    """Train them with the loop of every trainer."""
+    made = [copy.deepcopy(start) for _ in range(case.replicas)]
+    for seed, model in enumerate(made):
+        how = {"schedule": ONE_EPOCH, "batches": Batches(size=case.batch_size), "mask": mask, "seed": seed}
+        list(loop.fit(model, data, optimizer=optimizers.sgd(model, **SGD), gradient=gradient.plain, **how))
+    return made
+
+
+def check(start: nn.Module, data: Data, mask: Mask, case: Case) -> None:
+    """Three steps of all variants on the same batches agree to rounding."""
+    few = replace(data, train=data.train.subset(torch.arange(3 * case.batch_size)))
+    seeds = range(case.replicas)
+    size = case.batch_size
+    batches = [list(few.train.epoch(size, generator=torch.Generator().manual_seed(seed))) for seed in seeds]
+    wanted = [copy.deepcopy(start) for _ in range(case.replicas)]
+    for model, seen in zip(wanted, batches, strict=True):
+        plain.train(model, seen, mask=mask, learning_rate=SGD["learning_rate"], epochs=1)
+    for found in (together(start, few, mask, case), one_by_one(start, few, mask, case)):
+        for model, reference in zip(found, wanted, strict=True):
+            for name, value in reference.state_dict().items():
+                torch.testing.assert_close(model.state_dict()[name], value, rtol=1e-3, atol=1e-4)
+
+
+def rows(case: Case) -> list[Row]:
+    """Check that all variants agree, then time them."""
+    data = Patches(size=case.size, images=case.images, test_images=10, flip=True).load()
+    spec = models.ModelSpec(name=case.network, num_classes=10, in_chans=3, image_size=(case.size, case.size))
+    start = models.create(spec, seed=0)
+    mask = masks.keep_largest({n: w.detach().abs() for n, w in models.prunable(start).items()}, 0.2, scope="layer")
+    masks.apply(start, mask)
+    check(start, data, mask, case)
+    loader = plain.loader(data.train, batch_size=case.batch_size, training=True)
+
+    def plainly() -> None:
+        for _ in range(case.replicas):
+            plain.train(copy.deepcopy(start), loader, mask=mask, learning_rate=SGD["learning_rate"], epochs=1)
+
+    variants = {"plain": plainly, "one by one": partial(one_by_one, start, data, mask, case)}
+    if case.replicas > 1:
+        variants["together"] = partial(together, start, data, mask, case)
+    blank = torch.zeros(1, 3, case.size, case.size)
+    operations = sum(layer.dense for layer in layer_flops(start, blank).values())
+    return compare(case.title, variants, operations=3 * operations * case.images * case.replicas, rounds=ROUNDS)
+
+
+def main() -> None:
+    """Print the table and write it into the docs."""
+    torch.set_num_threads(1)
+    keep_freed()  # as the program does
+    report("Training of replicas", [row for case in CASES for row in rows(case)])
+
+
+if __name__ == "__main__":
+    main()
