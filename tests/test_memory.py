@@ -7,14 +7,28 @@ import sys
 import pytest
 
 FAULTS = """
+import contextlib
+import os
 import resource
 import sys
-from prunescope.memory import keep_freed
-assert sys.argv[1] == "default" or keep_freed()
+
+how = sys.argv.pop(1)
+if how == "kept":
+    from prunescope.memory import keep_freed
+    assert keep_freed()
+elif how == "worker":
+    from prunescope.builtin.executors import _start_worker
+    _start_worker(os.getppid(), 1)
+elif how == "program":
+    from prunescope.cli import main
+    sys.argv.append("--version")
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
+        main()
+
 import torch
 
 def use():
-    parts = [torch.ones(8 << 20) for _ in range(4)]  # 32 MiB each
+    parts = [torch.ones(10 << 20) for _ in range(4)]  # 40 MiB each
     del parts
 
 for _ in range(6):
@@ -27,12 +41,11 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="speaks of glibc")
-def test_freed_tensors_are_used_again_without_new_pages():
-    faults = {
-        how: int(subprocess.run([sys.executable, "-c", FAULTS, how], check=True, capture_output=True, text=True).stdout)
-        for how in ("default", "kept")
-    }
-    assert faults["kept"] < 1000 < faults["default"]
+@pytest.mark.parametrize(("how", "kept"), [("default", False), ("kept", True), ("worker", True), ("program", True)])
+def test_freed_tensors_are_used_again_without_new_pages(how, kept):
+    command = [sys.executable, "-c", FAULTS, how]
+    faults = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert (faults < 1000) is kept
 
 
 def test_other_systems_are_left_alone(monkeypatch):

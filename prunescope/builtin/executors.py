@@ -191,9 +191,12 @@ def _ctrl_c_held() -> Iterator[None]:
 
 
 def _start_worker(parent: int, threads: int) -> None:
-    """Take this worker's share of the cores, leave Ctrl-C to the parent, and die with it."""
+    """Take this worker's share of the cores, keep freed memory, leave Ctrl-C to the parent, and die with it."""
     import torch
 
+    from prunescope.memory import keep_freed
+
+    keep_freed()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
