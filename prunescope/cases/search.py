@@ -8,20 +8,30 @@ connected model is poorly connected too (Zhou et al. 2023, figure 2), so nothing
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import total_ordering
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True, order=True)
+@total_ordering
+@dataclass(frozen=True)
 class Look:
-    """What one value of the knob is worth; looks are ordered: connected ones above all others, then by score."""
+    """What one value of the knob is worth; looks are ordered: learned, then connected, then by score."""
 
     connected: bool
     """Whether it passes the LMC gate."""
     score: float
     """Larger is better."""
+    learned: bool = True
+    """False for a network that answers alike whatever the image: too hot to learn, and connected all the same."""
+
+    def __lt__(self, other: Look) -> bool:
+        return self._key() < other._key()
+
+    def _key(self) -> tuple[bool, bool, float]:
+        return self.learned, self.connected, self.score
 
 
 def search(count: int, look: Callable[[int], Look]) -> dict[int, Look]:

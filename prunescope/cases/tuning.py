@@ -14,6 +14,7 @@ import numpy as np
 
 from prunescope.cases.measured import LMC, merged
 from prunescope.cases.search import Look, search
+from prunescope.errors import EvidenceError
 from prunescope.regime import three_regime
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ SCREENING = 2
 
 FINALISTS = 3
 """Values that are confirmed on the other dense seeds."""
+
+CONSTANT = "cka/constant"
+"""Beside it CKA is missing only where the outputs do not depend on the image."""
 
 By = Literal["test-error", "cka"]
 
@@ -116,12 +120,18 @@ def tune(bench: Bench, aim: Aim) -> Tuned:
 
 
 def worth(model: Measured, aim: Aim) -> Look:
-    """Return what the search compares: the gate, then the test error or CKA; LMC where the gate is closed."""
-    if model.lmc < -aim.threshold.epsilon:
+    """Return what the search compares: the gate, then the test error or CKA; LMC where the gate is closed.
+
+    The gate closes where LMC is below all that epsilon may be: one dense seed is too noisy to give up the colder values
+    for less.
+    """
+    if CONSTANT in model.readings and model.cka is None:
+        return Look(connected=True, score=0.0, learned=False)
+    if model.lmc < -aim.threshold.high:
         return Look(connected=False, score=model.lmc)
     score = model.cka if aim.by == "cka" else None if model.test_error is None else -model.test_error
     if score is None:
-        raise ValueError(f"{model.name} has no {aim.by}")
+        raise EvidenceError(f"{model.name} has no {aim.by} at density {model.density:g}", fix="add its probe")
     return Look(connected=True, score=score)
 
 

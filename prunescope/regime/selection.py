@@ -61,15 +61,17 @@ def algorithm_2(members: Sequence[Member], *, epsilon: float) -> Member:
 def algorithm_2_1(members: Sequence[Member], *, epsilon: float) -> Member:
     """Return the member of the highest CKA among those with LMC >= -epsilon: it needs no labels of test data.
 
-    Where none passes the gate: the best connected one. Raises ValueError where a CKA is missing.
+    Members without a CKA (their outputs do not depend on the image) are passed over. Where none passes the gate: the
+    best connected one. Raises ValueError where no CKA is known.
 
     >>> warm = Member(name="warm", lmc=-0.01, cka=0.96)
     >>> hot = Member(name="hot", lmc=-0.01, cka=0.94)
     >>> algorithm_2_1([hot, warm], epsilon=0.1).name
     'warm'
     """
-    gated = connected(members, epsilon=epsilon)
-    return max(gated, key=_cka) if gated else _best_connected(members)
+    known = [member for member in members if member.cka is not None]
+    gated = connected(known or members, epsilon=epsilon)
+    return max(gated, key=_cka) if gated else _best_connected(known or members)
 
 
 def connected(members: Sequence[Member], *, epsilon: float) -> list[Member]:
@@ -105,7 +107,7 @@ def _picks(members: Sequence[Member], epsilon: float, drop: float | None) -> lis
     if all(member.test_error is not None for member in members):
         member = algorithm_2(members, epsilon=epsilon)
         picks.append(("algorithm-2", member, f"{gate}; then the least test error"))
-    if all(member.cka is not None for member in members):
+    if any(member.cka is not None for member in members):
         member = algorithm_2_1(members, epsilon=epsilon)
         picks.append(("algorithm-2.1", member, f"{gate}; then the highest CKA, no labels"))
     if all(member.dense_error is not None for member in members):

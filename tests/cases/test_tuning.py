@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,8 @@ from published_grid import columns
 
 from prunescope.api import Reading
 from prunescope.cases.measured import Measured
-from prunescope.cases.tuning import Aim, Threshold, regret, straddles, tune
+from prunescope.cases.tuning import Aim, Threshold, regret, straddles, tune, worth
+from prunescope.errors import EvidenceError
 
 EPOCHS = (10, 20, 30, 38, 50, 65, 80)
 
@@ -104,6 +105,30 @@ def test_a_straddling_value_gets_its_other_replicas_then_the_full_retraining():
         (38, 0, 3, True),
     ]
     assert not any(full for *_, full in known.looks if full and _[0] != 38)
+
+
+@pytest.mark.parametrize("by", ["test-error", "cka"])
+def test_a_network_too_hot_to_learn_is_neither_taken_nor_the_end_of_the_search(by):
+    @dataclass
+    class Collapsing(Known):
+        def look(self, value, *, seed, replicas, full=False):
+            found = Known.look(self, value, seed=seed, replicas=replicas, full=full)
+            if value > 30:
+                return found
+            readings = {name: reading for name, reading in found.readings.items() if name != "cka/softmax"}
+            return replace(found, readings=readings | {"cka/constant": Reading(float(replicas), "1")})
+
+    plain = bench(peak=50, poor_from=200, cka={value: 0.9 - 0.001 * abs(value - 50) for value in EPOCHS})
+    plain.lmc |= dict.fromkeys(EPOCHS[:3], 0.0)
+    assert tune(Collapsing(lmc=plain.lmc, error=plain.error, cka=plain.cka), aim(by=by)).value == 50
+
+
+def test_a_reading_that_is_missing_is_named():
+    found = measured(38, lmc=0)
+    bare = replace(found, readings={name: found.readings[name] for name in ("lmc/lmc", "cka/softmax")})
+    assert worth(bare, aim(by="cka")).score == pytest.approx(0.9)
+    with pytest.raises(EvidenceError, match="no test-error at density 0.1"):
+        worth(bare, aim())
 
 
 def test_the_other_dense_seeds_correct_a_lucky_screening():

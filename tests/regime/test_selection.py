@@ -78,6 +78,13 @@ def test_rules_without_their_readings_are_left_out():
         choices([], epsilon=0.1)
 
 
+def test_a_network_whose_outputs_are_constant_is_passed_over():
+    collapsed = Member(name="collapsed", lmc=0.0, cka=None, test_error=0.9)
+    poor = Member(name="poor", lmc=-0.5, cka=0.5, test_error=0.4)
+    assert algorithm_2_1([collapsed, poor], epsilon=0.1) is poor
+    assert algorithm_2_1([collapsed, Member(name="good", lmc=-0.05, cka=0.8)], epsilon=0.1).name == "good"
+
+
 def test_before_the_drop_means_at_it_too():
     members = [Member(name=str(epochs), lmc=0, epochs=epochs) for epochs in (40, 80, 100)]
     assert before_drop(members, drop=80).epochs == 80
