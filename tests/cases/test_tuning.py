@@ -127,7 +127,7 @@ def test_a_reading_that_is_missing_is_named():
     found = measured(38, lmc=0)
     bare = replace(found, readings={name: found.readings[name] for name in ("lmc/lmc", "cka/softmax")})
     assert worth(bare, aim(by="cka")).score == pytest.approx(0.9)
-    with pytest.raises(EvidenceError, match="no test-error at density 0.1"):
+    with pytest.raises(EvidenceError, match=r"no test-error at density 0\.1"):
         worth(bare, aim())
 
 
