@@ -2,8 +2,8 @@
 
 A stop-watch would choose otherwise on a busy machine, and with the choice the last bits of a result would change from
 one run to the next. The rule here looks at the model and the shape of a batch only; its two constants were measured
-on AVX512 cores that other work kept busy: a tiny network gains until the features of all K models in one layer outgrow
-the cache of a core, and nothing more after six of them.
+on AVX512 cores (`nox -s bench`): a tiny network gains until the features of all K models in one layer outgrow the
+cache, and nothing more after a dozen.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from prunescope.engine.grouping import supports
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-MOST = 6
+MOST = 12
 """Models at a time beyond which nothing is gained."""
 
-FEATURE_BYTES = 1 << 20
+FEATURE_BYTES = 1 << 21
 """What the largest features of all models together may occupy."""
 
 WEIGHTS = 1 << 20

@@ -154,7 +154,7 @@ def lines(
     Source: Zhou et al. 2023, section 2 and public code; Yang et al. 2021; Frankle et al. 2020.
     Cost: 2 passes over `train` (1 without BatchNorm) and 1 over `test`, per point; the end points of r replicas are
     evaluated once, so r + r (r − 1) / 2 · (points − 2) points in all. One work model beside the replicas, which are
-    left as they were; for tiny networks one grouped network of up to six points (`engine.choice`), which gives the
+    left as they were; for tiny networks one grouped network of up to twelve points (`engine.choice`), which gives the
     same numbers to float32 rounding.
 
     Raises UsageError where the replicas differ in structure or mask, or weights outside the mask are not zero.

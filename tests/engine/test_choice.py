@@ -12,15 +12,15 @@ def tiny() -> nn.Module:
     return timm.create_model("preresnet8", num_classes=5).eval()
 
 
-@pytest.mark.parametrize(("copies", "size"), [(1, 1), (2, 2), (6, 6), (7, 4), (11, 6), (30, 6)])
-def test_copies_are_divided_evenly_into_groups_of_at_most_six(copies, size):
+@pytest.mark.parametrize(("copies", "size"), [(1, 1), (2, 2), (12, 12), (13, 7), (11, 11), (30, 10)])
+def test_copies_are_divided_evenly_into_groups_of_at_most_twelve(copies, size):
     assert group_size(tiny(), (16, 3, 8, 8), copies=copies) == size
 
 
 def test_groups_shrink_as_features_fill_the_cache():
     assert feature_bytes(tiny(), (3, 8, 8)) == 4 * 16 * 64
     sizes = [group_size(tiny(), (batch, 3, 8, 8), copies=12) for batch in (32, 64, 128, 256, 257)]
-    assert sizes == [6, 4, 2, 1, 1]
+    assert sizes == [12, 6, 4, 2, 1]
 
 
 def test_large_networks_and_what_cannot_be_grouped_run_one_by_one():
