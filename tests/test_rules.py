@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -92,9 +93,24 @@ def test_the_bootstrap_equals_a_plain_loop_over_replicas() -> None:
 
 
 def test_the_standard_error_of_the_pairs_widens_the_interval() -> None:
-    means = three_regime.bootstrap_means([-0.1], stderr=[0.03], pair_spread=0.04, draws=50000, seed=0)
-    assert means.std() == pytest.approx(0.05, rel=0.02)
+    means = three_regime.bootstrap_means([-0.1], stderr=[0.03], pair_spread=0.0, draws=50000, seed=0)
+    assert means.std() == pytest.approx(0.03, rel=0.02)
     assert means.mean() == pytest.approx(-0.1, abs=0.001)
+
+
+@pytest.mark.parametrize(("pairs", "quantile"), [(1, 1.8856), (3, 1.8856 / 3**0.5), (6, 1.6377 / 6**0.5)])
+def test_the_spread_between_pairs_follows_students_t(pairs: int, quantile: float) -> None:
+    """The 90 % quantiles of Student's t with 2 and 3 degrees of freedom are 1.8856 and 1.6377."""
+    means = three_regime.bootstrap_means([0.0] * pairs, stderr=[0.0] * pairs, pair_spread=1.0, draws=200_000, seed=0)
+    assert np.quantile(means, [0.1, 0.9]) == pytest.approx([-quantile, quantile], rel=0.02)
+
+
+def test_replicas_that_have_not_learned_are_not_called_connected_but_a_barrier_counts() -> None:
+    unlearned = {"errors/train_error": Reading(np.array([0.61, 0.62]), unit="fraction", axes=("replica",))}
+    connected, parted = evidence([-0.01] * 3), evidence([-0.4] * 3)
+    for found, regime in ((connected, Regime.UNRESOLVED), (parted, Regime.I)):
+        both = replace(found, readings={**found.readings, **unlearned})
+        assert ThreeRegime().classify(both).regime is regime
 
 
 @pytest.mark.parametrize("pairs", [2, 4, 5, 7])

@@ -28,7 +28,9 @@ class ThreeRegime(RegimeRule):
     cka_gap: Annotated[float, Option("within this of the best connected CKA is Regime II-B", minimum=0)] = 0.002
     pair_spread: Annotated[float, Option("standard deviation of LMC between pairs, assumed", minimum=0)] = 0.02
     certainty: Annotated[float, Option("abstain below this probability", minimum=0.5, maximum=1)] = 0.9
-    learned: Annotated[float, Option("abstain when replicas err more than this on training data", maximum=1)] = 0.5
+    learned: Annotated[
+        float, Option("replicas that err more than this on training data are not called connected", maximum=1)
+    ] = 0.5
     draws: Annotated[int, Option("bootstrap draws", minimum=100)] = 4000
     density_low: Annotated[float, Option("no confidence below this density", minimum=0, maximum=1)] = 0.0
     density_high: Annotated[float, Option("no confidence above this density", minimum=0, maximum=1)] = 1.0
@@ -58,15 +60,15 @@ class ThreeRegime(RegimeRule):
         return "" if self.trusted else "the thresholds were fitted to other networks"
 
     def _judge(self, evidence: Evidence) -> Diagnosis:
-        failed = self._not_learned(evidence)
-        if failed:
-            return _abstain(None, failed, self.calibration)
         gate = self._gate(evidence)
         measured = (
             f"LMC {gate.lmc:+.4f}, 80 % interval [{gate.low:+.4f}, {gate.high:+.4f}], "
             f"against -epsilon = -{self.epsilon:g} (plausible {self.epsilon_low:g} to {self.epsilon_high:g})"
         )
         poor = gate.probability_poor
+        failed = self._not_learned(evidence)
+        if failed and poor < self.certainty:
+            return _abstain(None, failed, measured, self.calibration)
         if max(poor, 1 - poor) < self.certainty:
             return _abstain(max(poor, 1 - poor), "the interval straddles the threshold: more replicas decide", measured)
         if poor > 1 / 2:
@@ -76,14 +78,14 @@ class ThreeRegime(RegimeRule):
         return self._within_two(evidence, 1 - poor, measured)
 
     def _not_learned(self, evidence: Evidence) -> str:
-        path = evidence.readings.get("lmc/train_error_path")
-        if path is None:
-            return ""
-        ends = _array(path)[..., [0, -1]]
-        if ends.mean() <= self.learned:
+        """Say that the replicas err too much to be called connected; empty where they have learned."""
+        path, errors = (evidence.readings.get(name) for name in ("lmc/train_error_path", "errors/train_error"))
+        ends = 0.0 if path is None else float(_array(path)[..., [0, -1]].mean())
+        worst = max(ends, 0.0 if errors is None else float(_array(errors).mean()))
+        if worst <= self.learned:
             return ""
         return (
-            f"replicas err on {ends.mean():.1%} of the training data: they have not learned, "
+            f"replicas err on {worst:.1%} of the training data: they have not learned, "
             "so no barrier can show; retrain longer or at a higher density"
         )
 

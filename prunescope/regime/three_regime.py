@@ -48,9 +48,10 @@ def bootstrap_means(
     """Draw the mean over pairs of replicas from its posterior by the Bayesian bootstrap over replicas.
 
     Each draw weights the replicas by w ~ Dirichlet(1, ..., 1) (Rubin 1981) and a pair (i, j) by w_i w_j, because pairs
-    that share a replica are not independent. Two normal terms are added: the pairs' own standard errors (finite number
+    that share a replica are not independent. Two terms are added: the pairs' own standard errors (finite number
     of images), and `pair_spread` / sqrt(pairs), the spread between pairs known from elsewhere, without which two or
-    three replicas that happen to agree would look certain.
+    three replicas that happen to agree would look certain. The latter is scaled by Student's t with r - 1 degrees of
+    freedom (2 at least, so that it has a scale): how far a mean of so few replicas can be off.
 
     values, stderr: one per pair, in the order of itertools.combinations. Returns `draws` means.
     """
@@ -61,7 +62,8 @@ def bootstrap_means(
     weights = replica_weights[:, pairs[:, 0]] * replica_weights[:, pairs[:, 1]]
     weights /= weights.sum(axis=1, keepdims=True)
     noise = generator.normal(size=(draws, measured.size)) * errors
-    spread = generator.normal(size=draws) * pair_spread / math.sqrt(measured.size)
+    freedom = max(len(replica_weights[0]) - 1, 2)
+    spread = generator.standard_t(freedom, size=draws) * pair_spread / math.sqrt(measured.size)
     means: np.ndarray = (weights * (measured + noise)).sum(axis=1) + spread
     return means
 
