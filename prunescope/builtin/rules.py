@@ -28,9 +28,7 @@ class ThreeRegime(RegimeRule):
     cka_gap: Annotated[float, Option("within this of the best connected CKA is Regime II-B", minimum=0)] = 0.002
     pair_spread: Annotated[float, Option("standard deviation of LMC between pairs, assumed", minimum=0)] = 0.02
     certainty: Annotated[float, Option("abstain below this probability", minimum=0.5, maximum=1)] = 0.9
-    learned: Annotated[
-        float, Option("replicas that err more than this on training data are not called connected", maximum=1)
-    ] = 0.5
+    learned: Annotated[float, Option("not connected when replicas err more than this in training", maximum=1)] = 0.5
     draws: Annotated[int, Option("bootstrap draws", minimum=100)] = 4000
     density_low: Annotated[float, Option("no confidence below this density", minimum=0, maximum=1)] = 0.0
     density_high: Annotated[float, Option("no confidence above this density", minimum=0, maximum=1)] = 1.0

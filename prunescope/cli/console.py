@@ -53,7 +53,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableTy
 
     made = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
+        made.add_column(column, overflow="fold", no_wrap=column == "id")  # an id is there to be copied
     for row in rows:
         made.add_row(*[Text(cell) for cell in row])
     return made

@@ -46,8 +46,22 @@ def list_runs(*, json: parameters.Json = False, study: parameters.Study = parame
             {"id": run.id, "step": run.recipe.step, "plugin": run.recipe.plugin, "created": run.created} for run in runs
         ]
         return Output(text=json_text.dumps(listed, indent=2))
-    rows = [(run.id, label(run.recipe), run.created, console.duration(run.wall_seconds), _gist(run)) for run in runs]
+    rows = [
+        (
+            run.id,
+            label(run.recipe),
+            run.created.removesuffix("+00:00").replace("T", " "),
+            console.duration(run.wall_seconds),
+            _gist(run),
+        )
+        for run in runs
+    ]
     return Output(text=console.table(("id", "step", "created (UTC)", "took", "result"), rows))
+
+
+def _clock(created: str) -> str:
+    """Return a time in UTC as a person reads it."""
+    return created.removesuffix("+00:00").replace("T", " ")
 
 
 def show(

@@ -39,6 +39,10 @@ STEP = 2.0
 Words = tuple[str, ...]
 
 
+REPLICAS = 3
+"""Retrainings of each pruned model that `diagnose` asks for by itself."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Known:
     """What is known of the dense model, as the command line takes it."""
@@ -46,6 +50,9 @@ class Known:
     reference: str
     study: Words
     data: Words
+    """What was measured on, with its limit."""
+    training_data: Words
+    """The same, limited only where the dense training was."""
     model: Words
     trainer: str
     settings: Mapping[str, Any]
@@ -136,6 +143,7 @@ def _known(trail: Trail, study: Path) -> Known:
         reference=trail.reference,
         study=() if study.name == USUAL_STUDY and not study.is_absolute() else ("--study", str(study)),
         data=_data(source) if source else (),
+        training_data=_data(recipe.arguments.get("data") or {**source, "limit_batches": None}) if source else (),
         model=("--model", str(model["name"]), *made) if model else (),
         trainer=trainer,
         settings=_settings(trainer, facts.get("training", {})) if foreign else dict(recipe.options),
@@ -177,7 +185,7 @@ def _move(trail: Trail, known: Known, asked: Sequence[Headline], *, sign: int) -
     if snapshot is not None:
         reference = f"{trail.dense.id}@{snapshot}"
         why = f"{word}, for {labels}: the snapshot after {snapshot} epochs of the same training is there already."
-        return Command(why=why, lines=(_diagnose(known, asked, shlex.quote(reference)),))
+        return Command(why=why, lines=(_diagnose(known, asked, shlex.quote(reference), *_comparably(trail)),))
     moved = _moved(values, sign)
     if moved is None or not _can_train(known):
         how = "hotter (fewer epochs, smaller batch or larger learning rate)" if sign > 0 else "colder (more epochs)"
@@ -187,7 +195,8 @@ def _move(trail: Trail, known: Known, asked: Sequence[Headline], *, sign: int) -
     why = f"{word}, for {labels}: {_spoken(name)} {there} instead of {here}."
     if known.foreign:
         why += " Your own training script with this one change serves as well; then diagnose its checkpoint."
-    return Command(why=why, lines=(_train(known, {name: value}), _diagnose(known, asked, '"$dense"')))
+    asking = _diagnose(known, asked, '"$dense"', *_comparably(trail))
+    return Command(why=why, lines=(_train(known, {name: value}), asking))
 
 
 def _keep(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
@@ -225,6 +234,18 @@ def _as_before(trail: Trail) -> Words:
     )
 
 
+def _comparably(trail: Trail) -> Words:
+    """Return the options that retrain another model's replicas as long and as often, so that the two compare."""
+    branch = next(iter(trail.pruned), None)
+    if branch is None or not branch.retrainings:
+        return ()
+    replicas = len(branch.retrainings)
+    return (
+        *("--retrain-epochs", str(len(branch.retrainings[0].history))),
+        *(("--replicas", str(replicas)) if replicas != REPLICAS else ()),
+    )
+
+
 def _prune_first(known: Known) -> Command:
     line = ("prunescope", "diagnose", shlex.quote(known.reference), *_quoted(known.data), "--density", "0.05,0.1,0.2")
     return Command(
@@ -250,7 +271,7 @@ def _diagnose(known: Known, asked: Sequence[Headline], reference: str, *more: st
 def _train(known: Known, change: Mapping[str, float]) -> Words:
     settings = {**known.settings, **change}
     flags = chain.from_iterable(_flag(name, value) for name, value in sorted(settings.items()))
-    given = (*known.model, *known.data, *flags, "--seed", str(known.seed), *known.study)
+    given = (*known.model, *known.training_data, *flags, "--seed", str(known.seed), *known.study)
     return ("dense=$(prunescope", "train", known.trainer, *_close(_quoted(given)))
 
 
