@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope import data as datasets
 from prunescope import options, registry
 from prunescope.described import Source
-from prunescope.errors import InputError
+from prunescope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,12 @@ def describe(text: str, *, limit_batches: int | None = None) -> Source:
     text: "digits", "patches:noise=0.2", "torch/cifar10", a folder, "pkg.mod:factory" (see prunescope.data.parse_spec).
     """
     name, values = datasets.parse_spec(text)
+    if name not in {plugin.name for plugin in registry.find("datasets")}:
+        raise UsageError(
+            f"there is no data set {name!r}: no folder of that name here, and no plugin is called so",
+            fix="give the path of a folder, or one of: "
+            + ", ".join(plugin.name for plugin in registry.find("datasets")),
+        )
     loaded = registry.make("datasets", name, values)
     source = Source(
         name=name,

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from prunescope.cli.console import say
 from prunescope.errors import InputError, UsageError
 from prunescope.recipe import run_of
 
@@ -49,7 +50,10 @@ def checkpoint(
     if path.exists() or text.startswith(HUB_PREFIXES):
         source = path if path.exists() else text
         chosen = cast("Weights | None", weights)
-        return pipeline.import_checkpoint(source, store, weights=chosen, model=model, unsafe=unsafe)
+        run_id = pipeline.import_checkpoint(source, store, weights=chosen, model=model, unsafe=unsafe)
+        facts = store.read(run_id).facts
+        say(f"{text}: {facts['model']['name']} with {facts['model']['num_classes']} classes, read as {facts['format']}")
+        return run_id
     raise InputError(
         f"there is no checkpoint {text!r}: no such file or folder, none of the {len(store.ids())} runs in "
         f"{store.study} has an id that begins so, and it is no hf-hub: or local-dir: name",
