@@ -23,11 +23,7 @@ PRODUCT = 1024
 CONVOLUTION = (64, 32, 16)
 """Channels, height and width, and images of the 3x3 convolution that is the other."""
 
-HEAD = """---
-orphan: true
----
-
-# Benchmarks
+HEAD = """# Benchmarks
 
 Written by `nox -s bench`. Each ratio compares the processor time of two variants run in turn in the same process, on
 one thread: the median over the rounds, with the smallest and the largest in brackets. The plain variant is a
