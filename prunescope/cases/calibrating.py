@@ -44,8 +44,8 @@ class Column:
     points: tuple[Point, ...]
 
 
-_Cell: TypeAlias = "tuple[Column, Point, Advice]"
-"""A cell that counts, and the way to its column's optimum."""
+_Cell: TypeAlias = "tuple[Column, Point, frozenset[Advice]]"
+"""A cell that counts, and the ways to its column's optimum: two where equal optima lie on both sides."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +93,7 @@ def fit(columns: Sequence[Column], *, tolerance: float, plain: tuple[float, floa
     tolerance: cells within it of their column's lowest test error say nothing. plain: (epsilon, gap) to compare with.
     Raises EvidenceError where too few cells say anything.
     """
-    cells = [
-        (column, *target)
-        for column in columns
-        for target in targets(column.points, knob=column.knob, tolerance=tolerance)
-    ]
+    cells = [cell for column in columns for cell in _cells(column, tolerance)]
     if len(cells) < LEAST_CELLS:
         raise EvidenceError(
             f"{len(cells)} cells lie more than {tolerance:g} above the best test error at their density",
@@ -111,12 +107,19 @@ def fit(columns: Sequence[Column], *, tolerance: float, plain: tuple[float, floa
         epsilon=_interval(epsilon, drawn[:, 0]),
         cka_gap=_interval(gap, drawn[:, 1]),
         cells=len(cells),
-        raised=sum(wanted is Advice.RAISE for _, _, wanted in cells),
+        raised=sum(Advice.RAISE in wanted for _, _, wanted in cells),
         gate=float(np.mean([_gated(cell, epsilon) for cell in cells])),
         accuracy=float(np.mean([_right(cell, epsilon, gap) for cell in cells])),
         held_out=float(np.mean([_right(cell, *_without(table, place)) for place, cell in enumerate(cells)])),
         plain=float(np.mean([_right(cell, *plain) for cell in cells])),
     )
+
+
+def _cells(column: Column, tolerance: float) -> list[_Cell]:
+    """Return the cells of a column that count; those of unknown test error do not."""
+    errors = {point.value: point.test_error for point in column.points if point.test_error is not None}
+    wanted = targets(errors, knob=column.knob, tolerance=tolerance)
+    return [(column, point, wanted[point.value]) for point in column.points if point.value in wanted]
 
 
 def _table(columns: Sequence[Column], cells: Sequence[_Cell]) -> _Table:
@@ -136,12 +139,12 @@ def _epsilons(columns: Sequence[Column]) -> list[float]:
 
 def _gated(cell: _Cell, epsilon: float) -> bool:
     _, point, wanted = cell
-    return (point.lmc < -epsilon) == (wanted is Advice.RAISE)
+    return (Advice.RAISE if point.lmc < -epsilon else Advice.LOWER) in wanted
 
 
 def _right(cell: _Cell, epsilon: float, gap: float) -> bool:
     column, point, wanted = cell
-    return direction(column.points, point, knob=column.knob, epsilon=epsilon, gap=gap) is wanted
+    return direction(column.points, point, knob=column.knob, epsilon=epsilon, gap=gap) in wanted
 
 
 def _best(table: _Table, weights: np.ndarray) -> tuple[float, float]:

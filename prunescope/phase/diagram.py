@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from prunescope.temperature import HOTTER
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -110,15 +108,6 @@ class PhaseDiagram:
         error = self.grid("test_error")
         best = np.array([np.nanmin(column) if np.isfinite(column).any() else np.nan for column in error.T])
         return np.asarray(error - best)
-
-
-def order(knob: str, values: set[float]) -> tuple[float, ...]:
-    """Return values of a knob, the hottest first.
-
-    >>> order("epochs", {80, 10, 40}), order("learning_rate", {0.1, 0.4})
-    ((10, 40, 80), (0.4, 0.1))
-    """
-    return tuple(sorted(values, reverse=HOTTER[knob] > 0))
 
 
 def _centre(cell: Cell, quantity: Quantity, seed: int | None) -> float | None:

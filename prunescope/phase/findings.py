@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from prunescope.phase.boundary import Bend, Crossing
     from prunescope.phase.choosing import Way
     from prunescope.phase.diagram import PhaseDiagram
-    from prunescope.phase.direction import Direction
     from prunescope.phase.transition import Transition
+    from prunescope.regime.direction import Score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +34,8 @@ class Findings:
     transition: Transition | None
     to_the_end: Transition | None
     """The hotter side of the transition against the coldest value."""
-    direction: tuple[Direction, ...]
-    plain_directions: Mapping[str, tuple[Direction, ...]]
+    direction: tuple[Score, ...]
+    plain_directions: Mapping[str, tuple[Score, ...]]
     """What two habits would have advised: "colder" whatever the density, and "drop": to the last snapshot before it."""
     ways: tuple[Way, ...]
 

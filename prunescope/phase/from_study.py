@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope import registry, runfile
-from prunescope.phase.diagram import Cell, PhaseDiagram, Sample, order
+from prunescope.phase.diagram import Cell, PhaseDiagram, Sample
+from prunescope.regime.direction import hottest_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,7 @@ def read(grid: grid.Grid, store: Store) -> PhaseDiagram:
     return PhaseDiagram(
         name=study.name,
         knob=study.knob,
-        values=order(study.knob, set(study.values)),
+        values=tuple(hottest_first(study.values, knob=study.knob)),
         densities=study.densities,
         cells={
             (value, density): Cell(value=value, density=density, samples=tuple(found))

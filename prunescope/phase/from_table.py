@@ -13,7 +13,8 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from prunescope.errors import InputError
-from prunescope.phase.diagram import Cell, PhaseDiagram, Sample, order
+from prunescope.phase.diagram import Cell, PhaseDiagram, Sample
+from prunescope.regime.direction import hottest_first
 from prunescope.temperature import HOTTER
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def read(path: Path) -> PhaseDiagram:
         if not 0 < density <= 1:
             raise InputError(f"{path}, line {line}: density is {density:g}", fix="densities are fractions in (0, 1]")
         samples.setdefault((value, density), []).append(_sample(row, line, path))
-    values = order(knob, {value for value, _ in samples})
+    values = tuple(hottest_first({value for value, _ in samples}, knob=knob))
     densities = tuple(sorted({density for _, density in samples}))
     return PhaseDiagram(
         name=path.stem,

@@ -13,13 +13,19 @@ from prunescope.api import Advice
 from prunescope.temperature import HOTTER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 EPSILON = 0.10
 """LMC below -epsilon is Regime I; middle of what separates it in figure 2 of the paper."""
 
 CKA_GAP = 0.002
 """Within this of the best connected CKA of the column is Regime II-B."""
+
+MARGIN = 0.004
+"""Cells whose test error is within this of the best at their density say nothing about directions."""
+
+TIE = 1e-9
+"""Test errors within this of the least are equally good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +41,21 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """How often the advice led towards the column's optimum."""
+    """How often advice was right at one density, among the cells off their column's optimum."""
 
+    density: float
     right: int
-    of: int
-    """Cells whose error exceeds their column's optimum by more than the tolerance."""
+    wrong: int
+    """Advice to go the other way, or to stay."""
+    abstained: int
 
     @property
-    def share(self) -> float:
-        """The fraction of the counted cells; NaN where none counts."""
-        return self.right / self.of if self.of else float("nan")
+    def cells(self) -> int:
+        """Number of cells that count."""
+        return self.right + self.wrong + self.abstained
 
 
-def hottest_first(values: Sequence[float], *, knob: str) -> list[float]:
+def hottest_first(values: Iterable[float], *, knob: str) -> list[float]:
     """Return the values of a knob from the hottest to the coldest.
 
     >>> hottest_first([40, 10, 80], knob="epochs"), hottest_first([0.1, 0.4], knob="learning_rate")
@@ -89,33 +97,33 @@ def direction(
 
 
 def score(
-    columns: Sequence[Sequence[Point]],
+    errors: Mapping[float, float],
     *,
+    density: float,
     knob: str,
     tolerance: float,
-    epsilon: float = EPSILON,
-    gap: float = CKA_GAP,
+    advice: Callable[[float], Advice],
 ) -> Score:
     """Return how often the advice is right in the cells more than `tolerance` off their column's optimum.
 
-    columns: the cells of one density each; every cell needs its test error.
+    errors: value of the knob -> test error, at one density. advice: what is advised at a value; NONE abstains.
     """
-    right = of = 0
-    for column in columns:
-        for point, wanted in targets(column, knob=knob, tolerance=tolerance):
-            of += 1
-            right += direction(column, point, knob=knob, epsilon=epsilon, gap=gap) is wanted
-    return Score(right=right, of=of)
+    given = [(advice(value), ways) for value, ways in targets(errors, knob=knob, tolerance=tolerance).items()]
+    abstained = sum(one is Advice.NONE for one, _ in given)
+    right = sum(one in ways for one, ways in given)
+    return Score(density=density, right=right, wrong=len(given) - right - abstained, abstained=abstained)
 
 
-def targets(column: Sequence[Point], *, knob: str, tolerance: float) -> list[tuple[Point, Advice]]:
-    """Return the cells more than `tolerance` off the optimum of their column, each with the way to the optimum."""
-    best_error, best = min(((_error(point), point) for point in column), key=lambda pair: pair[0])
-    off = [point for point in column if _error(point) - best_error > tolerance]
-    return [(point, towards(point.value, best.value, knob=knob)) for point in off]
+def targets(errors: Mapping[float, float], *, knob: str, tolerance: float) -> dict[float, frozenset[Advice]]:
+    """Return the values more than `tolerance` off the optimum of their column, each with the ways to an optimum.
 
+    errors: value of the knob -> test error, at one density. Where equal optima lie on both sides, either way is right.
 
-def _error(point: Point) -> float:
-    if point.test_error is None:
-        raise ValueError(f"the test error at {point.value:g} is unknown")
-    return point.test_error
+    >>> found = targets({10: 0.15, 40: 0.10, 80: 0.102, 160: 0.12}, knob="epochs", tolerance=0.004)
+    >>> {value: sorted(ways) for value, ways in found.items()}
+    {10: [<Advice.LOWER: 'lower'>], 160: [<Advice.RAISE: 'raise'>]}
+    """
+    least = min(errors.values(), default=0.0)
+    best = [value for value, error in errors.items() if error - least <= TIE]
+    off = [value for value, error in errors.items() if error - least > tolerance]
+    return {value: frozenset(towards(value, there, knob=knob) for there in best) - {Advice.KEEP} for value in off}

@@ -7,6 +7,7 @@ Source: Zhou, Yang, Chang, Mahoney, "A Three-regime Model of Network Pruning", I
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class Member:
     """One dense model of a family as it was measured after pruning to the density in question."""
 
     name: str
-    lmc: float
+    lmc: float | None = None
     """Mean LMC between its retrained replicas, in training-error units."""
     cka: float | None = None
     """Mean CKA between its retrained replicas, in [0, 1]."""
@@ -76,13 +77,22 @@ def algorithm_2_1(members: Sequence[Member], *, epsilon: float) -> Member:
 
 def connected(members: Sequence[Member], *, epsilon: float) -> list[Member]:
     """Return the members that pass the LMC gate: those outside Regime I."""
-    return [member for member in members if member.lmc >= -epsilon]
+    return [member for member in members if _lmc(member) >= -epsilon]
 
 
 def before_drop(members: Sequence[Member], *, drop: float) -> Member | None:
     """Return the longest-trained member at or before the first learning-rate drop; None where there is none."""
-    earlier = [member for member in members if member.epochs is not None and member.epochs <= drop]
-    return max(earlier, key=_epochs) if earlier else None
+    last = last_before([member.epochs for member in members if member.epochs is not None], drop=drop)
+    return next((member for member in members if member.epochs == last), None) if last is not None else None
+
+
+def last_before(epochs: Sequence[float], *, drop: float) -> float | None:
+    """Return the last of some snapshots at or before the first learning-rate drop; None where there is none.
+
+    >>> last_before([40, 80, 100], drop=80)
+    80
+    """
+    return max((epoch for epoch in epochs if epoch <= drop), default=None)
 
 
 def choices(members: Sequence[Member], *, epsilon: float, drop: float | None = None) -> tuple[Choice, ...]:
@@ -92,15 +102,25 @@ def choices(members: Sequence[Member], *, epsilon: float, drop: float | None = N
     """
     if not members:
         raise ValueError("there is no model to choose from")
-    found = [_choice(rule, member, because, members) for rule, member, because in _picks(members, epsilon, drop)]
+    picks = (*_gated(members, epsilon), *_plain(members, drop))
+    found = [choice(rule, member, because, members) for rule, member, because in picks]
     errors = _errors(members)
-    expected = None if errors is None else sum(errors) / len(errors) - min(errors)
+    expected = None if errors is None else fmean(errors) - min(errors)
     random = Choice(rule="random", member="", because="expected regret of a blind choice", regret=expected)
     return (*found, random)
 
 
-def _picks(members: Sequence[Member], epsilon: float, drop: float | None) -> list[tuple[str, Member, str]]:
-    """Return (rule, member, reason) of every rule whose readings are there."""
+def choice(rule: str, member: Member, because: str, members: Sequence[Member]) -> Choice:
+    """Return one member of a family as a rule's choice, with its regret."""
+    errors = _errors(members)
+    regret = None if errors is None else error(member) - min(errors)
+    return Choice(rule=rule, member=member.name, because=because, regret=regret)
+
+
+def _gated(members: Sequence[Member], epsilon: float) -> list[tuple[str, Member, str]]:
+    """Return (rule, member, reason) of every rule with the LMC gate whose readings are there."""
+    if any(member.lmc is None for member in members):
+        return []
     passed = len(connected(members, epsilon=epsilon))
     gate = f"{passed} of {len(members)} have LMC >= {-epsilon:g}" if passed else "none is connected: the best LMC"
     picks = []
@@ -113,6 +133,12 @@ def _picks(members: Sequence[Member], epsilon: float, drop: float | None) -> lis
     if all(member.dense_error is not None for member in members):
         member = min(connected(members, epsilon=epsilon), key=_dense_error, default=_best_connected(members))
         picks.append(("algorithm-2-dense", member, f"{gate}; then the least test error before pruning"))
+    return picks
+
+
+def _plain(members: Sequence[Member], drop: float | None) -> list[tuple[str, Member, str]]:
+    """Return the same of the rules that need no LMC."""
+    picks = []
     if all(member.epochs is not None for member in members) and len({member.epochs for member in members}) > 1:
         picks.append(("longest-trained", max(members, key=_epochs), "most epochs of dense training"))
     if all(member.dense_error is not None for member in members):
@@ -123,12 +149,6 @@ def _picks(members: Sequence[Member], epsilon: float, drop: float | None) -> lis
     if _errors(members) is not None:
         picks.append(("oracle", min(members, key=error), "least error of all, known in hindsight"))
     return picks
-
-
-def _choice(rule: str, member: Member, because: str, members: Sequence[Member]) -> Choice:
-    errors = _errors(members)
-    regret = None if errors is None else error(member) - min(errors)
-    return Choice(rule=rule, member=member.name, because=because, regret=regret)
 
 
 def error(member: Member) -> float:
@@ -149,7 +169,13 @@ def _errors(members: Sequence[Member]) -> list[float] | None:
 
 
 def _best_connected(members: Sequence[Member]) -> Member:
-    return max(members, key=lambda member: member.lmc)
+    return max(members, key=_lmc)
+
+
+def _lmc(member: Member) -> float:
+    if member.lmc is None:
+        raise ValueError(f"the LMC of {member.name} is unknown")
+    return member.lmc
 
 
 def _test_error(member: Member) -> float:

@@ -29,13 +29,6 @@ def test_only_cells_off_their_best_count(diagram, advice, right, wrong, abstaine
     assert (second.cells, second.abstained) == (1, 1)  # 10 epochs are 0.3 points off; 40 have no verdict
 
 
-def test_either_of_two_equal_bests_is_a_right_direction(diagram):
-    errors = [(0.1, 0.1), (0.2, 0.1), (0.1, 0.1)]
-    for advice in (Advice.RAISE, Advice.LOWER):
-        first, _ = direction.of_rule(diagram(test_error=errors), verdicts((advice,) * 3))
-        assert (first.right, first.wrong) == (1, 0)
-
-
 def test_always_colder_is_right_on_the_hot_side_only(diagram):
     first, second = direction.always_colder(diagram(test_error=ERRORS))
     assert (first.right, first.wrong) == (1, 1)
@@ -48,9 +41,8 @@ def test_towards_the_drop(diagram):
     assert direction.towards_drop(diagram(test_error=ERRORS)) == ()
 
 
-def test_the_last_snapshot_at_the_drop_lies_before_it(diagram):
-    assert direction.before_drop(diagram(drops=(20.0, 30.0))) == 20
-    assert direction.before_drop(diagram(drops=(5.0,))) is None
+def test_no_snapshot_before_the_drop_is_nowhere_to_go(diagram):
+    assert direction.towards_drop(diagram(test_error=ERRORS, drops=(5.0,))) == ()
 
 
 def test_missing_errors_do_not_count(diagram):

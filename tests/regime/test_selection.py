@@ -78,6 +78,14 @@ def test_rules_without_their_readings_are_left_out():
         choices([], epsilon=0.1)
 
 
+def test_without_lmc_the_plain_rules_are_left():
+    members = [Member(name=str(epochs), test_error=1 / epochs, cka=0.9, epochs=epochs) for epochs in (2, 4)]
+    found = [choice.rule for choice in choices([replace(members[0], lmc=0.0), members[1]], epsilon=0.1, drop=2)]
+    assert found == ["longest-trained", "before-drop", "oracle", "random"]
+    with pytest.raises(ValueError, match="LMC of 2"):
+        algorithm_2(members, epsilon=0.1)
+
+
 def test_a_network_whose_outputs_are_constant_is_passed_over():
     collapsed = Member(name="collapsed", lmc=0.0, cka=None, test_error=0.9)
     poor = Member(name="poor", lmc=-0.5, cka=0.5, test_error=0.4)
@@ -89,3 +97,4 @@ def test_before_the_drop_means_at_it_too():
     members = [Member(name=str(epochs), lmc=0, epochs=epochs) for epochs in (40, 80, 100)]
     assert before_drop(members, drop=80).epochs == 80
     assert before_drop(members, drop=30) is None
+    assert before_drop([Member(name="unknown")], drop=30) is None

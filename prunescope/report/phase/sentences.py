@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from prunescope.phase import Findings
     from prunescope.phase.boundary import Crossing
-    from prunescope.phase.direction import Direction
     from prunescope.phase.transition import Difference, Transition
+    from prunescope.regime.direction import Score
 
 Mark = Literal["yes", "no", "open"]
 
@@ -248,7 +248,7 @@ def _direction(findings: Findings) -> Answer:
     return Answer(question=question, mark=mark, text=text, details=details)
 
 
-def _right(found: Sequence[Direction]) -> int:
+def _right(found: Sequence[Score]) -> int:
     return sum(one.right for one in found)
 
 
