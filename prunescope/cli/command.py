@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
+import threading
 import traceback
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from prunescope.errors import PrunescopeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
     from rich.console import RenderableType
 
@@ -86,6 +89,12 @@ def with_signature(function: Callable[..., Any], parameters: list[inspect.Parame
 
 
 def _attempt(function: Callable[..., Output], values: dict[str, Any], *, debug: bool) -> Output:
+    with _noting_interrupts() as pressed:
+        return _told(function, values, pressed, debug=debug)
+
+
+def _told(function: Callable[..., Output], values: dict[str, Any], pressed: list[int], *, debug: bool) -> Output:
+    """Call the command; turn whatever ends it into two lines and an exit code."""
     try:
         with stdout_on_stderr():
             return function(**values)
@@ -95,12 +104,36 @@ def _attempt(function: Callable[..., Output], values: dict[str, Any], *, debug: 
         _tell(error.message, error.fix, debug=debug)
         return Output(exit_code=error.exit_code)
     except KeyboardInterrupt:
-        folder = values.get("study") or values.get("folder") or ("its folder" if "study" in values else "")
-        kept = f"; what was finished is kept in {folder}" if folder else ""
-        _tell(f"interrupted{kept}", "the same command goes on from there" if kept else "", debug=debug)
-        return Output(exit_code=ExitCode.INTERRUPTED)
+        return _interrupted(values, debug=debug)
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets two lines
-        return _unforeseen(error, debug=debug)
+        return _interrupted(values, debug=debug) if pressed else _unforeseen(error, debug=debug)
+
+
+@contextmanager
+def _noting_interrupts() -> Iterator[list[int]]:
+    """Yield a list that is filled when Ctrl-C is pressed: a module that is just loading may raise another error."""
+    pressed: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield pressed
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupted(values: dict[str, Any], *, debug: bool) -> Output:
+    folder = values.get("study") or values.get("folder") or ("its folder" if "study" in values else "")
+    kept = f"; what was finished is kept in {folder}" if folder else ""
+    _tell(f"interrupted{kept}", "the same command goes on from there" if kept else "", debug=debug)
+    return Output(exit_code=ExitCode.INTERRUPTED)
 
 
 def _unforeseen(error: Exception, *, debug: bool) -> Output:

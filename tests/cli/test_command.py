@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,23 @@ def test_debug_adds_the_traceback(run):
     assert result.exit_code == 2
     assert result.stderr.startswith("Traceback")
     assert result.stderr.endswith("error: broken file\nfix: mend it\n")
+
+
+def test_ctrl_c_that_a_loading_module_turned_into_another_error_is_still_ctrl_c(run):
+    def loading() -> Output:
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        raise ImportError("multiarray failed to import")
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = run(loading)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
 
 
 def test_an_unforeseen_exception_is_told_as_a_bug(run):
