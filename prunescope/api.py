@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Advice",
+    "Citation",
     "Data",
     "Dataset",
     "Diagnosis",
@@ -67,6 +68,21 @@ class Option:
     help: str
     minimum: float | None = None
     maximum: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Citation:
+    """The publication of a method, as `prunescope cite` and the reports print it."""
+
+    key: str
+    """Of the BibTeX entry, for example "lee2019snip"."""
+    authors: tuple[str, ...]
+    """Each as "Family, Given"."""
+    title: str
+    venue: str
+    """Journal or conference, or "arXiv:2305.18383" for a preprint."""
+    year: int
+    url: str = ""
 
 
 # ---- what flows between the steps -----------------------------------------------------------------------------
@@ -249,6 +265,9 @@ class Outcome:
 class Pruner(ABC):
     """Chooses which weights of a dense model to keep."""
 
+    citations: ClassVar[tuple[Citation, ...]] = ()
+    """Whom to cite for the method."""
+
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""
 
@@ -259,6 +278,9 @@ class Pruner(ABC):
 
 class Trainer(ABC):
     """Trains a dense model, and retrains a pruned one with its mask held."""
+
+    citations: ClassVar[tuple[Citation, ...]] = ()
+    """Whom to cite for the method."""
 
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""
@@ -289,6 +311,9 @@ class Probe(ABC):
 
     needs_data: ClassVar[bool] = True
 
+    citations: ClassVar[tuple[Citation, ...]] = ()
+    """Whom to cite for the method."""
+
     version: ClassVar[int] = 1
 
     @abstractmethod
@@ -309,6 +334,9 @@ class RegimeRule(ABC):
     needs: ClassVar[tuple[str, ...]]
     """Readings it cannot do without, as "<probe>/<name>"."""
 
+    citations: ClassVar[tuple[Citation, ...]] = ()
+    """Whom to cite for the method."""
+
     version: ClassVar[int] = 1
 
     @abstractmethod
@@ -318,6 +346,9 @@ class RegimeRule(ABC):
 
 class Dataset(ABC):
     """Makes a data set from its options."""
+
+    citations: ClassVar[tuple[Citation, ...]] = ()
+    """Whom to cite for the method."""
 
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""
