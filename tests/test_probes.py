@@ -14,7 +14,12 @@ from tiny_landscape import learnable_data, net, same_state, state_of, train
 from torch import nn
 
 from prunescope.api import Mask, Replica
-from prunescope.builtin.probes import Cka, Disagreement, Errors, Hessian, Lmc, Size
+from prunescope.builtin.probes.cka import Cka
+from prunescope.builtin.probes.disagreement import Disagreement
+from prunescope.builtin.probes.errors import Errors
+from prunescope.builtin.probes.hessian import Hessian
+from prunescope.builtin.probes.lmc import Lmc
+from prunescope.builtin.probes.size import Size
 from prunescope.checks import check_readings
 from prunescope.errors import UsageError
 from prunescope.options import build, fields

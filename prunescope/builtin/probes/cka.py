@@ -1,0 +1,92 @@
+"""Similarity of replicas by centred kernel alignment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from prunescope.api import Data, Option, Probe, Reading, Replica, Split
+from prunescope.builtin.probes.batches import BatchSize
+from prunescope.builtin.readings import constant
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from prunescope.landscape.similarity import Kernel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cka(Probe):
+    """Linear CKA of replicas on un-augmented training images: softmax outputs, logits, layers."""
+
+    outputs: Annotated[Literal["softmax", "logits", "both"], Option("which outputs of the network to compare")] = (
+        "softmax"
+    )
+    layers: Annotated[tuple[str, ...], Option("layers to compare too, by name or pattern (* is every layer)")] = ()
+    estimator: Annotated[Literal["biased", "debiased", "both"], Option("HSIC estimator")] = "biased"
+    images: Annotated[int, Option("how many training images, from the first on", minimum=4)] = 6464
+    batch_size: BatchSize = 256
+
+    replicas = "any"
+
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """One over the images for the outputs, one more for every layer (a pattern counts as one)."""
+        del test
+        return float(replicas * min(self.images, train) * (1 + len(self.layers)))
+
+    def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
+        """Return `softmax`, `logits` and `layer.<name>` for every pair, `_debiased` appended where both are asked for.
+
+        A reading is left out where a replica's features are the same for all images: CKA is undefined. `constant`
+        tells for each replica whether its softmax outputs (or logits, where only they are asked for) are.
+        """
+        del seed
+        readings: dict[str, Reading] = {}
+        outputs = self._output_kernels(replicas, data.train)
+        readings["constant"] = constant(next(iter(outputs.values())))
+        for name, kernels in outputs.items():
+            readings |= self._readings(name, kernels)
+        for layer in self._layers(replicas[0]):
+            readings |= self._readings(f"layer.{layer}", self._layer_kernels(replicas, layer, data.train))
+        return readings
+
+    def _output_kernels(self, replicas: Sequence[Replica], split: Split) -> dict[str, list[Kernel]]:
+        from prunescope.landscape.features import output_logits, softmax
+        from prunescope.landscape.similarity import kernel
+
+        names = ["softmax", "logits"] if self.outputs == "both" else [self.outputs]
+        kernels: dict[str, list[Kernel]] = {name: [] for name in names}
+        for replica in replicas:
+            found = output_logits(replica.model, split, images=self.images, batch_size=self.batch_size)
+            for name in names:
+                kernels[name].append(kernel(softmax(found) if name == "softmax" else found))
+        return kernels
+
+    def _layers(self, replica: Replica) -> list[str]:
+        from prunescope.landscape.features import match_layers
+
+        return match_layers(replica.model, self.layers)
+
+    def _layer_kernels(self, replicas: Sequence[Replica], layer: str, split: Split) -> list[Kernel]:
+        """One layer at a time: the features of all layers of all replicas together may not fit in memory."""
+        from prunescope.landscape.features import layer_features
+        from prunescope.landscape.similarity import kernel
+
+        def features(replica: Replica) -> Tensor:
+            return layer_features(replica.model, layer, split, images=self.images, batch_size=self.batch_size)
+
+        return [kernel(features(replica)) for replica in replicas]
+
+    def _readings(self, name: str, kernels: Sequence[Kernel]) -> dict[str, Reading]:
+        import numpy as np
+
+        from prunescope.landscape.similarity import pairwise_cka
+
+        readings = {}
+        for how in ("biased", "debiased") if self.estimator == "both" else (self.estimator,):
+            values = np.array(pairwise_cka(kernels, debiased=how == "debiased"))
+            key = f"{name}_debiased" if self.estimator == "both" and how == "debiased" else name
+            if np.isfinite(values).all():
+                readings[key] = Reading(values, "1", n=kernels[0].n, estimator=f"linear CKA, {how}", axes=("pair",))
+        return readings
