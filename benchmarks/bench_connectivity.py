@@ -13,7 +13,7 @@ from harness import Row, compare, report
 
 from prunescope import models
 from prunescope.builtin.datasets import Patches
-from prunescope.builtin.trainers import Sgd
+from prunescope.builtin.trainers.sgd import Sgd
 from prunescope.landscape.connectivity import Line, lines
 from prunescope.landscape.flops import layer_flops
 from prunescope.memory import keep_freed

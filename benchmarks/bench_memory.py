@@ -11,7 +11,7 @@ from harness import Row, report
 
 from prunescope import memory, models
 from prunescope.builtin.datasets import Patches
-from prunescope.builtin.trainers import Sgd
+from prunescope.builtin.trainers.sgd import Sgd
 from prunescope.landscape.connectivity import lines
 
 ROUNDS = 3

@@ -9,7 +9,7 @@ import torch
 
 from prunescope import models
 from prunescope.builtin.datasets import Patches
-from prunescope.builtin.trainers import Sgd
+from prunescope.builtin.trainers.sgd import Sgd
 from prunescope.landscape.flops import layer_flops
 
 PAIRS = 3

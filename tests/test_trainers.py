@@ -8,7 +8,9 @@ import pytest
 from tiny_training import equal_states, state_of, tiny_data, tiny_net
 
 from prunescope import masks, options
-from prunescope.builtin.trainers import Sam, Sgd, Timm
+from prunescope.builtin.trainers.sam import Sam
+from prunescope.builtin.trainers.sgd import Sgd
+from prunescope.builtin.trainers.timm import Timm
 from prunescope.errors import UsageError
 from prunescope.testing import check_trainer
 
@@ -141,7 +143,7 @@ def test_passes_count_both_of_sams():
     assert Sam(epochs=3).passes(train=100) == 1800
 
 
-@pytest.mark.parametrize("module", ["prunescope.builtin.trainers", "prunescope.builtin.pruners"])
+@pytest.mark.parametrize("module", ["prunescope.builtin.trainers.timm", "prunescope.builtin.pruners"])
 def test_plugins_load_without_torch(module):
     program = f"import sys, {module}; sys.exit(bool({{'torch', 'timm', 'numpy'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

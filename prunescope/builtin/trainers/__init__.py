@@ -1,0 +1,1 @@
+"""The trainers that come with prunescope, one per file: thin shells around `prunescope.training`, which trains."""

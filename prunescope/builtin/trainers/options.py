@@ -1,0 +1,23 @@
+"""Options that trainers share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from prunescope.api import Option
+
+Epochs = Annotated[int, Option("passes over the training data", minimum=1)]
+LearningRate = Annotated[float, Option("learning rate, before it falls", minimum=0)]
+Momentum = Annotated[float, Option("momentum of SGD", minimum=0, maximum=1)]
+WeightDecay = Annotated[float, Option("weight decay, on all parameters", minimum=0)]
+BatchSize = Annotated[int, Option("images per step", minimum=1)]
+Shape = Annotated[Literal["multistep", "cosine", "constant"], Option("how the learning rate moves")]
+Drops = Annotated[
+    tuple[float, ...], Option("multistep: where the rate falls, as fractions of the epochs", minimum=0, maximum=1)
+]
+DropFactor = Annotated[float, Option("multistep: what the rate is multiplied by at a drop", minimum=0, maximum=1)]
+WarmupEpochs = Annotated[float, Option("epochs over which the rate first rises linearly", minimum=0)]
+Nesterov = Annotated[bool, Option("Nesterov's momentum")]
+LabelSmoothing = Annotated[float, Option("label smoothing", minimum=0, maximum=1)]
+MixupAlpha = Annotated[float, Option("alpha of MixUp's Beta distribution; 0: no MixUp", minimum=0)]
+Augment = Annotated[bool, Option("augment the training images as the data set asks")]

@@ -1,0 +1,86 @@
+"""Sharpness-aware minimisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from prunescope.api import Citation, Option, Trainer
+from prunescope.builtin.trainers import fitting
+from prunescope.builtin.trainers.options import (
+    Augment,
+    BatchSize,
+    DropFactor,
+    Drops,
+    Epochs,
+    LabelSmoothing,
+    LearningRate,
+    MixupAlpha,
+    Momentum,
+    Nesterov,
+    Shape,
+    WarmupEpochs,
+    WeightDecay,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+    from prunescope.api import Data, Epoch, Mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sam(Trainer):
+    """Sharpness-aware minimisation: SGD on the gradient at the worst point nearby (Foret 2021)."""
+
+    epochs: Epochs = 80
+    learning_rate: LearningRate = 0.1
+    momentum: Momentum = 0.9
+    weight_decay: WeightDecay = 1e-4
+    batch_size: BatchSize = 64
+    schedule: Shape = "multistep"
+    drops: Drops = (0.5, 0.75)
+    drop_factor: DropFactor = 0.1
+    warmup_epochs: WarmupEpochs = 0.0
+    nesterov: Nesterov = False
+    label_smoothing: LabelSmoothing = 0.0
+    mixup: MixupAlpha = 0.0
+    augment: Augment = True
+    rho: Annotated[float, Option("radius of the neighbourhood", minimum=0)] = 0.05
+    adaptive: Annotated[bool, Option("scale the neighbourhood with each weight (Kwon 2021)")] = False
+
+    citations = (
+        Citation(
+            key="foret2021sharpness",
+            authors=("Foret, Pierre", "Kleiner, Ariel", "Mobahi, Hossein", "Neyshabur, Behnam"),
+            title="Sharpness-Aware Minimization for Efficiently Improving Generalization",
+            venue="International Conference on Learning Representations",
+            year=2021,
+            url="https://arxiv.org/abs/2010.01412",
+        ),
+        Citation(
+            key="kwon2021asam",
+            authors=("Kwon, Jungmin", "Kim, Jeongseop", "Park, Hyunseo", "Choi, In Kwon"),
+            title="ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural Networks",
+            venue="International Conference on Machine Learning",
+            year=2021,
+            url="https://arxiv.org/abs/2102.11600",
+        ),
+    )
+
+    def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
+        """Train or retrain with SAM."""
+        from functools import partial
+
+        from prunescope.training.gradient import sharpness_aware
+
+        gradient = partial(sharpness_aware, rho=self.rho, adaptive=self.adaptive, mask=mask)
+        return fitting.fit(
+            self, model, data, optimizer=fitting.sgd(self, model), gradient=gradient, mask=mask, seed=seed
+        )
+
+    def passes(self, *, train: int) -> float:
+        """Every step goes forward and backward twice."""
+        return 6.0 * self.epochs * train
