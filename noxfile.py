@@ -2,12 +2,14 @@
 
 torch brings several gigabytes of libraries. The sessions that work on the source tree therefore share one environment
 (.nox/shared-3.x, made from the Python that runs nox); those that prove something about an environment (`tests-3.x`,
-`minimums`, `plugins`) make their own.
+`minimums`) make their own. Each of `plugins` has one of its own too: a thin one that sees, besides what the plugin
+itself brings, prunescope's wheel and its dependencies in .nox/plugins-base, and nothing of other plugins.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,6 +22,9 @@ nox.options.sessions = ["lint", "docs", "plugins", "tests"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ("3.11", "3.12", "3.13")
 PLUGINS = sorted(path.parent for path in Path("plugins").glob("*/pyproject.toml"))
+
+KINDS = ("probe", "pruner", "trainer", "rule")
+"""Of the plugins that `prunescope plugins new` writes."""
 
 COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--durations=15")
 PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
@@ -70,17 +75,25 @@ def lint(session: nox.Session) -> None:
     sources = os.pathsep.join(str(plugin.resolve() / "src") for plugin in PLUGINS)
     session.run(_beside(python, "lint-imports"), env={"PYTHONPATH": sources})
     session.run(python, "-m", "codespell_lib")
+    folder = Path(session.create_tmp()).resolve()
+    for kind in KINDS:
+        with session.chdir(_new_plugin(session, python, kind, folder)):
+            session.run(python, "-m", "ruff", "check")
+            session.run(python, "-m", "ruff", "format", "--check")
+            session.run(python, "-m", "mypy")
 
 
 @nox.session
-@nox.parametrize("plugin", [nox.param(plugin, id=plugin.name) for plugin in PLUGINS])
-def plugins(session: nox.Session, plugin: Path) -> None:
-    """Run the tests of each distribution under plugins/ in its own environment, against the built wheel."""
-    wheels = Path(session.create_tmp()).resolve() / "wheels"
-    session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), ".")
-    session.install(f"prunescope @ {max(wheels.glob('*.whl')).as_uri()}", str(plugin), *_group("plugins"))
-    session.chdir(plugin)  # so that the wheel is imported, not the source tree
-    session.run("python", "-P", "-m", "pytest", *session.posargs, env=TEST_ENVIRONMENT)
+@nox.parametrize("plugin", [*(nox.param(plugin, id=plugin.name) for plugin in PLUGINS), nox.param(None, id="new")])
+def plugins(session: nox.Session, plugin: Path | None) -> None:
+    """Run the tests of each distribution under plugins/, and of new ones, in its own environment, against the wheel."""
+    _upon_the_wheel(session)
+    if plugin is not None:
+        _test_plugin(session, plugin)
+        return
+    folder = Path(session.create_tmp()).resolve()
+    for kind in KINDS:
+        _test_plugin(session, _new_plugin(session, "python", kind, folder))
 
 
 @nox.session(python=False)
@@ -98,6 +111,38 @@ def bench(session: nox.Session) -> None:
     python = _shared(session)
     for script in session.posargs or sorted(map(str, Path("benchmarks").glob("bench_*.py"))):
         session.run(python, script)
+
+
+def _upon_the_wheel(session: nox.Session) -> None:
+    """Let the environment of the session see prunescope's wheel, built anew, and its dependencies."""
+    base = Path(session.cache_dir).parent.resolve() / "plugins-base"
+    python = str(base / ("Scripts" if os.name == "nt" else "bin") / "python")
+    if not (base / "pyvenv.cfg").is_file():
+        session.run(sys.executable, "-m", "venv", str(base), external=True)
+    wheels = Path(session.create_tmp()).resolve() / "wheels"
+    session.run(python, "-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", str(wheels), ".", external=True)
+    wheel = max(wheels.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    session.run(python, "-m", "pip", "install", "--quiet", str(wheel), *_group("plugins"), external=True)
+    install = ("install", "--quiet", "--no-deps", "--force-reinstall")  # the version may be the same, the code not
+    session.run(python, "-m", "pip", *install, str(wheel), external=True)
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    theirs = session.run(python, "-c", ask, silent=True, external=True, log=False)
+    ours = session.run("python", "-c", ask, silent=True, log=False)
+    (Path(str(ours).strip()) / "prunescope-base.pth").write_text(str(theirs))
+
+
+def _test_plugin(session: nox.Session, plugin: Path) -> None:
+    session.install(str(plugin.resolve()))
+    with session.chdir(plugin):  # so that the wheel is imported, not the source tree
+        session.run("python", "-P", "-m", "pytest", *session.posargs, env=TEST_ENVIRONMENT)
+
+
+def _new_plugin(session: nox.Session, python: str, kind: str, folder: Path) -> Path:
+    """Write a plugin of one kind into `folder`, replacing an earlier one; return its folder."""
+    made = folder / f"prunescope-new-{kind}"
+    shutil.rmtree(made, ignore_errors=True)
+    session.run(python, "-P", "-m", "prunescope", "plugins", "new", f"new-{kind}", f"--{kind}", "--into", str(folder))
+    return made
 
 
 def _shared(session: nox.Session, *groups: str) -> str:

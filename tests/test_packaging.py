@@ -45,8 +45,9 @@ def test_wheel_holds_the_package_alone(wheel):
     assert top == {"prunescope", f"prunescope-{prunescope.__version__}.dist-info"}
 
 
-def test_wheel_holds_every_module(wheel):
-    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "prunescope").rglob("*.py")}
+def test_wheel_holds_every_module_and_template(wheel):
+    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "prunescope").rglob("*.*")}
+    sources = {path for path in sources if not path.endswith(".pyc")}
     assert sources <= set(wheel.namelist())
 
 

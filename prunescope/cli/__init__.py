@@ -82,7 +82,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.command("tune")(command(taking(TuneRequest, tune.tune)))
     app.command("calibrate")(command(taking(CalibrateRequest, calibrate.calibrate)))
     app.add_typer(results.application(), name="results")
-    app.command("plugins")(command(plugins.plugins))
+    app.add_typer(plugins.application(), name="plugins")
     app.command("quickstart")(command(quickstart.quickstart))
     return app
 

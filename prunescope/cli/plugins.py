@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json as json_text
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import typer
 
 from prunescope import registry
-from prunescope.cli import console, parameters
-from prunescope.cli.command import Output
+from prunescope.cli import console, new_plugin, parameters
+from prunescope.cli.command import DEBUG, Output, command, with_signature
 from prunescope.errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +30,16 @@ class Listed:
     """Why it cannot be used; empty when it can."""
 
 
+def application() -> typer.Typer:
+    """Return `prunescope plugins`, which lists them where no other command follows."""
+    app = typer.Typer(help=plugins.__doc__, invoke_without_command=True, rich_markup_mode=None)
+    app.callback()(_unless_another_follows(plugins))
+    app.command("new")(command(new_plugin.new))
+    return app
+
+
 def plugins(*, json: parameters.Json = False) -> Output:
-    """List every plugin with its distribution, and say why one cannot be used."""
+    """List every plugin with its distribution, and say why one cannot be used; `new` writes one."""
     listed = [_listed(plugin) for group in registry.INTERFACES for plugin in registry.find(group)]
     if json:
         return Output(text=json_text.dumps([asdict(plugin) for plugin in listed], indent=2))
@@ -34,6 +48,24 @@ def plugins(*, json: parameters.Json = False) -> Output:
         for row in listed
     ]
     return Output(text=console.table(("group", "name", "distribution", "version", "help"), rows))
+
+
+def _unless_another_follows(function: Callable[..., Output]) -> Callable[..., None]:
+    """Return `function` as the callback of its own application."""
+    import inspect
+
+    run = command(function)
+
+    def called(**values: object) -> None:
+        context = values.pop("context")
+        if context.invoked_subcommand is None:  # type: ignore[attr-defined]
+            run(**values)
+
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    own = inspect.signature(function, eval_str=True).parameters.values()
+    with_signature(called, [context, *own, DEBUG])
+    called.__doc__ = function.__doc__
+    return called
 
 
 def _listed(plugin: registry.Plugin) -> Listed:
