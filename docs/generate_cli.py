@@ -74,7 +74,9 @@ def _help(command: CommandInfo) -> str:
 
 def _section(path: str, text: str, function: Callable[..., object] | None, *, below: bool = False) -> str:
     parameters = inspect.signature(function, eval_str=True).parameters.values() if function else ()
-    described = [(parameter, *_annotation(parameter)) for parameter in parameters if parameter.annotation is not Context]
+    described = [
+        (parameter, *_annotation(parameter)) for parameter in parameters if parameter.annotation is not Context
+    ]
     arguments = [_row(parameter, kind, info) for parameter, kind, info in described if isinstance(info, ArgumentInfo)]
     options = [_row(parameter, kind, info) for parameter, kind, info in described if isinstance(info, OptionInfo)]
     usage = " ".join(

@@ -61,7 +61,9 @@ def write(names: Names, parent: Path) -> Path:
     except FileExistsError as error:
         raise UsageError(f"{folder} is there already", fix="choose another name, or --into another folder") from error
     except OSError as error:
-        raise UsageError(f"cannot make {folder}: {error.strerror}", fix="give --into a folder you can write to") from error
+        raise UsageError(
+            f"cannot make {folder}: {error.strerror}", fix="give --into a folder you can write to"
+        ) from error
     for path, text in made.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
