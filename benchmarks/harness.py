@@ -1,49 +1,24 @@
-"""What the benchmarks share: interleaved timing, the machine, the limit of the core, and the table in the docs."""
+"""What the benchmarks share: interleaved timing, the machine, the limit of the core, and their part of the page."""
 
 from __future__ import annotations
 
 import platform
-import statistics
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING
 
 import torch
+from page import Headline, Part, Row, head_table, put, section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 
 PRODUCT = 1024
 """Rows and columns of the matrices whose product is one limit."""
 
 CONVOLUTION = (64, 32, 16)
 """Channels, height and width, and images of the 3x3 convolution that is the other."""
-
-HEAD = """# Benchmarks
-
-Written by `nox -s bench`. Each ratio compares the processor time of two variants run in turn in the same process, on
-one thread: the median over the rounds, with the smallest and the largest in brackets. The plain variant is a
-reference-style implementation in `benchmarks/plain.py`: a DataLoader with transforms of each image by PIL, float32
-NCHW, a number fetched at every step. All variants compute the same; each benchmark checks that first. The share is that
-of the floating-point operations per second of the faster variant, in its best round, in those of the best matrix
-product or convolution on the same core in the same run: where it is near 100 %, only fewer operations could be faster.
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One line of a table."""
-
-    workload: str
-    comparison: str
-    ratios: Sequence[float]
-    """Processor time of the slower variant / that of the faster, pair by pair."""
-    share: float | None
-    """Of the limit, reached by the faster variant; None: not measured."""
 
 
 def interleaved(variants: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, list[float]]:
@@ -106,19 +81,21 @@ def machine() -> str:
     return f"{processor} ({vectors}), one of {len(names) or '?'} cores, torch {torch.__version__}"
 
 
-def report(title: str, rows: Sequence[Row]) -> None:
-    """Print a table and put it into docs/benchmarks.md in place of the one of this title."""
-    lines = [f"## {title}", "", f"On {machine()}.", "", "| workload | comparison | ratio | share of the limit |"]
-    lines.append("|---|---|---|---|")
-    for row in rows:
-        middle, low, high = statistics.median(row.ratios), min(row.ratios), max(row.ratios)
-        lines.append(
-            f"| {row.workload} | {row.comparison} | {middle:.2f} ({low:.2f} to {high:.2f}, {len(row.ratios)} rounds) "
-            f"| {'n/a' if row.share is None else format(row.share, '.0%')} |"
-        )
-    text = "\n".join(lines)
-    print(text)
-    page = PAGE.read_text() if PAGE.is_file() else HEAD
-    parts = [part for part in page.split("\n## ")[1:] if not part.startswith(f"{title}\n")]
-    sections = sorted([*(f"## {part.strip()}" for part in parts), text])
-    PAGE.write_text("\n".join([HEAD, *(f"{section}\n" for section in sections)]))
+def report(title: str, rows: Sequence[Row], *, headlines: Sequence[Headline] = (), notes: Sequence[str] = ()) -> None:
+    """Print a table and put it into docs/benchmarks.md in place of the one of this title.
+
+    headlines: lines for the table at the head of the page and for the picture. notes: paragraphs below the table.
+    """
+    part = Part(title=title, machine=machine(), rows=rows, headlines=headlines, notes=notes)
+    print(section(part))
+    if headlines:
+        print(head_table(headlines))
+    put(part)
+
+
+def headline(row: Row, *, least: float, aim: float | None = None, note: str = "") -> Headline:
+    """Make the line of a row for the head of the page; its comparison is "what it is compared with / what is ours"."""
+    against = row.comparison.partition(" / ")[0]
+    return Headline(
+        workload=row.workload, against=against, ratios=row.ratios, least=least, aim=aim, share=row.share, note=note
+    )
