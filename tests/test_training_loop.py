@@ -285,3 +285,54 @@ def test_frozen_layers_stay_as_they_are():
     before = model[0].weight.clone()
     list(train(model, tiny_data()))
     assert torch.equal(model[0].weight, before)
+
+
+def part(model, data, *, start=0, stop=None, epochs=4, momentum=0.0, **options):
+    return fit(
+        model,
+        data,
+        optimizer=sgd(model, **{**SGD, "momentum": momentum, **options}),
+        gradient=plain,
+        schedule=Schedule(epochs=epochs, start_step=start, stop_step=stop),
+        batches=BATCHES,
+        mask=None,
+        seed=3,
+    )
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 3, 5, 6, 11, 12])
+def test_training_to_a_step_and_on_from_it_is_the_whole_run_to_the_bit(k):
+    """Without momentum, which begins anew: order, augmentation, learning rate and running statistics go on."""
+    data, whole, parts = tiny_data(), tiny_net(), tiny_net()
+    told = list(part(whole, data))
+    first = list(part(parts, data, stop=k))
+    second = list(part(parts, data, start=k))
+    assert equal_states(state_of(whole), state_of(parts))
+    assert [epoch.number for epoch in first] == list(range(1, -(-k // 3) + 1))
+    assert [epoch.number for epoch in second] == list(range(k // 3 + 1, 5))
+    assert {epoch.of for epoch in second} <= {4}
+    if k % 3 == 0:
+        assert first + second == [
+            replace(epoch, of=k // 3 if number < k // 3 else 4) for number, epoch in enumerate(told)
+        ]
+
+
+def test_momentum_begins_anew():
+    data, whole, parts = tiny_data(), tiny_net(), tiny_net()
+    list(part(whole, data, momentum=0.9))
+    list(part(parts, data, momentum=0.9, stop=5))
+    list(part(parts, data, momentum=0.9, start=5))
+    assert not equal_states(state_of(whole), state_of(parts))
+
+
+def test_no_step_changes_nothing():
+    model = tiny_net()
+    before = state_of(model)
+    assert list(part(model, tiny_data(), stop=0)) == []
+    assert equal_states(before, state_of(model))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(13, None), (5, 4), (0, 13)])
+def test_steps_outside_the_schedule_are_refused(start, stop):
+    with pytest.raises(UsageError, match="is no part of a schedule of 12 steps"):
+        next(part(tiny_net(), tiny_data(), start=start, stop=stop))

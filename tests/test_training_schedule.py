@@ -7,7 +7,7 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
 from prunescope.errors import UsageError
-from prunescope.training.schedule import Schedule, rate_factor, scheduler
+from prunescope.training.schedule import Schedule, cycle_ends, rate_factor, scheduler
 
 
 def optimizer(rate: float = 0.1) -> torch.optim.SGD:
@@ -107,3 +107,40 @@ def test_a_warm_up_longer_than_the_training_is_refused():
 def test_however_short_a_run_its_first_epoch_has_the_full_rate():
     for epochs in (1, 2, 3):
         assert rate_factor(Schedule(epochs=epochs, drops=(0.1, 0.2)), 0, steps_per_epoch=5) == 1.0
+
+
+@pytest.mark.parametrize("shape", ["multistep", "cosine", "constant"])
+def test_each_cycle_is_a_whole_schedule_of_its_own(shape):
+    seen = rates(Schedule(epochs=12, shape=shape, ends=(2, 4, 12), warmup_epochs=1), steps=3)
+    cycles = [rates(Schedule(epochs=length, shape=shape, warmup_epochs=1), steps=3) for length in (2, 2, 8)]
+    assert seen == pytest.approx([rate for cycle in cycles for rate in cycle])
+
+
+def test_a_single_cycle_is_no_cycle():
+    assert rates(Schedule(epochs=8, ends=(8,)), steps=2) == rates(Schedule(epochs=8), steps=2)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "cycles", "factor", "wanted"),
+    [(80, 4, 2, (10, 20, 40, 80)), (81, 3, 3, (9, 27, 81)), (5, 1, 2, (5,)), (20, 3, 1.5, (9, 13, 20))],
+)
+def test_cycles_end_in_a_geometric_row(epochs, cycles, factor, wanted):
+    assert cycle_ends(epochs, cycles=cycles, factor=factor) == wanted
+
+
+@pytest.mark.parametrize(("epochs", "cycles", "factor"), [(8, 5, 2), (10, 3, 1.0), (3, 4, 1.5)])
+def test_cycles_that_do_not_fit_are_refused(epochs, cycles, factor):
+    with pytest.raises(UsageError, match="do not fit into"):
+        cycle_ends(epochs, cycles=cycles, factor=factor)
+
+
+def test_a_schedule_that_begins_later_goes_on_where_the_whole_one_is():
+    whole = rates(Schedule(epochs=8), steps=3)
+    sgd = optimizer()
+    rising = scheduler(sgd, Schedule(epochs=8, start_step=10), steps_per_epoch=3)
+    seen = []
+    for _ in range(14):
+        seen.append(sgd.param_groups[0]["lr"])
+        sgd.step()
+        rising.step()
+    assert seen == whole[10:]

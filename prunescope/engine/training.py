@@ -10,8 +10,8 @@ from torch.nn.functional import cross_entropy
 from prunescope.api import Epoch
 from prunescope.engine.grouping import Grouped, take, tensors
 from prunescope.errors import UsageError
-from prunescope.training.batches import passes, steps_per_epoch
-from prunescope.training.schedule import scheduler
+from prunescope.training.batches import passes, steps_per_epoch, within
+from prunescope.training.schedule import scheduler, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,15 +50,18 @@ def fit_together(
     hold()
     optimize = optimizer(work)
     steps = steps_per_epoch(len(data.train), batches.size)
+    taken = span(schedule, steps_per_epoch=steps)
     rates = scheduler(optimize, schedule, steps_per_epoch=steps)
     one_pass = [passes(data, batches, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     smoothing = 0.0 if batches.mixup else batches.label_smoothing
-    for number in range(1, schedule.epochs + 1):
+    of = -(-taken.stop // steps)
+    for epochs in zip(*(within(each, taken, steps_per_epoch=steps) for each in one_pass), strict=True):
+        number = epochs[0][0]
         losses: list[Tensor] = []
         wrong: list[Tensor] = []
         sizes: list[int] = []
-        for parts in zip(*(start() for start in one_pass), strict=True):
-            if sizes and rates.last_epoch < number * steps - 1:
+        for parts in zip(*(seen for _, seen in epochs), strict=True):
+            if sizes and taken.start + rates.last_epoch < number * steps - 1:
                 rates.step()
             optimize.zero_grad()
             value, errors = _gradient(work, parts, smoothing=smoothing)
@@ -69,14 +72,13 @@ def fit_together(
             sizes.append(len(parts[0][0]))
         found = _means(losses, wrong, sizes, images=len(data.train))
         rate = float(rates.get_last_lr()[0])
-        while rates.last_epoch < number * steps:
+        while taken.start + rates.last_epoch < number * steps:
             rates.step()
         for index, model in enumerate(models):
             take(work, model, index)
         _check_finite(work, found, number=number)
         yield tuple(
-            Epoch(number=number, of=schedule.epochs, learning_rate=rate, train_loss=loss, train_error=error)
-            for loss, error in found
+            Epoch(number=number, of=of, learning_rate=rate, train_loss=loss, train_error=error) for loss, error in found
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
@@ -51,6 +52,29 @@ def passes(data: Data, batches: Batches, *, generator: torch.Generator) -> Pass:
     else:
         one_pass = _unaugmented(data.train, batches.size, generator=generator)
     return _mixed(one_pass, data, batches, generator=generator) if batches.mixup else one_pass
+
+
+def within(
+    one_pass: Pass, span: range, *, steps_per_epoch: int
+) -> Iterator[tuple[int, Iterator[tuple[Tensor, Tensor]]]]:
+    """Yield the epochs that some optimiser steps lie in: the number of each, from 1, and its batches of these steps.
+
+    What lies before the first step is drawn and dropped: every step sees the batch it would see in the whole run.
+
+    >>> one_pass = lambda: iter("abc")
+    >>> [(number, list(batches)) for number, batches in within(one_pass, range(4, 7), steps_per_epoch=3)]
+    [(2, ['b', 'c']), (3, ['a'])]
+    """
+    last = -(-span.stop // steps_per_epoch)
+    for number in range(1, last + 1):
+        before = (number - 1) * steps_per_epoch
+        batches, skipped = one_pass(), max(0, span.start - before)
+        if skipped < steps_per_epoch:
+            whole = span.stop >= number * steps_per_epoch
+            yield number, islice(batches, skipped, None if whole else span.stop - before)
+        else:
+            for _ in batches:
+                pass
 
 
 def _unaugmented(split: Split, size: int, *, generator: torch.Generator) -> Pass:

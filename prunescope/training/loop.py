@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy
 from prunescope import masks
 from prunescope.api import Epoch
 from prunescope.errors import UsageError
-from prunescope.training.batches import passes, steps_per_epoch
-from prunescope.training.schedule import scheduler
+from prunescope.training.batches import passes, steps_per_epoch, within
+from prunescope.training.schedule import scheduler, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,7 +40,8 @@ def fit(
     """Train `model` in place and yield after every epoch; api.Trainer.fit says what holds at a yield.
 
     The model is put into channels_last memory format. Between two epochs the caller may evaluate, copy or stop: each
-    epoch begins by setting train mode again. Nothing waits for the device within an epoch.
+    epoch begins by setting train mode again. Nothing waits for the device within an epoch. Where only some steps of the
+    schedule are taken the epochs keep their numbers; the first and the last may be parts of one.
 
     Raises:
         UsageError: the data yield no batch, or the loss or a weight is no longer finite.
@@ -49,16 +50,18 @@ def fit(
     hold, gradients = masks.holder(model, mask), gradient(model)
     hold()
     steps = steps_per_epoch(len(data.train), batches.size)
+    taken = span(schedule, steps_per_epoch=steps)
     rates = scheduler(optimizer, schedule, steps_per_epoch=steps)
     next_pass = passes(data, batches, generator=torch.Generator().manual_seed(seed))
     loss = partial(cross_entropy, label_smoothing=0.0 if batches.mixup else batches.label_smoothing)
-    for number in range(1, schedule.epochs + 1):
+    of = -(-taken.stop // steps)
+    for number, seen in within(next_pass, taken, steps_per_epoch=steps):
         model.train()
         losses: list[Tensor] = []
         wrong: list[Tensor] = []
         sizes: list[int] = []
-        for images, targets in next_pass():
-            if sizes and rates.last_epoch < number * steps - 1:
+        for images, targets in seen:
+            if sizes and taken.start + rates.last_epoch < number * steps - 1:
                 rates.step()
             value, logits = gradients(images, targets, loss)
             optimizer.step()
@@ -68,13 +71,11 @@ def fit(
             sizes.append(len(images))
         _check_steps(len(sizes), len(data.train))
         rate = float(rates.get_last_lr()[0])
-        while rates.last_epoch < number * steps:
+        while taken.start + rates.last_epoch < number * steps:
             rates.step()
         train_loss, train_error = _means(losses, wrong, sizes)
         _check_finite(train_loss, model.parameters(), epoch=number, learning_rate=rate)
-        yield Epoch(
-            number=number, of=schedule.epochs, learning_rate=rate, train_loss=train_loss, train_error=train_error
-        )
+        yield Epoch(number=number, of=of, learning_rate=rate, train_loss=train_loss, train_error=train_error)
 
 
 def _wrong(logits: Tensor, targets: Tensor) -> Tensor:

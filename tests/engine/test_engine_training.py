@@ -37,14 +37,14 @@ def random_mask(model, *, seed: int, wholly: str = "") -> Mask:
     return Mask(kept)
 
 
-def alone(model, data, *, mask, seed, epochs, size, sgd, **how):
+def alone(model, data, *, mask, seed, epochs, size, sgd, part=None, **how):
     copied = copy.deepcopy(model)
     found = loop.fit(
         copied,
         data,
         optimizer=optimizers.sgd(copied, **sgd),
         gradient=gradient.plain,
-        schedule=schedule.Schedule(epochs=epochs),
+        schedule=schedule.Schedule(epochs=epochs, **(part or {})),
         batches=batches.Batches(size=size, **how),
         mask=mask,
         seed=seed,
@@ -52,13 +52,13 @@ def alone(model, data, *, mask, seed, epochs, size, sgd, **how):
     return copied, list(found)
 
 
-def together(models, data, *, masks, seeds, epochs, size, sgd, **how):
+def together(models, data, *, masks, seeds, epochs, size, sgd, part=None, **how):
     copied = [copy.deepcopy(model) for model in models]
     found = fit_together(
         copied,
         data,
         optimizer=partial(optimizers.sgd, **sgd),
-        schedule=schedule.Schedule(epochs=epochs),
+        schedule=schedule.Schedule(epochs=epochs, **(part or {})),
         batches=batches.Batches(size=size, **how),
         masks=masks,
         seeds=seeds,
@@ -73,6 +73,7 @@ CASES = {
     "label smoothing": {"size": 8, "label_smoothing": 0.2},
     "not augmented": {"size": 5, "augment": False},
     "nesterov": {"size": 8, "sgd": SGD | {"nesterov": True}},
+    "some of the steps": {"size": 8, "part": {"start_step": 4, "stop_step": 8}},
     "no momentum": {"size": 8, "sgd": SGD | {"momentum": 0.0}},
 }
 
