@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Advice, Diagnosis, Evidence, Option, Regime, RegimeRule
+from prunescope.builtin.citations import ZHOU_2023, ZHOU_2024
 from prunescope.temperature import HOTTER
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class ThreeRegime(RegimeRule):
     calibration: Annotated[str, Option("what the thresholds come from, told among the reasons")] = CALIBRATION
 
     needs = ("lmc/lmc",)
+
+    citations = (ZHOU_2023,)
 
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Gate on LMC; then II-A against II-B by CKA relative to the neighbours; abstain where it is not sure."""
@@ -133,6 +136,8 @@ class MdTree(RegimeRule):
     """Temperature of one dense model from training error, Hessian trace and, if known, LMC (Zhou et al. 2024)."""
 
     needs = ("errors/train_error", "hessian/trace")
+
+    citations = (ZHOU_2024,)
 
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Walk the tree; say which level of it was used, and its accuracy on the table it was fitted to."""

@@ -13,6 +13,7 @@ from prunescope import __version__
 from prunescope.cli import (
     advise,
     calibrate,
+    cite,
     diagnose,
     plugin_commands,
     plugins,
@@ -83,6 +84,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.command("calibrate")(command(taking(CalibrateRequest, calibrate.calibrate)))
     app.add_typer(results.application(), name="results")
     app.add_typer(plugins.application(), name="plugins")
+    app.command("cite")(command(cite.cite))
     app.command("quickstart")(command(quickstart.quickstart))
     return app
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunescope import options, registry
+from prunescope import citing, options, registry
 from prunescope.cli.command import Output, command, with_signature
 from prunescope.errors import PluginError
 
@@ -66,8 +66,15 @@ def bind(function: Callable[..., Output], group: str, name: str, plugin: type) -
         return function(registry.make(group, name, given), **values)
 
     with_signature(run, [*own, *map(parameter, fields)])
-    run.__name__, run.__doc__ = f"{function.__name__}_{name}", registry.summary(plugin)
+    run.__name__, run.__doc__ = f"{function.__name__}_{name}", described(plugin)
     return run
+
+
+def described(plugin: type) -> str:
+    """Return the help of a plugin: the first line of its docstring, then whom to cite."""
+    cited = ", ".join(citing.short(citation) for citation in getattr(plugin, "citations", ()))
+    summary = registry.summary(plugin)
+    return f"{summary}\n\nCite: {cited}." if cited else summary
 
 
 def parameter(field: OptionField) -> inspect.Parameter:

@@ -72,7 +72,7 @@ def report(request: ReportRequest) -> Output:
 def _find(request: ReportRequest) -> tuple[Findings, Made]:
     from prunescope.phase import find
 
-    diagram, made, network = _read(request.source)
+    diagram, made, network = _read(request.source, request.rule)
     if not any(cell.samples for cell in diagram.cells.values()):
         raise EvidenceError(
             f"{request.source} has no finished probe yet", fix=f"let it run: prunescope sweep {request.source}"
@@ -81,7 +81,7 @@ def _find(request: ReportRequest) -> tuple[Findings, Made]:
     return find(diagram, rule.instance), made
 
 
-def _read(source: Path) -> tuple[PhaseDiagram, Made, str | None]:
+def _read(source: Path, rule: str) -> tuple[PhaseDiagram, Made, str | None]:
     """Return the diagram, how it was made, and the network, where a table does not say."""
     from prunescope import studyfolder
     from prunescope.phase import from_study, from_table
@@ -96,7 +96,7 @@ def _read(source: Path) -> tuple[PhaseDiagram, Made, str | None]:
             fix="give the folder that `prunescope sweep` printed, or a CSV table of cells",
         )
     grid, store = studyfolder.load_grid(source), Store(source)
-    return from_study.read(grid, store), of_study(grid, store), grid.study.model
+    return from_study.read(grid, store), of_study(grid, store, rule=rule), grid.study.model
 
 
 def _write(request: ReportRequest, findings: Findings, made: Made, *, anyway: bool = False) -> Path | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prunescope import registry
+from prunescope import citing, registry
 from prunescope.api import Regime
 from prunescope.errors import PrunescopeError
 from prunescope.recipe import run_of, snapshot_of
@@ -69,6 +69,7 @@ def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Re
             _taken(branch, run, probe) for branch in branches for run in branch.probes for probe in run.readings
         ),
         judged=diagnosis.verdicts,
+        cited=citing.cited(citing.methods(run.recipe for _, run in trail.runs)),
     )
 
 

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from prunescope import citing
 from prunescope.api import Advice, Regime
 from prunescope.report import evidence, formatting, words
 
@@ -71,6 +72,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield from _evidence(report, width)
     yield from _reasons(report)
     yield from _warnings(report)
+    yield from (Text(""), _cited(report))
 
 
 def _verdicts(verdicts: Sequence[Headline]) -> Table:
@@ -274,6 +276,12 @@ def _warnings(report: Report) -> Iterator[RenderableType]:
     for warning in report.warnings:
         table.add_row(Text(" !", style="yellow"), Text(warning))
     yield table
+
+
+def _cited(report: Report) -> Text:
+    """Name the publications of the methods; the whole list takes a command."""
+    named = ", ".join(citing.short(one.citation) for one in report.cited[1:])
+    return Text(f"Whom to cite: {named or 'prunescope'} (in full: prunescope cite {report.id})", style="dim")
 
 
 def _ascii(block: RenderableType, console: Console, width: int) -> Text:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prunescope.api import Advice, Reading, Regime
+    from prunescope.citing import Cited
     from prunescope.runfile import Verdict
 
 Style = Literal["percent", "signed", "plain", "times"]
@@ -218,6 +219,8 @@ class Report:
     commands: tuple[Command, ...]
     taken: tuple[Taken, ...]
     judged: tuple[Verdict, ...]
+    cited: tuple[Cited, ...]
+    """The publications of the methods it was made with."""
 
     @property
     def seconds(self) -> float:

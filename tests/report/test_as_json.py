@@ -58,6 +58,9 @@ SCHEMA = {
     "next": [{"why": TEXT, "commands": [TEXT]}],
     "runs": [{"label": TEXT, "step": TEXT, "what": TEXT, "id": TEXT, "seconds": NUMBER}],
     "recipes": dict,
+    "cite": [
+        {"key": TEXT, "authors": [TEXT], "title": TEXT, "venue": TEXT, "year": NUMBER, "url": TEXT, "for": [TEXT]}
+    ],
 }
 
 

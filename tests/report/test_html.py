@@ -92,6 +92,7 @@ def test_sections_come_in_order(page):
         "<h2>Warnings<",
         "<h2>Cost<",
         "<h2>Provenance<",
+        "Whom to cite",
         "How to read this",
     ]
     places = [page.index(title) for title in order]
@@ -114,6 +115,12 @@ def test_pictures_have_words_for_those_who_do_not_see_them(page):
     labels = re.findall(r'role="img" aria-label="([^"]+)"', page)
     assert any("Regime I, raise the temperature" in label for label in labels)
     assert any("LMC" in label for label in labels)
+
+
+def test_the_methods_are_cited(page):
+    cited = page.partition("Whom to cite")[2].partition("</section>")[0]
+    assert "Linear Mode Connectivity and the Lottery Ticket Hypothesis" in cited
+    assert "probe lmc" in cited
 
 
 def test_the_foreign_probe_is_there(page):

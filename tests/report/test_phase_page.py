@@ -61,7 +61,7 @@ def study(tmp_path_factory):
     found, store = synthetic.laid_out(), Store(tmp_path_factory.mktemp("study"))
     missing = {recipe.id for cell in found.cells if (cell.value, cell.density) == (20, 0.5) for recipe in cell.probes}
     synthetic.write(found, store, skip=lambda recipe: recipe.id in missing)
-    return find(from_study.read(found, store), RULE), phase.of_study(found, store)
+    return find(from_study.read(found, store), RULE), phase.of_study(found, store, rule="three-regime")
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,13 @@ def test_the_page_stands_alone(page):
     assert {reference.removeprefix("#") for reference in parsed.references} <= set(parsed.ids)
     assert not {"script", "link"} & set(parsed.tags)
     assert "http" not in page
+
+
+def test_the_methods_and_the_rule_are_cited(page):
+    cited = page.partition("Whom to cite")[2].partition("</section>")[0]
+    assert "A Three-regime Model of Network Pruning" in cited
+    assert "rule three-regime" in cited
+    assert "probe cka" in cited
 
 
 def test_every_picture_is_there_and_says_what_it_shows(page):

@@ -26,6 +26,12 @@ def test_the_verdict_comes_first_with_a_shape_and_a_word(report):
     assert [text.index(word) for word in order] == sorted(text.index(word) for word in order)
 
 
+def test_the_last_word_is_whom_to_cite(report):
+    last = " ".join(printed(report).split("Whom to cite: ")[1].split())
+    assert "Zhou et al. 2023" in last
+    assert last.endswith(f"(in full: prunescope cite {report.id})")
+
+
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_no_line_is_too_wide(report, imported, dense_only, width):
     for made in (report, imported, dense_only):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica, Split
+from prunescope.builtin.citations import KORNBLITH_2019, SONG_2012, ZHOU_2023
 from prunescope.builtin.probes.batches import BatchSize
 from prunescope.builtin.readings import constant
 
@@ -29,6 +30,8 @@ class Cka(Probe):
     batch_size: BatchSize = 256
 
     replicas = "any"
+
+    citations = (KORNBLITH_2019, SONG_2012, ZHOU_2023)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One over the images for the outputs, one more for every layer (a pattern counts as one)."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prunescope.api import Data, Probe, Reading, Replica
+from prunescope.builtin.citations import FORT_2019, LIN_1991
 from prunescope.builtin.probes.batches import BatchSize, LimitBatches, limited
 from prunescope.builtin.readings import by_pair
 
@@ -18,6 +19,8 @@ class Disagreement(Probe):
     limit_batches: LimitBatches = None
 
     replicas = "any"
+
+    citations = (FORT_2019, LIN_1991)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One pass over both splits by every replica."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.builtin.citations import HUTCHINSON_1990, YANG_2021
 from prunescope.builtin.probes.batches import limited
 from prunescope.builtin.readings import single
 
@@ -26,6 +27,8 @@ class Hessian(Probe):
     max_products: Annotated[int, Option("most products with all batches for the eigenvalues", minimum=1)] = 200
 
     replicas = 1
+
+    citations = (HUTCHINSON_1990, YANG_2021)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Count 3 passes for a graph, 6 for a product, and about a dozen products for one eigenvalue."""
@@ -55,7 +58,7 @@ class Hessian(Probe):
         self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator
     ) -> tuple[dict[str, Reading], int]:
         """Return the readings and the number of products of one batch."""
-        from prunescope.landscape.sharpness import top_eigenvalues
+        from prunescope.landscape.eigenvalues import top_eigenvalues
 
         found = top_eigenvalues(
             replica.model,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.builtin.citations import FRANKLE_2020, YANG_2021, ZHOU_2023
 from prunescope.builtin.probes.batches import LimitBatches, limited
 from prunescope.builtin.readings import of_connectivity
 
@@ -25,6 +26,8 @@ class Lmc(Probe):
     test: Annotated[bool, Option("measure along the line on the test images too")] = True
 
     replicas = "any"
+
+    citations = (FRANKLE_2020, YANG_2021, ZHOU_2023)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Two over the training images and one over the test images per point; pairs share their end points."""

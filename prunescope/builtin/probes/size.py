@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.builtin.citations import BLALOCK_2020
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -20,6 +21,8 @@ class Size(Probe):
     latency_batch: Annotated[int, Option("images per timed forward pass", minimum=1)] = 1
 
     replicas = 1
+
+    citations = (BLALOCK_2020,)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One image for the operations, and the timed ones; the data do not matter."""

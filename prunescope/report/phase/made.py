@@ -7,12 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from prunescope import failures, runfile
+from prunescope import citing, failures, runfile
 from prunescope.recipe import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from prunescope.citing import Cited
     from prunescope.grid import Grid
     from prunescope.store import Store
 
@@ -41,6 +42,8 @@ class Made:
     facts: tuple[tuple[str, str], ...] = ()
     """What was trained, on what, and how."""
     recipes: tuple[tuple[str, str], ...] = ()
+    cited: tuple[Cited, ...] = ()
+    """The publications of the methods it was made with."""
 
     @property
     def seconds(self) -> float:
@@ -58,8 +61,8 @@ class Made:
         return sum(step.of for step in self.steps)
 
 
-def of_study(grid: Grid, store: Store) -> Made:
-    """Return how a study was made; times are read, results are not."""
+def of_study(grid: Grid, store: Store, *, rule: str) -> Made:
+    """Return how a study was made and which rule judges it; times are read, results are not."""
     finished, named = set(store.ids()), grid.named
     ids = {recipe.id: (name, recipe.step) for name, recipe in named.items()}
     seconds: Counter[str] = Counter()
@@ -81,6 +84,7 @@ def of_study(grid: Grid, store: Store) -> Made:
         created=last.created if last else "",
         facts=_facts(grid),
         recipes=_recipes(grid),
+        cited=citing.cited(citing.methods(named.values(), rules=(rule,))),
     )
 
 
