@@ -294,6 +294,14 @@ class Trainer(ABC):
         caller has seeded torch's global generator (dropout) with it too.
         """
 
+    def stages(self) -> tuple[int, ...]:
+        """Return the epochs after which the network is as one trained so long: ends of cycles, for example.
+
+        Their snapshots are kept unless others are asked for, and a study takes its epochs from them alone. (): the
+        trainer has none; any epoch may be asked for.
+        """
+        return ()
+
     def passes(self, *, train: int) -> float:
         """Return the images one fit sends forward, for the cost estimate; a backward pass counts as two.
 

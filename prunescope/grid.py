@@ -157,11 +157,21 @@ def _trainer(study: Study, value: float) -> Loaded:
         longest = base.instance.epochs
         if value > longest:
             raise InputError(f"axes.epochs has {value:g}, [train] ends at {longest}", fix="train longer, or ask less")
+        _check_stage(study, base, value)
         return base
     changed = {**study.train.options, study.knob: _number(value)}
     if study.knob == "batch_size" and study.hold == "iterations":
         changed["epochs"] = max(1, round(float(given["epochs"]) * value / float(given["batch_size"])))  # type: ignore[arg-type]
     return registry.make("trainers", study.train.plugin, changed)
+
+
+def _check_stage(study: Study, trainer: Loaded, value: float) -> None:
+    stages = trainer.instance.stages()
+    if stages and value not in stages:
+        raise InputError(
+            f"axes.epochs has {value:g}, and no cycle of {study.train.plugin!r} ends there",
+            fix=f"cycles end at: {', '.join(map(str, stages))}",
+        )
 
 
 def _number(value: float) -> float:

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 
 def train(*, trainer: Loaded, model: ModelSpec, data: Source, seed: int, snapshots: Sequence[int] = ()) -> Recipe:
-    """Return the recipe of a dense training run; `snapshots` are the epochs whose weights are kept."""
+    """Return the recipe of a dense training run; `snapshots` are the epochs whose weights are kept.
+
+    A trainer that has stages keeps those of all of them when none are given.
+    """
     arguments: dict[str, Any] = {"model": model.to_json(), "data": data.to_json(), "seed": seed}
-    if snapshots:
-        arguments["snapshots"] = sorted(set(snapshots))
+    kept = snapshots or trainer.instance.stages()
+    if kept:
+        arguments["snapshots"] = sorted(set(kept))
     return _recipe("train", trainer, arguments=arguments)
 
 

@@ -38,6 +38,9 @@ def expand(**changes):
     return grid.expand(replace(STUDY, **changes), SOURCE, num_classes=10, in_chans=3, image_size=(8, 8))
 
 
+CYCLIC = study.Choice(plugin="cyclic", options={"epochs": 40, "cycles": 3})
+
+
 def options_of(found):
     return {name: recipe.options for name, recipe in zip(found.training_names, found.trainings, strict=True)}
 
@@ -46,6 +49,14 @@ def test_snapshots_of_one_run_serve_all_epochs():
     found = expand()
     assert found.training_names == ("train/seed=0", "train/seed=1")
     assert [recipe.arguments["snapshots"] for recipe in found.trainings] == [[10, 20, 40]] * 2
+    assert {cell.dense for cell in found.cells} == {
+        f"{recipe.id}@{epoch}" for recipe in found.trainings for epoch in (10, 20, 40)
+    }
+
+
+def test_the_ends_of_cycles_serve_as_epochs():
+    found = expand(train=CYCLIC)
+    assert found.trainings[0].arguments["snapshots"] == [10, 20, 40]
     assert {cell.dense for cell in found.cells} == {
         f"{recipe.id}@{epoch}" for recipe in found.trainings for epoch in (10, 20, 40)
     }
@@ -120,6 +131,7 @@ def test_names_are_of_one_step_each():
     ("changes", "error", "told"),
     [
         ({"values": (10, 50)}, InputError, "ends at 40"),
+        ({"values": (10, 30), "train": CYCLIC}, InputError, "cycles end at: 10, 20, 40"),
         ({"knob": "rho", "values": (0.1,)}, InputError, "no option 'rho'"),
         ({"replicas": 1}, InputError, "compares replicas"),
         ({"train": study.Choice(plugin="sgd", options={"epoch": 3})}, UsageError, "no option 'epoch'"),
@@ -134,6 +146,6 @@ def test_what_no_plugin_takes_is_refused(changes, error, told):
 
 
 def test_laying_out_a_study_loads_no_torch():
-    modules = "prunescope.studyfolder, prunescope.store, prunescope.selection"
+    modules = "prunescope.studyfolder, prunescope.store, prunescope.selection, prunescope.training.cycles"
     program = f"import sys, {modules}; assert 'torch' not in sys.modules"
     assert run([sys.executable, "-c", program], check=False).returncode == 0

@@ -8,17 +8,19 @@ import pytest
 from tiny_training import equal_states, state_of, tiny_data, tiny_net
 
 from prunescope import masks, options
+from prunescope.builtin.trainers.cyclic import Cyclic
 from prunescope.builtin.trainers.sam import Sam
 from prunescope.builtin.trainers.sgd import Sgd
 from prunescope.builtin.trainers.timm import Timm
 from prunescope.errors import UsageError
 from prunescope.testing import check_trainer
 
-TRAINERS = [Sgd, Sam, Timm]
+TRAINERS = [Sgd, Sam, Timm, Cyclic]
 
 
 def short(trainer, **changed):
-    settings = {"epochs": 4, "batch_size": 8, "learning_rate": 0.05, "schedule": "multistep", **changed}
+    length = {"epochs": 8, "cycles": 2} if trainer is Cyclic else {"epochs": 4}
+    settings = {**length, "batch_size": 8, "learning_rate": 0.05, "schedule": "multistep", **changed}
     return trainer(**settings)
 
 
@@ -43,6 +45,9 @@ def test_the_defaults_are_the_papers_recipe_at_half_its_epochs():
         "label_smoothing": 0.0,
         "mixup": 0.0,
         "augment": True,
+        "start_step": 0,
+        "stop_step": None,
+        "ema": 0.0,
     }
     assert dataclasses.asdict(Sam()) == {**defaults, "rho": 0.05, "adaptive": False}
 
@@ -81,8 +86,8 @@ def test_masks_hold_and_epochs_are_counted(trainer, schedule):
     chosen = short(trainer, schedule=schedule, weight_decay=0.05, warmup_epochs=1.0)
     for number, epoch in enumerate(chosen.fit(model, tiny_data(), mask=mask, seed=0), start=1):
         masks.audit(model, mask)
-        assert (epoch.number, epoch.of) == (number, 4)
-    assert number == 4
+        assert (epoch.number, epoch.of) == (number, chosen.epochs)
+    assert number == chosen.epochs
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
@@ -111,6 +116,12 @@ CHANGES = {
     "rho": 0.2,
     "adaptive": True,
     "optimizer": "nadamw",
+    "start_step": 2,
+    "stop_step": 5,
+    "ema": 0.5,
+    "scheduler": "tanh",
+    "cycles": 3,
+    "factor": 1.5,
 }
 
 
@@ -141,6 +152,13 @@ def test_a_frozen_model_is_refused_before_the_first_epoch():
 def test_passes_count_both_of_sams():
     assert Sgd(epochs=3).passes(train=100) == 900
     assert Sam(epochs=3).passes(train=100) == 1800
+
+
+def test_passes_count_the_steps_that_are_taken():
+    trainer = Sgd(epochs=4, batch_size=25, start_step=6)
+    assert trainer.passes(train=100) == 3 * 100 * 4 * 10 / 16
+    assert dataclasses.replace(trainer, stop_step=8).passes(train=100) == 3 * 100 * 4 * 2 / 16
+    assert dataclasses.replace(trainer, stop_step=6).passes(train=100) == 0
 
 
 @pytest.mark.parametrize("module", ["prunescope.builtin.trainers.timm", "prunescope.builtin.pruners"])
@@ -184,8 +202,36 @@ def test_an_unknown_optimiser_is_refused(name):
         Sgd(epochs=6, batch_size=32, schedule="cosine", nesterov=True, mixup=0.2, label_smoothing=0.1, augment=False),
         Sam(epochs=6, batch_size=32),
         Sam(epochs=6, batch_size=32, rho=0.5, adaptive=True),
+        Sgd(epochs=6, batch_size=32, ema=0.5),
         Timm(epochs=6, batch_size=32, learning_rate=0.01),
+        Timm(epochs=6, batch_size=32, learning_rate=0.01, scheduler="tanh", ema=0.5),
+        Cyclic(epochs=6, batch_size=32, cycles=2),
     ],
 )
 def test_trainers_are_what_the_core_expects(trainer):
     check_trainer(trainer)
+
+
+def test_the_rate_begins_anew_after_each_cycle():
+    trainer = Cyclic(epochs=8, cycles=3, batch_size=8, schedule="multistep", learning_rate=0.1)
+    assert trainer.stages() == (2, 4, 8)
+    told = [epoch.learning_rate for epoch in trainer.fit(tiny_net(), tiny_data(), seed=0)]
+    assert told == pytest.approx([0.1, 0.01, 0.1, 0.01, 0.1, 0.1, 0.01, 0.001])
+
+
+def test_a_cyclic_run_of_one_cycle_is_sgd():
+    options = {"epochs": 4, "batch_size": 8, "learning_rate": 0.05, "schedule": "cosine"}
+    assert equal_states(trained(Cyclic(cycles=1, **options))[2], trained(Sgd(**options))[2])
+
+
+def test_the_first_cycle_is_the_run_of_its_length():
+    options = {"batch_size": 8, "learning_rate": 0.05}
+    model = tiny_net()
+    seen = [state_of(model) for _ in Cyclic(epochs=8, cycles=3, **options).fit(model, tiny_data(), seed=0)]
+    assert equal_states(seen[1], trained(Sgd(epochs=2, schedule="cosine", **options))[2])
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_trainer_cites_its_method(trainer):
+    assert all(citation.authors and citation.year and citation.title for citation in trainer.citations)
+    assert trainer.citations

@@ -7,7 +7,8 @@ import torch
 from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
 from prunescope.errors import UsageError
-from prunescope.training.schedule import Schedule, cycle_ends, rate_factor, scheduler
+from prunescope.training.cycles import cycle_ends
+from prunescope.training.schedule import Schedule, rate_factor, scheduler
 
 
 def optimizer(rate: float = 0.1) -> torch.optim.SGD:

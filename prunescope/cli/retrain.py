@@ -47,7 +47,7 @@ def retrain(
     for number in range(seed, seed + replicas):
         recipe = plan.retrain(pruned=pruned, trainer=trainer, data=source, seed=number)
         ids.append(steps.perform(recipe, store, device=where))
-        last = store.read(ids[-1]).history[-1]
-        say(f"seed {number}: loss {last.train_loss:.4f}, error {last.train_error:.1%}, in training")
+        for last in store.read(ids[-1]).history[-1:]:
+            say(f"seed {number}: loss {last.train_loss:.4f}, error {last.train_error:.1%}, in training")
     write_weights(ids[0], store, output)
     return Output(text="\n".join(ids))

@@ -79,7 +79,7 @@ def _snapshots(trainer: Loaded, listed: str | None, every: int | None) -> tuple[
             )
         return asked
     if every is None:
-        return ()
+        return tuple(trainer.instance.stages())
     if not isinstance(epochs, int):
         raise UsageError(
             f"trainer {trainer.plugin.name!r} has no option epochs to count --snapshot-every by",
@@ -89,8 +89,10 @@ def _snapshots(trainer: Loaded, listed: str | None, every: int | None) -> tuple[
 
 
 def _tell(run_id: str, store: Store, epochs: tuple[int, ...]) -> None:
-    last = store.read(run_id).history[-1]
-    say(f"trained {last.number} epochs: loss {last.train_loss:.4f}, error {last.train_error:.1%}, in training")
+    history = store.read(run_id).history
+    if history:
+        last = history[-1]
+        say(f"trained {last.number} epochs: loss {last.train_loss:.4f}, error {last.train_error:.1%}, in training")
     if epochs:
         say(f"snapshots: {', '.join(f'{run_id}@{epoch}' for epoch in sorted(set(epochs)))}")
     say(f"next: prunescope diagnose {run_id}")

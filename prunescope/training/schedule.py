@@ -74,26 +74,6 @@ def _cycle(schedule: Schedule, epoch: int) -> tuple[Schedule, int]:
     return replace(schedule, epochs=schedule.ends[number] - before, ends=()), before
 
 
-def cycle_ends(epochs: int, *, cycles: int, factor: float) -> tuple[int, ...]:
-    """Return the epochs at which cycles end, each `factor` times as late as the one before: round(epochs / factor^j).
-
-    The trade-off curve of Portes et al. 2022 has its points at a geometric row of training times.
-
-    >>> cycle_ends(80, cycles=4, factor=2)
-    (10, 20, 40, 80)
-
-    Raises:
-        UsageError: two cycles would end at the same epoch, or one before the first.
-    """
-    ends = tuple(round(epochs / factor**number) for number in reversed(range(cycles)))
-    if ends[0] < 1 or len(set(ends)) < len(ends):
-        raise UsageError(
-            f"{cycles} cycles, each ending {factor:g} times as late as the one before, do not fit into {epochs} epochs",
-            fix="train for more epochs, or ask for fewer cycles",
-        )
-    return ends
-
-
 def span(schedule: Schedule, *, steps_per_epoch: int) -> range:
     """Return the optimiser steps of the schedule that are to be taken.
 

@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from torch.optim import SGD, Optimizer
 
     from prunescope.api import Data, Epoch, Mask
+    from prunescope.builtin.trainers.cyclic import Cyclic
     from prunescope.builtin.trainers.sam import Sam
     from prunescope.builtin.trainers.sgd import Sgd
     from prunescope.builtin.trainers.timm import Timm
+    from prunescope.training.batches import Batches
     from prunescope.training.gradient import Gradient
+    from prunescope.training.schedule import Schedule
 
 
-def sgd(options: Sgd | Sam, model: nn.Module) -> SGD:
+def sgd_of(options: Sgd | Sam | Cyclic, model: nn.Module) -> SGD:
     """Return the optimiser these options ask for."""
     from prunescope.training.optimizers import sgd
 
@@ -30,8 +33,36 @@ def sgd(options: Sgd | Sam, model: nn.Module) -> SGD:
     )
 
 
+def schedule_of(options: Sgd | Sam | Cyclic | Timm) -> Schedule:
+    """Return the schedule these options ask for."""
+    from prunescope.training.schedule import Schedule
+
+    return Schedule(
+        epochs=options.epochs,
+        shape=options.schedule,
+        drops=options.drops,
+        drop_factor=options.drop_factor,
+        warmup_epochs=options.warmup_epochs,
+        ends=options.stages(),
+        start_step=options.start_step,
+        stop_step=options.stop_step,
+    )
+
+
+def batches_of(options: Sgd | Sam | Cyclic | Timm) -> Batches:
+    """Return what these options do to the images."""
+    from prunescope.training.batches import Batches
+
+    return Batches(
+        size=options.batch_size,
+        augment=options.augment,
+        mixup=options.mixup,
+        label_smoothing=options.label_smoothing,
+    )
+
+
 def fit(
-    options: Sgd | Sam | Timm,
+    options: Sgd | Sam | Cyclic | Timm,
     model: nn.Module,
     data: Data,
     *,
@@ -39,28 +70,31 @@ def fit(
     gradient: Callable[[nn.Module], Gradient],
     mask: Mask | None,
     seed: int,
+    schedule: Schedule | None = None,
 ) -> Iterator[Epoch]:
-    """Train `model` with the schedule and the batches these options ask for."""
-    from prunescope.training import batches, loop, schedule
+    """Train `model` as these options say; schedule: another than theirs."""
+    from prunescope.training import averaging, loop
 
-    return loop.fit(
+    epochs = loop.fit(
         model,
         data,
         optimizer=optimizer,
         gradient=gradient,
-        schedule=schedule.Schedule(
-            epochs=options.epochs,
-            shape=options.schedule,
-            drops=options.drops,
-            drop_factor=options.drop_factor,
-            warmup_epochs=options.warmup_epochs,
-        ),
-        batches=batches.Batches(
-            size=options.batch_size,
-            augment=options.augment,
-            mixup=options.mixup,
-            label_smoothing=options.label_smoothing,
-        ),
+        schedule=schedule_of(options) if schedule is None else schedule,
+        batches=batches_of(options),
         mask=mask,
         seed=seed,
     )
+    if not options.ema:
+        return epochs
+    return averaging.averaged(epochs, model, optimizer=optimizer, decay=options.ema, mask=mask)
+
+
+def passes(options: Sgd | Sam | Cyclic | Timm, *, train: int, per_image: float) -> float:
+    """Return the images a fit sends forward: the share of the schedule's steps that it takes."""
+    from prunescope.training.batches import steps_per_epoch
+    from prunescope.training.schedule import span
+
+    steps = steps_per_epoch(train, options.batch_size)
+    share = len(span(schedule_of(options), steps_per_epoch=steps)) / (options.epochs * steps)
+    return per_image * options.epochs * train * share

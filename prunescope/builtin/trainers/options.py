@@ -21,3 +21,11 @@ Nesterov = Annotated[bool, Option("Nesterov's momentum")]
 LabelSmoothing = Annotated[float, Option("label smoothing", minimum=0, maximum=1)]
 MixupAlpha = Annotated[float, Option("alpha of MixUp's Beta distribution; 0: no MixUp", minimum=0)]
 Augment = Annotated[bool, Option("augment the training images as the data set asks")]
+StartStep = Annotated[
+    int, Option("steps of the schedule that lie behind: training begins after them, with momentum zero", minimum=0)
+]
+StopStep = Annotated[int | None, Option("steps of the schedule after which training ends; none: all", minimum=0)]
+Ema = Annotated[
+    float,
+    Option("decay of a moving average of the weights, which is what is kept then; 0: none", minimum=0, maximum=1),
+]

@@ -12,6 +12,7 @@ from prunescope.builtin.trainers.options import (
     BatchSize,
     DropFactor,
     Drops,
+    Ema,
     Epochs,
     LabelSmoothing,
     LearningRate,
@@ -19,6 +20,8 @@ from prunescope.builtin.trainers.options import (
     Momentum,
     Nesterov,
     Shape,
+    StartStep,
+    StopStep,
     WarmupEpochs,
     WeightDecay,
 )
@@ -48,6 +51,9 @@ class Sam(Trainer):
     label_smoothing: LabelSmoothing = 0.0
     mixup: MixupAlpha = 0.0
     augment: Augment = True
+    start_step: StartStep = 0
+    stop_step: StopStep = None
+    ema: Ema = 0.0
     rho: Annotated[float, Option("radius of the neighbourhood", minimum=0)] = 0.05
     adaptive: Annotated[bool, Option("scale the neighbourhood with each weight (Kwon 2021)")] = False
 
@@ -78,9 +84,9 @@ class Sam(Trainer):
 
         gradient = partial(sharpness_aware, rho=self.rho, adaptive=self.adaptive, mask=mask)
         return fitting.fit(
-            self, model, data, optimizer=fitting.sgd(self, model), gradient=gradient, mask=mask, seed=seed
+            self, model, data, optimizer=fitting.sgd_of(self, model), gradient=gradient, mask=mask, seed=seed
         )
 
     def passes(self, *, train: int) -> float:
         """Every step goes forward and backward twice."""
-        return 6.0 * self.epochs * train
+        return fitting.passes(self, train=train, per_image=6.0)

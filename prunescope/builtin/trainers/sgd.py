@@ -12,6 +12,7 @@ from prunescope.builtin.trainers.options import (
     BatchSize,
     DropFactor,
     Drops,
+    Ema,
     Epochs,
     LabelSmoothing,
     LearningRate,
@@ -19,6 +20,8 @@ from prunescope.builtin.trainers.options import (
     Momentum,
     Nesterov,
     Shape,
+    StartStep,
+    StopStep,
     WarmupEpochs,
     WeightDecay,
 )
@@ -48,6 +51,9 @@ class Sgd(Trainer):
     label_smoothing: LabelSmoothing = 0.0
     mixup: MixupAlpha = 0.0
     augment: Augment = True
+    start_step: StartStep = 0
+    stop_step: StopStep = None
+    ema: Ema = 0.0
 
     citations = (
         Citation(
@@ -64,4 +70,10 @@ class Sgd(Trainer):
         """Train or retrain with SGD."""
         from prunescope.training.gradient import plain
 
-        return fitting.fit(self, model, data, optimizer=fitting.sgd(self, model), gradient=plain, mask=mask, seed=seed)
+        return fitting.fit(
+            self, model, data, optimizer=fitting.sgd_of(self, model), gradient=plain, mask=mask, seed=seed
+        )
+
+    def passes(self, *, train: int) -> float:
+        """Every step goes forward and backward once."""
+        return fitting.passes(self, train=train, per_image=3.0)

@@ -1,4 +1,4 @@
-"""The optimisers of timm by name."""
+"""The optimisers and schedulers of timm by name."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from prunescope.builtin.trainers.options import (
     BatchSize,
     DropFactor,
     Drops,
+    Ema,
     Epochs,
     LabelSmoothing,
     LearningRate,
     MixupAlpha,
     Momentum,
     Shape,
+    StartStep,
+    StopStep,
     WarmupEpochs,
 )
 
@@ -27,11 +30,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from prunescope.api import Data, Epoch, Mask
+    from prunescope.training.schedule import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timm(Trainer):
-    """Any optimiser of timm by its name; the defaults train with AdamW."""
+    """Any optimiser and scheduler of timm by name; the defaults train with AdamW."""
 
     optimizer: Annotated[str, Option("the optimiser, by its name in timm")] = "adamw"
     epochs: Epochs = 80
@@ -46,6 +50,13 @@ class Timm(Trainer):
     label_smoothing: LabelSmoothing = 0.0
     mixup: MixupAlpha = 0.0
     augment: Augment = True
+    start_step: StartStep = 0
+    stop_step: StopStep = None
+    ema: Ema = 0.0
+    scheduler: Annotated[
+        str | None,
+        Option("timm's scheduler by name instead of schedule: cosine, tanh, poly, step, multistep; none: schedule"),
+    ] = None
 
     citations = (
         Citation(
@@ -70,4 +81,23 @@ class Timm(Trainer):
             momentum=self.momentum,
             weight_decay=self.weight_decay,
         )
-        return fitting.fit(self, model, data, optimizer=optimizer, gradient=plain, mask=mask, seed=seed)
+        schedule = self._schedule(len(data.train))
+        return fitting.fit(
+            self, model, data, optimizer=optimizer, gradient=plain, mask=mask, seed=seed, schedule=schedule
+        )
+
+    def passes(self, *, train: int) -> float:
+        """Every step goes forward and backward once."""
+        return fitting.passes(self, train=train, per_image=3.0)
+
+    def _schedule(self, images: int) -> Schedule:
+        from dataclasses import replace
+
+        from prunescope.training import timm_rates
+        from prunescope.training.batches import steps_per_epoch
+
+        chosen = fitting.schedule_of(self)
+        if self.scheduler is None:
+            return chosen
+        rates = timm_rates.rates(self.scheduler, chosen, steps_per_epoch=steps_per_epoch(images, self.batch_size))
+        return replace(chosen, given=lambda step: rates[min(step, len(rates) - 1)])

@@ -1,0 +1,95 @@
+"""SGD whose learning rate begins anew in cycles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from prunescope.api import Citation, Option, Trainer
+from prunescope.builtin.trainers import fitting
+from prunescope.builtin.trainers.options import (
+    Augment,
+    BatchSize,
+    DropFactor,
+    Drops,
+    Ema,
+    Epochs,
+    LabelSmoothing,
+    LearningRate,
+    MixupAlpha,
+    Momentum,
+    Nesterov,
+    Shape,
+    StartStep,
+    StopStep,
+    WarmupEpochs,
+    WeightDecay,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+    from prunescope.api import Data, Epoch, Mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cyclic(Trainer):
+    """SGD in cycles: each ends with a network as one trained that long, all from one run (Portes 2022)."""
+
+    epochs: Epochs = 80
+    learning_rate: LearningRate = 0.1
+    momentum: Momentum = 0.9
+    weight_decay: WeightDecay = 1e-4
+    batch_size: BatchSize = 64
+    schedule: Shape = "cosine"
+    drops: Drops = (0.5, 0.75)
+    drop_factor: DropFactor = 0.1
+    warmup_epochs: WarmupEpochs = 0.0
+    nesterov: Nesterov = False
+    label_smoothing: LabelSmoothing = 0.0
+    mixup: MixupAlpha = 0.0
+    augment: Augment = True
+    start_step: StartStep = 0
+    stop_step: StopStep = None
+    ema: Ema = 0.0
+    cycles: Annotated[int, Option("how many cycles", minimum=1)] = 4
+    factor: Annotated[float, Option("each cycle ends so many times as late as the one before", minimum=1)] = 2.0
+
+    citations = (
+        Citation(
+            key="portes2022fast",
+            authors=("Portes, Jacob", "Blalock, Davis", "Stephenson, Cory", "Frankle, Jonathan"),
+            title="Fast Benchmarking of Accuracy vs. Training Time with Cyclic Learning Rates",
+            venue="arXiv:2206.00832",
+            year=2022,
+            url="https://arxiv.org/abs/2206.00832",
+        ),
+        Citation(
+            key="loshchilov2017sgdr",
+            authors=("Loshchilov, Ilya", "Hutter, Frank"),
+            title="SGDR: Stochastic Gradient Descent with Warm Restarts",
+            venue="International Conference on Learning Representations",
+            year=2017,
+            url="https://arxiv.org/abs/1608.03983",
+        ),
+    )
+
+    def stages(self) -> tuple[int, ...]:
+        """Return the ends of the cycles."""
+        from prunescope.training.cycles import cycle_ends
+
+        return cycle_ends(self.epochs, cycles=self.cycles, factor=self.factor)
+
+    def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
+        """Train or retrain in cycles."""
+        from prunescope.training.gradient import plain
+
+        return fitting.fit(
+            self, model, data, optimizer=fitting.sgd_of(self, model), gradient=plain, mask=mask, seed=seed
+        )
+
+    def passes(self, *, train: int) -> float:
+        """Every step goes forward and backward once."""
+        return fitting.passes(self, train=train, per_image=3.0)
