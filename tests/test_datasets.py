@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import json
-import pickle
 import random
 import tarfile
 from importlib.util import find_spec
@@ -14,9 +12,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
+from cifar10_files import pictures, write_cifar10
 from PIL import Image
 from sklearn.datasets import load_digits
-from torchvision.datasets import CIFAR10
 
 from prunescope import options
 from prunescope.builtin.datasets import Digits, Factory, Patches, Timm
@@ -31,10 +29,6 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def pictures(n, *, size=(8, 8, 3), seed=0):
-    return np.random.default_rng(seed).integers(0, 256, size=(n, *size), dtype=np.uint8)
-
-
 def same_batches(one, two):
     return all(torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in zip(one, two, strict=True))
 
@@ -46,28 +40,6 @@ def write_folder(root, *, splits=("train", "val"), classes=("ant", "bee", "cow")
             folder.mkdir(parents=True)
             for i, pixels in enumerate(pictures(per_class - number, size=(*size, 3), seed=10 * number + place)):
                 Image.fromarray(pixels).save(folder / f"{i}.png")
-    return root
-
-
-def write_cifar10(root, monkeypatch, *, per_batch=6):
-    """Write the files of the "CIFAR-10 python version" archive, with few images, and their checksums."""
-    folder = root / "cifar-10-batches-py"
-    folder.mkdir(parents=True)
-    sums = {}
-
-    def dump(name, content):
-        raw = pickle.dumps(content, protocol=2)
-        (folder / name).write_bytes(raw)
-        sums[name] = hashlib.md5(raw).hexdigest()  # noqa: S324 - torchvision asks for MD5
-
-    for number, name in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
-        pixels = pictures(per_batch, size=(3, 32, 32), seed=number).reshape(per_batch, -1)
-        dump(name, {"data": pixels, "labels": [(number + i) % 10 for i in range(per_batch)], "batch_label": "x"})
-    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-    dump("batches.meta", {"label_names": names, "num_vis": 3072})
-    monkeypatch.setattr(CIFAR10, "train_list", [[f"data_batch_{i}", sums[f"data_batch_{i}"]] for i in range(1, 6)])
-    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
-    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
     return root
 
 
