@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "apply",
+    "apportion",
     "audit",
     "check_mask",
     "density",
@@ -33,6 +34,7 @@ __all__ = [
     "layer_counts",
     "per_layer_density",
     "to_device",
+    "total",
 ]
 
 
@@ -57,7 +59,7 @@ def keep_largest(scores: Mapping[str, Tensor], density: float, *, scope: Literal
     sizes = {name: score.numel() for name, score in scores.items()}
     if scope == "layer":
         return keep_counts(scores, layer_counts(sizes, density))
-    return Mask(_keep_top(_checked_scores(scores), _total(sizes, density)))
+    return Mask(_keep_top(_checked_scores(scores), total(sizes, density)))
 
 
 def keep_counts(scores: Mapping[str, Tensor], counts: Mapping[str, int]) -> Mask:
@@ -80,21 +82,34 @@ def keep_counts(scores: Mapping[str, Tensor], counts: Mapping[str, int]) -> Mask
 def layer_counts(sizes: Mapping[str, int], density: float) -> dict[str, int]:
     """Divide round(density * n) kept weights evenly: each tensor gets density * its size, to within one weight.
 
-    Largest remainders (Hamilton's method): the floor of each share first, then one more for the largest fractions,
-    ties by order, until the total is exact. Rounding each tensor by itself would miss the total.
-
     >>> layer_counts({"a": 5, "b": 5, "c": 5}, 0.5)
     {'a': 3, 'b': 3, 'c': 2}
     """
-    total = _total(sizes, density)
-    counts = {name: int(density * size) for name, size in sizes.items()}
-    by_remainder = sorted(sizes, key=lambda name: counts[name] - density * sizes[name])
-    for name in by_remainder[: total - sum(counts.values())]:
+    return apportion({name: density * size for name, size in sizes.items()}, total(sizes, density))
+
+
+def apportion(shares: Mapping[str, float], wanted: int) -> dict[str, int]:
+    """Round shares that sum to `wanted`, to within one, so that they sum to it exactly.
+
+    Largest remainders (Hamilton's method): the floor of each share first, then one more for the largest fractions,
+    ties by order. Rounding each share by itself would miss the total.
+
+    >>> apportion({"a": 1.2, "b": 2.7, "c": 0.1}, 4)
+    {'a': 1, 'b': 3, 'c': 0}
+    """
+    counts = {name: int(share) for name, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda name: counts[name] - shares[name])
+    for name in by_remainder[: wanted - sum(counts.values())]:
         counts[name] += 1
     return counts
 
 
-def _total(sizes: Mapping[str, int], density: float) -> int:
+def total(sizes: Mapping[str, int], density: float) -> int:
+    """Return round(density * n), the number of weights a mask keeps.
+
+    Raises:
+        UsageError: `density` lies outside [0, 1].
+    """
     if not 0 <= density <= 1:
         raise UsageError(
             f"density is {density}, wanted a fraction in [0, 1]",
@@ -236,7 +251,7 @@ def check_mask(mask: Mask, model: nn.Module, density: float, *, who: str = "mask
                 f"{who}: the mask of '{name}' has dtype {kept.dtype}, wanted torch.bool", fix="True = kept"
             )
     _masked_parameters(model, mask, who=who)
-    wanted = _total({name: kept.numel() for name, kept in mask.kept.items()}, density)
+    wanted = total({name: kept.numel() for name, kept in mask.kept.items()}, density)
     if mask.n_kept != wanted:
         raise PluginError(
             f"{who}: the mask keeps {mask.n_kept} of {mask.n_weights} weights, wanted round({density} * n) = {wanted}",

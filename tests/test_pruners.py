@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from prunescope.builtin.pruners import Magnitude, Random
+from prunescope import options, registry
+from prunescope.builtin.pruners.magnitude import Magnitude
+from prunescope.builtin.pruners.random import Random
 from prunescope.errors import UsageError
 from prunescope.masks import check_mask, per_layer_density
 from prunescope.testing import check_pruner
@@ -53,7 +55,7 @@ def test_magnitude_keeps_the_largest_of_each_layer():
 
 @pytest.mark.parametrize("pruner", [Magnitude, Random])
 @pytest.mark.parametrize(
-    ("options", "names"),
+    ("chosen", "names"),
     [
         ({}, CONVOLUTIONS),
         ({"linear": True}, [*CONVOLUTIONS, "4.weight"]),
@@ -62,8 +64,8 @@ def test_magnitude_keeps_the_largest_of_each_layer():
         ({"linear": True, "first": False, "last": False}, ["2.weight"]),
     ],
 )
-def test_which_layers_are_pruned(pruner, options, names):
-    assert list(pruner(**options).mask(net(), None, 0.5, seed=0).kept) == names
+def test_which_layers_are_pruned(pruner, chosen, names):
+    assert list(pruner(**chosen).mask(net(), None, 0.5, seed=0).kept) == names
 
 
 def same(one, other) -> bool:
@@ -99,3 +101,32 @@ def test_a_model_without_prunable_weights_is_refused(pruner):
 @pytest.mark.parametrize("pruner", [Magnitude(), Magnitude(scope="global", linear=True), Random(first=False)])
 def test_pruners_are_what_the_core_expects(pruner):
     check_pruner(pruner)
+
+
+ALL = [plugin.name for plugin in registry.find("pruners") if plugin.distribution == "prunescope"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_so_is_every_other(name):
+    options = {"synflow": {"rounds": 3}, "taylor": {"images": 64}}.get(name, {})
+    densities = {"densities": (0.25, 0.75, 1.0)} if name == "n-of-m" else {}
+    check_pruner(registry.make("pruners", name, options).instance, **densities)
+
+
+@pytest.mark.parametrize("name", ["magnitude", "random", "gradient", "gradient-weight", "taylor", "activation"])
+def test_an_allocation_that_would_be_ignored_is_refused(name):
+    with pytest.raises(UsageError, match="allocation erk"):
+        registry.make("pruners", name, {"scope": "global", "allocation": "erk"})
+
+
+@pytest.mark.parametrize("name", sorted(set(ALL) - {"random"}))
+def test_every_method_says_whom_to_cite(name):
+    found = registry.get("pruners", name).load().citations
+    assert found
+    assert all(one.authors and one.url for one in found)
+
+
+def test_the_default_options_are_no_part_of_a_recipe():
+    """The allocation came later than the scope: runs of before keep their ids."""
+    assert options.non_default(Magnitude()) == options.non_default(Random()) == {}
+    assert options.non_default(Magnitude(scope="global")) == {"scope": "global"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prunescope.api import Citation
 
+ICLR = "International Conference on Learning Representations"
 ICML = "International Conference on Machine Learning"
 
 ALPAYDIN_1998 = Citation(
@@ -101,4 +102,50 @@ ZHOU_2024 = Citation(
     venue=ICML,
     year=2024,
     url="https://arxiv.org/abs/2406.16988",
+)
+MEYER_2021 = Citation(
+    key="meyer2021hutchpp",
+    authors=("Meyer, Raphael A.", "Musco, Cameron", "Musco, Christopher", "Woodruff, David P."),
+    title="Hutch++: Optimal Stochastic Trace Estimation",
+    venue="Symposium on Simplicity in Algorithms",
+    year=2021,
+    url="https://arxiv.org/abs/2010.09649",
+)
+GHORBANI_2019 = Citation(
+    key="ghorbani2019investigation",
+    authors=("Ghorbani, Behrooz", "Krishnan, Shankar", "Xiao, Ying"),
+    title="An Investigation into Neural Net Optimization via Hessian Eigenvalue Density",
+    venue=ICML,
+    year=2019,
+    url="https://arxiv.org/abs/1901.10159",
+)
+YAO_2020 = Citation(
+    key="yao2020pyhessian",
+    authors=("Yao, Zhewei", "Gholami, Amir", "Keutzer, Kurt", "Mahoney, Michael W."),
+    title="PyHessian: Neural Networks Through the Lens of the Hessian",
+    venue="IEEE International Conference on Big Data",
+    year=2020,
+    url="https://arxiv.org/abs/1912.07145",
+)
+GARIPOV_2018 = Citation(
+    key="garipov2018loss",
+    authors=(
+        "Garipov, Timur",
+        "Izmailov, Pavel",
+        "Podoprikhin, Dmitrii",
+        "Vetrov, Dmitry",
+        "Wilson, Andrew Gordon",
+    ),
+    title="Loss Surfaces, Mode Connectivity, and Fast Ensembling of DNNs",
+    venue="Advances in Neural Information Processing Systems",
+    year=2018,
+    url="https://arxiv.org/abs/1802.10026",
+)
+LI_2018 = Citation(
+    key="li2018visualizing",
+    authors=("Li, Hao", "Xu, Zheng", "Taylor, Gavin", "Studer, Christoph", "Goldstein, Tom"),
+    title="Visualizing the Loss Landscape of Neural Nets",
+    venue="Advances in Neural Information Processing Systems",
+    year=2018,
+    url="https://arxiv.org/abs/1712.09913",
 )

@@ -1,0 +1,1 @@
+"""The pruners that come with prunescope, one per file: thin shells around `prunescope.pruning`."""

@@ -1,0 +1,22 @@
+"""Options that pruners share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from prunescope.api import Option
+
+Scope = Annotated[Literal["layer", "global"], Option("rank weights within each layer, or over the whole model")]
+Allocation = Annotated[
+    Literal["uniform", "erk", "lamp"],
+    Option("density of each layer, with scope layer: the same, Erdős–Rényi–Kernel's, or that of LAMP"),
+]
+Linear = Annotated[bool, Option("prune linear layers too, not convolutions only")]
+First = Annotated[bool, Option("prune the first layer")]
+Last = Annotated[bool, Option("prune the last layer")]
+Images = Annotated[int, Option("training images that weights are scored on, from the first on", minimum=1)]
+BatchSize = Annotated[int, Option("images per batch", minimum=1)]
+BatchNorm = Annotated[
+    Literal["batch", "running"],
+    Option("statistics BatchNorm uses: of each batch, as in training, or its running averages"),
+]

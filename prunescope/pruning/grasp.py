@@ -1,0 +1,45 @@
+"""GraSP: gradient signal preservation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.pruning.loss import gradients, leaves, mean_gradients, scoring, shares
+from prunescope.pruning.twice import TwiceDifferentiable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor, nn
+
+    from prunescope.pruning.loss import Batch, BatchNorm
+
+
+def gradient_flow(
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    batches: Sequence[Batch],
+    *,
+    temperature: float = 200.0,
+    batchnorm: BatchNorm = "batch",
+) -> dict[str, Tensor]:
+    """Return how much of the gradient's norm each weight holds: what GraSP calls −S(−w), so that larger is worth more.
+
+    Formula: w ⊙ H g, with g = ∂L/∂w, H = ∂²L/∂w², L the mean cross-entropy of the logits divided by `temperature`.
+    Removing w changes the squared norm of g by 2 S(−w) = −2 w ⊙ H g, to first order: GraSP removes the weights with
+    the largest S(−w), those whose removal lowers the norm least or raises it most. Scores have either sign.
+    Source: Wang, Zhang & Grosse 2020, equations 6 to 8 and algorithm 1; the temperature is that of the authors' code.
+    Shapes: as the weights. Unit: nat², divided by the weights' unit squared.
+    """
+    at = leaves(weights)
+    products = [torch.zeros_like(weight) for weight in weights.values()]
+    with scoring(model, batchnorm=batchnorm), TwiceDifferentiable():
+        along = mean_gradients(model, at, batches, temperature=temperature)
+        for batch, share in zip(batches, shares(batches), strict=True):
+            found = gradients(model, at, batch, temperature=temperature, graph=True)
+            flow = torch.stack([(one * other).sum() for one, other in zip(found, along, strict=True)]).sum()
+            step = torch.autograd.grad(flow, list(at.values()), materialize_grads=True)
+            products = [product.detach() + share * one for product, one in zip(products, step, strict=True)]
+    return {name: weights[name].detach() * product for name, product in zip(at, products, strict=True)}

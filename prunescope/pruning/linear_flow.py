@@ -1,0 +1,63 @@
+"""A network as the linear, positive flow that SynFlow takes it for: absolute weights, no biases, no activations."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import TYPE_CHECKING, cast
+
+import torch
+from timm.layers.norm import LayerNorm2d
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from prunescope.landscape.guard import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+    Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
+
+NORMS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+
+
+def positive(model: nn.Module) -> nn.Module:
+    """Return a copy in float64 (on the CPU where the device has none): absolute parameters, biases zero, eval mode."""
+    twin = deepcopy(model).eval()
+    twin = (twin.cpu() if any(p.device.type == "mps" for p in model.parameters()) else twin).double()
+    with torch.no_grad():
+        for name, parameter in twin.named_parameters():
+            parameter.abs_()
+            if name.rpartition(".")[2] == "bias":
+                parameter.zero_()
+    return twin
+
+
+@contextmanager
+def linear(model: nn.Module) -> Iterator[None]:
+    """Let the norms of a positive network scale only, as a linear layer would, while the block runs.
+
+    BatchNorm multiplies by |γ| / √(σ² + ε), with its running variance; the others by |γ|. An activation inside a norm
+    is left out: on positive numbers ReLU is the identity.
+    """
+    norms = [module for module in model.modules() if isinstance(module, NORMS)]
+    handles = [norm.register_forward_hook(_scaling) for norm in norms]
+    try:
+        with guarded([model]), torch.enable_grad():
+            yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _scaling(norm: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
+    (flow,) = inputs
+    scale = cast("Tensor | None", norm.weight)
+    if isinstance(norm, _BatchNorm) and norm.running_var is not None:
+        scale = (1.0 if scale is None else scale) * (norm.running_var + norm.eps).rsqrt()
+    if scale is None:
+        return flow
+    last = isinstance(norm, nn.LayerNorm | nn.RMSNorm) and not isinstance(norm, LayerNorm2d)
+    return flow * (scale if last else scale.reshape(-1, *[1] * (flow.dim() - 2)))
