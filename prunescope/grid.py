@@ -32,11 +32,13 @@ class Cell:
     prune: Recipe
     retrainings: tuple[Recipe, ...]
     probes: tuple[Recipe, ...]
+    dense_probes: tuple[Recipe, ...] = ()
+    """What is measured on the dense model; the cells that share it share them."""
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
-        """The cell's own steps in dependency order."""
-        return (self.prune, *self.retrainings, *self.probes)
+        """The cell's steps after dense training, in dependency order."""
+        return (*self.dense_probes, self.prune, *self.retrainings, *self.probes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +81,7 @@ def expand(study: Study, data: Source, *, num_classes: int, in_chans: int, image
         pruner=_make("pruners", study.prune),
         retrainer=_make("trainers", study.retrain),
         probes=tuple(_make("probes", choice) for choice in study.probes),
+        dense_probes=tuple(_make("probes", choice) for choice in study.dense_probes),
     )
     _check_probes(study, plugins)
     dense = _trainings(study, spec, data)
@@ -97,10 +100,16 @@ def _training_name(study: Study, value: float, seed: int) -> str:
 
 def _cell_steps(knob: str, cell: Cell) -> dict[str, Recipe]:
     name = f"{knob}={cell.value:g},density={cell.density:g},seed={cell.seed}"
-    steps = {f"prune/{name}": cell.prune}
+    steps = _probe_steps(f"{knob}={cell.value:g},seed={cell.seed}", cell.dense_probes)
+    steps[f"prune/{name}"] = cell.prune
     for number, recipe in enumerate(cell.retrainings, start=1):
         steps[f"retrain/{name},replica={number}"] = recipe
-    for recipe in cell.probes:
+    return steps | _probe_steps(name, cell.probes)
+
+
+def _probe_steps(name: str, probes: tuple[Recipe, ...]) -> dict[str, Recipe]:
+    steps: dict[str, Recipe] = {}
+    for recipe in probes:
         first = f"probe/{recipe.plugin}/{name}"
         steps[first if first not in steps else f"{first},{recipe.id.partition('-')[2]}"] = recipe
     return steps
@@ -111,6 +120,7 @@ class _Plugins:
     pruner: Loaded
     retrainer: Loaded
     probes: tuple[Loaded, ...]
+    dense_probes: tuple[Loaded, ...]
 
 
 def _check_probes(study: Study, plugins: _Plugins) -> None:
@@ -118,6 +128,10 @@ def _check_probes(study: Study, plugins: _Plugins) -> None:
         if probe.instance.replicas in (2, "any") and study.replicas < 2:
             name = probe.plugin.name
             raise InputError(f"the probe {name!r} compares replicas, seeds.replicas is 1", fix="retrain 2 or more")
+    for probe in plugins.dense_probes:
+        if probe.instance.replicas not in (0, 1):
+            name = probe.plugin.name
+            raise InputError(f"the probe {name!r} compares replicas, a dense model is one", fix="put it in [[probes]]")
 
 
 def _trainings(study: Study, spec: ModelSpec, data: Source) -> dict[tuple[float, int], tuple[Recipe, str]]:
@@ -190,8 +204,18 @@ def _cell(
         plan.probe(replicas=[recipe.id for recipe in retrainings], probe=probe, data=data, seed=seed)
         for probe in plugins.probes
     )
+    dense_probes = tuple(
+        plan.probe(replicas=[dense], probe=probe, data=data, seed=seed) for probe in plugins.dense_probes
+    )
     return Cell(
-        value=value, density=density, seed=seed, dense=dense, prune=prune, retrainings=retrainings, probes=probes
+        value=value,
+        density=density,
+        seed=seed,
+        dense=dense,
+        prune=prune,
+        retrainings=retrainings,
+        probes=probes,
+        dense_probes=dense_probes,
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-TABLES = ("model", "data", "train", "prune", "retrain", "probes", "axes", "seeds")
+TABLES = ("model", "data", "train", "prune", "retrain", "probes", "dense_probes", "axes", "seeds")
 
 HOLD = ("epochs", "iterations")
 """What stays fixed while the batch size changes."""
@@ -59,6 +59,8 @@ class Study:
     dense_seeds: tuple[int, ...]
     replicas: int
     """Retrainings of each pruned model."""
+    dense_probes: tuple[Choice, ...] = ()
+    """What is measured on every dense model, before pruning."""
 
 
 def load(path: Path) -> Study:
@@ -110,6 +112,7 @@ def parse(text: str, *, name: str) -> Study:
         densities=densities,
         dense_seeds=dense_seeds,
         replicas=replicas,
+        dense_probes=tuple(_choice(table, "[[dense_probes]]") for table in _tables(tables, "dense_probes")),
     )
 
 

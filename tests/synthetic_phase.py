@@ -56,6 +56,9 @@ def write(found: grid.Grid, store: Store, *, skip=lambda recipe: False) -> None:
         generator = np.random.default_rng([int(cell.value), int(1000 * cell.density), cell.seed])
         for recipe in (cell.prune, *cell.retrainings):
             _write(store, recipe, skip, seconds=2.0)
+        for recipe in cell.dense_probes:
+            readings = {"errors": {"test_error": _dense_error(cell)}}
+            _write(store, recipe, skip, seconds=1.0, readings=readings)
         for recipe in cell.probes:
             _write(
                 store, recipe, skip, seconds=1.0, readings={recipe.plugin: _READINGS[recipe.plugin](cell, generator)}
@@ -88,6 +91,11 @@ def _errors(cell, generator):
         "test_error": Reading(values, "fraction", n=2000, stderr=np.full(n, 0.006), axes=("replica",)),
         "test_loss": Reading(3 * values, "nat", n=2000, axes=("replica",)),
     }
+
+
+def _dense_error(cell):
+    value = 0.08 + 0.06 * math.exp(-cell.value / 30) + 0.001 * cell.seed
+    return Reading(np.array([value]), "fraction", n=2000, axes=("replica",))
 
 
 def _lmc(cell, generator):

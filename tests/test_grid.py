@@ -77,6 +77,21 @@ def test_every_step_is_there_once_and_after_what_it_needs():
         seen.add(recipe.id)
 
 
+def test_a_dense_model_is_measured_once_whatever_the_densities():
+    found = expand(dense_probes=(study.Choice(plugin="errors"),))
+    dense = {cell.dense for cell in found.cells}
+    probes = [recipe for recipe in found.recipes if recipe.step == "probe" and dense.issuperset(recipe.inputs)]
+    assert sorted(recipe.inputs for recipe in probes) == sorted({(cell.dense,) for cell in found.cells})
+    assert len(found.recipes) == len(expand().recipes) + 3 * 2
+    assert found.named["probe/errors/epochs=20,seed=1"].inputs == (f"{found.trainings[1].id}@20",)
+    assert {recipe.id for recipe in expand().recipes} < {recipe.id for recipe in found.recipes}
+
+
+def test_a_probe_of_replicas_cannot_measure_a_dense_model():
+    with pytest.raises(InputError, match="'lmc' compares replicas"):
+        expand(dense_probes=(study.Choice(plugin="lmc"),))
+
+
 def test_no_two_replicas_share_their_noise():
     found = expand()
     per_seed = {

@@ -49,6 +49,20 @@ def test_a_study_is_read_in_full():
     assert (found.dense_seeds, found.replicas, found.snapshots, found.hold) == ((0, 3), 2, True, "epochs")
 
 
+def test_dense_models_may_have_probes_of_their_own():
+    assert study.parse(TEXT, name="mine").dense_probes == ()
+    asked = (
+        TEXT
+        + """
+[[dense_probes]]
+plugin = "errors"
+batch_size = 100
+"""
+    )
+    found = study.parse(asked, name="mine")
+    assert found.dense_probes == (study.Choice(plugin="errors", options={"batch_size": 100}),)
+
+
 def test_seeds_have_defaults():
     found = study.parse(TEXT.partition("[seeds]")[0], name="mine")
     assert (found.dense_seeds, found.replicas) == ((0,), 3)

@@ -80,6 +80,20 @@ def test_dense_errors_are_found_where_they_were_measured(whole, tmp_path):
     assert from_study.read(*whole).dense_error == {}
 
 
+def test_a_study_that_probes_its_dense_models_knows_their_errors(tmp_path):
+    asked = replace(synthetic.STUDY, dense_probes=(study.Choice(plugin="errors"),))
+    grid, store = synthetic.laid_out(asked), Store(tmp_path)
+    synthetic.write(grid, store)
+    diagram = from_study.read(grid, store)
+    assert set(diagram.dense_error) == {(value, seed) for value in diagram.values for seed in diagram.seeds}
+    cell = next(one for one in grid.cells if (one.value, one.density, one.seed) == (40, 0.1, 2))
+    measured = store.read(cell.dense_probes[0].id).readings["errors"]["test_error"].value
+    assert diagram.dense_error[40, 2] == measured.item() != diagram.dense_error[40, 1]
+    assert diagram.cells[40, 0.1].samples[2].test_error != (measured.item(),)
+    found = find(diagram, registry.make("rules", "three-regime", {}).instance)
+    assert {way.key: way.regret is None for way in found.ways}["dense"] is False
+
+
 def test_drops_are_marked_on_snapshots_only():
     assert from_study.drops(synthetic.STUDY) == (40, 60)
     assert from_study.drops(replace(synthetic.STUDY, snapshots=False)) == ()

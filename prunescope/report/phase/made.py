@@ -11,7 +11,7 @@ from prunescope import citing, failures, runfile
 from prunescope.recipe import STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from prunescope.citing import Cited
     from prunescope.grid import Grid
@@ -99,7 +99,8 @@ def _facts(grid: Grid) -> tuple[tuple[str, str], ...]:
         *((what, _choice(choice)) for what, choice in (
             ("dense training", study.train), ("pruning", study.prune), ("retraining", study.retrain),
         )),
-        ("probes", "; ".join(_choice(choice) for choice in study.probes)),
+        ("probes", _choices(study.probes)),
+        *((("probes of the dense models", _choices(study.dense_probes)),) if study.dense_probes else ()),
         ("knob", _knob(grid)),
         ("seeds", f"{dense}, {replicas}"),
     )  # fmt: skip
@@ -112,6 +113,10 @@ def _knob(grid: Grid) -> str:
     return f"{study.knob}{f', {study.hold} held' if study.knob == 'batch_size' else ''}"
 
 
+def _choices(choices: Sequence[object]) -> str:
+    return "; ".join(_choice(choice) for choice in choices)
+
+
 def _choice(choice: object) -> str:
     plugin, options = getattr(choice, "plugin", ""), getattr(choice, "options", {})
     told = ", ".join(f"{name} {value}" for name, value in options.items())
@@ -121,7 +126,7 @@ def _choice(choice: object) -> str:
 def _recipes(grid: Grid) -> tuple[tuple[str, str], ...]:
     """Return the recipes of the first cell: one of every step and probe."""
     cell = grid.cells[0]
-    chosen = (grid.trainings[0], cell.prune, cell.retrainings[0], *cell.probes)
+    chosen = (grid.trainings[0], *cell.dense_probes, cell.prune, cell.retrainings[0], *cell.probes)
     return tuple(
         (f"{recipe.step} by {recipe.plugin}", json.dumps(json.loads(recipe.canonical()), indent=2)) for recipe in chosen
     )
