@@ -1,0 +1,1 @@
+"""Probes of data alone for prunescope: intrinsic dimension and dispersion."""

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import doctest
+
+import pytest
+from prunescope_datageometry import dispersion, intrinsic_dimension
+
+
+@pytest.mark.parametrize("module", [dispersion, intrinsic_dimension], ids=lambda module: module.__name__)
+def test_the_examples_of_the_docstrings(module):
+    failed, attempted = doctest.testmod(module)
+    assert failed == 0
+    assert attempted > 0

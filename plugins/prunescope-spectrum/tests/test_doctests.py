@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import doctest
+
+import pytest
+from prunescope_spectrum import budgets, eigenvalues, tails
+
+
+@pytest.mark.parametrize("module", [budgets, eigenvalues, tails], ids=lambda module: module.__name__)
+def test_the_examples_of_the_docstrings(module):
+    failed, attempted = doctest.testmod(module)
+    assert failed == 0
+    assert attempted > 0
