@@ -20,12 +20,17 @@ from prunescope.builtin.probes.errors import Errors
 from prunescope.builtin.probes.hessian import Hessian
 from prunescope.builtin.probes.lmc import Lmc
 from prunescope.builtin.probes.size import Size
+from prunescope.builtin.probes.spectral_density import SpectralDensity
 from prunescope.checks import check_readings
 from prunescope.errors import UsageError
 from prunescope.options import build, fields
 
-ALL = (Errors, Lmc, Cka, Disagreement, Hessian, Size)
-QUICK = {Hessian: {"batches": 2, "vectors": 2}, Size: {"latency_repeats": 0}}
+ALL = (Errors, Lmc, Cka, Disagreement, Hessian, Size, SpectralDensity)
+QUICK = {
+    Hessian: {"batches": 2, "vectors": 2},
+    Size: {"latency_repeats": 0},
+    SpectralDensity: {"batches": 1, "vectors": 2, "steps": 5},
+}
 
 
 @pytest.fixture(scope="module")
@@ -188,9 +193,37 @@ def test_hessian_equals_the_explicit_one(data, three):
 def test_hessian_without_eigenvalues_and_with_another_seed(data, three):
     probe = Hessian(batch_size=25, batches=2, vectors=3, top=0)
     first, other = (measured(probe, three[:1], data, seed=seed) for seed in (0, 1))
-    assert set(first) == {"trace", "products"}
+    assert set(first) == {"trace", "layer_trace", "products"}
     assert first["products"].value == 6
     assert first["trace"].value != other["trace"].value
+
+
+def test_hessian_by_layer_with_a_sketch_and_until_the_standard_error_is_small(data, three):
+    size = {"batch_size": 25, "batches": 2, "vectors": 4, "top": 0, "sketch": 2}
+    few, more = (measured(Hessian(**size, stderr=stderr), three[:1], data) for stderr in (None, 0.08))
+    assert few["products"].value == 2 * (4 + 4)
+    assert more["products"].value > few["products"].value
+    assert more["trace"].stderr <= 0.08 * more["trace"].value
+    assert more["layer_trace"].labels == ("0", "1", "4", "7")
+    assert more["layer_trace"].value.sum() == pytest.approx(more["trace"].value, rel=0.5)
+    head = measured(Hessian(**{**size, "top": 1}, parameters=("7.*",)), three[:1], data)
+    assert head["layer_trace"].value[:3].tolist() == [0, 0, 0]
+    assert head["top_eigenvalues"].value[0] < measured(Hessian(**{**size, "top": 1}), three[:1], data)[
+        "top_eigenvalues"
+    ].value[0] * (1 + 1e-3)
+
+
+def test_the_spectral_density_names_its_axes_and_has_the_largest_eigenvalue(data, three):
+    probe = SpectralDensity(batch_size=25, batches=2, vectors=2, steps=20, points=50)
+    found = measured(probe, three[:1], data)
+    exact = np.linalg.eigvalsh(slow_reference.hessian(three[0].model, data.train.images[:50], data.train.labels[:50]))
+    assert found["largest"].value == pytest.approx(exact[-1], rel=1e-2)
+    assert found["nodes"].value.shape == found["masses"].value.shape == (2, 20)
+    grid, curve = found["eigenvalue"].value, found["density"].value
+    assert np.trapezoid(curve, grid) == pytest.approx(1, abs=0.05)
+    assert found["density"].stderr.shape == (50,)
+    assert 0 <= found["negative"].value < 0.5
+    assert found["products"].value == 40
 
 
 def masked_net():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import torch
@@ -46,20 +48,33 @@ class Weights:
         return vector if self.kept is None else vector * self.kept
 
 
-def weights(model: nn.Module, mask: Mask | None = None) -> Weights:
+def weights(model: nn.Module, mask: Mask | None = None, *, only: Sequence[str] = ()) -> Weights:
     """Return the weights of `model` that the Hessian is over.
 
-    All parameters are: biases, norms and the unpruned layers too. Of the tensors in `mask` only the kept weights are.
+    All parameters are: biases, norms and the unpruned layers too; with `only`, those whose name matches one of these
+    patterns. Of the tensors in `mask` only the kept weights are.
 
-    Raises UsageError when the mask names a tensor the model does not have.
+    Raises UsageError when the mask names a tensor the model does not have, or a pattern matches no parameter.
+
+    >>> from torch import nn
+    >>> weights(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2)), only=["1.*"]).rank
+    8
     """
     leaves = {name: tensor.detach().requires_grad_() for name, tensor in model.named_parameters()}
-    if mask is None:
-        return Weights(leaves, None)
-    if unknown := sorted(mask.kept.keys() - leaves.keys()):
+    if mask is not None and (unknown := sorted(mask.kept.keys() - leaves.keys())):
         raise UsageError(f"the mask names {unknown[0]!r}, which the model does not have", fix="give this model's mask")
-    kept = [mask.kept[name].to(leaf) if name in mask.kept else torch.ones_like(leaf) for name, leaf in leaves.items()]
-    return Weights(leaves, torch.cat([tensor.reshape(-1) for tensor in kept]).detach())
+    for pattern in only:
+        if not any(fnmatchcase(name, pattern) for name in leaves):
+            near = difflib.get_close_matches(pattern, leaves, n=3, cutoff=0.0)
+            raise UsageError(f"no parameter of the model matches {pattern!r}", fix=f"the nearest: {', '.join(near)}")
+    if mask is None and not only:
+        return Weights(leaves, None)
+    kept = []
+    for name, leaf in leaves.items():
+        inside = not only or any(fnmatchcase(name, pattern) for pattern in only)
+        flags = mask.kept[name].to(leaf) if mask is not None and name in mask.kept else torch.ones_like(leaf)
+        kept.append(flags.detach().reshape(-1) * inside)
+    return Weights(leaves, torch.cat(kept))
 
 
 class Gradient:

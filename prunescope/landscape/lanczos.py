@@ -72,6 +72,24 @@ def largest_eigenvalues(
     return Eigenvalues(values[:count], residuals[:count], products)
 
 
+def tridiagonal(operator: Callable[[Tensor], Tensor], start: Tensor, *, steps: int) -> Tensor:
+    """Return the matrix of a symmetric operator in the Krylov basis of `start`: tridiagonal, float64, on the CPU.
+
+    Lanczos with full reorthogonalisation, twice. It has fewer than `steps` rows where the space closes sooner. Memory:
+    `steps` vectors. Source: Golub & Van Loan 2013, section 10.3.
+
+    >>> tridiagonal(lambda v: 2 * v, torch.ones(3), steps=3)
+    tensor([[2.]], dtype=torch.float64)
+    """
+    basis = _Basis(start, capacity=steps)
+    for _ in range(steps):
+        if basis.extend(operator):
+            break
+        if basis.size < steps:
+            basis.matrix[basis.size, basis.size - 1] = basis.matrix[basis.size - 1, basis.size] = basis.beta
+    return basis.matrix[: basis.size, : basis.size]
+
+
 class _Basis:
     """An orthonormal basis V (rows) with A Vᵀ = Vᵀ T + β v eᵀ: T is A within it, v the next direction."""
 

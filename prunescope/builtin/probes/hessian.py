@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import HUTCHINSON_1990, YANG_2021
+from prunescope.builtin.citations import HUTCHINSON_1990, MEYER_2021, YANG_2021
 from prunescope.builtin.probes.batches import limited
 from prunescope.builtin.readings import single
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+    from prunescope.landscape.hutchinson import Trace
+
+Parameters = Annotated[
+    tuple[str, ...], Option("only these parameters, by name or pattern (fc.*); all of them when empty")
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,34 +31,71 @@ class Hessian(Probe):
     top: Annotated[int, Option("how many of the largest eigenvalues; 0 measures the trace alone", minimum=0)] = 1
     tolerance: Annotated[float, Option("relative residual at which an eigenvalue is good enough", minimum=0)] = 1e-3
     max_products: Annotated[int, Option("most products with all batches for the eigenvalues", minimum=1)] = 200
+    sketch: Annotated[int, Option("vectors per batch that take its large eigenvalues out of the noise", minimum=0)] = 0
+    stderr: Annotated[
+        float | None, Option("draw more vectors until the standard error is this share of the trace", minimum=0)
+    ] = None
+    max_vectors: Annotated[int, Option("most vectors per batch with --stderr", minimum=2)] = 256
+    parameters: Parameters = ()
 
     replicas = 1
 
-    citations = (HUTCHINSON_1990, YANG_2021)
+    citations = (HUTCHINSON_1990, MEYER_2021, YANG_2021)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Count 3 passes for a graph, 6 for a product, and about a dozen products for one eigenvalue."""
         del test
         products = min(self.max_products, 10 + 2 * self.top) if self.top else 0
-        return float(replicas * limited(self.batches, self.batch_size, train) * (3 + 6 * self.vectors + 9 * products))
+        drawn = self.vectors + 2 * self.sketch
+        return float(replicas * limited(self.batches, self.batch_size, train) * (3 + 6 * drawn + 9 * products))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
-        """Return `trace`, `top_eigenvalues`, `eigenvalue_residuals` and `products` (of one batch each)."""
+        """Return `trace`, `layer_trace`, `top_eigenvalues`, their residuals, and `products` (of one batch each)."""
         import torch
-
-        from prunescope.landscape.hutchinson import trace
 
         replica, generator = replicas[0], torch.Generator().manual_seed(seed)
         batches = list(data.train.batches(self.batch_size, limit=self.batches))
-        found = trace(replica.model, batches, vectors=self.vectors, generator=generator, mask=replica.mask)
-        how = f"Hutchinson, {self.vectors} Rademacher vectors for each of {len(batches)} batches"
-        readings = {"trace": single(found.estimate, "nat/weight^2", estimator=how)}
+        found = self._trace(replica, batches, generator)
+        readings = self._traces(found, len(batches))
         products = found.products
         if self.top:
             more, used = self._eigenvalues(replica, batches, generator)
             readings |= more
             products += used
         return readings | {"products": Reading(float(products), "1", estimator="Hessian-vector products of one batch")}
+
+    def _trace(self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator) -> Trace:
+        from prunescope.landscape.hutchinson import Stop, trace
+
+        return trace(
+            replica.model,
+            batches,
+            vectors=self.vectors,
+            generator=generator,
+            mask=replica.mask,
+            only=self.parameters,
+            sketch=self.sketch,
+            stop=None if self.stderr is None else Stop(relative_stderr=self.stderr, max_vectors=self.max_vectors),
+        )
+
+    def _traces(self, found: Trace, batches: int) -> dict[str, Reading]:
+        import numpy as np
+
+        drawn = f"{self.vectors} Rademacher vectors" if self.stderr is None else "Rademacher vectors as needed"
+        how = f"Hutchinson, {drawn} for each of {batches} batches"
+        if self.sketch:
+            how = f"{how}, beyond a sketch of {self.sketch} (Hutch++)"
+        values, errors = (np.array([getattr(e, key) for e in found.layers.values()]) for key in ("value", "stderr"))
+        layers = Reading(
+            values,
+            "nat/weight^2",
+            n=found.estimate.n,
+            stderr=errors,
+            estimator=f"{how}; each layer's diagonal block",
+            axes=("layer",),
+            labels=tuple(found.layers),
+        )
+        return {"trace": single(found.estimate, "nat/weight^2", estimator=how), "layer_trace": layers}
 
     def _eigenvalues(
         self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator
@@ -66,6 +109,7 @@ class Hessian(Probe):
             count=self.top,
             generator=generator,
             mask=replica.mask,
+            only=self.parameters,
             tolerance=self.tolerance,
             max_products=self.max_products,
         )

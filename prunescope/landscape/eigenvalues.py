@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.landscape.hessian import Gradient, shares, weights
+from prunescope.landscape.hessian import weights
 from prunescope.landscape.lanczos import largest_eigenvalues
+from prunescope.landscape.operator import operator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from torch import Tensor, nn
 
     from prunescope.api import Mask
-    from prunescope.landscape.hessian import Batch, Weights
+    from prunescope.landscape.hessian import Batch
     from prunescope.landscape.lanczos import Eigenvalues
 
 
@@ -26,46 +27,34 @@ def top_eigenvalues(
     count: int,
     generator: torch.Generator,
     mask: Mask | None = None,
+    only: Sequence[str] = (),
     tolerance: float = 1e-3,
     max_products: int = 200,
 ) -> Eigenvalues:
     """Largest (algebraic) eigenvalues of the Hessian of the mean cross-entropy over the images of `batches`.
 
     Formula: H = Σ_b w_b H_b, w_b the share of batch b in the images; eigenvalues by Lanczos (`largest_eigenvalues`).
-    Over all parameters; of masked tensors over the kept weights alone. Eval mode, the model's own precision.
+    Over all parameters, or those that match `only`; of masked tensors over the kept weights alone. Eval mode, the
+    model's own precision.
     Source: Yao et al. 2020 (PyHessian), section 3; Wu & Simon 2000 (thick restart).
-    Unit: nat / weight². Error: the residual norms; an eigenvalue lies within each. Cost: one product is a pass forwards
-    and about three backwards over all batches; `products` in the result counts these. A single batch keeps its graph.
+    Unit: nat / weight². Error: the residual norms; an eigenvalue lies within each. Cost: one product is a pass
+    forwards and about three backwards over all batches, without the first two thirds for batches whose graph is kept
+    (`operator`); `products` in the result counts these.
     NaN: never; UsageError instead.
 
     Raises UsageError when `count` < 1 or there are no images.
     """
-    at = weights(model, mask)
+    at = weights(model, mask, only=only)
 
     def draw() -> Tensor:
         leaf = next(iter(at.leaves.values()))
         return at.project(torch.randn(at.size, generator=generator).to(leaf.detach()))
 
     return largest_eigenvalues(
-        _operator(model, at, batches),
+        operator(model, at, batches),
         draw,
         rank=at.rank,
         count=count,
         tolerance=tolerance,
         max_products=max_products,
     )
-
-
-def _operator(model: nn.Module, at: Weights, batches: Sequence[Batch]) -> Callable[[Tensor], Tensor]:
-    """Return v -> H v. Graphs are rebuilt for every product, so that memory holds that of one batch."""
-    parts = shares(batches)
-    if len(batches) == 1:
-        return Gradient(model, at, batches[0]).product
-
-    def product(vector: Tensor) -> Tensor:
-        total = torch.zeros_like(vector)
-        for share, batch in zip(parts, batches, strict=True):
-            total += share * Gradient(model, at, batch).product(vector)
-        return total
-
-    return product

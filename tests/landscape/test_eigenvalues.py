@@ -8,7 +8,7 @@ from tiny_landscape import learnable_data, net, replicas, same_state, state_of
 
 from prunescope.api import Mask
 from prunescope.errors import UsageError
-from prunescope.landscape.sharpness import top_eigenvalues
+from prunescope.landscape.eigenvalues import top_eigenvalues
 
 
 def generator(seed=0):

@@ -1,0 +1,79 @@
+"""The Hessian over several batches as an operator: graphs stay as far as memory allows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.landscape.guard import guarded
+from prunescope.landscape.hessian import Gradient, shares
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor, nn
+
+    from prunescope.landscape.hessian import Batch, Weights
+
+GRAPH_BYTES = 1 << 30
+"""Memory that the graphs kept may take, estimated (`graph_bytes`)."""
+
+
+def operator(
+    model: nn.Module, at: Weights, batches: Sequence[Batch], *, graph_bytes: int = GRAPH_BYTES
+) -> Callable[[Tensor], Tensor]:
+    """Return v -> H v for H = Σ_b w_b H_b, w_b the share of batch b in the images.
+
+    The graphs of the first batches are built once and kept, as many as fit into `graph_bytes` and at least one when
+    there is no other; those of the rest are built anew for every product.
+
+    Raises UsageError without images.
+    """
+    parts = shares(batches)
+    kept = _fitting(model, batches, graph_bytes)
+    graphs = [Gradient(model, at, batch) for batch in batches[:kept]]
+
+    def product(vector: Tensor) -> Tensor:
+        total = torch.zeros_like(vector)
+        for number, (share, batch) in enumerate(zip(parts, batches, strict=True)):
+            graph = graphs[number] if number < kept else Gradient(model, at, batch)
+            total.add_(graph.product(vector), alpha=share)
+        return total
+
+    return product
+
+
+def graph_bytes(model: nn.Module, images: Tensor) -> int:
+    """Return about how much memory the graph of a gradient on `images` takes.
+
+    Formula: three times the outputs of all modules without children (values, their gradients, what the second
+    differentiation adds), and twice the parameters.
+
+    >>> graph_bytes(torch.nn.Linear(3, 2), torch.zeros(5, 3))
+    184
+    """
+    seen: list[int] = []
+
+    def count(_module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, torch.Tensor):
+            seen.append(output.numel() * output.element_size())
+
+    leaves = [module for module in model.modules() if not any(module.children())]
+    handles = [module.register_forward_hook(count) for module in leaves]
+    try:
+        with guarded([model]), torch.no_grad():
+            model(images[:1])
+    finally:
+        for handle in handles:
+            handle.remove()
+    parameters = sum(weight.numel() * weight.element_size() for weight in model.parameters())
+    return 3 * sum(seen) * len(images) + 2 * parameters
+
+
+def _fitting(model: nn.Module, batches: Sequence[Batch], limit: int) -> int:
+    """Return how many batches, from the first on, keep their graphs."""
+    if len(batches) == 1:
+        return 1
+    largest = max((images for images, _ in batches), key=len)
+    return min(len(batches), limit // graph_bytes(model, largest))
