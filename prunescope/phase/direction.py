@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from prunescope.api import Advice
-from prunescope.regime.direction import MARGIN, score, towards
+from prunescope.regime.direction import CKA_GAP, MARGIN, Point, direction, score, towards
 from prunescope.regime.selection import last_before
 
 if TYPE_CHECKING:
@@ -39,6 +41,44 @@ def towards_drop(diagram: PhaseDiagram) -> tuple[Score, ...]:
     if last is None:
         return ()
     return _compared(diagram, lambda value, density: towards(value, last, knob=diagram.knob))  # noqa: ARG005 - the same
+
+
+def by_means(diagram: PhaseDiagram, epsilon: float, *, gap: float = CKA_GAP) -> tuple[Score, ...]:
+    """Judge the three-regime rule on means alone: it never abstains where LMC was measured."""
+    columns = {density: _points(diagram, density) for density in diagram.densities}
+    return _compared(diagram, lambda value, density: _moved(diagram, columns[density], value, epsilon, gap))
+
+
+def by_lmc(diagram: PhaseDiagram, epsilon: float) -> tuple[Score, ...]:
+    """Judge LMC alone: hotter where it is below -epsilon, colder elsewhere."""
+    columns = {
+        density: [replace(point, cka=None) for point in _points(diagram, density)] for density in diagram.densities
+    }
+    return _compared(diagram, lambda value, density: _moved(diagram, columns[density], value, epsilon, CKA_GAP))
+
+
+def by_cka(diagram: PhaseDiagram, *, gap: float = CKA_GAP) -> tuple[Score, ...]:
+    """Judge CKA alone: towards its largest value at that density, whatever LMC is."""
+    columns = {
+        density: [point for point in _points(diagram, density) if point.cka is not None]
+        for density in diagram.densities
+    }
+    return _compared(diagram, lambda value, density: _moved(diagram, columns[density], value, inf, gap))
+
+
+def _points(diagram: PhaseDiagram, density: float) -> list[Point]:
+    """Return what is known of a column where LMC is."""
+    found = []
+    for value in diagram.values:
+        lmc, cka = (diagram.cells[value, density].summary(name) for name in ("lmc", "cka"))  # type: ignore[arg-type]
+        if lmc is not None:
+            found.append(Point(value=value, lmc=lmc.centre, cka=cka.centre if cka else None))
+    return found
+
+
+def _moved(diagram: PhaseDiagram, column: list[Point], value: float, epsilon: float, gap: float) -> Advice:
+    here = next((point for point in column if point.value == value), None)
+    return Advice.NONE if here is None else direction(column, here, knob=diagram.knob, epsilon=epsilon, gap=gap)
 
 
 def _compared(diagram: PhaseDiagram, advice: Callable[[float, float], Advice]) -> tuple[Score, ...]:

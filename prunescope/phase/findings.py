@@ -36,7 +36,8 @@ class Findings:
     """The hotter side of the transition against the coldest value."""
     direction: tuple[Score, ...]
     plain_directions: Mapping[str, tuple[Score, ...]]
-    """What two habits would have advised: "colder" whatever the density, and "drop": to the last snapshot before it."""
+    """What else would have advised: "means", the three-regime rule without abstaining; "lmc" and "cka", each alone;
+    and two habits: "colder" whatever the density, and "drop", to the last snapshot before it."""
     ways: tuple[Way, ...]
 
 
@@ -46,7 +47,6 @@ def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
     verdicts = judging.judge(diagram, rule)
     crossings = boundary.crossings(diagram, epsilon)
     across = transition.find(diagram)
-    drop = direction.towards_drop(diagram)
     return Findings(
         diagram=diagram,
         epsilon=epsilon,
@@ -57,9 +57,19 @@ def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
         transition=across,
         to_the_end=transition.to_the_end(diagram, across),
         direction=direction.of_rule(diagram, verdicts),
-        plain_directions={"colder": direction.always_colder(diagram)} | ({"drop": drop} if drop else {}),
+        plain_directions=_plain_directions(diagram, epsilon),
         ways=choosing.ways(diagram, epsilon.middle),
     )
+
+
+def _plain_directions(diagram: PhaseDiagram, epsilon: Epsilon) -> dict[str, tuple[Score, ...]]:
+    known = {name for cell in diagram.cells.values() for name in ("lmc", "cka") if cell.summary(name)}  # type: ignore[arg-type]
+    found = {"colder": direction.always_colder(diagram), "drop": direction.towards_drop(diagram)}
+    if "lmc" in known:
+        found |= {"lmc": direction.by_lmc(diagram, epsilon.middle)}
+    if known == {"lmc", "cka"}:
+        found |= {"means": direction.by_means(diagram, epsilon.middle), "cka": direction.by_cka(diagram)}
+    return {name: found[name] for name in ("means", "lmc", "cka", "colder", "drop") if found.get(name)}
 
 
 def threshold(rule: RegimeRule) -> Epsilon:

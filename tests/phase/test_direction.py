@@ -41,6 +41,26 @@ def test_towards_the_drop(diagram):
     assert direction.towards_drop(diagram(test_error=ERRORS)) == ()
 
 
+LMC = [(0.0, 0.0), (-0.05, 0.0), (-0.3, 0.01)]
+CKA = [(0.90, 0.95), (0.95, 0.97), (0.99, None)]
+
+
+def counts(scores):
+    return [(one.right, one.wrong, one.abstained) for one in scores]
+
+
+def test_the_gate_and_cka_together_and_alone(diagram):
+    made = diagram(LMC, cka=CKA, test_error=[(0.15, 0.12), (0.10, 0.13), (0.12, 0.10)])
+    assert counts(direction.by_means(made, 0.1)) == [(2, 0, 0), (1, 1, 0)]  # 20 epochs have the best CKA that is known
+    assert counts(direction.by_lmc(made, 0.1)) == [(2, 0, 0), (2, 0, 0)]
+    assert counts(direction.by_cka(made)) == [(1, 1, 0), (1, 1, 0)]  # the cold replicas agree, and are poorly connected
+
+
+def test_a_cell_without_lmc_is_not_judged(diagram):
+    made = diagram([(None, 0), (0, 0), (-0.3, 0)], cka=CKA, test_error=[(0.15, 0.1), (0.10, 0.1), (0.12, 0.1)])
+    assert counts(direction.by_means(made, 0.1))[0] == (1, 0, 1)
+
+
 def test_no_snapshot_before_the_drop_is_nowhere_to_go(diagram):
     assert direction.towards_drop(diagram(test_error=ERRORS, drops=(5.0,))) == ()
 

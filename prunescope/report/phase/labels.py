@@ -32,6 +32,16 @@ WAYS = {
 """Way to choose -> name, meaning."""
 
 
+DIRECTIONS = {
+    "means": ("the rule, never abstaining", "the same thresholds on the means of LMC and CKA"),
+    "lmc": ("LMC alone", "hotter below −ε, colder elsewhere"),
+    "cka": ("CKA alone", "towards its largest value at that density, whatever LMC is"),
+    "colder": ("always colder", "whatever the density"),
+    "drop": ("towards the drop", "to the last snapshot before the first learning-rate drop"),
+}
+"""Another way to advise a direction -> name, meaning."""
+
+
 def value(knob: str, found: float) -> str:
     """Write a value of a knob in a sentence.
 

@@ -88,6 +88,7 @@ def _environment() -> Environment:
         marks=MARKS,
         mark_words=MARK_WORDS,
         ways=labels.WAYS,
+        directions=labels.DIRECTIONS,
         knob=lambda name: labels.KNOBS.get(name, name),
         summary=_summary,
         count=_count,

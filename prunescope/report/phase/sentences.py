@@ -240,9 +240,9 @@ def _direction(findings: Findings) -> Answer:
     share = f"right in {right} of {judged} cells it judges" if judged else "it judges none"
     beyond = f"{cells} cells farther than 0.4 points from their best"
     text = f"{_capital(share)}, and it abstains in {cells - judged} of {beyond}."
-    habits = {"colder": "always colder", "drop": "towards the last snapshot before the first drop"}
     details = tuple(
-        f"“{habits[key]}” is right in {_right(plain)} of {cells}" for key, plain in findings.plain_directions.items()
+        f"“{labels.DIRECTIONS[key][0]}” is right in {_right(plain)} of {cells}"
+        for key, plain in findings.plain_directions.items()
     )
     mark: Mark = "open" if not judged else "yes" if right >= 0.9 * judged else "no"
     return Answer(question=question, mark=mark, text=text, details=details)
