@@ -70,7 +70,7 @@ def _points(diagram: PhaseDiagram, density: float) -> list[Point]:
     """Return what is known of a column where LMC is."""
     found = []
     for value in diagram.values:
-        lmc, cka = (diagram.cells[value, density].summary(name) for name in ("lmc", "cka"))  # type: ignore[arg-type]
+        lmc, cka = (diagram.cells[value, density].summary(name) for name in ("lmc", "cka"))
         if lmc is not None:
             found.append(Point(value=value, lmc=lmc.centre, cka=cka.centre if cka else None))
     return found

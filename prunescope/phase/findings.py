@@ -63,7 +63,7 @@ def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
 
 
 def _plain_directions(diagram: PhaseDiagram, epsilon: Epsilon) -> dict[str, tuple[Score, ...]]:
-    known = {name for cell in diagram.cells.values() for name in ("lmc", "cka") if cell.summary(name)}  # type: ignore[arg-type]
+    known = {name for cell in diagram.cells.values() for name in ("lmc", "cka") if cell.summary(name)}
     found = {"colder": direction.always_colder(diagram), "drop": direction.towards_drop(diagram)}
     if "lmc" in known:
         found |= {"lmc": direction.by_lmc(diagram, epsilon.middle)}

@@ -41,9 +41,8 @@ def test_without_abstaining_the_direction_is_right_in_at_least_nine_of_ten_cells
 def test_the_plain_rules_are_counted_on_the_same_cells(found):
     assert counts(found.plain_directions["colder"])[:2] == (16, 8)
     assert counts(found.plain_directions["drop"])[:2] == (16, 16)
-    assert {key: counts(found.plain_directions[key]) for key in ("means", "lmc", "cka")} == {
-        key: (16, 15, 1, 0) for key in ("means", "lmc", "cka")
-    }  # counted by hand on the table
+    for key in ("means", "lmc", "cka"):  # counted on the table by an independent script
+        assert counts(found.plain_directions[key]) == (16, 15, 1, 0)
 
 
 @pytest.mark.parametrize(
