@@ -237,12 +237,13 @@ class Diagnosis:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One step for an executor: its run id, the ids it waits for, and a relative cost."""
+    """One piece of work for an executor: its id, the ids it waits for, and what is to be done."""
 
     id: str
+    """A run id; of several trainings that are performed together, an id of their group."""
     needs: tuple[str, ...] = ()
-    recipe: str = ""
-    """The recipe as JSON."""
+    recipes: tuple[str, ...] = ()
+    """The recipe as JSON; several where trainings are performed together."""
     study: str = ""
     """The folder of the study."""
 
@@ -308,6 +309,26 @@ class Trainer(ABC):
         train: images in the training set. The default reads the option `epochs` and knows nothing else.
         """
         return 3.0 * float(getattr(self, "epochs", 1)) * train
+
+    def together(self, model: nn.Module, data: Data) -> int:
+        """Return how many models like `model` one call of `fit_together` trains best; 1: they are trained one by one.
+
+        The answer must follow from the options, the architecture and the sizes of the data alone: no clock, no memory
+        that happens to be free. It decides which runs share a call, and with that the last bits of their numbers.
+        """
+        del model, data
+        return 1
+
+    def fit_together(
+        self, models: Sequence[nn.Module], data: Data, *, masks: Sequence[Mask | None], seeds: Sequence[int]
+    ) -> Iterator[tuple[Epoch, ...]]:
+        """Train several models of one architecture in place, each as `fit` trains it alone up to float32 rounding.
+
+        Yields the epochs of all models after every epoch; `fit` says what holds for each of them then. Called only
+        where `together` is above 1. What happens to one model must not depend on the others: when one diverges, raise,
+        and the core trains them one by one.
+        """
+        raise NotImplementedError
 
 
 class Probe(ABC):

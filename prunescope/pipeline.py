@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import platform
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunescope import checkpoint as checkpoints
-from prunescope import checks, masks, models, options, registry, sources, threads
+from prunescope import checks, fitting, masks, registry, sources, threads
 from prunescope.api import Evidence, Reading, Replica
 from prunescope.errors import EvidenceError, UsageError
+from prunescope.made import Made, facts, seeded, state, to_model
 from prunescope.recipe import Recipe, parse, run_of, snapshot_of
 from prunescope.runfile import Run, Verdict
 from prunescope.stacking import stack
@@ -29,29 +30,21 @@ from prunescope.store import Store
 from prunescope.temperature import HOTTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from prunescope.api import Data, Epoch, Mask, Probe, Task, Trainer
-    from prunescope.checkpoint import Checkpoint, Weights
+    from prunescope.api import Data, Probe, Task
+    from prunescope.checkpoint import Weights
 
 REPORTED_PACKAGES = ("prunescope", "torch", "timm", "numpy", "h5py")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """What a step made: everything of a Run but when and where."""
-
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    weights: Mapping[int | None, Checkpoint] = field(default_factory=dict)
-    history: tuple[Epoch, ...] = ()
-    mask: Mask | None = None
-    readings: Mapping[str, Mapping[str, Reading]] = field(default_factory=dict)
-    verdicts: tuple[Verdict, ...] = ()
-
-
 def perform_task(task: Task, *, device: str) -> None:
-    """Perform a task of an executor in this process; BusyError while another process performs it."""
-    perform(parse(task.recipe), Store(Path(task.study)), device=device, wait=False)
+    """Perform a task of an executor in this process; BusyError while another process performs any of it."""
+    recipes = [parse(text) for text in task.recipes]
+    if len(recipes) == 1:
+        perform(recipes[0], Store(Path(task.study)), device=device, wait=False)
+    else:
+        perform_together(recipes, Store(Path(task.study)), device=device)
 
 
 def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> str:
@@ -60,9 +53,9 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
     While another process performs it: wait for that, or raise BusyError when `wait` is False.
     """
     steps: dict[str, Callable[[Recipe, Store, str], Made]] = {
-        "train": _train,
+        "train": fitting.fit,
         "prune": _prune,
-        "retrain": _retrain,
+        "retrain": fitting.fit,
         "probe": _probe,
         "diagnose": _diagnose,
     }
@@ -74,6 +67,27 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
         started = monotonic()
         made = steps[recipe.step](recipe, store, device)
         return _finish(recipe, made, store, device=device, seconds=monotonic() - started)
+
+
+def perform_together(recipes: Sequence[Recipe], store: Store, *, device: str) -> None:
+    """Perform trainings that one call of their trainer can do; BusyError while another process performs one of them.
+
+    All are trained, the finished ones again, so that the others come out as they do undisturbed; only what is missing
+    is written. When one fails, nothing is.
+    """
+    missing = [recipe for recipe in recipes if not store.has(recipe.id)]
+    with ExitStack() as stack:
+        for recipe in sorted(missing, key=lambda recipe: recipe.id):
+            stack.enter_context(store.lock(recipe.id, wait=False))
+        wanted = {recipe.id for recipe in missing if not store.has(recipe.id)}
+        if not wanted:
+            return
+        started = monotonic()
+        made = fitting.fit_together(recipes, store, device, wanted=sorted(wanted))
+        seconds = (monotonic() - started) / len(recipes)
+        for recipe, one in zip(recipes, made, strict=True):
+            if recipe.id in wanted:
+                _finish(recipe, one, store, device=device, seconds=seconds)
 
 
 def import_checkpoint(
@@ -93,8 +107,8 @@ def import_checkpoint(
     if store.has(recipe.id):
         return recipe.id
     with store.lock(recipe.id):
-        facts = {**_facts(found), "source": str(path), "format": found.format, "notes": list(found.notes)}
-        made = Made(facts=facts, weights={None: found}, mask=found.mask)
+        known = {**facts(found), "source": str(path), "format": found.format, "notes": list(found.notes)}
+        made = Made(facts=known, weights={None: found}, mask=found.mask)
         return _finish(recipe, made, store, device="cpu", seconds=monotonic() - started)
 
 
@@ -105,6 +119,7 @@ def _finish(recipe: Recipe, made: Made, store: Store, *, device: str, seconds: f
         wall_seconds=round(seconds, 3),
         device=_device_name(device),
         versions=_versions(),
+        engine=made.engine,
         facts=made.facts,
         history=made.history,
         mask=made.mask,
@@ -121,39 +136,18 @@ def _versions() -> Mapping[str, str]:
     return {package: version(package) for package in REPORTED_PACKAGES} | {"python": platform.python_version()}
 
 
-def _train(recipe: Recipe, store: Store, device: str) -> Made:
-    data = sources.open_source(recipe.arguments["data"], device=device)
-    spec = models.ModelSpec.from_json(recipe.arguments["model"])
-    loaded = registry.make("trainers", recipe.plugin, recipe.options)
-    settings: dict[str, Any] = {"optimizer": recipe.plugin, **options.all_options(loaded.instance)}
-    start = checkpoints.Checkpoint(
-        spec=spec,
-        state=models.create(spec, seed=recipe.arguments["seed"]).state_dict(),
-        training=settings,
-        data=recipe.arguments["data"],
-        recipe=recipe.canonical(),
-    )
-    return _fit(recipe, start, data, store, device=device, keep=recipe.arguments.get("snapshots", ()))
-
-
 def _prune(recipe: Recipe, store: Store, device: str) -> Made:
     dense = store.load_weights(recipe.inputs[0])
     data = sources.open_source(recipe.arguments["data"], device=device)
     loaded = registry.make("pruners", recipe.plugin, recipe.options)
-    model = _model(dense, device)
+    model = to_model(dense, device)
     density, who = recipe.arguments["density"], f"pruner {recipe.plugin!r} of {loaded.plugin.distribution}"
-    with _seeded(recipe.arguments["seed"]):
+    with seeded(recipe.arguments["seed"]):
         mask = checks.check_mask_type(who, loaded.instance.mask(model, data, density, seed=recipe.arguments["seed"]))
-    masks.check_mask(mask, model, density, who=who)
+    masks.check_mask(mask, model, density, who=who, exact=loaded.instance.exact)
     masks.apply(model, mask)
-    pruned = replace(dense, state=_state(model), mask=mask, recipe=recipe.canonical())
-    return Made(facts={**_facts(dense), "density": mask.density}, weights={None: pruned}, mask=mask)
-
-
-def _retrain(recipe: Recipe, store: Store, device: str) -> Made:
-    pruned = store.load_weights(recipe.inputs[0])
-    data = sources.open_source(recipe.arguments["data"], device=device)
-    return _fit(recipe, replace(pruned, recipe=recipe.canonical()), data, store, device=device)
+    pruned = replace(dense, state=state(model), mask=mask, recipe=recipe.canonical())
+    return Made(facts={**facts(dense), "density": mask.density}, weights={None: pruned}, mask=mask)
 
 
 def _probe(recipe: Recipe, store: Store, device: str) -> Made:
@@ -176,7 +170,7 @@ def measure(probe: Probe, replicas: Sequence[Replica], data: Data | None, *, see
         raise UsageError(f"{who} needs two replicas or more, got {len(replicas)}", fix="give it more runs or files")
     found = []
     for group in groups:
-        with _seeded(seed):
+        with seeded(seed):
             readings = probe.measure(group, data, seed=seed)  # type: ignore[arg-type]
         found.append(dict(checks.check_readings(who, readings, n_replicas=len(group))))
     axis = {1: "replica", 2: "pair"}.get(probe.replicas) if isinstance(probe.replicas, int) else None
@@ -211,72 +205,13 @@ def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> V
     return Verdict(density=case["density"], rule=case["rule"], diagnosis=diagnosis)
 
 
-def _fit(recipe: Recipe, start: Checkpoint, data: Data, store: Store, *, device: str, keep: Sequence[int] = ()) -> Made:
-    """Run a trainer to its end: snapshots at `keep`, density audited after every epoch, progress noted."""
-    loaded = registry.make("trainers", recipe.plugin, recipe.options)
-    trainer: Trainer = loaded.instance
-    who = f"trainer {recipe.plugin!r} of {loaded.plugin.distribution}"
-    model, mask, seed = _model(start, device), start.mask, recipe.arguments["seed"]
-    if mask is not None:
-        mask = masks.to_device(mask, device)
-    history: list[Epoch] = []
-    snapshots: dict[int | None, Checkpoint] = {}
-    with threads.suited_to(model, data), _seeded(seed):
-        for epoch in trainer.fit(model, data, mask=mask, seed=seed):
-            history.append(checks.check_epoch(who, epoch))
-            if mask is not None:
-                masks.audit(model, mask, who=who)
-            if epoch.number in keep:
-                snapshots[epoch.number] = _trained(start, model, epoch.number)
-            store.note_progress(recipe.id, epoch.number / epoch.of)
-    snapshots[None] = _trained(start, model, len(history))
-    facts = _facts(snapshots[None])
-    if start.mask is not None:
-        facts["density"] = start.mask.density
-    return Made(facts=facts, weights=snapshots, history=tuple(history), mask=start.mask)
-
-
-def _trained(start: Checkpoint, model: torch.nn.Module, epochs: int) -> Checkpoint:
-    """Return the checkpoint after some epochs; a dense model's knobs record how long it was trained, and of what."""
-    if start.mask is not None:
-        return replace(start, state=_state(model))
-    training: dict[str, Any] = {**start.training, "trained_epochs": epochs}
-    knobs = {name: training[name] for name in HOTTER if training.get(name) is not None} | {"epochs": epochs}
-    return replace(start, state=_state(model), training=training, knobs=knobs)
-
-
-def _facts(found: Checkpoint) -> dict[str, Any]:
-    return {
-        "model": found.spec.to_json(),
-        "knobs": dict(found.knobs),
-        "training": dict(found.training),
-        "data": dict(found.data) if found.data else None,
-    }
-
-
 def _replica(store: Store, reference: str, device: str) -> Replica:
     found = store.load_weights(reference)
     mask = masks.to_device(found.mask, device) if found.mask is not None else None
-    return Replica(model=_model(found, device).eval(), mask=mask, run=reference)
-
-
-def _model(found: Checkpoint, device: str) -> torch.nn.Module:
-    return checkpoints.to_model(found).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def _state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    return Replica(model=to_model(found, device).eval(), mask=mask, run=reference)
 
 
 def _device_name(device: str) -> str:
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.processor() or platform.machine()} ({torch.get_num_threads()} threads)"
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed torch's global generators inside the block and restore them after."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield

@@ -1,7 +1,8 @@
 """The HDF5 schema of one finished run: writing it, reading it back, and telling damage.
 
 Layout (schema 1):
-    /                 attributes: schema, id, recipe, created, wall_seconds, device, versions, facts, weights, digest
+    /                 attributes: schema, id, recipe, created, wall_seconds, device, versions, facts, weights, digest;
+                      of trainings also engine: "alone", or "grouped(K)" for K models trained together
     /history/<column> one value per epoch: number, of, learning_rate, train_loss, train_error
     /mask/<parameter> uint8, 1 = kept
     /readings/<probe>/<name>  the value; attributes: unit, axes, labels, estimator, n, stderr
@@ -55,6 +56,8 @@ class Run:
     wall_seconds: float
     device: str
     versions: Mapping[str, str]
+    engine: str = ""
+    """Of trainings, "alone" or "grouped(K)": the last bits depend on how many models were trained together."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What is known beyond the recipe: model, data fingerprint, knobs, notes."""
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -85,6 +88,8 @@ def write(path: Path, run: Run) -> None:
             facts=_dumps(run.facts),
             weights=_dumps(run.weights),
         )
+        if run.engine:
+            file.attrs["engine"] = run.engine
         _write_history(file, run.history)
         for name, kept in (run.mask.kept if run.mask else {}).items():
             file.create_dataset(f"mask/{_escape(name)}", data=kept.cpu().numpy().astype(np.uint8), compression="gzip")
@@ -256,6 +261,7 @@ def _read_run(file: h5py.File, *, with_mask: bool, only: Collection[str] | None)
         wall_seconds=float(attributes["wall_seconds"]),
         device=str(attributes["device"]),
         versions=json.loads(attributes["versions"]),
+        engine=str(attributes.get("engine", "")),
         facts=json.loads(attributes["facts"]),
         weights=json.loads(attributes["weights"]),
         history=_read_history(file),

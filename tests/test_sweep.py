@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from prunescope import failures, grid, selection, study, studyfolder, sweep
+from prunescope import failures, grid, groups, selection, study, studyfolder, sweep
 from prunescope.api import Executor, Outcome
 from prunescope.builtin.executors import Local
+from prunescope.builtin.trainers.sgd import Sgd
 from prunescope.described import Source
 from prunescope.errors import InputError, PluginError, StoreError, UsageError
 from prunescope.recipe import Recipe, run_of
@@ -105,10 +106,17 @@ def test_a_study_in_two_processes_at_once_gives_what_one_gives(tiny, tmp_path):
     assert store.check() == []
 
 
+def held_kin(found):
+    """Return the retrainings that are one task with those of the first cell."""
+    return (*found.cells[0].retrainings, *found.cells[1].retrainings)
+
+
 def test_a_step_another_process_performs_is_put_aside_with_what_needs_it(tiny):
     store, found = tiny
     held = found.cells[0].prune
-    kin = {recipe.id for recipe in found.cells[0].recipes}
+    kin = {recipe.id for cell in found.cells[:2] for recipe in cell.recipes} - {found.cells[1].prune.id}
+    together = groups.divide(found.recipes, store, device="cpu")
+    assert together[held_kin(found)[0].id] == held_kin(found), "cells that wait for each other"
     with store.lock(held.id):
         assert store.is_busy(held.id)
         running = sweep.run(found.recipes, store, SERIAL, device="cpu")
@@ -167,6 +175,98 @@ def test_a_full_disk_ends_the_sweep_and_leaves_nothing_half_written(tiny, monkey
     end_all(found, store)
     assert store.check() == []
     assert store.leftovers() == []
+
+
+def test_trainings_are_done_together_and_say_so(tiny):
+    store, found = tiny
+    end_all(found, store)
+    engines = {recipe.id: store.read(recipe.id).engine for recipe in found.recipes}
+    assert {engines[recipe.id] for cell in found.cells for recipe in cell.retrainings} == {"grouped(4)"}
+    assert engines[found.trainings[0].id] == "alone"
+    assert engines[found.cells[0].prune.id] == ""
+
+
+def test_what_is_left_of_a_group_comes_out_as_it_does_undisturbed(tiny, tmp_path):
+    store, found = tiny
+    other = replace(store, study=tmp_path / "other")
+    end_all(found, other)
+    end_all(found, store)
+    gone = held_kin(found)[1:3]
+    kept = store.path(held_kin(found)[0].id)
+    stamp = kept.stat().st_mtime_ns
+    later = {recipe.id for cell in found.cells[:2] for recipe in cell.probes}
+    for run_id in [recipe.id for recipe in gone] + sorted(later):
+        store.path(run_id).unlink()
+    assert set(end_all(found, store)) == {recipe.id for recipe in gone} | later
+    assert kept.stat().st_mtime_ns == stamp
+    for recipe in gone:
+        assert store.read(recipe.id).weights == other.read(recipe.id).weights, "other bits than undisturbed"
+        assert store.read(recipe.id).history == other.read(recipe.id).history
+    assert readings(store) == readings(other)
+
+
+def test_a_part_of_a_study_keeps_what_it_can_of_the_groups(tiny):
+    store, found = tiny
+    part = selection.only(found.named, ["retrain/epochs=1,density=0.2,*", "retrain/epochs=2,*"])
+    assert not [o for o in sweep.run(list(part.values()), store, SERIAL, device="cpu", of=found.recipes) if o.error]
+    sizes = [
+        store.read(recipe.id).engine for cell in found.cells for recipe in cell.retrainings if store.has(recipe.id)
+    ]
+    assert sizes == ["grouped(2)"] * 2 + ["grouped(4)"] * 4
+
+
+def test_a_group_that_fails_is_done_one_by_one(tiny, monkeypatch):
+    store, found = tiny
+    bad = held_kin(found)[1].arguments["seed"]
+
+    def diverge(*_arguments, seeds, **_more):
+        if bad in seeds:
+            raise UsageError("training diverged", fix="lower the learning rate")
+        yield from ()
+
+    fit = Sgd.fit
+
+    def fit_but_one(self, model, data, *, mask, seed):
+        if seed == bad:
+            raise UsageError(f"seed {seed} diverged", fix="lower the learning rate")
+        return fit(self, model, data, mask=mask, seed=seed)
+
+    monkeypatch.setattr(Sgd, "fit_together", diverge)
+    monkeypatch.setattr(Sgd, "fit", fit_but_one)
+    outcomes = {outcome.id: outcome for outcome in sweep.run(found.recipes, store, SERIAL, device="cpu")}
+    assert set(outcomes) == {recipe.id for recipe in found.recipes}
+    failing = {recipe.id for cell in found.cells for recipe in cell.retrainings if recipe.arguments["seed"] == bad}
+    assert {run_id for run_id, outcome in outcomes.items() if outcome.error and not outcome.skipped} == failing
+    assert all("diverged" in outcomes[run_id].error for run_id in failing)
+    others = {recipe.id for cell in found.cells for recipe in cell.retrainings} - failing
+    assert {store.read(run_id).engine for run_id in others} == {"alone"}
+    assert failures.known(store.study).keys() == failing
+
+
+def test_a_group_whose_input_fails_for_one_goes_on_without_it(tiny):
+    store, found = tiny
+    wrong = replace(found.cells[0].prune, plugin="magnitud")
+    kin = [replace(recipe, inputs=(wrong.id,)) for recipe in found.cells[0].retrainings]
+    steps = [found.trainings[0], wrong, *kin, found.cells[1].prune, *found.cells[1].retrainings]
+    outcomes = {outcome.id: outcome for outcome in sweep.run(steps, store, SERIAL, device="cpu")}
+    assert all(outcomes[recipe.id].skipped for recipe in kin)
+    assert all(store.read(recipe.id).engine == "alone" for recipe in found.cells[1].retrainings)
+
+
+def test_a_group_that_another_process_trains_is_waited_for(tiny, monkeypatch):
+    store, found = tiny
+    held = held_kin(found)[2]
+    seen = []
+
+    def finish(_store, busy):
+        seen.append(busy)
+        lock.__exit__(None, None, None)
+
+    lock = store.lock(held.id)
+    lock.__enter__()
+    monkeypatch.setattr(sweep, "_wait", finish)
+    end_all(found, store)
+    assert seen == [{held.id}]
 
 
 def raise_full(path, _run):
@@ -280,5 +380,5 @@ def test_only_several_and_none():
 def test_tasks_wait_for_unfinished_inputs_alone(tmp_path):
     first = Recipe(step="train", plugin="sgd")
     second = Recipe(step="prune", plugin="magnitude", inputs=(f"{first.id}@10", "train-elsewhere"))
-    found = sweep.tasks([first, second, first], Store(Path(tmp_path)))
-    assert [(task.id, task.needs) for task in found] == [(first.id, ()), (second.id, (first.id,))]
+    found = sweep.works([first, second, first], Store(Path(tmp_path)), {})
+    assert [(work.task.id, work.task.needs) for work in found] == [(first.id, ()), (second.id, (first.id,))]

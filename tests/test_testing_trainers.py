@@ -44,6 +44,24 @@ def train(model, data, mask, seed, *, rate=0.05, hold=True, follow=True, keep_mo
         yield reports(Epoch(number=number, of=4, learning_rate=rate, train_loss=1.0, train_error=0.5))
 
 
+def grouped(*, most=3, seeds_of=lambda seeds: seeds, hold=True, count=3):
+    """Return a trainer of several models, with a defect or none."""
+
+    def fit_together(self, models, data, *, masks, seeds):  # noqa: ARG001
+        fits = [
+            train(model, data, mask, seed, hold=hold)
+            for model, mask, seed in zip(models, masks, seeds_of(seeds), strict=True)
+        ]
+        for epochs in zip(*fits, strict=True):
+            yield epochs[:count]
+
+    def fit(self, model, data, *, mask=None, seed):  # noqa: ARG001
+        return train(model, data, mask, seed)
+
+    members = {"together": lambda *_: most, "fit_together": fit_together}
+    return plugin(Trainer, fit=fit, members=members)
+
+
 def altered(**values):
     return lambda epoch: dataclasses.replace(epoch, **values)
 
@@ -77,3 +95,20 @@ def test_a_trainer_need_not_learn():
 @pytest.mark.parametrize("message", DEFECTIVE_TRAINERS)
 def test_defects_of_trainers(message):
     fails(check_trainer, trainer(**DEFECTIVE_TRAINERS[message]), message)
+
+
+DEFECTS_TOGETHER = {
+    "together returns 0": {"most": 0},
+    "trains model 0 as fit does not": {"seeds_of": lambda seeds: seeds[::-1]},
+    "masked weights of '0.weight' are not zero": {"hold": False},
+    "no tuple of 3 epochs": {"count": 2},
+}
+
+
+def test_a_right_trainer_of_several_models_passes():
+    check_trainer(grouped())
+
+
+@pytest.mark.parametrize("message", DEFECTS_TOGETHER)
+def test_defects_of_training_together(message):
+    fails(check_trainer, grouped(**DEFECTS_TOGETHER[message]), message)

@@ -149,6 +149,7 @@ def _about(run: Run) -> list[tuple[str, str]]:
         ("run", run.id),
         ("step", label(run.recipe)),
         ("created", f"{run.created}, took {console.duration(run.wall_seconds)} on {run.device}"),
+        ("engine", run.engine),
         ("versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
         ("inputs", ", ".join(run.recipe.inputs)),
         ("options", json_text.dumps(run.recipe.options)),

@@ -37,7 +37,7 @@ def complete(recipes: Sequence[Recipe], store: Store, executor: Executor, *, dev
     if not todo:
         return
     with watched(todo, store, weights=weights(todo, device)):
-        outcomes = list(sweep.run(todo, store, executor, device=device))
+        outcomes = list(sweep.run(recipes, store, executor, device=device))
     _raise_failure(outcomes, todo, store)
 
 

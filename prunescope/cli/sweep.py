@@ -96,7 +96,8 @@ def sweep(request: SweepRequest) -> Output:
     estimate = costing.estimate(list(named.values()), store, executor, device=device)
     if request.dry_run:
         return costing.output(estimate, executor, as_json=request.json)
-    return _told(_complete(named, store, executor, device=device), store, as_json=request.json)
+    swept = _complete(named, store, executor, device=device, of=grid.recipes)
+    return _told(swept, store, as_json=request.json)
 
 
 def _default_folder(file: Path) -> Path:
@@ -120,8 +121,10 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-def _complete(named: Mapping[str, Recipe], store: Store, executor: Loaded, *, device: str) -> _Swept:
-    """Run what is not finished, and tell every failure as it comes."""
+def _complete(
+    named: Mapping[str, Recipe], store: Store, executor: Loaded, *, device: str, of: Sequence[Recipe]
+) -> _Swept:
+    """Run what is not finished, a part of the study `of`, and tell every failure as it comes."""
     from prunescope import failures
     from prunescope import sweep as sweeping
     from prunescope.cli.progress import watched
@@ -133,7 +136,7 @@ def _complete(named: Mapping[str, Recipe], store: Store, executor: Loaded, *, de
         console.say(f"{before} of {len(named)} steps are there already")
     if todo:
         with watched(todo, store, weights=steps.weights(todo, device)):
-            for outcome in sweeping.run(todo, store, executor.instance, device=device):
+            for outcome in sweeping.run(list(named.values()), store, executor.instance, device=device, of=of):
                 outcomes.append(outcome)
                 if outcome.error and not outcome.skipped:
                     message = outcome.error.partition("\n")[0]

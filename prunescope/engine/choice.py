@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 MOST = 12
 """Models at a time beyond which nothing is gained."""
 
+MOST_TRAINED = 6
+"""The same for training, which keeps the features of every layer: what twelve gain over six is not worth the memory,
+and more groups keep more processes busy."""
+
 FEATURE_BYTES = 1 << 21
 """What the largest features of all models together may occupy."""
 
@@ -37,8 +41,23 @@ def group_size(model: nn.Module, batch: tuple[int, ...], *, copies: int) -> int:
     """
     if copies < 2 or not tiny(model) or not supports(model):
         return 1
-    fitting = min(MOST, FEATURE_BYTES // max(1, batch[0] * feature_bytes(model, batch[1:])))
+    fitting = _fitting(model, batch, most=MOST)
     return -(-copies // -(-copies // fitting)) if fitting > 1 else 1
+
+
+def training_group(model: nn.Module, batch: tuple[int, ...]) -> int:
+    """Return how many models like `model` to train at a time on batches of shape (images, channels, height, width).
+
+    1: one by one, because the model cannot be grouped in train mode (active dropout), is not tiny, or its features
+    fill the cache alone.
+    """
+    if not tiny(model) or not supports(copy.deepcopy(model).train()):
+        return 1
+    return _fitting(model, batch, most=MOST_TRAINED)
+
+
+def _fitting(model: nn.Module, batch: tuple[int, ...], *, most: int) -> int:
+    return max(1, min(most, FEATURE_BYTES // max(1, batch[0] * feature_bytes(model, batch[1:]))))
 
 
 def tiny(model: nn.Module) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from prunescope.api import Epoch
-from prunescope.engine.grouping import Grouped, take, tensors
+from prunescope.engine.gradient import factors, plain
+from prunescope.engine.grouping import Grouped, take
 from prunescope.errors import UsageError
 from prunescope.training.batches import passes, steps_per_epoch, within
 from prunescope.training.schedule import scheduler, span
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from prunescope.api import Data, Mask
+    from prunescope.engine.gradient import Gradient
     from prunescope.training.batches import Batches
     from prunescope.training.schedule import Schedule
 
@@ -29,6 +30,7 @@ def fit_together(
     data: Data,
     *,
     optimizer: Callable[[nn.Module], Optimizer],
+    gradient: Callable[[Grouped, Sequence[Mask | None]], Gradient] = plain,
     schedule: Schedule,
     batches: Batches,
     masks: Sequence[Mask | None],
@@ -46,7 +48,7 @@ def fit_together(
     for model in models:
         model.train()
     work = Grouped(models, shared=False).train()
-    hold = _holder(work, masks)
+    hold, gradients = _holder(work, masks), gradient(work, masks)
     hold()
     optimize = optimizer(work)
     steps = steps_per_epoch(len(data.train), batches.size)
@@ -63,8 +65,7 @@ def fit_together(
         for parts in zip(*(seen for _, seen in epochs), strict=True):
             if sizes and taken.start + rates.last_epoch < number * steps - 1:
                 rates.step()
-            optimize.zero_grad()
-            value, errors = _gradient(work, parts, smoothing=smoothing)
+            value, errors = gradients(parts, smoothing)
             optimize.step()
             hold()
             losses.append(value)
@@ -82,32 +83,9 @@ def fit_together(
         )
 
 
-def _gradient(work: Grouped, parts: Sequence[tuple[Tensor, Tensor]], *, smoothing: float) -> tuple[Tensor, Tensor]:
-    """Fill `.grad`; return each model's mean loss, and how many images it got wrong, as vectors (K,).
-
-    The sum of the models' losses has each one's own gradient: nothing flows between them.
-    """
-    images = torch.cat([images for images, _ in parts], dim=1)
-    targets = torch.stack([targets for _, targets in parts], dim=1)
-    logits = work(images)
-    each = cross_entropy(logits.flatten(0, 1), targets.flatten(0, 1), label_smoothing=smoothing, reduction="none")
-    value = torch.unflatten(each, 0, (-1, work.count)).mean(0)
-    torch.autograd.backward(value.sum())
-    labels = targets if targets.dim() == 2 else targets.argmax(2)
-    return value.detach(), (logits.detach().argmax(2) != labels).sum(0)
-
-
 def _holder(work: Grouped, masks: Sequence[Mask | None]) -> Callable[[], None]:
     """Return a function that zeroes every model's masked weights; see masks.holder."""
-    parameters = dict(work.net.named_parameters())
-    views = tensors(work)
-    names = sorted({name for mask in masks if mask for name in mask.kept})
-    weights: list[Tensor] = [parameters[name] for name in names]
-    ones = [torch.ones_like(weight) for weight in weights]
-    for name, one in zip(names, ones, strict=True):
-        for place, mask in zip(torch.unflatten(one, 0, (work.count, -1)), masks, strict=True):
-            if mask is not None and name in mask.kept:
-                place.copy_(mask.kept[name].view_as(views[name][0]))
+    weights, ones = factors(work, masks)
 
     @torch.no_grad()
     def hold() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from prunescope.api import Data, Epoch, Mask
 
 
+ROUNDING = 1e-2
+"""How far apart training alone and together may be after an epoch, as a share of how far the weights moved."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """How a fit of the toy model ended."""
@@ -36,8 +41,9 @@ def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float 
     """Check a trainer on the toy model, dense and pruned: give it options of a few epochs.
 
     It yields its epochs in order; masked weights are zero at every yield; the weights follow from the seed, and not
-    from what the caller does to the model's mode between epochs; another seed gives others. learns: it must get the
-    error on the training data below half of that of guessing.
+    from what the caller does to the model's mode between epochs; another seed gives others. Where it trains several
+    models together, each comes out of the first epoch as it does alone. learns: it must get the error on the training
+    data below half of that of guessing.
 
     Raises:
         AssertionError: what is wrong.
@@ -60,6 +66,7 @@ def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float 
     require(
         bool(state.changed(pruned.weights, other.weights)), f"{who} ignores the seed: another gives the same weights"
     )
+    _check_together(trainer, data, mask)
     guessing = 1 - 1 / data.num_classes
     require(
         not learns or dense.error < guessing / 2,
@@ -85,6 +92,44 @@ def _fit(trainer: Trainer, data: Data, *, seed: int, mask: Mask | None = None, d
     changed = state.changed(kept, state.of_mask(mask)) or state.changed(before, state.of_data(data))
     require(not changed, f"{who} changes {changed}")
     return Fit(_tensors(model), _error(model, data))
+
+
+def _check_together(trainer: Trainer, data: Data, mask: Mask) -> None:
+    """Compare the weights after the first epoch with those of training alone: later, rounding has grown."""
+    who, most = title(trainer), trainer.together(_model(data), data)
+    require(isinstance(most, int) and most >= 1, f"{who}.together returns {most!r}, wanted a whole number from 1")
+    if most < 2:
+        return
+    kept, seeds = [mask, None, mask], [0, 0, 1]
+    models = [_model(data) for _ in seeds]
+    for model, one in zip(models, kept, strict=True):
+        if one is not None:
+            masks.apply(model, one)
+    start = [_tensors(model) for model in models]
+    alone = [deepcopy(model) for model in models]
+    for model, one, seed in zip(alone, kept, seeds, strict=True):
+        with seeded(seed):
+            next(iter(trainer.fit(model, data, mask=one, seed=seed)), None)
+    with seeded(seeds[0]):
+        epochs = next(iter(trainer.fit_together(models, data, masks=kept, seeds=seeds)), (None,) * 3)
+    require(isinstance(epochs, tuple) and len(epochs) == 3, f"{who}.fit_together yields no tuple of 3 epochs")
+    with accepted():
+        for model, one in zip(models, kept, strict=True):
+            if one is not None:
+                masks.audit(model, one, who=who)
+    for number, model in enumerate(models):
+        far = _distance(_tensors(model), _tensors(alone[number]))
+        moved = _distance(start[number], _tensors(alone[number]))
+        require(
+            far <= ROUNDING * moved,
+            f"{who}.fit_together trains model {number} as fit does not: {far:.2g} apart after an epoch, which moves "
+            f"the weights by {moved:.2g}",
+        )
+
+
+def _distance(first: state.Snapshot, second: state.Snapshot) -> float:
+    pairs = [(first[name].double(), second[name].double()) for name in first]
+    return math.sqrt(sum(float((one - other).square().sum()) for one, other in pairs))
 
 
 def _check_epochs(who: str, epochs: Sequence[Epoch]) -> None:

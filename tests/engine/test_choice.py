@@ -5,7 +5,7 @@ import timm
 from torch import nn
 
 import prunescope.networks  # noqa: F401 - registers the small networks with timm
-from prunescope.engine.choice import feature_bytes, group_size
+from prunescope.engine.choice import feature_bytes, group_size, training_group
 
 
 def tiny() -> nn.Module:
@@ -34,3 +34,16 @@ def test_the_model_is_left_as_it_was():
     assert model.training
     assert int(model.bn.num_batches_tracked) == 0
     assert not any(module._forward_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize(("batch", "size"), [(32, 6), (64, 6), (128, 4), (256, 2), (512, 1), (4096, 1)])
+def test_training_takes_six_at_a_time_and_fewer_of_large_batches(batch, size):
+    assert training_group(tiny(), (batch, 3, 8, 8)) == size
+
+
+def test_what_cannot_be_grouped_while_it_trains_is_trained_one_by_one():
+    dropping = timm.create_model("preresnet8", num_classes=5, drop_rate=0.1).eval()
+    assert group_size(dropping, (8, 3, 8, 8), copies=4) == 4
+    assert training_group(dropping, (8, 3, 8, 8)) == 1
+    assert not dropping.training
+    assert training_group(nn.Sequential(nn.Flatten(), nn.Linear(64, 20_000)), (2, 1, 8, 8)) == 1

@@ -10,6 +10,7 @@ from tiny_training import state_of, tiny_data, tiny_net
 
 from prunescope import masks
 from prunescope.api import Mask
+from prunescope.engine import gradient as engine_gradient
 from prunescope.engine.training import fit_together
 from prunescope.errors import UsageError
 from prunescope.training import batches, gradient, loop, optimizers, schedule
@@ -37,13 +38,13 @@ def random_mask(model, *, seed: int, wholly: str = "") -> Mask:
     return Mask(kept)
 
 
-def alone(model, data, *, mask, seed, epochs, size, sgd, part=None, **how):
+def alone(model, data, *, mask, seed, epochs, size, sgd, part=None, step=gradient.plain, **how):
     copied = copy.deepcopy(model)
     found = loop.fit(
         copied,
         data,
         optimizer=optimizers.sgd(copied, **sgd),
-        gradient=gradient.plain,
+        gradient=step,
         schedule=schedule.Schedule(epochs=epochs, **(part or {})),
         batches=batches.Batches(size=size, **how),
         mask=mask,
@@ -52,12 +53,13 @@ def alone(model, data, *, mask, seed, epochs, size, sgd, part=None, **how):
     return copied, list(found)
 
 
-def together(models, data, *, masks, seeds, epochs, size, sgd, part=None, **how):
+def together(models, data, *, masks, seeds, epochs, size, sgd, part=None, step=engine_gradient.plain, **how):
     copied = [copy.deepcopy(model) for model in models]
     found = fit_together(
         copied,
         data,
         optimizer=partial(optimizers.sgd, **sgd),
+        gradient=step,
         schedule=schedule.Schedule(epochs=epochs, **(part or {})),
         batches=batches.Batches(size=size, **how),
         masks=masks,
@@ -93,6 +95,24 @@ def test_each_model_is_trained_as_it_is_alone(case, masked):
         for mine, his in zip([epoch[index] for epoch in epochs], history, strict=True):
             assert mine.train_loss == pytest.approx(his.train_loss, abs=1e-9)
             assert replace(mine, train_loss=0.0) == replace(his, train_loss=0.0)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_each_model_climbs_in_a_ball_of_its_own(adaptive):
+    data, seeds = exact_data(), (3, 1, 8)
+    models = [tiny_net(seed).double() for seed in (0, 4, 5)]
+    kept = [random_mask(models[0], seed=0), None, random_mask(models[0], seed=2, wholly="3.weight")]
+    how, sam = {"sgd": SGD, "epochs": 3, "size": 8}, {"rho": 0.3, "adaptive": adaptive}
+    step = partial(engine_gradient.sharpness_aware, **sam)
+    found, _ = together(models, data, masks=kept, seeds=seeds, step=step, **how)
+    plainly, _ = together(models, data, masks=kept, seeds=seeds, **how)
+    for index, model in enumerate(models):
+        one = partial(gradient.sharpness_aware, **sam, mask=kept[index])
+        wanted, _ = alone(model, data, mask=kept[index], seed=seeds[index], step=one, **how)
+        for name, value in wanted.state_dict().items():
+            assert torch.allclose(found[index].state_dict()[name], value, rtol=1e-8, atol=1e-10), name
+        pairs = zip(found[index].parameters(), plainly[index].parameters(), strict=True)
+        assert not all(torch.allclose(one, other) for one, other in pairs)
 
 
 def test_in_float32_the_first_steps_are_equal_to_rounding():

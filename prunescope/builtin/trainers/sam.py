@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Citation, Option, Trainer
-from prunescope.builtin.trainers import fitting
+from prunescope.builtin.trainers import fitting, together
 from prunescope.builtin.trainers.options import (
     Augment,
     BatchSize,
@@ -27,7 +27,7 @@ from prunescope.builtin.trainers.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torch import nn
 
@@ -86,6 +86,21 @@ class Sam(Trainer):
         return fitting.fit(
             self, model, data, optimizer=fitting.sgd_of(self, model), gradient=gradient, mask=mask, seed=seed
         )
+
+    def together(self, model: nn.Module, data: Data) -> int:
+        """Return a few for tiny networks."""
+        return together.most(self, model, data)
+
+    def fit_together(
+        self, models: Sequence[nn.Module], data: Data, *, masks: Sequence[Mask | None], seeds: Sequence[int]
+    ) -> Iterator[tuple[Epoch, ...]]:
+        """Train all as one grouped network."""
+        from functools import partial
+
+        from prunescope.engine.gradient import sharpness_aware
+
+        gradient = partial(sharpness_aware, rho=self.rho, adaptive=self.adaptive)
+        return together.fit(self, models, data, gradient=gradient, masks=masks, seeds=seeds)
 
     def passes(self, *, train: int) -> float:
         """Every step goes forward and backward twice."""
