@@ -75,8 +75,11 @@ class Run:
 
 
 def write(path: Path, run: Run) -> None:
-    """Write a run to `path` (which is not yet its final name)."""
-    with h5py.File(path, "w", libver=LIBRARY) as file:
+    """Write a run to `path` (which is not yet its final name).
+
+    HDF5 sees memory alone: on a full disk it ends the process with a segmentation fault, Python with an OSError.
+    """
+    with h5py.File(path, "w", driver="core", backing_store=False, libver=LIBRARY) as file:
         file.attrs.update(
             schema=SCHEMA,
             id=run.id,
@@ -99,6 +102,9 @@ def write(path: Path, run: Run) -> None:
         for number, verdict in enumerate(run.verdicts):
             _write_verdict(file.create_group(f"diagnoses/{number}"), verdict)
         file.attrs["digest"] = digest(file)
+        file.flush()
+        image = file.id.get_file_image()
+    path.write_bytes(image)
 
 
 def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = None) -> Run:

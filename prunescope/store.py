@@ -107,6 +107,8 @@ class Store:
             lock.acquire(blocking=wait)
         except filelock.Timeout as error:
             raise BusyError(f"{BUSY} {run_id}", fix="wait for it, or give another folder with --study") from error
+        except OSError as error:
+            raise _cannot_write(self.path(run_id), error) from error
         try:
             yield
         finally:
@@ -135,10 +137,7 @@ class Store:
                 digests[path.name] = _write_weights(path, checkpoint)
             _write_run(self.path(run.id), replace(run, weights=digests))
         except OSError as error:
-            raise StoreError(
-                f"{CANNOT_WRITE} {self.path(run.id)}: {error.strerror or error}",
-                fix="free some space or choose another folder with --study, then run the same command again",
-            ) from error
+            raise _cannot_write(self.path(run.id), error) from error
         return run.id
 
     def note_progress(self, run_id: str, fraction: float) -> None:
@@ -247,9 +246,14 @@ def _make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"cannot make the folder {path}: {error.strerror}", fix="choose a writable folder with --study"
-        ) from error
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{CANNOT_WRITE} {path}: {error.strerror or error}",
+        fix="free some space or choose another folder with --study, then run the same command again",
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -1,16 +1,21 @@
 """A warm process that runs prunescope commands in forked children and kills them: real processes, without the imports.
 
-Reads one JSON object per line, {"argv": [...], "seconds": how long to let it run, or null}; answers each with the exit
-status (negative: the signal that ended it).
+Reads one JSON list of orders per line, runs them side by side and answers with the list of their exit statuses
+(negative: the signal that ended it). An order is {"argv": [...], "kills": [...], "file_bytes": largest file or null}.
+Each kill, in turn, strikes `seconds` after `files` result files are in `folder` and the one before it is done;
+`worker` names one of the command's worker processes as the victim, by position; null: the command itself.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -19,33 +24,80 @@ import prunescope.report  # noqa: F401
 from prunescope import cli
 
 
-def run(argv: list[str], seconds: float | None) -> int:
-    """Run one command in a child; kill -9 its process group after `seconds`."""
+@dataclass(kw_only=True)
+class Child:
+    """One running command."""
+
+    process: int
+    kills: list[dict]
+    due: float | None = None
+    """When the next kill strikes; None until its files are there."""
+    status: int | None = None
+
+    def look(self) -> None:
+        """Strike if it is time; note the end."""
+        done, status = os.waitpid(self.process, os.WNOHANG)
+        if done:
+            self.status = os.waitstatus_to_exitcode(status)
+        elif self.kills and self._strike(self.kills[0]):
+            self.kills.pop(0)
+            self.due = None
+
+    def _strike(self, kill: dict) -> bool:
+        if self.due is None and _files(kill["folder"]) >= kill["files"]:
+            self.due = time.monotonic() + kill["seconds"]
+        if self.due is None or time.monotonic() < self.due:
+            return False
+        victims = [self.process] if kill["worker"] is None else _workers(self.process)
+        if not victims:
+            return False
+        os.kill(victims[(kill["worker"] or 0) % len(victims)], signal.SIGKILL)
+        return True
+
+
+def start(order: dict) -> Child:
+    """Run one command in a child."""
     child = os.fork()
-    if child == 0:
-        os.setpgid(0, 0)
-        sys.argv = ["prunescope", *argv]
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, 1)
-        try:
-            cli.main()
-        except SystemExit as ended:
-            os._exit(int(ended.code or 0))
-        os._exit(0)
-    if seconds is not None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.002)
-        os.kill(child, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if child:
+        return Child(process=child, kills=order["kills"])
+    os.setpgid(0, 0)
+    sys.argv = ["prunescope", *order["argv"]]
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if order["file_bytes"] is not None:
+        os.dup2(1, 2)  # the limit would hold for the log too
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"], order["file_bytes"]))
+    try:
+        cli.main()
+    except SystemExit as ended:
+        os._exit(int(ended.code or 0))
+    os._exit(0)
+
+
+def _files(folder: str) -> int:
+    return sum(not path.name.startswith(".") for path in Path(folder).glob("*.h5"))
+
+
+def _workers(parent: int) -> list[int]:
+    """Return the processes that the command spawned for its steps."""
+    children = [
+        int(child) for file in Path(f"/proc/{parent}/task").glob("*/children") for child in file.read_text().split()
+    ]
+    return sorted(child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes())
+
+
+def run(orders: list[dict]) -> list[int]:
+    """Run commands side by side; return their exit statuses."""
+    children = [start(order) for order in orders]
+    while any(child.status is None for child in children):
+        for child in children:
+            if child.status is None:
+                child.look()
+        time.sleep(0.002)
+    return [child.status for child in children]
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for line in sys.stdin:
-        order = json.loads(line)
-        sys.stdout.write(f"{run(order['argv'], order['seconds'])}\n")
+        sys.stdout.write(f"{json.dumps(run(json.loads(line)))}\n")
         sys.stdout.flush()

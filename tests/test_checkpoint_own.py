@@ -39,6 +39,15 @@ def example(*, masked=True):
     )
 
 
+def test_equal_checkpoints_have_equal_bytes(tmp_path):
+    path, found = tmp_path / "ckpt.safetensors", set()
+    for _ in range(8):
+        checkpoint.save(path, example())
+        found.add(path.read_bytes())
+    assert len(found) == 1
+    assert len(safetensors.torch.load(found.pop())) == len(example().state) + len(example().mask.kept)
+
+
 def facts(one):
     values = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
     return {name: value for name, value in values.items() if name not in {"state", "mask", "format", "sha256"}}

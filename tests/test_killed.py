@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
+from warm import Kill, Warm, assert_same_results, warm_process
 
 from prunescope.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 KILLS = 50
 DATA = "patches:images=96,test_images=48"
 
 
-class Warm:
-    """The warm process; `run` gives it one command."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    def run(self, *argv: str, seconds: float | None = None) -> int:
-        """Return the exit status of one command, killed after `seconds`."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps({"argv": argv, "seconds": seconds}) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
     """Start the warm process."""
-    log = tmp_path_factory.mktemp("warm") / "stderr"
-    with (
-        log.open("w") as stderr,
-        subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("forked.py"))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
-        ) as process,
-    ):  # fmt: skip
-        yield Warm(process)
-        assert process.stdin is not None
-        process.stdin.close()
+    with warm_process(tmp_path_factory.mktemp("warm") / "stderr") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +52,9 @@ def test_the_same_command_after_every_kill_ends_with_the_readings_of_an_undistur
     finished: set[str] = set()
     signalled = 0
     for _ in range(KILLS):
-        status = warm.run(*diagnose(checkpoint, killed.study), seconds=chance.uniform(0, 0.3))
+        status = warm.run(
+            *diagnose(checkpoint, killed.study), kills=[Kill(seconds=chance.uniform(0, 0.3), folder=str(tmp_path))]
+        )
         signalled += status == -9
         kept = set(killed.ids()) if killed.runs.is_dir() else set()
         assert finished <= kept, "a finished step was lost"
@@ -88,20 +63,4 @@ def test_the_same_command_after_every_kill_ends_with_the_readings_of_an_undistur
     assert signalled > KILLS // 4, "the kills came too late to test anything"
     assert warm.run(*diagnose(checkpoint, killed.study)) in (0, 4)
     assert warm.run("results", "check", "--study", str(killed.study)) == 0
-    assert_same_readings(undisturbed, killed)
-
-
-def assert_same_readings(wanted: Store, got: Store) -> None:
-    """Compare every reading but those that measure time."""
-    assert wanted.ids() == got.ids()
-    compared = 0
-    for run_id in wanted.ids():
-        first, second = wanted.read(run_id), got.read(run_id)
-        assert first.verdicts == second.verdicts
-        assert first.history == second.history
-        for probe, named in first.readings.items():
-            for name, reading in named.items():
-                if reading.unit != "second":
-                    np.testing.assert_array_equal(second.readings[probe][name].value, reading.value)
-                    compared += 1
-    assert compared > 20
+    assert_same_results(undisturbed, killed, at_least=20)

@@ -108,9 +108,21 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
             torch.save({KEY: facts, "state_dict": state, "mask": kept}, file)
         else:
             masks = {f"{MASK}{name}": tensor.contiguous().clone() for name, tensor in (kept or {}).items()}
-            file.write(safetensors.torch.save(state | masks, metadata={"format": "pt", KEY: facts}))
+            data = safetensors.torch.save(state | masks, metadata={"format": "pt", KEY: facts})
+            file.writelines(_in_order(data))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _in_order(data: bytes) -> tuple[bytes, bytes, memoryview]:
+    """Return the parts of a safetensors file with its header's keys sorted.
+
+    safetensors writes the metadata in the random order of a hash map; equal checkpoints are to have equal bytes.
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)  # the tensors after it stay aligned
+    return len(header).to_bytes(8, "little"), header, memoryview(data)[end:]
 
 
 def _flush_folder(folder: Path) -> None:

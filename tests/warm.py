@@ -1,0 +1,90 @@
+"""Commands of prunescope in real processes, killed at chosen moments: see forked.py, which runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from prunescope.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """kill -9, so long after so many result files are in a folder."""
+
+    seconds: float = 0.0
+    files: int = 0
+    folder: str = "/nowhere"
+    worker: int | None = None
+    """Which of the command's worker processes; None: the command itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command line without the program's name, and what befalls it."""
+
+    argv: Sequence[str]
+    kills: Sequence[Kill] = ()
+    file_bytes: int | None = None
+    """The largest file it may write."""
+
+
+class Warm:
+    """The warm process; `run` gives it one command, `run_all` several at once."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self, *argv: str, kills: Sequence[Kill] = (), file_bytes: int | None = None) -> int:
+        """Return the exit status of one command."""
+        return self.run_all([Command(argv=argv, kills=kills, file_bytes=file_bytes)])[0]
+
+    def run_all(self, commands: Sequence[Command]) -> list[int]:
+        """Return the exit statuses of commands that run side by side."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([asdict(command) for command in commands]) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
+@contextmanager
+def warm_process(log: Path) -> Iterator[Warm]:
+    """Start the warm process; what its commands say on stderr goes to `log`."""
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("forked.py"))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True,
+        ) as process,
+    ):  # fmt: skip
+        yield Warm(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def assert_same_results(wanted: Store, got: Store, *, at_least: int) -> None:
+    """Compare everything that does not measure time: verdicts, histories, readings, and the weights, to the bit."""
+    assert wanted.ids() == got.ids()
+    compared = 0
+    for run_id in wanted.ids():
+        first, second = wanted.read(run_id), got.read(run_id)
+        assert first.verdicts == second.verdicts
+        assert first.history == second.history
+        assert first.weights == second.weights, f"the weights of {run_id} differ"
+        for probe, named in first.readings.items():
+            for name, reading in named.items():
+                if reading.unit != "second":
+                    np.testing.assert_array_equal(second.readings[probe][name].value, reading.value)
+                    compared += 1
+    assert compared >= at_least
