@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import comb
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope import checkpoint as checkpoints
-from prunescope import models, registry, sources, sweep
+from prunescope import groups, models, registry, sources, sweep
+from prunescope.engine.grouping import Grouped, supports
 from prunescope.recipe import run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from prunescope.api import Data
     from prunescope.recipe import Recipe
@@ -48,6 +49,8 @@ class Rates:
     measuring: float = 0.0
     training: float = 0.0
     """A third of what a training step takes per image: forward, backward (two passes) and update."""
+    together: Mapping[int, float] = field(default_factory=dict)
+    """The same for one of so many models that are trained together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +88,17 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
         return Estimate(by_step=(), rates=Rates(), bytes=0)
     data = _data(todo, device)
     start = _start(todo, store)
-    rates = Rates() if data is None else measure_rates(checkpoints.to_model(start).to(device), data)
+    together = {run_id: len(group) for run_id, group in groups.divide(recipes, store, device=device).items()}
+    sizes = sorted(set(together.values()))
+    rates = Rates() if data is None else measure_rates(checkpoints.to_model(start).to(device), data, sizes=sizes)
     kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
     rows = []
     for step, plugin in kinds:
         group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
-        images = sum(passes_by_id(group, data).values())
-        seconds = images * (rates.training if step in ("train", "retrain") else rates.measuring)
-        rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=images, seconds=seconds))
+        images = passes_by_id(group, data)
+        rate = rates.measuring if step not in ("train", "retrain") else rates.training
+        seconds = sum(number * rates.together.get(together.get(run_id, 1), rate) for run_id, number in images.items())
+        rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=sum(images.values()), seconds=seconds))
     return Estimate(by_step=tuple(rows), rates=rates, bytes=_bytes(todo, start))
 
 
@@ -121,8 +127,11 @@ def passes_by_id(recipes: Sequence[Recipe], data: Data | None) -> dict[str, floa
     return found
 
 
-def measure_rates(model: torch.nn.Module, data: Data) -> Rates:
-    """Time forward passes and training steps of one batch: the best of several, per image. `model` is used up."""
+def measure_rates(model: torch.nn.Module, data: Data, *, sizes: Sequence[int] = ()) -> Rates:
+    """Time forward passes and training steps of one batch: the best of several, per image. `model` is used up.
+
+    sizes: numbers of models that are trained together.
+    """
     images, labels = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
     model.to(memory_format=torch.channels_last)
     threads = torch.get_num_threads()
@@ -132,21 +141,30 @@ def measure_rates(model: torch.nn.Module, data: Data) -> Rates:
         with torch.inference_mode():
             measuring = _best(lambda: model(images).sum().item())
         model.train()
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
-        training = _best(lambda: _train_step(model, optimizer, images, labels))
+        training = _best(_training(model, images, labels)) / len(images) / 3
+        together = {
+            size: _best(_training(Grouped([model] * size, shared=True).train(), images, labels.repeat_interleave(size)))
+            / (len(images) * size * 3)
+            for size in sizes
+            if supports(model)
+        }
     finally:
         torch.set_num_threads(threads)
-    return Rates(measuring=measuring / len(images), training=training / len(images) / 3)
+    return Rates(measuring=measuring / len(images), training=training, together=together)
 
 
-def _train_step(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor, labels: torch.Tensor
-) -> float:
-    optimizer.zero_grad()
-    loss = torch.nn.functional.cross_entropy(model(images), labels)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return loss.item()
+def _training(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Callable[[], float]:
+    """Return a training step; a grouped network has as many outputs for each image as models."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(images).view(len(labels), -1), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return loss.item()
+
+    return step
 
 
 def _best(work: Callable[[], object]) -> float:
