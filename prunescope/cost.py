@@ -197,6 +197,6 @@ def _start(todo: Sequence[Recipe], store: Store) -> checkpoints.Checkpoint:
 def _bytes(todo: Sequence[Recipe], start: checkpoints.Checkpoint) -> int:
     """Return the disk the plan takes: one set of weights per model made, and the result files."""
     weights = sum(tensor.numel() * tensor.element_size() for tensor in start.state.values())
-    makers = [recipe for recipe in todo if recipe.step in ("train", "prune", "retrain")]
+    makers = [recipe for recipe in todo if recipe.step in ("train", "prune", "rewind", "retrain")]
     made = sum(1 + len(recipe.arguments.get("snapshots", ())) for recipe in makers)
     return made * weights + len(todo) * RESULT_BYTES

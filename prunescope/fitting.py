@@ -91,25 +91,30 @@ class _Run:
 
 
 def _begin(recipe: Recipe, loaded: Loaded, store: Store, device: str) -> _Run:
-    start = _dense(recipe, loaded) if recipe.step == "train" else _pruned(recipe, store)
+    start = _dense(recipe, loaded) if recipe.step == "train" else _continued(recipe, loaded, store)
     mask = None if start.mask is None else masks.to_device(start.mask, device)
     return _Run(start=start, model=to_model(start, device), mask=mask, keep=recipe.arguments.get("snapshots", ()))
 
 
 def _dense(recipe: Recipe, loaded: Loaded) -> Checkpoint:
     spec = models.ModelSpec.from_json(recipe.arguments["model"])
-    settings: dict[str, Any] = {"optimizer": recipe.plugin, **options.all_options(loaded.instance)}
     return checkpoints.Checkpoint(
         spec=spec,
         state=models.create(spec, seed=recipe.arguments["seed"]).state_dict(),
-        training=settings,
+        training=_settings(recipe, loaded),
         data=recipe.arguments["data"],
         recipe=recipe.canonical(),
     )
 
 
-def _pruned(recipe: Recipe, store: Store) -> Checkpoint:
-    return replace(store.load_weights(recipe.inputs[0]), recipe=recipe.canonical())
+def _continued(recipe: Recipe, loaded: Loaded, store: Store) -> Checkpoint:
+    """Return what a retraining starts from; a dense network that is trained on records how."""
+    found = replace(store.load_weights(recipe.inputs[0]), recipe=recipe.canonical())
+    return found if found.mask is not None else replace(found, training=_settings(recipe, loaded))
+
+
+def _settings(recipe: Recipe, loaded: Loaded) -> dict[str, Any]:
+    return {"optimizer": recipe.plugin, **options.all_options(loaded.instance)}
 
 
 def _note(run: _Run, epoch: object, loaded: Loaded) -> None:
@@ -123,7 +128,8 @@ def _note(run: _Run, epoch: object, loaded: Loaded) -> None:
 
 
 def _end(run: _Run, *, engine: str) -> Made:
-    last = run.snapshots[None] = _trained(run.start, run.model, len(run.history))
+    epochs = run.history[-1].number if run.history else 0
+    last = run.snapshots[None] = _trained(run.start, run.model, epochs)
     found = facts(last)
     if run.start.mask is not None:
         found["density"] = run.start.mask.density

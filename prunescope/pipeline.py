@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunescope import checkpoint as checkpoints
-from prunescope import checks, fitting, masks, registry, sources, threads
+from prunescope import checks, fitting, masks, registry, rewinding, sources, threads
 from prunescope.api import Evidence, Reading, Replica
 from prunescope.errors import EvidenceError, UsageError
 from prunescope.made import Made, facts, seeded, state, to_model
@@ -55,6 +55,7 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
     steps: dict[str, Callable[[Recipe, Store, str], Made]] = {
         "train": fitting.fit,
         "prune": _prune,
+        "rewind": rewinding.rewind,
         "retrain": fitting.fit,
         "probe": _probe,
         "diagnose": _diagnose,

@@ -37,6 +37,15 @@ def retrain(*, pruned: str, trainer: Loaded, data: Source, seed: int) -> Recipe:
     return _recipe("retrain", trainer, arguments={"data": data.to_json(), "seed": seed}, inputs=(pruned,))
 
 
+def rewind(*, pruned: str, weights: str, shuffle: int | None = None) -> Recipe:
+    """Return the recipe that gives a pruned network the weights of another run under its mask.
+
+    shuffle: a seed; the kept weights of each tensor are drawn anew, as many as they were.
+    """
+    arguments = {} if shuffle is None else {"shuffle": shuffle}
+    return Recipe(step="rewind", arguments=arguments, inputs=(pruned, weights))
+
+
 def probe(*, replicas: Sequence[str], probe: Loaded, data: Source | None, seed: int) -> Recipe:
     """Return the recipe of one probe on runs; their order decides the order of pairs."""
     arguments: dict[str, Any] = {"seed": seed}

@@ -12,7 +12,7 @@ from prunescope.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STEPS = ("import", "train", "prune", "retrain", "probe", "diagnose")
+STEPS = ("import", "train", "prune", "rewind", "retrain", "probe", "diagnose")
 
 ID_DIGITS = 16
 

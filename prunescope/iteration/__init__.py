@@ -1,0 +1,1 @@
+"""Pruning step by step, and what becomes of it: schedules of density, lottery tickets, stability to SGD noise."""
