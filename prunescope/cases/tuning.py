@@ -2,7 +2,8 @@
 
 Source: Zhou et al. 2023, section 5.3, where SAM's rho is the knob. One dense seed and two replicas screen the values by
 a search along the knob; a value whose LMC straddles the threshold gets its other replicas, and, if that is asked, the
-full retraining; the best are confirmed on the other dense seeds as long as the runs stay within a share of the grid's.
+full retraining; the best are confirmed on the other dense seeds, one after the other, the worse half leaving after each
+(sequential halving, Karnin et al. 2013), as long as the runs stay within a share of the grid's.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ SCREENING = 2
 """Replicas of a first look: one pair."""
 
 FINALISTS = 3
-"""Values that are confirmed on the other dense seeds."""
+"""Values that are confirmed on a second dense seed."""
+
+LAST = 2
+"""Values that are confirmed on every further one."""
 
 CONSTANT = "cka/constant"
 """Beside it CKA is missing only where the outputs do not depend on the image."""
@@ -107,9 +111,8 @@ def tune(bench: Bench, aim: Aim) -> Tuned:
     seen = search(len(aim.values), look)
     ranked = sorted(seen, key=lambda place: seen[place], reverse=True)
     finalists = [aim.values[place] for place in ranked[:FINALISTS]]
-    confirmed = _confirm(bench, aim, finalists, models) if len(aim.seeds) > 1 else finalists[:1]
+    chosen = _confirm(bench, aim, finalists, models)
     together = {value: merged(found) for value, found in models.items()}
-    chosen = max(confirmed, key=lambda value: worth(together[value], aim))
     return Tuned(
         value=chosen,
         looked=tuple(together[value] for value in aim.values if value in together),
@@ -166,17 +169,23 @@ def _screen(bench: Bench, aim: Aim, value: float) -> tuple[Measured, bool]:
     return found, True
 
 
-def _confirm(bench: Bench, aim: Aim, finalists: Sequence[float], models: dict[float, list[Measured]]) -> list[float]:
-    """Look at the finalists on the other dense seeds, best first, while the runs allow; return those looked at."""
-    confirmed = []
-    replicas = min(SCREENING, aim.replicas)
-    for value in finalists:
-        price = sum(bench.price(value, seed=seed, replicas=replicas) for seed in aim.seeds[1:])
-        if bench.spent + price > aim.limit:
+def _confirm(bench: Bench, aim: Aim, finalists: Sequence[float], models: dict[float, list[Measured]]) -> float:
+    """Look at the finalists, best first, on one dense seed after the other while the runs allow; return the best.
+
+    Only values that were looked at on the same seeds are compared.
+    """
+    left, replicas = list(finalists), min(SCREENING, aim.replicas)
+    for seed in aim.seeds[1:]:
+        price = sum(bench.price(value, seed=seed, replicas=replicas) for value in left[:2])
+        if len(left) < 2 or bench.spent + price > aim.limit:
             break
-        models[value] += [bench.look(value, seed=seed, replicas=replicas) for seed in aim.seeds[1:]]
-        confirmed.append(value)
-    return confirmed or list(finalists[:1])
+        looked = []
+        for value in left:
+            if bench.spent + bench.price(value, seed=seed, replicas=replicas) <= aim.limit:
+                models[value].append(bench.look(value, seed=seed, replicas=replicas))
+                looked.append(value)
+        left = sorted(looked, key=lambda value: worth(merged(models[value]), aim), reverse=True)[:LAST]
+    return left[0]
 
 
 def _gate(model: Measured, threshold: Threshold) -> Gate:

@@ -137,6 +137,21 @@ def test_the_other_dense_seeds_correct_a_lucky_screening():
     assert tune(known, aim()).value == 38
 
 
+def test_the_worse_leave_after_every_dense_seed():
+    known = bench(seed_error={(50, 0): -0.05, (50, 1): 0.03, (50, 2): 0.05, (30, 1): 0.05})
+    assert tune(known, aim(seeds=(0, 1, 2, 3), limit=35)).value == 38
+    confirmed = {seed: {value for value, at, *_ in known.looks if at == seed} for seed in (1, 2, 3)}
+    assert confirmed == {1: {30, 38, 50}, 2: {38, 50}, 3: {38, 50}}
+
+
+def test_only_values_seen_on_the_same_dense_seeds_are_compared():
+    known = bench(seed_error={(38, 1): 0.05, (38, 2): -0.5})
+    screened = tune(bench(), aim(seeds=(0,))).runs
+    found = tune(known, aim(seeds=(0, 1, 2), limit=screened + 7 + 4))  # a third seed for one value does not help
+    assert {seed for _, seed, *_ in known.looks} == {0, 1}
+    assert found.value != 38
+
+
 def test_confirming_stops_at_the_limit():
     known = bench()
     found = tune(known, aim(limit=9))
