@@ -14,6 +14,7 @@ from prunescope.cli import (
     advise,
     calibrate,
     cite,
+    compare,
     diagnose,
     instability,
     lottery,
@@ -33,6 +34,7 @@ from prunescope.cli import (
 from prunescope.cli.advise import AdviseRequest
 from prunescope.cli.calibrate import CalibrateRequest
 from prunescope.cli.command import Output, command, taking
+from prunescope.cli.compare import CompareRequest
 from prunescope.cli.instability import InstabilityRequest
 from prunescope.cli.lottery import LotteryRequest
 from prunescope.cli.report import ReportRequest
@@ -87,6 +89,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.command("tune")(command(taking(TuneRequest, tune.tune)))
     app.command("lottery")(command(taking(LotteryRequest, lottery.lottery)))
     app.command("instability")(command(taking(InstabilityRequest, instability.instability)))
+    app.command("compare")(command(taking(CompareRequest, compare.compare)))
     app.command("calibrate")(command(taking(CalibrateRequest, calibrate.calibrate)))
     app.add_typer(results.application(), name="results")
     app.add_typer(plugins.application(), name="plugins")

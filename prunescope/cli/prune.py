@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from prunescope.cli import explain as explaining
 from prunescope.cli import given, parameters, steps
 from prunescope.cli.command import Output
 from prunescope.cli.console import say
@@ -26,11 +27,14 @@ def prune(
     weights: parameters.Weights = None,
     unsafe_load: parameters.UnsafeLoad = False,
     output: parameters.Output = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what every layer keeps, and warn of layers that collapse.")
+    ] = False,
     study: parameters.Study = parameters.STUDY,
     device: parameters.Device = "auto",
 ) -> Output:
     """Prune a dense model to a density; prints the id of the run."""
-    from prunescope import plan
+    from prunescope import plan, sources
 
     if not 0 < density <= 1:
         raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
@@ -41,5 +45,8 @@ def prune(
     recipe = plan.prune(dense=dense, pruner=pruner, density=density, data=source, seed=seed)
     run_id = steps.perform(recipe, store, device=where)
     say(f"kept {store.read(run_id).facts['density']:.4%} of the prunable weights of {dense}")
+    if explain:
+        loaded = sources.open_source(source.to_json(), device="cpu")
+        explaining.explain(run_id, store, shape=(loaded.in_chans, *loaded.image_size))
     write_weights(run_id, store, output)
     return Output(text=run_id)

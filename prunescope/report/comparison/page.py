@@ -1,0 +1,117 @@
+"""A comparison as one HTML file that opens offline: style and pictures are inside, scripts there are none."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from prunescope.comparison.measured import best, summary
+from prunescope.report import formatting, svg
+from prunescope.report.comparison import figures, tables
+from prunescope.report.html import NO_BREAK
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from prunescope.comparison.measured import Measured, Quantity
+
+TITLES: dict[Quantity, str] = {
+    "top1": "Top-1 accuracy, %",
+    "top5": "Top-5 accuracy, %",
+    "compression": "compression ratio",
+    "speedup": "theoretical speed-up",
+}
+
+PICTURES: tuple[tuple[Quantity, Quantity], ...] = (
+    ("compression", "top1"),
+    ("speedup", "top1"),
+    ("compression", "top5"),
+    ("speedup", "top5"),
+    ("compression", "speedup"),
+)
+"""What is drawn along, and what up."""
+
+
+def html(measured: Measured, *, facts: Mapping[str, str], versions: Mapping[str, str], citations: list[str]) -> str:
+    """Return a comparison as one HTML document."""
+    text = _environment().get_template("comparison.html.j2").render(
+        style=_text("style.css") + _text("phase/phase.css"),
+        measured=measured,
+        headline=headline(measured),
+        answers=answers(measured),
+        curves=_curves(measured),
+        seeds=_seeds(measured),
+        columns=tables.COLUMNS,
+        rows=tables.rows(measured),
+        facts=facts,
+        versions=versions,
+        citations=citations,
+    )  # fmt: skip
+    return text.replace(" %", f"{NO_BREAK}%").replace(" ± ", f"{NO_BREAK}±{NO_BREAK}")
+
+
+def headline(measured: Measured) -> str:
+    """Say what is best at the lowest density, and what is level with it."""
+    density = measured.densities[-1]
+    found = best(measured, density)
+    if found is None:
+        return "Nothing is measured yet"
+    return f"At {formatting.density(density)} density {_winner(measured, density, *found)}"
+
+
+def answers(measured: Measured) -> list[str]:
+    """Say the same of every density."""
+    found = [(density, best(measured, density)) for density in measured.densities]
+    return [f"{formatting.density(density)}: {_winner(measured, density, *one)}" for density, one in found if one]
+
+
+def _winner(measured: Measured, density: float, first: str, beside: tuple[str, ...]) -> str:
+    top1 = tables.accuracy(summary(measured.pruned[first][density], "top1"))
+    others = f"; level with it: {', '.join(beside)}" if beside else ", ahead of all others"
+    return f"{first} has the best mean top-1 accuracy, {top1} %{others}"
+
+
+def _curves(measured: Measured) -> list[dict[str, Any]]:
+    found = []
+    for x, y in PICTURES:
+        with svg.drawing():
+            made = figures.against(measured, x, y, paint=svg.PAINT)
+            picture = svg.inline(made, name=f"{x}-{y}", label=figures.told(measured, TITLES[x], TITLES[y]))
+        title = TITLES[y][0].upper() + TITLES[y][1:]
+        found.append({"title": f"{title}, against {TITLES[x]}", "svg": _markup(picture)})
+    return found
+
+
+def _seeds(measured: Measured) -> list[dict[str, Any]]:
+    found = []
+    for density in measured.densities:
+        with svg.drawing():
+            made = figures.seeds(measured, density, paint=svg.PAINT)
+            told = f"Top-1 accuracy of every seed at density {formatting.density(density)}, a row for every pruner"
+            picture = svg.inline(made, name=f"seeds-{density:g}".replace(".", "-"), label=told)
+        found.append({"title": f"{formatting.density(density)}: top-1 accuracy, %", "svg": _markup(picture)})
+    return found
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    made = Environment(
+        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(density=formatting.density)
+    return made
+
+
+def _text(name: str) -> str:
+    folder = files("prunescope.report").joinpath("comparison") if name.endswith(".j2") else files("prunescope.report")
+    return folder.joinpath(name).read_text(encoding="utf-8")
+
+
+def _markup(text: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - our own SVG, escaped
