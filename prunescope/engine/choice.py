@@ -28,6 +28,12 @@ and more groups keep more processes busy."""
 FEATURE_BYTES = 1 << 21
 """What the largest features of all models together may occupy."""
 
+PIECE_BYTES = 1 << 20
+"""What the features of a piece of a batch may occupy in one layer."""
+
+DEVICE_BYTES = 1 << 28
+"""The same where there is no such cache."""
+
 WEIGHTS = 1 << 20
 """Parameters of a network that is tiny."""
 
@@ -58,6 +64,17 @@ def training_group(model: nn.Module, batch: tuple[int, ...]) -> int:
 
 def _fitting(model: nn.Module, batch: tuple[int, ...], *, most: int) -> int:
     return max(1, min(most, FEATURE_BYTES // max(1, batch[0] * feature_bytes(model, batch[1:]))))
+
+
+def piece_size(model: nn.Module, image: tuple[int, ...], *, copies: int) -> int:
+    """Return how many images to send through the layers of `copies` models at a time, where the number does not matter.
+
+    So many that the largest features of one layer stay in the cache; on other devices than the CPU a few hundred times
+    as many, since there calls cost more than memory.
+    """
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    room = PIECE_BYTES if on_cpu else DEVICE_BYTES
+    return max(1, room // (copies * max(1, feature_bytes(model, image))))
 
 
 def tiny(model: nn.Module) -> bool:

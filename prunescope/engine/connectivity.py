@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional
 
+from prunescope.engine.choice import piece_size
+from prunescope.engine.evaluation import Evaluation
 from prunescope.engine.grouping import Grouped, tensors
+from prunescope.engine.re_estimation import ReEstimation
+from prunescope.engine.rewriting import rewritable
 from prunescope.errors import UsageError
 from prunescope.landscape import batchnorm
-from prunescope.landscape.evaluate import Outcomes, rank
+from prunescope.landscape.evaluate import Outcomes, logits, rank
 from prunescope.landscape.guard import guarded
 
 if TYPE_CHECKING:
@@ -38,19 +43,72 @@ def at_points(
 
     work: a model of their architecture in eval mode and float32, whose own weights do not matter.
     sides: the first is the training split, on whose images BatchNorm is re-estimated at every point, in batches of
-    `batch_size` as the definition asks. Equal to evaluating one point after the other, to float32 rounding.
+    `batch_size` as the definition asks; nothing but BatchNorm can tell the size of the batches it is evaluated in.
+    Equal to evaluating one point after the other, to float32 rounding.
     Raises UsageError for models that cannot be grouped, and where there are no images.
     """
     states = [_floating(model) for model in models]
-    grouped: Grouped | None = None
+    passes: Passes | None = None
     for start in range(0, len(points), count):
         group = points[start : start + count]
-        if grouped is None or grouped.count != len(group):
-            grouped = Grouped([work] * len(group), shared=True)
-        _interpolate(grouped, states, group)
-        batchnorm.re_estimate(grouped, sides[0], batch_size=batch_size, limit=limit)
-        found = [_outcomes(grouped, side, batch_size=batch_size, limit=limit) for side in sides]
+        if passes is None or passes.grouped.count != len(group):
+            passes = _passes(work, sides[0], count=len(group), batch_size=batch_size)
+        _interpolate(passes.grouped, states, group)
+        with guarded([passes.grouped]):
+            passes.re_estimate(sides[0], limit=limit)
+            found = [_outcomes(passes, side, limit=limit) for side in sides]
         yield from zip(*found, strict=True)
+
+
+@dataclass(frozen=True)
+class Passes:
+    """The passes over the images that a point takes, for the models of `grouped` at once."""
+
+    grouped: Grouped
+    batch_size: int
+    """In which BatchNorm is re-estimated."""
+    piece: int
+    """How many images go through the layers at a time."""
+    fast: tuple[ReEstimation, Evaluation] | None
+    """None where the network can only be called as it is, in batches of the given size."""
+
+    def re_estimate(self, split: Split, *, limit: int | None) -> None:
+        """Re-estimate BatchNorm on the images of `split`."""
+        if self.fast is None:
+            batchnorm.re_estimate(self.grouped, split, batch_size=self.batch_size, limit=limit)
+            return
+        statistics, evaluation = self.fast
+        if statistics.needed:
+            statistics((images for images, _ in split.batches(self.batch_size, limit=limit)), piece=self.piece)
+        evaluation.refresh()
+
+    def logits(self, split: Split, *, limit: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (logits (batch, K, classes), labels) of the images of `split`."""
+        if self.fast is None:
+            yield from logits(self.grouped, split, batch_size=self.batch_size, limit=limit)
+            return
+        for images, labels in _first(split, images=limit and limit * self.batch_size, size=self.piece):
+            with torch.inference_mode():
+                output = self.fast[1](images)
+            yield torch.unflatten(output, 1, (self.grouped.count, -1)), labels
+
+
+def _passes(work: nn.Module, train: Split, *, count: int, batch_size: int) -> Passes:
+    grouped = Grouped([work] * count, shared=True)
+    image = next((images[0] for images, _ in train.batches(1, limit=1)), None)
+    if image is None or not rewritable(grouped.net):
+        return Passes(grouped, batch_size, batch_size, None)
+    piece = piece_size(work, tuple(image.shape), copies=count)
+    return Passes(grouped, batch_size, piece, (ReEstimation(grouped.net), Evaluation(grouped.net)))
+
+
+def _first(split: Split, *, images: int | None, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches of the first so many images of a split (None: all)."""
+    limit = None if images is None else -(-images // size)
+    left = len(split) if images is None else images
+    for batch, labels in split.batches(size, limit=limit):
+        yield (batch, labels) if len(labels) <= left else (batch[:left], labels[:left])
+        left -= len(labels)
 
 
 def _floating(model: nn.Module) -> dict[str, Tensor]:
@@ -66,18 +124,16 @@ def _interpolate(grouped: Grouped, states: Sequence[dict[str, Tensor]], points: 
             torch.lerp(states[first][name].view_as(place), states[second][name].view_as(place), t, out=place)
 
 
-def _outcomes(grouped: Grouped, split: Split, *, batch_size: int, limit: int | None) -> list[Outcomes]:
-    """Evaluate every model of `grouped` in eval mode; see landscape.evaluate.outcomes."""
+def _outcomes(passes: Passes, split: Split, *, limit: int | None) -> list[Outcomes]:
+    """Evaluate every model; see landscape.evaluate.outcomes."""
     losses: list[Tensor] = []
     ranks: list[Tensor] = []
-    with guarded([grouped]):
-        for images, labels in split.batches(batch_size, limit=limit):
-            with torch.inference_mode():
-                logits = grouped(images).float().flatten(0, 1)
-                all_labels = labels.repeat_interleave(grouped.count)
-                loss = functional.cross_entropy(logits, all_labels, reduction="none")
-                losses.append(torch.unflatten(loss, 0, (-1, grouped.count)))
-                ranks.append(torch.unflatten(rank(logits, all_labels), 0, (-1, grouped.count)))
+    for output, labels in passes.logits(split, limit=limit):
+        with torch.inference_mode():
+            flat, all_labels = output.float().flatten(0, 1), labels.repeat_interleave(output.shape[1])
+            loss = functional.cross_entropy(flat, all_labels, reduction="none")
+            losses.append(torch.unflatten(loss, 0, (-1, output.shape[1])))
+            ranks.append(torch.unflatten(rank(flat, all_labels), 0, (-1, output.shape[1])))
     if not losses:
         raise UsageError("no images to evaluate: the split yields no batch", fix="give a split with at least one image")
     loss, place = torch.cat(losses).cpu().T.contiguous(), torch.cat(ranks).cpu().T.contiguous()

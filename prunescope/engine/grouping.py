@@ -52,13 +52,12 @@ class Grouped(nn.Module):
 
     def __init__(self, models: Sequence[nn.Module], *, shared: bool) -> None:
         nn.Module.__init__(self)
-        reason = obstacle(models[0])
-        if reason:
+        graph, reason = _traced(models[0])
+        if graph is None:
             raise UsageError(f"{type(models[0]).__name__} cannot be grouped: {reason}", fix="run the models one by one")
         self.count = len(models)
-        self.net = _build(models[0], count=self.count, shared=shared)
-        for index, model in enumerate(models):
-            put(self, model, index)
+        self.net = _build(models[0], graph, count=self.count, shared=shared)
+        _fill(self, models)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -86,6 +85,14 @@ def put(grouped: Grouped, model: nn.Module, index: int) -> None:
 
 
 @torch.no_grad()
+def _fill(grouped: Grouped, models: Sequence[nn.Module]) -> None:
+    """Copy the weights and buffers of all models into their places."""
+    states = {id(model): _state(model) for model in models}
+    for name, tensor in tensors(grouped).items():
+        tensor.copy_(torch.stack([states[id(model)][name] for model in models]).view_as(tensor))
+
+
+@torch.no_grad()
 def take(grouped: Grouped, model: nn.Module, index: int) -> None:
     """Copy what is at place `index` of the grouped network back into `model`, counters of BatchNorm included."""
     state = _state(model)
@@ -107,13 +114,19 @@ def supports(model: nn.Module) -> bool:
 
 def obstacle(model: nn.Module) -> str:
     """Return why copies of `model`, in its present mode, cannot run as one grouped network; empty when they can."""
+    return _traced(model)[1]
+
+
+def _traced(model: nn.Module) -> tuple[fx.Graph, str] | tuple[None, str]:
+    """Return the graph of `model` and an empty reason, or None and why it cannot be grouped."""
     if any(m._forward_hooks or m._forward_pre_hooks for m in model.modules()):  # noqa: SLF001 - no public way to ask
-        return "it has hooks"
+        return None, "it has hooks"
     graph = _trace(model)
     if graph is None:
-        return "its forward pass depends on its input in ways that cannot be traced"
+        return None, "its forward pass depends on its input in ways that cannot be traced"
     modules = dict(model.named_modules())
-    return next((reason for node in graph.nodes if (reason := _obstacle(node, modules))), "")
+    reason = next((reason for node in graph.nodes if (reason := _obstacle(node, modules))), "")
+    return (None, reason) if reason else (graph, "")
 
 
 def _trace(model: nn.Module) -> fx.Graph | None:
@@ -176,9 +189,9 @@ def _is_batch_size(node: fx.Node) -> bool:
     return bool(node.args[1:] == (0,))
 
 
-def _build(model: nn.Module, *, count: int, shared: bool) -> fx.GraphModule:
-    """Return the grouped network, its weights still without values."""
-    graph, modules = cast("fx.Graph", _trace(model)), dict(model.named_modules())
+def _build(model: nn.Module, graph: fx.Graph, *, count: int, shared: bool) -> fx.GraphModule:
+    """Return the grouped network, its weights still without values; `graph`, that of one model, becomes its own."""
+    modules = dict(model.named_modules())
     called = [str(node.target) for node in graph.nodes if node.op == "call_module"]
     seeing = _first_convolutions(graph, modules) if shared else []
     direct = {str(node.target) for node in seeing if called.count(str(node.target)) == 1}

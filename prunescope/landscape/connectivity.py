@@ -11,6 +11,7 @@ import torch
 
 from prunescope.engine.choice import group_size, tiny
 from prunescope.engine.connectivity import at_points
+from prunescope.engine.grouping import supports
 from prunescope.errors import UsageError
 from prunescope.landscape import batchnorm
 from prunescope.landscape.estimate import Estimate, mean
@@ -154,8 +155,8 @@ def lines(
     Source: Zhou et al. 2023, section 2 and public code; Yang et al. 2021; Frankle et al. 2020.
     Cost: 2 passes over `train` (1 without BatchNorm) and 1 over `test`, per point; the end points of r replicas are
     evaluated once, so r + r (r − 1) / 2 · (points − 2) points in all. One work model beside the replicas, which are
-    left as they were; for tiny networks one grouped network of up to twelve points (`engine.choice`), which gives the
-    same numbers to float32 rounding.
+    left as they were. Networks whose layers `engine.grouping` knows take the passes of `engine.connectivity`, tiny ones
+    up to twelve points at once (`engine.choice`): the same numbers to float32 rounding, in a fraction of the time.
 
     Raises UsageError where the replicas differ in structure or mask, or weights outside the mask are not zero.
     """
@@ -179,8 +180,8 @@ def _evaluate(
 ) -> Iterator[tuple[Outcomes, ...]]:
     """Yield the outcomes on each side at every point, in order: several points at once where that is faster."""
     work = copy.deepcopy(models[0]).float().to(memory_format=torch.channels_last).eval()
-    count = _points_at_once(work, sides[0], batch_size=batch_size, points=len(points))
-    if count > 1:
+    if supports(work):
+        count = _points_at_once(work, sides[0], batch_size=batch_size, points=len(points))
         yield from at_points(work, models, points, sides, batch_size=batch_size, limit=limit, count=count)
         return
     for first, second, t in points:
