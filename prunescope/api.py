@@ -272,9 +272,16 @@ class Pruner(ABC):
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""
 
+    exact: ClassVar[bool] = True
+    """False for a pruner of whole structures (channels): its mask keeps at most round(density * n) weights, as near as
+    they come, and at least one; what it keeps is recorded."""
+
     @abstractmethod
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:
-        """Return a mask of exactly round(density * n) kept weights per scope; leave `model` as it was."""
+        """Return a mask of exactly round(density * n) kept weights per scope; leave `model` as it was.
+
+        n counts the weights the mask speaks of. UsageError where the method cannot reach the density.
+        """
 
 
 class Trainer(ABC):

@@ -237,11 +237,11 @@ def infer(model: nn.Module | Mapping[str, Tensor], names: Iterable[str]) -> Mask
 # ---- checking -----------------------------------------------------------------------------------------------------
 
 
-def check_mask(mask: Mask, model: nn.Module, density: float, *, who: str = "mask") -> None:
+def check_mask(mask: Mask, model: nn.Module, density: float, *, who: str = "mask", exact: bool = True) -> None:
     """Raise PluginError unless the mask is bool, fits the model, and keeps exactly round(density * n) weights.
 
     n counts the weights the mask speaks of: which weights are prunable is the pruner's choice. `who` names the plugin
-    the mask comes from.
+    the mask comes from. exact: when False, fewer will do, down to one (a pruner of whole channels).
     """
     if not mask.kept:
         raise PluginError(f"{who}: the mask names no parameter", fix="mask at least one prunable weight tensor")
@@ -252,11 +252,13 @@ def check_mask(mask: Mask, model: nn.Module, density: float, *, who: str = "mask
             )
     _masked_parameters(model, mask, who=who)
     wanted = total({name: kept.numel() for name, kept in mask.kept.items()}, density)
-    if mask.n_kept != wanted:
-        raise PluginError(
-            f"{who}: the mask keeps {mask.n_kept} of {mask.n_weights} weights, wanted round({density} * n) = {wanted}",
-            fix="use prunescope.masks.keep_largest, which keeps exact counts",
-        )
+    if mask.n_kept == wanted or (not exact and 0 < mask.n_kept < wanted):
+        return
+    told = f"round({density} * n) = {wanted}" + ("" if exact else " at most")
+    raise PluginError(
+        f"{who}: the mask keeps {mask.n_kept} of {mask.n_weights} weights, wanted {told}",
+        fix="use prunescope.masks.keep_largest, which keeps exact counts" if exact else "remove one structure more",
+    )
 
 
 def audit(model: nn.Module, mask: Mask, *, who: str = "model") -> None:

@@ -145,7 +145,7 @@ def _prune(recipe: Recipe, store: Store, device: str) -> Made:
     density, who = recipe.arguments["density"], f"pruner {recipe.plugin!r} of {loaded.plugin.distribution}"
     with seeded(recipe.arguments["seed"]):
         mask = checks.check_mask_type(who, loaded.instance.mask(model, data, density, seed=recipe.arguments["seed"]))
-    masks.check_mask(mask, model, density, who=who)
+    masks.check_mask(mask, model, density, who=who, exact=loaded.instance.exact)
     masks.apply(model, mask)
     pruned = replace(dense, state=state(model), mask=mask, recipe=recipe.canonical())
     return Made(facts={**facts(dense), "density": mask.density}, weights={None: pruned}, mask=mask)

@@ -189,6 +189,16 @@ def test_check_mask_refuses_one_weight_too_many():
         masks.check_mask(mask, net(), 0.5)
 
 
+@pytest.mark.parametrize(("kept", "fits"), [(55, False), (54, True), (40, True), (1, True), (0, False)])
+def test_a_pruner_of_whole_structures_may_keep_fewer_but_not_more(kept, fits):
+    mask = masks.keep_counts({"0.weight": torch.rand(4, 3, 3, 3)}, {"0.weight": kept})
+    if fits:
+        masks.check_mask(mask, net(), 0.5, exact=False)
+        return
+    with pytest.raises(PluginError, match=f"keeps {kept} of 108 weights, wanted .* = 54 at most"):
+        masks.check_mask(mask, net(), 0.5, exact=False)
+
+
 @pytest.mark.parametrize("value", [1e-30, float("nan")])
 def test_audit_names_the_parameter_and_the_count(value):
     model = net()

@@ -76,3 +76,11 @@ def test_a_right_pruner_passes():
 @pytest.mark.parametrize("message", DEFECTIVE_PRUNERS)
 def test_defects_of_pruners(message):
     fails(check_pruner, pruner(DEFECTIVE_PRUNERS[message]), message)
+
+
+def test_a_pruner_that_says_so_may_keep_fewer():
+    def mask(self, model, data, density, *, seed):  # noqa: ARG001
+        return one_short(model, density)
+
+    check_pruner(plugin(Pruner, mask=mask, exact=False), densities=[0.1, 0.5, 1.0])
+    fails(check_pruner, plugin(Pruner, mask=mask), "wanted round", densities=[0.5])

@@ -33,7 +33,8 @@ def check_pruner(
 ) -> None:
     """Check that a pruner keeps exactly what it is asked to, even where scores tie, and leaves the model as it was.
 
-    Its masks are bool, name prunable weights, have their shapes, and are the same again for the same seed.
+    Its masks are bool, name prunable weights, have their shapes, and are the same again for the same seed. Where
+    `exact` is False they keep at most what is asked: give it densities that it can reach.
 
     Raises:
         AssertionError: what is wrong.
@@ -59,7 +60,7 @@ def _check_mask(pruner: Pruner, model: nn.Module, data: Data, density: float, *,
     require(not changed, f"{who} changes {changed}: the core applies the mask")
     with accepted():
         check_mask_type(who, mask)
-        masks.check_mask(mask, model, density, who=who)
+        masks.check_mask(mask, model, density, who=who, exact=pruner.exact)
     others = sorted(set(mask.kept) - set(prunable(model, linear=True)))
     require(
         not others, f"{who} masks {others}, which are no convolution or linear weights (prunescope.models.prunable)"

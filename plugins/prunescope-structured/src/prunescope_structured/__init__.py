@@ -1,0 +1,21 @@
+"""Channel pruning for prunescope: masks of whole channels, and compact networks made from them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+__all__ = ["load"]
+
+
+def load(path: Path | str) -> nn.Module:
+    """Return the compact network that `prunescope-compact` wrote as .safetensors, in eval mode."""
+    from pathlib import Path
+
+    from prunescope_structured import files
+
+    return files.load(Path(path))
