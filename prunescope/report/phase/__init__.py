@@ -7,6 +7,7 @@ Path("study.html").write_text(html(report), encoding="utf-8")
 from prunescope.report.phase.files import write_figures
 from prunescope.report.phase.made import Made, of_study
 from prunescope.report.phase.page import html
+from prunescope.report.phase.pictures import draw
 from prunescope.report.phase.tables import as_csv, as_json
 
-__all__ = ["Made", "as_csv", "as_json", "html", "of_study", "write_figures"]
+__all__ = ["Made", "as_csv", "as_json", "draw", "html", "of_study", "write_figures"]

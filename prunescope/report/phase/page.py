@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.report import formatting, plots, svg, words
 from prunescope.report.html import NO_BREAK, SLUGS
-from prunescope.report.phase import curves, labels, maps, sentences
+from prunescope.report.phase import curves, labels, maps, pictures, sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jinja2 import Environment
     from markupsafe import Markup
 
     from prunescope.phase import Findings
     from prunescope.phase.diagram import Cell, Quantity
     from prunescope.report.phase.made import Made
+    from prunescope.report.phase.pictures import Picture
 
 ABOUT = {
     "test-error": "Median over dense seeds of the mean over replicas. Framed: the best of each density.",
@@ -43,8 +46,9 @@ MARK_WORDS = {"yes": "yes", "no": "no", "open": "not decided"}
 PROBES: dict[Quantity, str] = {"test_error": "errors", "lmc": "lmc", "cka": "cka"}
 
 
-def html(findings: Findings, made: Made) -> str:
-    """Return a phase diagram as one HTML document."""
+def html(findings: Findings, made: Made, *, drawn: Mapping[str, Picture] | None = None) -> str:
+    """Return a phase diagram as one HTML document; `drawn`: its pictures, where they are drawn already."""
+    drawn = pictures.draw(findings) if drawn is None else drawn
     text = _environment().get_template("phase.html.j2").render(
         style=_text("style.css") + _text("phase.css"),
         findings=findings,
@@ -53,11 +57,11 @@ def html(findings: Findings, made: Made) -> str:
         headline=sentences.headline(findings),
         answers=sentences.answers(findings),
         unit=sentences.unit_of_analysis(findings),
-        regimes=_regimes(findings),
-        maps=_maps(findings),
+        regimes=_regimes(findings, drawn),
+        maps=_maps(findings, drawn),
         least_width=NARROWEST * len(findings.diagram.densities) + 60,
         absent=_absent(findings),
-        errors=_errors(findings),
+        errors=_errors(findings, drawn),
         panels=_panels(findings),
         present={verdict.regime for verdict in findings.verdicts.values()},
     )  # fmt: skip
@@ -108,24 +112,20 @@ def _markup(text: str) -> Markup:
     return Markup(text)  # noqa: S704 - our own SVG, escaped
 
 
-def _regimes(findings: Findings) -> Markup | None:
-    if not findings.verdicts:
+def _regimes(findings: Findings, drawn: Mapping[str, Picture]) -> Markup | None:
+    if pictures.REGIMES not in drawn:
         return None
-    with svg.drawing():
-        made = maps.regimes(findings, paint=svg.PAINT)
-        picture = svg.inline(made, name="regimes", label=maps.told_regimes(findings))
+    picture = svg.inlined(drawn[pictures.REGIMES].svg, name="regimes", label=maps.told_regimes(findings))
     return _markup(
         re.sub(r"max-width: ([\d.]+)px", lambda found: f"max-width: {ENLARGED * float(found[1]):g}px", picture)
     )
 
 
-def _maps(findings: Findings) -> list[dict[str, Any]]:
+def _maps(findings: Findings, drawn: Mapping[str, Picture]) -> list[dict[str, Any]]:
     found = []
     for layer in maps.LAYERS:
-        if _known(findings, layer.quantity):
-            with svg.drawing():
-                made = maps.heat(findings, layer, paint=svg.PAINT)
-                picture = svg.inline(made, name=layer.key, label=maps.told(findings, layer))
+        if layer.key in drawn:
+            picture = svg.inlined(drawn[layer.key].svg, name=layer.key, label=maps.told(findings, layer))
             found.append({"title": layer.title, "about": ABOUT[layer.key], "svg": _markup(picture)})
     return found
 
@@ -139,16 +139,16 @@ def _known(findings: Findings, quantity: Quantity) -> bool:
     return any(cell.summary(quantity) for cell in findings.diagram.cells.values())
 
 
-def _errors(findings: Findings) -> list[dict[str, Any]]:
-    if not _known(findings, "test_error"):
+def _errors(findings: Findings, drawn: Mapping[str, Picture]) -> list[dict[str, Any]]:
+    if pictures.ERRORS not in drawn:
         return []
-    found = []
-    for above, title in ((False, "Test error, %"), (True, "Points above the best of each density")):
-        with svg.drawing():
-            made = curves.errors(findings, paint=svg.PAINT, above_best=above)
-            picture = svg.inline(made, name=f"errors-{int(above)}", label=curves.told(findings))
-        found.append({"title": title, "svg": _markup(picture)})
-    return found
+    with svg.drawing():
+        above = svg.text(curves.errors(findings, paint=svg.PAINT, above_best=True))
+    titled = {"Test error, %": drawn[pictures.ERRORS].svg, "Points above the best of each density": above}
+    return [
+        {"title": title, "svg": _markup(svg.inlined(text, name=f"errors-{number}", label=curves.told(findings)))}
+        for number, (title, text) in enumerate(titled.items())
+    ]
 
 
 def _panels(findings: Findings) -> list[dict[str, Any]]:
