@@ -6,7 +6,8 @@ import dataclasses
 import math
 import types
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from prunescope.api import Option
 from prunescope.errors import PluginError, UsageError
@@ -49,6 +50,12 @@ def fields(plugin: type) -> tuple[OptionField, ...]:
 
     Raises PluginError for a class that is not a dataclass, or a field whose type no flag can carry.
     """
+    return _fields(cast("Any", plugin))
+
+
+@lru_cache(maxsize=256)
+def _fields(plugin: type) -> tuple[OptionField, ...]:
+    """Take the annotations apart once per class: a study of thousands of steps asks for them at each."""
     if not dataclasses.is_dataclass(plugin):
         raise PluginError(
             f"{plugin.__module__}:{plugin.__qualname__} is not a dataclass",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from prunescope.errors import InputError
@@ -33,7 +34,7 @@ class Recipe:
     inputs: tuple[str, ...] = ()
     """Ids of the runs (or snapshots "<id>@<epoch>") the step starts from."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The run's name: the step and the digest of the recipe, for example "train-0f3a5c...".
 

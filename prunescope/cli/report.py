@@ -105,11 +105,14 @@ def _write(request: ReportRequest, findings: Findings, made: Made, *, anyway: bo
 
     page = request.output or (_beside(request.source) if anyway else None)
     figures = request.figures or (page.with_name(f"{page.stem}-figures") if page and anyway else None)
+    if page is None and figures is None:
+        return None
+    drawn = phase.draw(findings)
     if figures is not None:
-        phase.write_figures(findings, figures)
+        phase.write_figures(drawn, figures)
         console.say(f"figures: {figures}")
     if page is not None:
-        _write_text(page, phase.html(findings, made))
+        _write_text(page, phase.html(findings, made, drawn=drawn))
     return page
 
 

@@ -18,11 +18,20 @@ if TYPE_CHECKING:
 
 POINTS_PER_INCH = 72
 
-ROLES = ("ink", "muted", "line", "paper", "band", "regime-i", "regime-ii", "regime-iia", "regime-iib", "unresolved")
-"""What a colour means; the page's style sheet says what it looks like."""
-
-PAINT: Mapping[str, str] = {role: f"#0{number:x}0{number:x}0{number:x}" for number, role in enumerate(ROLES, start=1)}
-"""Role -> the stand-in that matplotlib paints with."""
+PAINT: Mapping[str, str] = {
+    "ink": "#1c1e21",
+    "muted": "#61666d",
+    "line": "#dcdcd6",
+    "paper": "#fffffe",
+    "band": "#a8a293",
+    "regime-i": "#b34700",
+    "regime-ii": "#0b64a0",
+    "regime-iia": "#0b64a1",
+    "regime-iib": "#00705a",
+    "unresolved": "#6b6256",
+}
+"""What a colour means -> what matplotlib paints with: the colour on white paper, each another one, so that `inline` can
+put the variable of the page's style sheet in its place."""
 
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -58,14 +67,29 @@ def tidy(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
+def text(made: Figure) -> str:
+    """Return a figure as an SVG file without a background."""
+    buffer = io.StringIO()
+    made.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": "prunescope"})
+    return buffer.getvalue()
+
+
+def on_white(text: str) -> str:
+    """Return an SVG file with a white background."""
+    end = text.index(">", text.index("<svg")) + 1
+    return f'{text[:end]}\n <rect width="100%" height="100%" fill="#ffffff"/>{text[end:]}'
+
+
 def inline(made: Figure, *, name: str, label: str) -> str:
-    """Return a figure as an <svg> element for HTML: no outside reference, no id that could clash.
+    """Return a figure as an <svg> element for HTML: see `inlined`."""
+    return inlined(text(made), name=name, label=label)
+
+
+def inlined(text: str, *, name: str, label: str) -> str:
+    """Return an SVG file as an <svg> element for HTML: no outside reference, no id that could clash.
 
     name: unique on the page; label: what the picture shows, for those who do not see it.
     """
-    buffer = io.StringIO()
-    made.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)

@@ -149,7 +149,7 @@ def test_one_cell_can_be_drawn(tmp_path):
     path.write_text("epochs,density,test_error,lmc,cka\n10,0.1,0.2,-0.3,0.9\n")
     found = find(from_table.read(path), RULE)
     assert "Regimes and advice" in phase.html(found, phase.Made())
-    assert len(phase.write_figures(found, tmp_path / "figures")) == 12
+    assert len(phase.write_figures(phase.draw(found), tmp_path / "figures")) == 12
 
 
 def test_the_headline_says_what_crossing_the_transition_does(study, published):
@@ -257,7 +257,7 @@ def test_csv_has_a_line_per_cell(study):
 
 
 def test_figures_are_real_files(study, tmp_path):
-    written = phase.write_figures(study[0], tmp_path / "deep" / "figures")
+    written = phase.write_figures(phase.draw(study[0]), tmp_path / "deep" / "figures")
     assert {path.stem for path in written} == {
         "regimes", "test-error", "above-best", "lmc", "cka", "error-against-density",
     }  # fmt: skip
