@@ -159,3 +159,17 @@ def test_the_md_tree_says_which_level_it_used() -> None:
     verdict = MdTree().classify(Evidence(density=1.0, readings=readings))
     assert (verdict.regime, verdict.advice) == (None, Advice.RAISE)
     assert any("without connectivity" in reason for reason in verdict.because)
+
+
+def test_the_md_tree_prefers_the_trained_curve_to_the_straight_line() -> None:
+    readings = {
+        "errors/train_error": Reading(np.array([0.05]), unit="fraction", stderr=np.array([0.001]), axes=("replica",)),
+        "hessian/trace": Reading(np.array([5000.0]), unit="nat", stderr=np.array([50.0]), axes=("replica",)),
+        "lmc/lmc": Reading(np.array([-0.3]), unit="fraction", axes=("pair",)),
+    }
+    straight = MdTree().classify(Evidence(density=1.0, readings=readings))
+    readings["bezier/connectivity"] = Reading(np.array([-0.01]), unit="fraction", axes=("pair",))
+    bent = MdTree().classify(Evidence(density=1.0, readings=readings))
+    assert (straight.advice, bent.advice) == (Advice.RAISE, Advice.LOWER)
+    assert any("straight line" in reason for reason in straight.because)
+    assert any("trained curve" in reason for reason in bent.because)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from prunescope.landscape.connectivity import Connectivity
     from prunescope.landscape.estimate import Estimate
+    from prunescope.landscape.evaluate import Outcomes
     from prunescope.landscape.similarity import Kernel
 
 
@@ -67,3 +68,34 @@ def constant(kernels: Sequence[Kernel]) -> Reading:
     flags = np.array([float(not found.diagonal.any()) for found in kernels])
     how = "1 where the network's outputs are the same for all images"
     return Reading(flags, "1", n=kernels[0].n, estimator=how, axes=("replica",))
+
+
+def along(path: Connectivity, unit: str, *, estimator: str) -> Reading:
+    """Return the values on the way between one pair, with the axis "t"."""
+    import numpy as np
+
+    errors = np.array([point.stderr for point in path.path])
+    return Reading(
+        np.array([point.value for point in path.path]),
+        unit,
+        n=path.path[0].n,
+        stderr=errors if np.isfinite(errors).all() else None,
+        estimator=estimator,
+        axes=("t",),
+        labels=tuple(f"{t:g}" for t in np.linspace(0, 1, len(path.path))),
+    )
+
+
+def on_grid(
+    found: Sequence[Outcomes], steps: Sequence[float], *, axes: tuple[str, ...], how: str
+) -> dict[str, Reading]:
+    """Return `loss` and `error` at the points of a grid, row by row; the labels are the steps along the last axis."""
+    import numpy as np
+
+    shape, labels, n = (len(steps),) * len(axes), tuple(f"{step:g}" for step in steps), len(found[0].loss)
+    readings = {}
+    for name, unit in (("loss", "nat"), ("error", "fraction")):
+        values = [at.loss if name == "loss" else at.wrong for at in found]
+        means = np.array([float(each.double().mean()) for each in values]).reshape(shape)
+        readings[name] = Reading(means, unit, n=n, estimator=how, axes=axes, labels=labels)
+    return readings

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CALIBRATION = "thresholds read off PreResNet-20 on CIFAR-10 (Zhou et al. 2023, figure 2): one network, one data set"
 
+MD_CALIBRATION = "fitted on ResNet-18 and CIFAR-10; elsewhere it is a hint"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ThreeRegime(RegimeRule):
@@ -54,11 +56,7 @@ class ThreeRegime(RegimeRule):
         """Say what of the evidence lies outside the range the thresholds were fitted to; empty where nothing does."""
         if not self.density_low <= evidence.density <= self.density_high:
             return f"density {evidence.density:g} is outside the fitted {self.density_low:g} to {self.density_high:g}"
-        for knob, low, high in (text.split(":") for text in self.fitted_knobs):
-            value = evidence.knobs.get(knob)
-            if value is not None and not float(low) <= value <= float(high):
-                return f"{knob} {value:g} is outside the fitted {low} to {high}"
-        return "" if self.trusted else "the thresholds were fitted to other networks"
+        return _unlike_fitted(evidence, self.fitted_knobs, trusted=self.trusted)
 
     def _judge(self, evidence: Evidence) -> Diagnosis:
         gate = self._gate(evidence)
@@ -133,33 +131,68 @@ class ThreeRegime(RegimeRule):
 
 @dataclass(frozen=True, kw_only=True)
 class MdTree(RegimeRule):
-    """Temperature of one dense model from training error, Hessian trace and, if known, LMC (Zhou et al. 2024)."""
+    """Temperature of one dense model from training error, Hessian trace and connectivity, if known (Zhou 2024)."""
+
+    train_error: Annotated[float, Option("a: at most this training error is too cold", minimum=0, maximum=1)] = 0.00146
+    connectivity: Annotated[float, Option("b: LMC above this is connected, too hot", maximum=1)] = -0.0442
+    log_trace: Annotated[float, Option("c: ln(trace of the Hessian) at most this is flat, too hot")] = 6.14
+    accuracy: Annotated[float, Option("how often these are right, with connectivity", minimum=0, maximum=1)] = 0.86
+    accuracy_without: Annotated[float, Option("how often they are right without it", minimum=0, maximum=1)] = 0.79
+    fitted_knobs: Annotated[
+        tuple[str, ...], Option("no confidence outside these values, each as knob:lowest:highest")
+    ] = ()
+    trusted: Annotated[bool, Option("give a confidence; false for a network unlike those that were fitted")] = True
+    calibration: Annotated[str, Option("what the thresholds come from, told among the reasons")] = MD_CALIBRATION
 
     needs = ("errors/train_error", "hessian/trace")
 
     citations = (ZHOU_2024,)
 
     def classify(self, evidence: Evidence) -> Diagnosis:
-        """Walk the tree; say which level of it was used, and its accuracy on the table it was fitted to."""
+        """Walk the tree; say which level of it was used, and how often it is right where it was fitted."""
         from prunescope.regime import md_tree
 
-        lmc = evidence.readings.get("lmc/lmc")
+        curve = evidence.readings.get("bezier/connectivity")
+        lmc = evidence.readings.get("lmc/lmc") if curve is None else curve
         leaf = md_tree.decide(
             train_error=_measured(evidence.readings["errors/train_error"]),
             trace=_measured(evidence.readings["hessian/trace"]),
             lmc=None if lmc is None else _measured(lmc),
+            thresholds=md_tree.Thresholds(
+                train_error=self.train_error,
+                connectivity=self.connectivity,
+                log_trace=self.log_trace,
+                accuracy=self.accuracy,
+                accuracy_without=self.accuracy_without,
+            ),
         )
-        level = (
-            f"one checkpoint, without connectivity ({md_tree.ACCURACY_WITHOUT:.0%} right on the public table)"
-            if lmc is None
-            else f"with connectivity ({md_tree.ACCURACY_WITH_CONNECTIVITY:.0%} right on the public table)"
-        )
+        along = "" if lmc is None else f"along {'the straight line' if curve is None else 'a trained curve'} "
+        outside = _unlike_fitted(evidence, self.fitted_knobs, trusted=self.trusted)
+        because = (leaf.because, f"level: {self._level(along)}", self.calibration)
         return Diagnosis(
             regime=None,
             advice=Advice.RAISE if leaf.too_low else Advice.LOWER,
-            confidence=leaf.probability,
-            because=(leaf.because, f"level: {level}", "fitted on ResNet-18 and CIFAR-10; elsewhere it is a hint"),
+            confidence=None if outside else leaf.probability,
+            because=(*because, f"no confidence: {outside}") if outside else because,
         )
+
+    def _level(self, along: str) -> str:
+        """Say what the tree hears, and how often it is right with that."""
+        public = self.calibration == MD_CALIBRATION
+        where = "on the public table" if public else "in models left out"
+        if not along:
+            return f"one checkpoint, without connectivity ({self.accuracy_without:.0%} right {where})"
+        curves = ", which has trained curves" if public else ""
+        return f"with connectivity {along}({self.accuracy:.0%} right {where}{curves})"
+
+
+def _unlike_fitted(evidence: Evidence, fitted_knobs: tuple[str, ...], *, trusted: bool) -> str:
+    """Say which knob lies outside the fitted values, or that the network is another; empty where neither is."""
+    for knob, low, high in (text.split(":") for text in fitted_knobs):
+        value = evidence.knobs.get(knob)
+        if value is not None and not float(low) <= value <= float(high):
+            return f"{knob} {value:g} is outside the fitted {low} to {high}"
+    return "" if trusted else "the thresholds were fitted to other networks"
 
 
 def _abstain(confidence: float | None, *because: str) -> Diagnosis:
