@@ -139,16 +139,26 @@ def test_a_worker_is_killed_and_its_step_is_tried_again(
     assert_complete(warm, file, store, undisturbed)
 
 
-def test_two_processes_share_a_study_and_one_is_killed(
+def test_several_processes_work_on_one_study_and_one_is_killed(
     warm: Warm, file: Path, undisturbed: Store, tmp_path: Path
 ) -> None:
     store = Store(tmp_path / "study")
-    shards = [Command(argv=sweep(file, store, "--shard", f"{k}/2")) for k in (1, 2)]
-    kill = Kill(folder=str(store.runs), files=12)
-    doomed = Command(argv=sweep(file, store), kills=[kill])
-    assert warm.run_all([*shards, doomed]) in ([DONE, DONE, KILLED], [DONE, DONE, DONE])
-    assert len(finished(store)) == STEPS, "two shards of two are the whole study"
+    same = Command(argv=sweep(file, store))
+    doomed = Command(argv=sweep(file, store), kills=[Kill(folder=str(store.runs), files=12)])
+    assert warm.run_all([same, doomed]) in ([DONE, KILLED], [DONE, DONE])
     assert_complete(warm, file, store, undisturbed)
+
+
+def test_two_shards_side_by_side_are_the_whole_study(
+    warm: Warm, file: Path, undisturbed: Store, tmp_path: Path
+) -> None:
+    """They end as one after the other; a group of trainings that both ask for is cut, which its last bits tell."""
+    together, in_turn = Store(tmp_path / "together"), Store(tmp_path / "in-turn")
+    shards = ["1/2", "2/2"]
+    assert warm.run_all([Command(argv=sweep(file, together, "--shard", shard)) for shard in shards]) == [DONE, DONE]
+    assert [warm.run(*sweep(file, in_turn, "--shard", shard)) for shard in shards] == [DONE, DONE]
+    assert finished(together) == set(undisturbed.ids())
+    assert_same_results(in_turn, together, at_least=READINGS)
 
 
 @pytest.fixture
