@@ -150,6 +150,18 @@ def test_cka_equals_explicit_gram_matrices(data, three):
             assert (reading.n, reading.axes) == (50, ("pair",))
 
 
+def test_cka_of_layers_that_do_not_fit_in_memory_is_approximated_and_says_so(data, three):
+    exact = measured(Cka(layers=("0", "7"), estimator="debiased", images=60, batch_size=16), three, data)
+    some = measured(Cka(layers=("0", "7"), estimator="debiased", images=60, batch_size=16, memory=5e-5), three, data)
+    assert list(exact) == list(some) == ["constant", "softmax", "layer.0", "layer.7"]
+    assert exact["layer.0"].estimator == exact["layer.7"].estimator == some["layer.7"].estimator
+    assert some["layer.7"].value.tolist() == exact["layer.7"].value.tolist()
+    assert some["layer.0"].estimator == "linear CKA, debiased, from mini-batches of 16"
+    assert some["layer.0"].value.tolist() == pytest.approx(exact["layer.0"].value.tolist(), abs=0.2)
+    both = measured(Cka(layers=("0",), estimator="both", images=60, batch_size=16, memory=0), three, data)
+    assert set(both) == {"constant", "softmax", "softmax_debiased", "layer.0_debiased"}
+
+
 def test_one_estimator_keeps_the_plain_name_and_says_which(data, three):
     found = measured(Cka(estimator="debiased"), three, data)
     assert found["softmax"].estimator == "linear CKA, debiased"
@@ -322,7 +334,8 @@ def test_passes_are_the_images_that_go_through_the_models(probe, data, three, mo
     train_split, test_split = Counted(data.train), Counted(data.test)
     probe.measure(chosen, dataclasses.replace(data, train=train_split, test=test_split), seed=0)
     stated = probe.passes(replicas=len(chosen), train=len(data.train), test=len(data.test))
-    assert stated == train_split.images + test_split.images
+    looks = 1 if isinstance(probe, Lmc) or getattr(probe, "layers", ()) else 0  # one image, to see shapes
+    assert stated + looks == train_split.images + test_split.images
 
 
 def test_passes_of_the_others():

@@ -63,6 +63,15 @@ LIN_1991 = Citation(
     year=1991,
     url="https://doi.org/10.1109/18.61115",
 )
+NGUYEN_2021 = Citation(
+    key="nguyen2021widedeep",
+    authors=("Nguyen, Thao", "Raghu, Maithra", "Kornblith, Simon"),
+    title="Do Wide and Deep Networks Learn the Same Things? Uncovering How Neural Network Representations Vary with "
+    "Width and Depth",
+    venue=ICLR,
+    year=2021,
+    url="https://arxiv.org/abs/2010.15327",
+)
 SONG_2012 = Citation(
     key="song2012feature",
     authors=("Song, Le", "Smola, Alex", "Gretton, Arthur", "Bedo, Justin", "Borgwardt, Karsten"),

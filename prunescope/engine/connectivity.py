@@ -103,11 +103,14 @@ def _passes(work: nn.Module, train: Split, *, count: int, batch_size: int) -> Pa
 
 
 def _first(split: Split, *, images: int | None, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches of the first so many images of a split (None: all)."""
-    limit = None if images is None else -(-images // size)
-    left = len(split) if images is None else images
-    for batch, labels in split.batches(size, limit=limit):
-        yield (batch, labels) if len(labels) <= left else (batch[:left], labels[:left])
+    """Yield the first so many images of a split (None: all) in batches of about equal size, at most `size`."""
+    if images is None:
+        yield from split.batches(size)
+        return
+    count = -(-images // size)
+    left = images
+    for batch, labels in split.batches(-(-images // count), limit=count):
+        yield batch[:left], labels[:left]
         left -= len(labels)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +14,7 @@ from prunescope.landscape.evaluate import logits
 from prunescope.landscape.guard import double, guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor, nn
 
@@ -43,32 +44,71 @@ def softmax(outputs: Tensor) -> Tensor:
 
 
 def layer_features(model: nn.Module, layer: str, split: Split, *, images: int, batch_size: int) -> Tensor:
-    """Return the outputs (n, features) of the module named `layer` for the first n images, flattened, as float32.
+    """Return the outputs (n, features) of the module named `layer` for the first n images; see `layers_features`."""
+    return layers_features(model, [layer], split, images=images, batch_size=batch_size)[layer]
 
-    A module that is called several times per pass gives the outputs of all its calls side by side. They are taken by a
-    forward hook, copied before an in-place activation can change them.
+
+def layers_features(
+    model: nn.Module, layers: Sequence[str], split: Split, *, images: int, batch_size: int
+) -> dict[str, Tensor]:
+    """Return the outputs (n, features) of several layers for the first n images, in one pass; see `layer_batches`."""
+    n = min(images, len(split))
+    rows: dict[str, Tensor] = {}
+    start = 0
+    for batch in layer_batches(model, layers, split, images=images, batch_size=batch_size):
+        for layer, found in batch.items():
+            if layer not in rows:
+                rows[layer] = found.new_empty((n, found.shape[1]))
+            rows[layer][start : start + len(found)] = found
+        start += len(next(iter(batch.values())))
+    return {layer: found[:start] for layer, found in rows.items()}
+
+
+def layer_batches(
+    model: nn.Module, layers: Sequence[str], split: Split, *, images: int, batch_size: int
+) -> Iterator[dict[str, Tensor]]:
+    """Yield the outputs of each module named in `layers`, flattened to (batch, features), as float32, batch by batch.
+
+    A module that is called several times per pass gives the outputs of all its calls side by side. They are taken by
+    forward hooks, copied before an in-place activation can change them. The batches stop after `images` images.
 
     Raises UsageError when there is no such module, when it is never called, or when its output is no tensor.
     """
-    calls: list[Tensor] = []
+    calls: dict[str, list[Tensor]] = {layer: [] for layer in layers}
 
-    def keep(_module: nn.Module, _inputs: object, output: object) -> None:
+    def keep(layer: str, _module: nn.Module, _inputs: object, output: object) -> None:
         if not isinstance(output, torch.Tensor):
             raise UsageError(f"layer {layer!r} returns {type(output).__name__}, not a tensor", fix="name another layer")
-        calls.append(output.detach().flatten(1).float().clone())
+        calls[layer].append(output.detach().flatten(1).float().clone())
 
-    rows, limit = [], -(-images // batch_size)
-    handle = model.get_submodule(match_layers(model, [layer])[0]).register_forward_hook(keep)
+    limit, left = -(-images // batch_size), images
+    named = [(layer, model.get_submodule(match_layers(model, [layer])[0])) for layer in layers]
+    handles = [module.register_forward_hook(partial(keep, layer)) for layer, module in named]
     try:
         with guarded([model]):
             for _ in logits(model, split, batch_size=batch_size, limit=limit):
-                if not calls:
-                    raise UsageError(f"layer {layer!r} is never called", fix="name another layer")
-                rows.append(torch.cat(calls, dim=1))
-                calls.clear()
+                yield {layer: _taken(layer, found, left) for layer, found in calls.items()}
+                left -= batch_size
     finally:
-        handle.remove()
-    return torch.cat(rows)[:images]
+        for handle in handles:
+            handle.remove()
+
+
+def _taken(layer: str, calls: list[Tensor], count: int) -> Tensor:
+    """Return the outputs of all calls side by side, of at most `count` images, and forget them."""
+    if not calls:
+        raise UsageError(f"layer {layer!r} is never called", fix="name another layer")
+    found = torch.cat(calls, dim=1) if len(calls) > 1 else calls[0]
+    calls.clear()
+    return found[:count]
+
+
+def layer_sizes(model: nn.Module, layers: Sequence[str], split: Split) -> dict[str, int]:
+    """Return the number of features of each layer, from one image."""
+    found = next(layer_batches(model, layers, split, images=1, batch_size=1), None)
+    if found is None:
+        raise UsageError("no image to see a layer's features of", fix="give a split with at least one image")
+    return {layer: features.shape[1] for layer, features in found.items()}
 
 
 def match_layers(model: nn.Module, patterns: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,12 +13,16 @@ from prunescope.errors import UsageError
 from prunescope.landscape.guard import double
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from torch import Tensor
 
 _CONSTANT = 4 * torch.finfo(torch.float32).eps
-_COLUMNS = 4096
+SMALLEST = 4
+"""Images that HSIC₁ needs."""
+
+_COLUMNS = 1024
+_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,18 @@ def _centred(flat: Tensor) -> tuple[Tensor, float]:
 
 
 def _gram(flat: Tensor) -> tuple[Tensor, float]:
-    """Return X Xᵀ of the centred X, and the squared norm of X before; float64 copies are made block by block."""
+    """Return X Xᵀ of the centred X, and the squared norm of X before; float64 copies are made block by block.
+
+    The matrix is symmetric: only blocks on and above the diagonal are multiplied.
+    """
     matrix, size = double(flat.new_zeros(len(flat), len(flat))), 0.0
-    for block in torch.split(flat, _COLUMNS, dim=1):
-        centred, norm = _centred(block)
-        matrix.addmm_(centred, centred.T)
+    for columns in torch.split(flat, _COLUMNS, dim=1):
+        centred, norm = _centred(columns)
+        for start in range(0, len(flat), _ROWS):
+            matrix[start : start + _ROWS, start:].addmm_(centred[start : start + _ROWS], centred[start:].T)
         size += norm
+    for start in range(0, len(flat), _ROWS):
+        matrix[start:, start : start + _ROWS] = matrix[start : start + _ROWS, start:].T.clone()
     return matrix, size
 
 
@@ -87,7 +97,7 @@ def _inner(first: Kernel, second: Kernel) -> float:
             f"features of {first.n} and of {second.n} images cannot be compared", fix="use the same images"
         )
     if first.is_gram and second.is_gram:
-        return float((first.matrix * second.matrix).sum())
+        return float(torch.dot(first.matrix.view(-1), second.matrix.view(-1)))
     if not first.is_gram and not second.is_gram:
         return float((first.matrix.T @ second.matrix).square().sum())
     gram, plain = (first.matrix, second.matrix) if first.is_gram else (second.matrix, first.matrix)
@@ -122,7 +132,7 @@ def hsic_debiased(first: Kernel, second: Kernel) -> float:
     8.166667
     """
     n = first.n
-    if n < 4:
+    if n < SMALLEST:
         raise UsageError(f"the debiased estimator needs four images or more, got {n}", fix="ask for more images")
     both = float(first.diagonal @ second.diagonal)
     traces = float(first.diagonal.sum()) * float(second.diagonal.sum())
@@ -144,11 +154,54 @@ def cka(first: Kernel, second: Kernel, *, debiased: bool = False) -> float:
     >>> [round(value, 6) for value in (cka(x, x), cka(x, y), cka(x, y, debiased=True))]
     [1.0, 0.035714, -0.928571]
     """
-    estimate = hsic_debiased if debiased else hsic
-    scale = math.sqrt(estimate(first, first) * estimate(second, second))
-    return estimate(first, second) / scale if scale > 0 else math.nan
+    return pairwise_cka([first, second], debiased=debiased)[0]
 
 
 def pairwise_cka(kernels: Sequence[Kernel], *, debiased: bool = False) -> list[float]:
     """CKA of every pair of replicas, in the order of itertools.combinations; see `cka`."""
-    return [cka(first, second, debiased=debiased) for first, second in combinations(kernels, 2)]
+    return ratios(hsic_table(kernels, debiased=debiased))
+
+
+def hsic_table(kernels: Sequence[Kernel], *, debiased: bool) -> Tensor:
+    """Return HSIC of every pair of kernels, of each with itself too: float64 (replicas, replicas)."""
+    estimate = hsic_debiased if debiased else hsic
+    table = torch.zeros(len(kernels), len(kernels), dtype=torch.float64)
+    for a, b in combinations_with_replacement(range(len(kernels)), 2):
+        table[a, b] = table[b, a] = estimate(kernels[a], kernels[b])
+    return table
+
+
+def ratios(table: Tensor) -> list[float]:
+    """Return CKA of every pair from a table of HSIC; NaN where a representation is the same for all images.
+
+    >>> ratios(torch.tensor([[1.0, 0.5], [0.5, 4.0]]))
+    [0.25]
+    """
+    scales = {(a, b): float(table[a, a]) * float(table[b, b]) for a, b in combinations(range(len(table)), 2)}
+    return [float(table[pair]) / math.sqrt(scale) if scale > 0 else math.nan for pair, scale in scales.items()]
+
+
+def minibatch_cka(batches: Iterable[Sequence[Tensor]]) -> tuple[list[float], int]:
+    """CKA of every pair of replicas from mini-batches, and the number of images: an approximation in bounded memory.
+
+    Formula: Σ_b n_b HSIC₁(K_b, L_b) / √(Σ_b n_b HSIC₁(K_b, K_b) · Σ_b n_b HSIC₁(L_b, L_b)) over the batches b of n_b
+    images. Each HSIC₁ is unbiased, so that the ratio tends to the debiased CKA as batches are added.
+    Source: Nguyen, Raghu and Kornblith 2021, section 3, equations 4 and 5 (there with batches of one size).
+    Shapes: batches yield the features (n_b, ...) of every replica. Unit: pure number around [0, 1]; NaN: as `cka`.
+    Batches of fewer than four images are left out.
+
+    Raises UsageError when no batch remains.
+
+    >>> x = torch.tensor([[0.0], [1.0], [5.0], [2.0]])
+    >>> minibatch_cka([(x, 2 * x), (x + 1, 2 * x)])
+    ([1.0], 8)
+    """
+    table, images = torch.zeros(()), 0
+    for features in batches:
+        n = len(features[0])
+        if n >= SMALLEST:
+            table = table + n * hsic_table([kernel(one) for one in features], debiased=True)
+            images += n
+    if not images:
+        raise UsageError(f"CKA needs mini-batches of {SMALLEST} images or more", fix="use a larger batch size")
+    return ratios(table), images

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica, Split
-from prunescope.builtin.citations import KORNBLITH_2019, SONG_2012, ZHOU_2023
+from prunescope.builtin.citations import KORNBLITH_2019, NGUYEN_2021, SONG_2012, ZHOU_2023
 from prunescope.builtin.probes.batches import BatchSize
 from prunescope.builtin.readings import constant
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from prunescope.landscape.similarity import Kernel
 
 
@@ -28,15 +26,18 @@ class Cka(Probe):
     estimator: Annotated[Literal["biased", "debiased", "both"], Option("HSIC estimator")] = "biased"
     images: Annotated[int, Option("how many training images, from the first on", minimum=4)] = 6464
     batch_size: BatchSize = 256
+    memory: Annotated[
+        float | None, Option("GiB for the layers; one that needs more is approximated from mini-batches", minimum=0)
+    ] = None
 
     replicas = "any"
 
-    citations = (KORNBLITH_2019, SONG_2012, ZHOU_2023)
+    citations = (KORNBLITH_2019, NGUYEN_2021, SONG_2012, ZHOU_2023)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
-        """One over the images for the outputs, one more for every layer (a pattern counts as one)."""
+        """One over the images for the outputs, and one for the layers, which takes more where they are too large."""
         del test
-        return float(replicas * min(self.images, train) * (1 + len(self.layers)))
+        return float(replicas * min(self.images, train) * (1 + bool(self.layers)))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `softmax`, `logits` and `layer.<name>` for every pair, `_debiased` appended where both are asked for.
@@ -50,9 +51,38 @@ class Cka(Probe):
         readings["constant"] = constant(next(iter(outputs.values())))
         for name, kernels in outputs.items():
             readings |= self._readings(name, kernels)
-        for layer in self._layers(replicas[0]):
-            readings |= self._readings(f"layer.{layer}", self._layer_kernels(replicas, layer, data.train))
-        return readings
+        return readings | (self._layer_readings(replicas, data.train) if self.layers else {})
+
+    def _layer_readings(self, replicas: Sequence[Replica], split: Split) -> dict[str, Reading]:
+        """As many layers from one pass as fit in memory; those that do not fit alone are read from mini-batches."""
+        from prunescope.landscape import layerwise
+        from prunescope.landscape.features import match_layers
+
+        models = [replica.model for replica in replicas]
+        layers = match_layers(models[0], self.layers)
+        room = None if self.memory is None else int(self.memory * 2**30)
+        plan = layerwise.plan_for(models, layers, split, images=self.images, memory=room)
+        size = {"images": self.images, "batch_size": self.batch_size}
+        readings: dict[str, Reading] = {}
+        for group in plan.together:
+            for layer, kernels in layerwise.kernels(models, group, split, **size).items():
+                readings |= self._readings(f"layer.{layer}", kernels)
+        for layer in plan.streamed:
+            readings |= self._streamed(f"layer.{layer}", *layerwise.streamed_cka(models, layer, split, **size))
+        return {
+            f"layer.{layer}{end}": readings[f"layer.{layer}{end}"]
+            for layer in layers
+            for end in ("", "_debiased")
+            if f"layer.{layer}{end}" in readings
+        }
+
+    def _streamed(self, name: str, values: Sequence[float], images: int) -> dict[str, Reading]:
+        import numpy as np
+
+        how = f"linear CKA, debiased, from mini-batches of {self.batch_size}"
+        key = f"{name}_debiased" if self.estimator == "both" else name
+        found = Reading(np.array(values), "1", n=images, estimator=how, axes=("pair",))
+        return {key: found} if np.isfinite(values).all() else {}
 
     def _output_kernels(self, replicas: Sequence[Replica], split: Split) -> dict[str, list[Kernel]]:
         from prunescope.landscape.features import output_logits, softmax
@@ -65,21 +95,6 @@ class Cka(Probe):
             for name in names:
                 kernels[name].append(kernel(softmax(found) if name == "softmax" else found))
         return kernels
-
-    def _layers(self, replica: Replica) -> list[str]:
-        from prunescope.landscape.features import match_layers
-
-        return match_layers(replica.model, self.layers)
-
-    def _layer_kernels(self, replicas: Sequence[Replica], layer: str, split: Split) -> list[Kernel]:
-        """One layer at a time: the features of all layers of all replicas together may not fit in memory."""
-        from prunescope.landscape.features import layer_features
-        from prunescope.landscape.similarity import kernel
-
-        def features(replica: Replica) -> Tensor:
-            return layer_features(replica.model, layer, split, images=self.images, batch_size=self.batch_size)
-
-        return [kernel(features(replica)) for replica in replicas]
 
     def _readings(self, name: str, kernels: Sequence[Kernel]) -> dict[str, Reading]:
         import numpy as np
