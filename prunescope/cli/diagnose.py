@@ -40,7 +40,9 @@ def diagnose(request: Request) -> Output:
     with _store(request) as store:
         dense = _dense(request, store)
         if request.level == 0 or (request.data is None and given.inherited_source(dense, store) is None):
-            return weights_only.output(dense[0], store, as_json=request.json)
+            values = asking.probe_values(given.pairs("--probe-option", request.probe_option), request.probe or ())
+            probes = asking.probes(request.probe or (), values)
+            return weights_only.output(dense[0], store, as_json=request.json, probes=probes)
         answer, notes = _plan(request, store, dense=dense, densities=densities)
         estimate = costing.estimate(answer.recipes, store, executor, device=device)
         if request.dry_run:
@@ -125,7 +127,7 @@ def _plan(
         replica_probes=asking.probes(names, values),
         dense_probes=asking.probes(dense_names, values),
         rule=ruling.rule(request.rule, request.rule_option, request.rules, network=_network(dense[0], store)),
-        dense_rule=registry.make("rules", "md-tree", {}),
+        dense_rule=ruling.dense_rule(request.rules, network=_network(dense[0], store)),
         seed=request.seed,
     )
     return question.answer(asks), retraining.notes if densities else ()

@@ -216,3 +216,45 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(module.StoreError, match="No space left"):
         module.write_whole(tmp_path / "report.html", "text")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def norms(tmp_path, monkeypatch):
+    """Install a distribution with a probe of the weights alone."""
+    (tmp_path / "acme_norms.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from prunescope.api import Probe, Reading\n\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Norm(Probe):\n"
+        "    '''Norm of the weights.'''\n\n"
+        "    replicas = 1\n"
+        "    needs_data = False\n\n"
+        "    def measure(self, replicas, data, *, seed):\n"
+        "        total = sum(float(weight.detach().square().sum()) for weight in replicas[0].model.parameters())\n"
+        "        return {'norm': Reading(total**0.5, unit='1')}\n"
+    )
+    info = tmp_path / "acme_norms-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-norms\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[prunescope.probes]\nacme-norm = acme_norms:Norm\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("norms")
+def test_weights_alone_can_be_probed(study, invoke):
+    folder, dense = study
+    words = ("diagnose", dense, "--level", 0, "--probe", "acme-norm", "--study", folder)
+    result = invoke(*words, "--json")
+    assert result.stdout, result.stderr
+    found = json.loads(result.stdout)
+    state = Store(folder).load_weights(dense).state
+    wanted = sum(float(state[name].square().sum()) for name in state if name.endswith(("weight", "bias"))) ** 0.5
+    assert found["readings"]["acme-norm"]["norm"]["value"] == pytest.approx(wanted)
+    assert "acme-norm/norm" in invoke(*words).stderr
+
+
+def test_a_probe_of_data_is_refused_where_there_are_weights_alone(study, invoke):
+    folder, dense = study
+    result = invoke("diagnose", dense, "--level", 0, "--probe", "errors", "--study", folder)
+    assert result.exit_code == 2
+    assert "probe 'errors' needs data" in result.stderr
