@@ -51,13 +51,19 @@ def test_what_differs_in_seed_and_input_alone_is_trained_together(data, store):
     cells = [cell(data, recipe, density=density) for recipe in trainings for density in (0.2, 0.5)]
     steps = [*trainings, *(recipe for steps in cells for recipe in steps)]
     found = groups.divide(steps, store, device="cpu")
-    assert sizes(found, trainings) == [2, 2]
+    assert sizes(found, trainings) == [1, 1], "everything waits for them: two processes take one each"
     assert sizes(found, [steps[0] for steps in cells]) == [1] * 4, "pruning is no training"
     retrainings = [recipe for steps in cells for recipe in steps[1:]]
     assert sizes(found, retrainings) == [6] * 12
     assert found[retrainings[0].id] == tuple(retrainings[:6])
     assert found[retrainings[11].id] == tuple(retrainings[6:])
     assert groups.divide([*steps, *steps], store, device="cpu") == found
+
+
+def test_dense_trainings_are_two_groups_at_least(data, store):
+    trainings = [dense(data, seed=seed) for seed in range(15)]
+    for count, wanted in ((3, [2, 2, 1]), (4, [2, 2, 2, 2]), (11, [6] * 6 + [5] * 5), (15, [5] * 15)):
+        assert sizes(groups.divide(trainings[:count], store, device="cpu"), trainings[:count]) == wanted
 
 
 def test_other_options_data_or_networks_are_other_kinds(data, store):
@@ -72,17 +78,18 @@ def test_other_options_data_or_networks_are_other_kinds(data, store):
 
 
 def test_a_moving_average_and_a_large_network_are_trained_one_by_one(data, store):
-    averaged = [dense(data, seed=seed, ema=0.9) for seed in (0, 1)]
-    large = [dense(data, seed=seed, name="preresnet8", width=8.0) for seed in (0, 1)]
+    averaged = [dense(data, seed=seed, ema=0.9) for seed in range(4)]
+    large = [dense(data, seed=seed, name="preresnet8", width=8.0) for seed in range(4)]
     assert groups.divide([*averaged, *large], store, device="cpu") == {}
 
 
 def test_what_is_finished_is_divided_as_before_while_anything_is_left(data, store):
-    trainings = [dense(data, seed=seed) for seed in (0, 1)]
+    trainings = [dense(data, seed=seed) for seed in (0, 1, 2)]
     found = groups.divide(trainings, store, device="cpu")
     pipeline.perform(trainings[0], store, device="cpu")
     assert groups.divide(trainings, store, device="cpu") == found
-    pipeline.perform(trainings[1], store, device="cpu")
+    for recipe in trainings[1:]:
+        pipeline.perform(recipe, store, device="cpu")
     assert groups.divide(trainings, store, device="cpu") == {}
 
 
