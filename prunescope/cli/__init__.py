@@ -30,6 +30,7 @@ from prunescope.cli import (
     sweep,
     train,
     tune,
+    warn,
 )
 from prunescope.cli.advise import AdviseRequest
 from prunescope.cli.calibrate import CalibrateRequest
@@ -42,6 +43,7 @@ from prunescope.cli.request import Request
 from prunescope.cli.select import SelectRequest
 from prunescope.cli.sweep import SweepRequest
 from prunescope.cli.tune import TuneRequest
+from prunescope.cli.warn import WarnRequest
 from prunescope.memory import keep_freed
 
 if TYPE_CHECKING:
@@ -90,6 +92,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.command("lottery")(command(taking(LotteryRequest, lottery.lottery)))
     app.command("instability")(command(taking(InstabilityRequest, instability.instability)))
     app.command("compare")(command(taking(CompareRequest, compare.compare)))
+    app.command("warn")(command(taking(WarnRequest, warn.warn)))
     app.command("calibrate")(command(taking(CalibrateRequest, calibrate.calibrate)))
     app.add_typer(results.application(), name="results")
     app.add_typer(plugins.application(), name="plugins")
