@@ -30,6 +30,12 @@ class Pack:
     data: tuple[str, ...]
     fit: Mapping[str, Any] = field(default_factory=dict)
     """How it was fitted: cells, accuracy in and out of sample, intervals, studies."""
+    others: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Other rules that the same studies fitted -> their options."""
+
+    def options_of(self, rule: str) -> Mapping[str, Any] | None:
+        """Return the fitted options of a rule; None where it was not fitted."""
+        return self.options if rule == self.rule else self.others.get(rule)
 
 
 def dump(pack: Pack) -> str:
@@ -58,6 +64,7 @@ def load(path: Path) -> Pack:
             models=tuple(found["models"]),
             data=tuple(found["data"]),
             fit=dict(found["fit"]),
+            others={name: dict(options) for name, options in found.get("others", {}).items()},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is a damaged rule pack: {error}", fix="calibrate again") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prunescope.cases.calibrating import Column, Fit, Interval
+    from prunescope.cases.calibrating_tree import Line, TreeFit
     from prunescope.cases.packs import Pack
 
 
@@ -49,6 +50,9 @@ def calibrate(request: CalibrateRequest) -> Output:
     fitted, in cells left out, and beside that of the paper's thresholds. The pack records the densities, values of the
     knobs and networks it was fitted to: outside them the rule gives no confidence.
 
+    Where the studies measured their dense models ([[dense_probes]] errors and hessian), the thresholds of the
+    model-diagnostics tree are fitted too, which judges the dense model.
+
     Exit codes: 0 fitted; 2 wrong usage or input; 4 too few cells.
     """
     from prunescope.cases import calibrating, packs
@@ -60,9 +64,11 @@ def calibrate(request: CalibrateRequest) -> Output:
     fit = calibrating.fit(
         columns, tolerance=request.tolerance, plain=(EPSILON, CKA_GAP), draws=request.draws, seed=request.seed
     )
-    pack = _pack(sources, columns, fit, request)
+    tree, why = _tree(sources, request)
+    pack = _pack(sources, fit, tree, request)
     write_whole(request.output, packs.dump(pack))
-    _tell(fit, request.output)
+    _tell(fit, tree, why)
+    console.say(f"next: prunescope diagnose CHECKPOINT --rules {request.output}")
     return Output(text=packs.dump(pack).rstrip() if request.json else str(request.output))
 
 
@@ -72,6 +78,8 @@ class _Source:
     models: tuple[str, ...] = ()
     """Empty where a table does not say."""
     data: tuple[str, ...] = ()
+    dense: tuple[Line, ...] = ()
+    """The dense models, where they were measured."""
 
 
 def _table(path: Path) -> _Source:
@@ -101,7 +109,7 @@ def _table(path: Path) -> _Source:
 def _study(path: Path) -> _Source:
     """Return a study's columns: means over dense seeds and replicas."""
     from prunescope import studyfolder
-    from prunescope.cases import calibrating, measured
+    from prunescope.cases import calibrating, calibrating_tree, dense, measured
     from prunescope.regime.direction import Point
     from prunescope.store import Store
 
@@ -124,18 +132,36 @@ def _study(path: Path) -> _Source:
             )
     if not columns:
         raise EvidenceError(f"no cell of {path} is finished", fix=f"run: prunescope sweep {path}")
-    return _Source(columns=columns, models=(grid.study.model,), data=(grid.study.data,))
+    line = calibrating_tree.Line(
+        study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, Store(file.parent))
+    )
+    lines = (line,) if line.models else ()
+    return _Source(columns=columns, models=(grid.study.model,), data=(grid.study.data,), dense=lines)
 
 
-def _pack(sources: Sequence[_Source], columns: Sequence[Column], fit: Fit, request: CalibrateRequest) -> Pack:
+def _tree(sources: Sequence[_Source], request: CalibrateRequest) -> tuple[TreeFit | None, str]:
+    """Fit the model-diagnostics tree; None, and why, where the studies do not tell enough of their dense models."""
+    from prunescope.cases import calibrating_tree
+    from prunescope.regime.md_tree import PUBLIC
+
+    lines = [line for source in sources for line in source.dense]
+    if not lines:
+        return None, "no study measured its dense models: add [[dense_probes]] errors and hessian"
+    try:
+        given = {"tolerance": request.tolerance, "draws": request.draws, "seed": request.seed}
+        return calibrating_tree.fit(lines, plain=PUBLIC, **given), ""  # type: ignore[arg-type]
+    except EvidenceError as error:
+        return None, error.message
+
+
+def _pack(sources: Sequence[_Source], fit: Fit, tree: TreeFit | None, request: CalibrateRequest) -> Pack:
     from prunescope.cases import packs
 
-    values: dict[str, list[float]] = {}
-    for column in columns:
-        values.setdefault(column.knob, []).extend(point.value for point in column.points)
-    knobs = {knob: (min(found), max(found)) for knob, found in values.items()}
+    columns = [column for source in sources for column in source.columns]
+    knobs = _knobs([(column.knob, point.value) for column in columns for point in column.points])
     models = tuple(sorted({model for source in sources for model in source.models}))
     studies = sorted({column.study for column in columns})
+    where = f"{', '.join(studies)} ({', '.join(models) or 'networks unknown'})"
     options = {
         "epsilon": round(fit.epsilon.value, 6),
         "epsilon_low": round(fit.epsilon.low, 6),
@@ -143,22 +169,54 @@ def _pack(sources: Sequence[_Source], columns: Sequence[Column], fit: Fit, reque
         "cka_gap": round(fit.cka_gap.value, 6),
         "density_low": min(column.density for column in columns),
         "density_high": max(column.density for column in columns),
-        "fitted_knobs": [f"{knob}:{low:g}:{high:g}" for knob, (low, high) in sorted(knobs.items())],
-        "calibration": f"thresholds fitted to {', '.join(studies)} ({', '.join(models) or 'networks unknown'}): "
-        f"{fit.held_out:.0%} right in {fit.cells} cells left out",
+        "fitted_knobs": _ranges(knobs),
+        "calibration": f"thresholds fitted to {where}: {fit.held_out:.0%} right in {fit.cells} cells left out",
     }
+    fitted: dict[str, Any] = {**asdict(fit), "studies": studies, "tolerance": request.tolerance}
     return packs.Pack(
         rule="three-regime",
         options=options,
         knobs=knobs,
         models=models,
         data=tuple(sorted({name for source in sources for name in source.data})),
-        fit={**asdict(fit), "studies": studies, "tolerance": request.tolerance, "prunescope": __version__},
+        fit=fitted | {"prunescope": __version__} | ({} if tree is None else {"md-tree": asdict(tree)}),
+        others={} if tree is None else {"md-tree": _tree_options(sources, tree)},
     )
 
 
-def _tell(fit: Fit, path: Path) -> None:
+def _tree_options(sources: Sequence[_Source], tree: TreeFit) -> dict[str, Any]:
+    lines = [line for source in sources for line in source.dense]
+    studies = ", ".join(sorted({line.study for line in lines}))
+    right = round(tree.held_out, 4)
+    found = {
+        "train_error": round(tree.train_error.value, 6),
+        "log_trace": round(tree.log_trace.value, 6),
+        "fitted_knobs": _ranges(_knobs([(line.knob, one.value) for line in lines for one in line.models])),
+        "calibration": f"fitted to the dense models of {studies}: {right:.0%} right in {tree.cells} left out",
+    }
+    if tree.connectivity is None:
+        return found | {"accuracy_without": right}
+    return found | {"connectivity": round(tree.connectivity.value, 6), "accuracy": right}
+
+
+def _knobs(values: Sequence[tuple[str, float]]) -> dict[str, tuple[float, float]]:
+    """Return the range of every knob's values."""
+    found: dict[str, list[float]] = {}
+    for knob, value in values:
+        found.setdefault(knob, []).append(value)
+    return {knob: (min(known), max(known)) for knob, known in found.items()}
+
+
+def _ranges(knobs: dict[str, tuple[float, float]]) -> list[str]:
+    return [f"{knob}:{low:g}:{high:g}" for knob, (low, high) in sorted(knobs.items())]
+
+
+def _tell(fit: Fit, tree: TreeFit | None, why: str) -> None:
     rows = [("epsilon", *_interval(fit.epsilon)), ("cka_gap", *_interval(fit.cka_gap))]
+    if tree is not None:
+        rows.append(("md-tree a: training error", *_interval(tree.train_error)))
+        rows += [("md-tree b: connectivity", *_interval(tree.connectivity))] if tree.connectivity else []
+        rows.append(("md-tree c: ln trace", *_interval(tree.log_trace)))
     console.show(console.table(("threshold", "value", "80 % interval"), rows))
     console.say(f"LMC < -epsilon says whether the best is hotter in {fit.gate:.0%} of {fit.cells} cells")
     console.say(
@@ -167,7 +225,16 @@ def _tell(fit: Fit, path: Path) -> None:
     )
     if not fit.raised:
         console.say("note: no optimum lies at a hotter value: nothing bounds epsilon from above")
-    console.say(f"next: prunescope diagnose CHECKPOINT --rules {path}")
+    if tree is None:
+        console.say(f"note: md-tree keeps its public thresholds: {why}")
+        return
+    console.say(
+        f"md-tree is right for {tree.accuracy:.0%} of {tree.cells} dense models, {tree.held_out:.0%} when left out, "
+        f"with the public thresholds for {tree.plain:.0%}"
+    )
+    if tree.too_low in (0, tree.cells):
+        side = "cold" if tree.too_low else "hot"
+        console.say(f"note: every dense model off the best is too {side}: nothing bounds the thresholds from one side")
 
 
 def _interval(found: Interval) -> tuple[str, str]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from prunescope.registry import Loaded
 
 
+DENSE_RULE = "md-tree"
+
+
 def rule(name: str, options: list[str] | None, pack: Path | None, *, network: str | None = None) -> Loaded:
     """Return the rule of that name; a pack gives its thresholds, single options go before it.
 
@@ -25,9 +28,18 @@ def rule(name: str, options: list[str] | None, pack: Path | None, *, network: st
         from prunescope.cases import packs
 
         found = packs.load(pack)
-        if found.rule != name:
+        fitted = found.options_of(name)
+        if fitted is None:
             raise UsageError(f"{pack} is a pack for the rule {found.rule!r}", fix=f"give --rule {found.rule}")
-        values |= found.options
+        values |= fitted
         if network is not None and network not in found.models:
             values["trusted"] = False
     return registry.make("rules", name, values | given.pairs("--rule-option", options))
+
+
+def dense_rule(pack: Path | None, *, network: str | None) -> Loaded:
+    """Return the rule that judges the dense model: with the thresholds of the pack where it has some for it."""
+    from prunescope.cases import packs
+
+    fitted = pack is not None and packs.load(pack).options_of(DENSE_RULE) is not None
+    return rule(DENSE_RULE, None, pack if fitted else None, network=network)

@@ -54,9 +54,7 @@ class Measured:
     stderr: float
 
 
-def decide(
-    *, train_error: Measured, trace: Measured, lmc: Measured | None, thresholds: Thresholds = PUBLIC
-) -> Leaf:
+def decide(*, train_error: Measured, trace: Measured, lmc: Measured | None, thresholds: Thresholds = PUBLIC) -> Leaf:
     """Walk the tree: training error, then (with a second replica) connectivity, then the Hessian's trace.
 
     train_error: fraction in [0, 1]; trace: of the Hessian of the mean cross-entropy; lmc: between two dense replicas,
