@@ -17,7 +17,7 @@ def erdos_renyi_kernel(shapes: Mapping[str, Sequence[int]], density: float) -> d
     Formula: density_l = min(1, ε · Σ_i d_i / Π_i d_i) for a tensor of the shape d: (outputs, inputs, height, width) of
     a convolution, (outputs, inputs) of a linear layer. ε is such that the kept weights sum to density · n: layers that
     would be more than dense are dense, and the others share what is left. Counts are rounded by largest remainders.
-    Source: Mocanu et al. 2018, equation 3 (linear layers); Evci et al. 2020 (RigL), section 3 (1), for kernels.
+    Source: Mocanu et al. 2018 (SET, linear layers); Evci et al. 2020 (RigL), section 3 (1), for kernels.
     Unit: weights.
 
     Raises:

@@ -37,8 +37,8 @@ def connection_sensitivity(
 
     Formula: |∂L/∂c| at c = 1 of the gated weight c · w, which is |w · ∂L/∂w|; L is the mean cross-entropy over all
     images of `batches`. Dividing by the sum over all weights, as the paper does, changes no rank and is left out.
-    Source: Lee, Ajanthan & Torr 2019 (SNIP), equations 5 and 6. The same score on a trained network is Global- and
-    LayerMagGrad of Blalock et al. 2020 (ShrinkBench), section 7.1.
+    Source: Lee, Ajanthan & Torr 2019 (SNIP), section 4.1. The same score on a trained network is Global- and
+    LayerMagGrad of Blalock et al. 2020 (ShrinkBench), section 7.
     Shapes: as the weights. Unit: nat, ≥ 0.
     """
     at = leaves(weights)
@@ -54,7 +54,7 @@ def taylor(
 
     Formula: Σ_b share_b · (w · ∂L_b/∂w)², L_b the mean cross-entropy of mini-batch b. Unlike |w · ∂L/∂w| of all images
     at once, what cancels between batches counts.
-    Source: Molchanov et al. 2019, equations 7 and 8, for single weights; Molchanov et al. 2017, section 2.2, for
+    Source: Molchanov et al. 2019, section 3, for single weights; Molchanov et al. 2017, section 2.2, for
     channels.
     Shapes: as the weights. Unit: nat², ≥ 0.
     """

@@ -30,7 +30,7 @@ def gradient_flow(
     Formula: w ⊙ H g, with g = ∂L/∂w, H = ∂²L/∂w², L the mean cross-entropy of the logits divided by `temperature`.
     Removing w changes the squared norm of g by 2 S(−w) = −2 w ⊙ H g, to first order: GraSP removes the weights with
     the largest S(−w), those whose removal lowers the norm least or raises it most. Scores have either sign.
-    Source: Wang, Zhang & Grosse 2020, equations 6 to 8 and algorithm 1; the temperature is that of the authors' code.
+    Source: Wang, Zhang & Grosse 2020, section 4; the temperature is that of the authors' code.
     Shapes: as the weights. Unit: nat², divided by the weights' unit squared.
     """
     at = leaves(weights)

@@ -18,7 +18,7 @@ def lamp(weight: Tensor) -> Tensor:
     Formula: score(u) = w_u² / Σ_{v ≥ u} w_v², the weights of the tensor sorted by magnitude, ascending. The largest of
     each tensor scores 1, so that ranking scores over the model empties no layer before every other keeps one weight.
     Weights of equal magnitude rank by index, the first one highest.
-    Source: Lee et al. 2021, equation 4.
+    Source: Lee et al. 2021, section 3.
     Shapes: any; scores float64, of the same shape. Unit: pure number in [0, 1]; 0 where all that outlive it are 0 too.
 
     >>> lamp(torch.tensor([[1.0, -3.0], [2.0, 0.0]]))

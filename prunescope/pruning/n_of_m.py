@@ -48,7 +48,7 @@ def n_of_m(weights: Mapping[str, Tensor], density: float, *, group: int) -> Mask
     the order in which the sparse tensor cores of GPUs read them. Where M does not divide an output's weights, what is
     left at the end is a shorter group; the short groups together keep what exact counts leave for them: each the floor
     of density · its size, and one more where the next weight is among the largest of the model's.
-    Source: Zhou et al. 2021, section 3.1; 2:4 is NVIDIA's. Their code lets a short row run on into the next output.
+    Source: Zhou et al. 2021, section 3; 2:4 is NVIDIA's. Their code lets a short row run on into the next output.
 
     Raises:
         UsageError: density · M is no whole number from 1 to M.

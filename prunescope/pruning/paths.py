@@ -24,7 +24,7 @@ def effective(model: nn.Module, mask: Mask, shape: tuple[int, int, int]) -> Mask
     The others can be removed without changing what the network computes, up to constants. Found in one pass forward and
     back through the network as a positive linear flow (prunescope.pruning.linear_flow), of which every layer passes on
     whether anything arrives at all.
-    Source: Vysogorets & Kempe 2023, section 3. Shapes: shape: (channels, height, width) of an image. Its density is the
+    Source: Vysogorets & Kempe 2023. Shapes: shape: (channels, height, width) of an image. Its density is the
     effective density, at most that of the mask.
 
     Raises:

@@ -24,7 +24,7 @@ def synaptic_flow(model: nn.Module, names: Sequence[str], shape: tuple[int, int,
     norms only scale (prunescope.pruning.linear_flow), so that the flow into a layer is the flow out of it. At
     initialisation, where BatchNorm is the identity in eval mode, this is what the authors' code computes; of a trained
     network that code takes |running mean| and |β| along as well, which adds flow that no weight carries.
-    Source: Tanaka et al. 2020, equation 3. Shapes: as the weights, float64; shape: (channels, height, width) of an
+    Source: Tanaka et al. 2020, section 6. Shapes: as the weights, float64; shape: (channels, height, width) of an
     image.
     Unit: that of the logits, ≥ 0 but where an activation or attention breaks linearity (their magnitude is taken).
 

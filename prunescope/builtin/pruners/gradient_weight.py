@@ -30,7 +30,7 @@ class GradientWeight(Pruner):
     """Keep the weights with the largest |weight × gradient| (ShrinkBench's Global- and LayerMagGrad).
 
     Formula: score = |w · ∂L/∂w|, L the mean cross-entropy of the images: the change of the loss when w is removed, to
-    first order. Source: Blalock et al. 2020, section 7.1.
+    first order. Source: Blalock et al. 2020, section 7.
     """
 
     scope: Scope = "global"

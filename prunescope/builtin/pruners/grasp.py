@@ -21,7 +21,7 @@ class Grasp(Pruner):
     """GraSP: keep the weights that hold most of the gradient's norm (Wang 2020), ranked over the model.
 
     Formula: S(−w) = −w ⊙ H g, gradient g and Hessian H of the loss; the weights with the largest S(−w) are removed,
-    those with the largest w ⊙ H g kept. Source: Wang et al. 2020, equations 6 to 8. The paper prunes at
+    those with the largest w ⊙ H g kept. Source: Wang et al. 2020, section 4. The paper prunes at
     initialisation.
     """
 

@@ -22,7 +22,7 @@ class Lamp(Pruner):
 
     Formula: score(u) = w_u² / Σ_{v ≥ u} w_v², a tensor's weights in ascending order of magnitude; ranked over the
     model.
-    Source: Lee et al. 2021, equation 4.
+    Source: Lee et al. 2021, section 3.
     """
 
     linear: Linear = False

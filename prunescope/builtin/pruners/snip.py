@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Snip(Pruner):
     """SNIP: keep the connections to which the loss is most sensitive (Lee 2019), ranked over the model.
 
-    Formula: score = |∂L/∂c| at c = 1 of the gated weights c · w, which is |w · ∂L/∂w|. Source: Lee et al. 2019,
-    equations 5 and 6. The paper prunes at initialisation, with one mini-batch.
+    Formula: score = |∂L/∂c| at c = 1 of the gated weights c · w, which is |w · ∂L/∂w|. Source: Lee et al. 2019, section
+    4.1. The paper prunes at initialisation, with one mini-batch.
     """
 
     images: Images = 128

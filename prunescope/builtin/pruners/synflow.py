@@ -20,7 +20,7 @@ class Synflow(Pruner):
     """SynFlow: keep the weights that carry the flow of the network, round by round, without data (Tanaka 2020).
 
     Formula: score = |θ| ⊙ ∂R/∂|θ| with R = 1ᵀ (Π_l |θ_l|) 1; after round k of n the density is density^(k/n). Source:
-    Tanaka et al. 2020, equation 3 and algorithm 1. The paper prunes at initialisation.
+    Tanaka et al. 2020, section 6 and algorithm 1. The paper prunes at initialisation.
     """
 
     rounds: Annotated[int, Option("rounds of scoring and pruning; 1 is one-shot", minimum=1)] = 100
