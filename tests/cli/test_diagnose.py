@@ -249,7 +249,7 @@ def test_weights_alone_can_be_probed(study, invoke):
     found = json.loads(result.stdout)
     state = Store(folder).load_weights(dense).state
     wanted = sum(float(state[name].square().sum()) for name in state if name.endswith(("weight", "bias"))) ** 0.5
-    assert found["readings"]["acme-norm"]["norm"]["value"] == pytest.approx(wanted)
+    assert found["readings"]["acme-norm"]["norm"]["value"] == [pytest.approx(wanted)]
     assert "acme-norm/norm" in invoke(*words).stderr
 
 
