@@ -1,9 +1,10 @@
-"""Training and linear mode connectivity as they are commonly written: what the benchmarks compare with."""
+"""Training, linear mode connectivity and CKA as they are commonly written: what the benchmarks compare with."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from PIL import Image
 from torch.nn.functional import cross_entropy
@@ -13,7 +14,7 @@ from torchvision import transforms
 from prunescope import models
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from torch import Tensor, nn
 
@@ -47,10 +48,21 @@ def loader(split: InMemorySplit, *, batch_size: int, training: bool) -> DataLoad
 
 
 def train(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], *, mask: Mask, learning_rate: float, epochs: int
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    *,
+    mask: Mask,
+    learning_rate: float,
+    epochs: int,
+    weight_decay: float = 1e-4,
+    drops: Sequence[int] = (),
 ) -> float:
-    """Train in place with the mask held; return the mean loss of the last epoch."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=0.9, weight_decay=1e-4)
+    """Train in place with the mask held; return the mean loss of the last epoch.
+
+    drops: epochs after which the learning rate falls to a tenth.
+    """
+    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=0.9, weight_decay=weight_decay)
+    rates = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(drops))
     weights = dict(model.named_parameters())
     for _ in range(epochs):
         model.train()
@@ -66,6 +78,7 @@ def train(
             total += loss.item() * len(labels)
             wrong += (logits.argmax(1) != labels).sum().item()
             seen += len(labels)
+        rates.step()
     return total / seen
 
 
@@ -83,6 +96,31 @@ def path(
         _re_estimate(model, sides[0])
         found.append([_loss(model, side) for side in sides])
     return found
+
+
+def cka(first: nn.Module, second: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """Return CKA of the softmax outputs by centred n x n Gram matrices (Kornblith et al. 2019)."""
+    grams = []
+    for model in (first, second):
+        model.eval()
+        with torch.no_grad():
+            outputs = np.concatenate([model(images).softmax(1).numpy() for images, _ in batches])
+        gram = outputs @ outputs.T
+        gram -= gram.mean(0)
+        grams.append(gram - gram.mean(1, keepdims=True))
+    one, two = grams
+    return float((one * two).sum() / np.sqrt((one * one).sum() * (two * two).sum()))
+
+
+def error(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
+    """Return the top-1 error as a fraction."""
+    model.eval()
+    seen, wrong = 0, 0
+    with torch.no_grad():
+        for images, labels in batches:
+            wrong += (model(images).argmax(1) != labels).sum().item()
+            seen += len(labels)
+    return wrong / seen
 
 
 def _re_estimate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
