@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.report.view import Cell, Column, Row, Style, Summary, Vector
+from prunescope.report.view import Cell, Column, HeatMap, Row, Style, Summary, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -121,11 +121,42 @@ def vectors(branches: Sequence[Branch]) -> tuple[Vector, ...]:
     return tuple(found)
 
 
+def heat_maps(branches: Sequence[Branch]) -> tuple[HeatMap, ...]:
+    """Return every reading with a value for each two of the things its labels name."""
+    return tuple(
+        _heat_map(key, branch, reading)
+        for branch in branches
+        for key, reading in readings(branch).items()
+        if _is_map(reading)
+    )
+
+
+def _is_map(reading: Reading) -> bool:
+    axes = [axis for axis in reading.axes if axis not in ("replica", "pair")]
+    square = len(axes) == 2 and np.shape(reading.value)[-2:] == (len(reading.labels),) * 2
+    return square and reading.axes[-2:] == tuple(axes) and not all(_is_number(label) for label in reading.labels)
+
+
+def _heat_map(key: str, branch: Branch, reading: Reading) -> HeatMap:
+    size = len(reading.labels)
+    values = np.asarray(reading.value, dtype=np.float64).reshape(-1, size, size).mean(axis=0)
+    return HeatMap(
+        key=key,
+        label=column(branch).label,
+        unit=reading.unit,
+        estimator=reading.estimator,
+        axes=(reading.axes[-2], reading.axes[-1]),
+        labels=reading.labels,
+        values=tuple(map(tuple, values.tolist())),
+    )
+
+
 def summaries(branches: Sequence[Branch]) -> tuple[Summary, ...]:
     """Return what remains: readings that are neither numbers nor named vectors, by their range."""
     listed = {vector.key for vector in vectors(branches)} | {
         row.key for row in (*known_rows(branches), *other_rows(branches))
     }
+    listed |= {found.key for found in heat_maps(branches)}
     return tuple(
         _summary(key, branch, reading)
         for branch in branches

@@ -34,8 +34,13 @@ SLUGS: dict[Regime | None, str] = {
     None: "dense",
 }
 
-TITLES = {"size/layer_density": "Density of each layer", "size/layer_flops": "Operations of each layer"}
-"""Vectors with a title; others go by their key."""
+TITLES = {
+    "size/layer_density": "Density of each layer",
+    "size/layer_flops": "Operations of each layer",
+    "hessian/layer_trace": "Trace of the Hessian by layer",
+    "cka-map/map": "Similarity of all layers",
+}
+"""Vectors and maps with a title; others go by their key."""
 
 ALONG_DENSITY = ("cka/softmax", "disagreement/test_disagreement", "errors/test_error")
 
@@ -50,6 +55,7 @@ def html(report: Report) -> str:
         axes=_axes(report),
         panels=_panels(report),
         along=_along(report),
+        maps=_maps(report),
         hotter=words.either(sides) if (sides := [knob.hotter for knob in report.knobs if knob.hotter]) else "",
         colder=words.either(sides) if (sides := [knob.colder for knob in report.knobs if knob.colder]) else "",
         advised={verdict.advice for verdict in (*report.verdicts, *report.dense_votes)},
@@ -146,6 +152,17 @@ def _along(report: Report) -> list[dict[str, Any]]:
     return [
         {"row": row, "svg": Markup(plots.along_density(row, densities, name=f"along-{number}"))}  # noqa: S704
         for number, row in enumerate(rows)
+    ]
+
+
+def _maps(report: Report) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    from prunescope.report.heat_map import heat_map
+
+    return [
+        {"map": found, "svg": Markup(heat_map(found, name=f"map-{number}"))}  # noqa: S704 - our own SVG, escaped
+        for number, found in enumerate(report.maps)
     ]
 
 

@@ -105,6 +105,21 @@ class Vector:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeatMap:
+    """A reading with one value for every two named things (layers of two replicas) at one density, mean over pairs."""
+
+    key: str
+    label: str
+    """The density."""
+    unit: str
+    estimator: str
+    axes: tuple[str, str]
+    labels: tuple[str, ...]
+    """Along both axes."""
+    values: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Summary:
     """A reading of another shape at one density."""
 
@@ -205,6 +220,7 @@ class Report:
     others: tuple[Row, ...]
     """Scalar readings of other probes."""
     vectors: tuple[Vector, ...]
+    maps: tuple[HeatMap, ...] = ()
     summaries: tuple[Summary, ...]
     paths: tuple[Paths, ...]
     warnings: tuple[str, ...]
