@@ -108,7 +108,7 @@ def docs(session: nox.Session) -> None:
 @nox.session(python=False, default=False)
 def bench(session: nox.Session) -> None:
     """Run every benchmark, or those named after --."""
-    python = _shared(session)
+    python = _shared(session, "bench")
     for script in session.posargs or sorted(map(str, Path("benchmarks").glob("bench_*.py"))):
         session.run(python, script)
 
