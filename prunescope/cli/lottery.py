@@ -136,14 +136,14 @@ def _told(found: Lottery, request: LotteryRequest, asked: Asked) -> Output:
     if request.json:
         return Output(text=json_text.dumps(_as_json(found, asked), indent=2, allow_nan=False))
     columns = ("network", "density", "test error", "± over seeds", "matches dense", "training error")
-    rows = [("dense", "1", f"{found.dense.mean:.2%}", f"{found.dense.deviation:.2%}", "", "")]
+    rows = [("dense", "1", f"{found.dense.mean:.2%}", _spread(found.dense), "", "")]
     return Output(text=console.table(columns, rows + [_cells(row) for row in found.rows]))
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     matching = "yes" if row.matching else "no"
     test, train = row.test, row.train
-    return row.label, f"{row.density:.4g}", f"{test.mean:.2%}", f"{test.deviation:.2%}", matching, f"{train.mean:.2%}"
+    return row.label, f"{row.density:.4g}", f"{test.mean:.2%}", _spread(test), matching, f"{train.mean:.2%}"
 
 
 def _as_json(found: Lottery, asked: Asked) -> dict[str, Any]:
@@ -171,5 +171,8 @@ def _as_json(found: Lottery, asked: Asked) -> dict[str, Any]:
 
 def _over(quantity: Over) -> dict[str, Any]:
     n = len(quantity.values)
-    deviation = quantity.deviation if n > 1 else None
-    return {"mean": quantity.mean, "deviation": deviation, "n": n, "values": list(quantity.values)}
+    return {"mean": quantity.mean, "deviation": quantity.deviation, "n": n, "values": list(quantity.values)}
+
+
+def _spread(quantity: Over) -> str:
+    return "n/a: one seed" if quantity.deviation is None else f"{quantity.deviation:.2%}"

@@ -33,9 +33,9 @@ class Over:
         return fmean(self.values)
 
     @property
-    def deviation(self) -> float:
-        """Standard deviation over the seeds; 0 for a single one, which has none."""
-        return stdev(self.values) if len(self.values) > 1 else 0.0
+    def deviation(self) -> float | None:
+        """Standard deviation over the seeds; None for a single one, which has none."""
+        return stdev(self.values) if len(self.values) > 1 else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Row:
     test: Over
     train: Over
     matching: bool
-    """Whether the mean test error is at most that of the dense networks plus their standard deviation."""
+    """Whether the mean test error is at most that of the dense networks plus their standard deviation (one seed: 0)."""
     runs: tuple[str, ...]
 
     @property
@@ -125,7 +125,7 @@ def _row(key: tuple[int, str, str, float], tickets: Sequence[Ticket], dense: Ove
         density=density,
         test=test,
         train=Over(tuple(error(ticket.probes, store, side="train") for ticket in tickets)),
-        matching=test.mean <= dense.mean + dense.deviation,
+        matching=test.mean <= dense.mean + (dense.deviation or 0.0),
         runs=tuple(ticket.trained.id for ticket in tickets),
     )
 

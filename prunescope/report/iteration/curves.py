@@ -40,7 +40,7 @@ def errors(found: Lottery, *, paint: Mapping[str, str]) -> Figure:
     made, (axes,) = _panels(1, paint, lines=-(-(len(groups) + 1) // COLUMNS))
     densities = sorted({row.density for row in found.rows}, reverse=True)
     place = {density: number for number, density in enumerate(densities)}
-    middle, spread = 100 * found.dense.mean, 100 * found.dense.deviation
+    middle, spread = 100 * found.dense.mean, 100 * (found.dense.deviation or 0.0)
     axes.axhspan(middle - spread, middle + spread, color=paint["line"], linewidth=0, zorder=0)
     axes.axhline(middle, color=paint["muted"], linewidth=1.2, dashes=(2, 2), label="dense, ± over seeds", zorder=1)
     for number, (label, rows) in enumerate(groups.items()):

@@ -116,8 +116,8 @@ def _inline(draw: Callable[[Mapping[str, str]], Figure], label: str) -> Markup:
         return Markup(svg.inline(draw(svg.PAINT), name="curves", label=label))  # noqa: S704 - our own SVG, escaped
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
+def _percent(value: float | None) -> str:
+    return "n/a" if value is None else f"{100 * value:.2f} %"
 
 
 def _text(name: str) -> str:

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
 
 def of_lottery(found: Lottery) -> list[str]:
     """Say of every kind of network down to which density it matches the dense one."""
-    seeds = len(found.dense.values)
-    told = [
-        f"dense: {found.dense.mean:.2%} test error ± {found.dense.deviation:.2%} over {seeds} seed{'s' * (seeds > 1)}"
-    ]
+    seeds, spread = len(found.dense.values), found.dense.deviation
+    over = "one seed" if spread is None else f"± {spread:.2%} over {seeds} seeds"
+    told = [f"dense: {found.dense.mean:.2%} test error, {over}"]
     for label, rows in by_label(found).items():
         matching = _down_to(rows)
         told.append(
