@@ -14,7 +14,7 @@ from defects import fails, importable, plugin
 from PIL import Image
 
 from prunescope import registry
-from prunescope.api import Dataset, Option, Probe, Pruner, Reading
+from prunescope.api import Citation, Dataset, Option, Probe, Pruner, Reading
 from prunescope.models import prunable
 from prunescope.testing import (
     check_dataset,
@@ -171,3 +171,30 @@ def test_a_module_must_import_nothing_heavy(tmp_path, monkeypatch):
         patch.setitem(sys.modules, "absent", object())
         failing = place("failing_plugin", PROBE_MODULE.format(first="import absent")).One()
     fails(check_probe, failing, "failing_plugin cannot be imported by a fresh interpreter")
+
+
+WHOLE = {"key": "doe2020", "authors": ("Doe, Jo",), "title": "T", "venue": "V", "year": 2020}
+
+
+@pytest.mark.parametrize(
+    ("citations", "complaint"),
+    [
+        ([Citation(**WHOLE)], "wanted a tuple"),
+        (("Doe 2020",), "wanted a tuple"),
+        ((Citation(**WHOLE | {"authors": ()}),), "has no authors"),
+        ((Citation(**WHOLE), Citation(**WHOLE)), "two citations of one key"),
+    ],
+)
+def test_citations_are_whole(citations, complaint):
+    def mask(self, model, data, density, *, seed):
+        raise NotImplementedError
+
+    fails(check_pruner, plugin(Pruner, mask=mask, citations=citations), complaint)
+
+
+def test_citations_are_no_option():
+    def mask(self, model, data, density, *, seed):
+        raise NotImplementedError
+
+    members = {"citations": (), "__annotations__": {"citations": Annotated[tuple[str, ...], Option("whom to cite")]}}
+    fails(check_pruner, plugin(Pruner, mask=mask, members=members), "makes an option")

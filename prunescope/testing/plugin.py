@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope import options, registry
+from prunescope.api import Citation
 from prunescope.errors import PrunescopeError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def check_plugin(plugin: object, interface: type) -> None:
     )
     version = getattr(kind, "version", 1)
     require(isinstance(version, int) and version >= 1, f"{who} has the version {version!r}, wanted 1, 2, ...")
+    _check_citations(who, kind)
     for field in described:
         _check_option(who, field)
     _check_round_trip(plugin)
@@ -94,6 +96,22 @@ def check_light_import(kind: type) -> None:
     """Check that importing a plugin's module loads nothing heavy, where a fresh interpreter finds the module."""
     loaded = _loaded_by(kind.__module__)
     require(not loaded, f"importing {kind.__module__} loads {', '.join(loaded)}: import them inside the method")
+
+
+def _check_citations(who: str, kind: type) -> None:
+    """`citations` is a tuple of whole citations, each key once, and no option."""
+    names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    require(
+        "citations" not in names, f"{who} makes an option of the class variable citations: leave out its annotation"
+    )
+    citations = getattr(kind, "citations", ())
+    are = isinstance(citations, tuple) and all(isinstance(citation, Citation) for citation in citations)
+    require(are, f"{who}.citations is {citations!r}, wanted a tuple of prunescope.api.Citation")
+    for citation in citations:
+        for name in ("key", "authors", "title", "venue"):
+            require(bool(getattr(citation, name)), f"a citation of {who} has no {name}: {citation}")
+    keys = [citation.key for citation in citations]
+    require(len(set(keys)) == len(keys), f"{who} has two citations of one key: {keys}")
 
 
 def _check_option(who: str, field: options.OptionField) -> None:
