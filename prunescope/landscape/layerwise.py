@@ -9,7 +9,7 @@ from prunescope.landscape.features import layer_batches, layer_sizes, layers_fea
 from prunescope.landscape.similarity import kernel, minibatch_cka
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from torch import Tensor, nn
 
@@ -26,39 +26,59 @@ class Plan:
 
     together: tuple[tuple[str, ...], ...]
     """Groups of layers whose kernels are exact; the layers of a group are in memory together."""
+    grams: frozenset[str]
+    """Layers whose kernels are best kept as Gram matrices although they have fewer features than images."""
     streamed: tuple[str, ...]
     """Layers that need more memory than there may be."""
 
 
-def needed(features: int, *, images: int, replicas: int) -> int:
+def gram_pays(features: int, *, images: int, replicas: int) -> bool:
+    """Whether Gram matrices take fewer operations than comparing all pairs of replicas by their features.
+
+    Formula: r Gram matrices take about r · n²p operations, the half of each above its diagonal; r (r + 1) / 2
+    comparisons in feature space, each replica with itself too, take r (r + 1) · np².
+
+    >>> gram_pays(1000, images=5000, replicas=2), gram_pays(1000, images=5000, replicas=5)
+    (False, True)
+    """
+    return (replicas + 1) * features > images
+
+
+def needed(features: int, *, images: int, replicas: int, gram: bool) -> int:
     """Return the bytes that the exact CKA of one layer takes: one replica's features, and the kernels of all.
 
-    Features are float32, and copied once while they are collected; kernels are float64, of min(features, images)
-    columns.
+    Features are float32, and copied once while they are collected; kernels are float64, of as many columns as there are
+    features, or images if `gram`.
 
-    >>> needed(10, images=100, replicas=3)
+    >>> needed(10, images=100, replicas=3, gram=False)
     32000
     """
-    return 8 * images * features + 8 * replicas * images * min(features, images)
+    return 8 * images * features + 8 * replicas * images * (images if gram else features)
 
 
 def plan(sizes: Mapping[str, int], *, images: int, replicas: int, memory: int | None) -> Plan:
     """Divide layers, given their numbers of features, among passes; `memory` in bytes, None for as much as it takes.
 
-    >>> plan({"a": 5, "b": 5, "c": 50}, images=100, replicas=2, memory=24_000)
-    Plan(together=(('a', 'b'),), streamed=('c',))
+    >>> plan({"a": 5, "b": 5, "c": 50, "d": 500}, images=100, replicas=2, memory=210_000)
+    Plan(together=(('a', 'b'), ('c',)), grams=frozenset({'c'}), streamed=('d',))
     """
-    groups: list[tuple[list[str], int]] = []
-    streamed = []
+    groups: list[list[str]] = []
+    streamed, grams, room, left = [], set(), AT_ONCE if memory is None else memory, 0
     for layer, features in sizes.items():
-        size = needed(features, images=images, replicas=replicas)
+        gram = features > images
+        if not gram and gram_pays(features, images=images, replicas=replicas):
+            gram = needed(features, images=images, replicas=replicas, gram=True) <= room
+            grams |= {layer} if gram else set()
+        size = needed(features, images=images, replicas=replicas, gram=gram)
         if memory is not None and size > memory:
             streamed.append(layer)
-        elif groups and groups[-1][1] + size <= (AT_ONCE if memory is None else memory):
-            groups[-1] = ([*groups[-1][0], layer], groups[-1][1] + size)
+        elif groups and size <= left:
+            groups[-1].append(layer)
+            left -= size
         else:
-            groups.append(([layer], size))
-    return Plan(tuple(tuple(layers) for layers, _ in groups), tuple(streamed))
+            groups.append([layer])
+            left = room - size
+    return Plan(tuple(map(tuple, groups)), frozenset(grams), tuple(streamed))
 
 
 def plan_for(
@@ -70,14 +90,23 @@ def plan_for(
 
 
 def kernels(
-    models: Sequence[nn.Module], layers: Sequence[str], split: Split, *, images: int, batch_size: int
+    models: Sequence[nn.Module],
+    layers: Sequence[str],
+    split: Split,
+    *,
+    images: int,
+    batch_size: int,
+    grams: Collection[str] = (),
 ) -> dict[str, list[Kernel]]:
-    """Return the kernels of all models for every layer, from one pass of each model over the images."""
+    """Return the kernels of all models for every layer, from one pass of each model.
+
+    grams: layers whose kernels are to be Gram matrices although they have fewer features than images.
+    """
     found: dict[str, list[Kernel]] = {layer: [] for layer in layers}
     for model in models:
         features = layers_features(model, layers, split, images=images, batch_size=batch_size)
         for layer in layers:
-            found[layer].append(kernel(features.pop(layer)))
+            found[layer].append(kernel(features.pop(layer), gram=layer in grams))
     return found
 
 

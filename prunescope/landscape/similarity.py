@@ -41,10 +41,11 @@ class Kernel:
         return len(self.diagonal)
 
 
-def kernel(features: Tensor) -> Kernel:
+def kernel(features: Tensor, *, gram: bool = False) -> Kernel:
     """Return the centred linear kernel of `features` (n, ...), which are flattened to (n, features).
 
-    Features are centred first; X is kept when features ≤ n, else K = X Xᵀ is accumulated over blocks of columns.
+    Features are centred first; X is kept when features ≤ n, unless `gram` asks for K, else K = X Xᵀ is accumulated over
+    blocks of columns.
     Features that are equal for all images up to float32 rounding have the kernel 0 exactly.
 
     Raises UsageError with fewer than two images.
@@ -57,15 +58,16 @@ def kernel(features: Tensor) -> Kernel:
     n, columns = flat.shape
     if n < 2:
         raise UsageError(f"CKA needs two images or more, got {n}", fix="ask for more images")
-    if columns <= n:
-        matrix, size = _centred(flat)
-        diagonal = matrix.square().sum(1)
-    else:
+    is_gram = gram or columns > n
+    if is_gram:
         matrix, size = _gram(flat)
         diagonal = matrix.diagonal().clone()
+    else:
+        matrix, size = _centred(flat)
+        diagonal = matrix.square().sum(1)
     if float(diagonal.sum()) <= (_CONSTANT**2) * size:
         matrix, diagonal = torch.zeros_like(matrix), torch.zeros_like(diagonal)
-    return Kernel(matrix, columns > n, diagonal)
+    return Kernel(matrix, is_gram, diagonal)
 
 
 def _centred(flat: Tensor) -> tuple[Tensor, float]:

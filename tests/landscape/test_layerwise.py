@@ -17,13 +17,15 @@ def random(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_kernels_of_many_layers_are_those_of_each_layer_alone():
+@pytest.mark.parametrize("grams", [(), ("0", "4", "7")])
+def test_kernels_of_many_layers_are_those_of_each_layer_alone(grams):
     data = learnable_data()
     models = replicas(data, count=3)
     before = [state_of(model) for model in models]
     layers = ["0", "1", "4", "7"]
-    found = layerwise.kernels(models, layers, data.train, images=50, batch_size=16)
+    found = layerwise.kernels(models, layers, data.train, images=50, batch_size=16, grams=grams)
     assert list(found) == layers
+    assert found["7"][0].is_gram == bool(grams)
     for layer in layers:
         features = [layer_features(model, layer, data.train, images=50, batch_size=50) for model in models]
         wanted = [slow_reference.cka(x.numpy(), y.numpy(), debiased=False) for x, y in combinations(features, 2)]

@@ -65,7 +65,7 @@ class Cka(Probe):
         size = {"images": self.images, "batch_size": self.batch_size}
         readings: dict[str, Reading] = {}
         for group in plan.together:
-            for layer, kernels in layerwise.kernels(models, group, split, **size).items():
+            for layer, kernels in layerwise.kernels(models, group, split, grams=plan.grams, **size).items():
                 readings |= self._readings(f"layer.{layer}", kernels)
         for layer in plan.streamed:
             readings |= self._streamed(f"layer.{layer}", *layerwise.streamed_cka(models, layer, split, **size))
