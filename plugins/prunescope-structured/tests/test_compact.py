@@ -18,19 +18,13 @@ REACHABLE = (0.05, 0.1, 1 / 3, 0.5, 0.9, 1.0)
 
 NETWORKS = {
     "preresnet8": {"width": 0.5},
-    "densenet40": {},
-    "vgg11": {},
-    "mlp": {},
+    "densenet22_cifar": {},
+    "vgg11_bn_cifar": {"width": 0.25},
+    "small_mlp": {},
     "resnet18": {},
     "mobilenetv2_050": {},
 }
-
-
-def names():
-    """Return the small networks of prunescope and some of timm."""
-    import timm
-
-    return [name for name in NETWORKS if timm.is_model(name)]
+"""Of prunescope and of timm."""
 
 
 def with_statistics(model, images):
@@ -47,7 +41,7 @@ def with_statistics(model, images):
 
 
 def pruned(name, density, size=32):
-    spec = ModelSpec(name=name, num_classes=10, in_chans=3, image_size=(size, size), options=NETWORKS.get(name, {}))
+    spec = ModelSpec(name=name, num_classes=10, in_chans=3, image_size=(size, size), options=NETWORKS[name])
     images = files.example(spec)
     model = with_statistics(create(spec, seed=0), images)
     data = replace(toy_data(), train=Images(images))
@@ -79,7 +73,7 @@ def test_prunescope_finds_it(group, name):
     assert registry.get(group, name).distribution == "prunescope-structured"
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_compact_network_computes_what_the_masked_one_does(name):
     _, model, mask, images = pruned(name, 0.3)
     made, removed = compact.compact(model, mask, images)
