@@ -54,6 +54,7 @@ def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Re
         evidence=evidence.known_rows(branches),
         others=evidence.other_rows(branches),
         vectors=evidence.vectors(branches),
+        maps=evidence.heat_maps(branches),
         summaries=tuple(summary for summary in evidence.summaries(branches) if summary.key != PATH),
         paths=tuple(path for branch in branches for path in _paths(branch)),
         warnings=(*caveats.caveats(trail), *notes),
