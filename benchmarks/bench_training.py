@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import plain
 import torch
 from harness import Row, compare, headline, report
+from torch.profiler import profile
 
 from prunescope import masks, models
 from prunescope.builtin.datasets import Patches
@@ -128,7 +130,25 @@ def main() -> None:
         headline(_against_plain(found[case]), least=least, aim=aim, note="processor time, training")
         for case, least, aim in wanted
     ]
-    report("Training of replicas", [row for case in CASES for row in found[case]], headlines=headlines)
+    title, every = "Training of replicas", [row for case in CASES for row in found[case]]
+    report(title, every, headlines=headlines, notes=[limit(CASES[0]), limit(CASES[-1])])
+
+
+def limit(case: Case) -> str:
+    """Say what share of the training the convolutions are, whose speed is the library's; of each, its best round."""
+    data = Patches(size=case.size, images=case.images, test_images=10, flip=True).load()
+    start = models.create(case.spec, seed=0)
+    mask = masks.keep_largest({n: w.detach().abs() for n, w in models.prunable(start).items()}, 0.2, scope="layer")
+    run = partial(one_by_one if case.replicas == 1 else together, start, data, mask, case)
+    run()
+    spent: dict[str, float] = {}
+    for _ in range(ROUNDS):
+        with profile() as seen:
+            run()
+        for event in seen.key_averages():
+            spent[event.key] = min(event.self_cpu_time_total, spent.get(event.key, math.inf))
+    share = sum(time for name, time in spent.items() if "convolution" in name) / sum(spent.values())
+    return f"Convolutions take {share:.0%} of the training of {case.title} (torch.profiler)."
 
 
 def _against_plain(found: list[Row]) -> Row:
