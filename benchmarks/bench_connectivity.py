@@ -73,7 +73,7 @@ def rows(case: Case) -> list[Row]:
         return list(lines(replicas, data.train, test=data.test, points=case.points, batch_size=case.batch_size))
 
     def as_they_are() -> list[Line]:
-        with mock.patch("prunescope.landscape.connectivity.supports", return_value=False):
+        with mock.patch("prunescope.landscape.connectivity.traced", return_value=(None, "")):
             return fast()
 
     def plainly() -> list[list[list[float]]]:

@@ -38,14 +38,14 @@ WEIGHTS = 1 << 20
 """Parameters of a network that is tiny."""
 
 
-def group_size(model: nn.Module, batch: tuple[int, ...], *, copies: int) -> int:
+def group_size(model: nn.Module, batch: tuple[int, ...], *, copies: int, supported: bool | None = None) -> int:
     """Return how many of `copies` models to run at a time on batches of shape (images, channels, height, width).
 
     1: one by one, because the model cannot be grouped, is not tiny, or its features fill the cache alone. Otherwise the
     copies are divided evenly into as few groups as possible. One image is sent through a copy of the model in eval
-    mode to see its features.
+    mode to see its features. supported: whether it can be grouped, where that is known.
     """
-    if copies < 2 or not tiny(model) or not supports(model):
+    if copies < 2 or not tiny(model) or not (supports(model) if supported is None else supported):
         return 1
     fitting = _fitting(model, batch, most=MOST)
     return -(-copies // -(-copies // fitting)) if fitting > 1 else 1

@@ -21,7 +21,7 @@ from prunescope.landscape.guard import guarded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torch import Tensor, nn
+    from torch import Tensor, fx, nn
 
     from prunescope.api import Split
 
@@ -38,10 +38,12 @@ def at_points(
     batch_size: int,
     limit: int | None,
     count: int,
+    graph: fx.Graph | None = None,
 ) -> Iterator[tuple[Outcomes, ...]]:
     """Yield what the model at each point makes of the images of each side, in order; `count` models at a time.
 
     work: a model of their architecture in eval mode and float32, whose own weights do not matter.
+    graph: its graph, from `grouping.traced`, where it is at hand.
     sides: the first is the training split, on whose images BatchNorm is re-estimated at every point, in batches of
     `batch_size` as the definition asks; nothing but BatchNorm can tell the size of the batches it is evaluated in.
     Equal to evaluating one point after the other, to float32 rounding.
@@ -52,7 +54,7 @@ def at_points(
     for start in range(0, len(points), count):
         group = points[start : start + count]
         if passes is None or passes.grouped.count != len(group):
-            passes = _passes(work, sides[0], count=len(group), batch_size=batch_size)
+            passes = _passes(work, sides[0], count=len(group), batch_size=batch_size, graph=graph)
         _interpolate(passes.grouped, states, group)
         with guarded([passes.grouped]):
             passes.re_estimate(sides[0], limit=limit)
@@ -93,8 +95,8 @@ class Passes:
             yield torch.unflatten(output, 1, (self.grouped.count, -1)), labels
 
 
-def _passes(work: nn.Module, train: Split, *, count: int, batch_size: int) -> Passes:
-    grouped = Grouped([work] * count, shared=True)
+def _passes(work: nn.Module, train: Split, *, count: int, batch_size: int, graph: fx.Graph | None = None) -> Passes:
+    grouped = Grouped([work] * count, shared=True, graph=graph)
     image = next((images[0] for images, _ in train.batches(1, limit=1)), None)
     if image is None or not rewritable(grouped.net):
         return Passes(grouped, batch_size, batch_size, None)

@@ -9,8 +9,9 @@ from torch import fx, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from prunescope.engine.grouping import copied
 from prunescope.engine.layers import GroupedConvolution
-from prunescope.engine.rewriting import copied, free, is_relu, tidy
+from prunescope.engine.rewriting import free, is_relu, tidy
 from prunescope.engine.scale_shift import ScaleShift, coefficients
 
 if TYPE_CHECKING:

@@ -45,18 +45,20 @@ class Grouped(nn.Module):
     forward: images (batch, channels, height, width) that all models see, or with `shared` False (batch, K · channels,
     height, width), one set for each -> logits (batch, K, classes).
     The values are copies; `put` and `take` move them in and out. Mode (train or eval) as that of the first model when
-    it is made: dropout that is active cannot be grouped.
+    it is made: dropout that is active cannot be grouped. graph: that of one model from `traced`, where it is at hand.
 
     Raises UsageError, with the reason, for what cannot be grouped (see `obstacle`).
     """
 
-    def __init__(self, models: Sequence[nn.Module], *, shared: bool) -> None:
+    def __init__(self, models: Sequence[nn.Module], *, shared: bool, graph: fx.Graph | None = None) -> None:
         nn.Module.__init__(self)
-        graph, reason = _traced(models[0])
+        reason = ""
+        if graph is None:
+            graph, reason = traced(models[0])
         if graph is None:
             raise UsageError(f"{type(models[0]).__name__} cannot be grouped: {reason}", fix="run the models one by one")
         self.count = len(models)
-        self.net = _build(models[0], graph, count=self.count, shared=shared)
+        self.net = _build(models[0], copied(graph), count=self.count, shared=shared)
         _fill(self, models)
         self.to(memory_format=torch.channels_last)
 
@@ -114,10 +116,10 @@ def supports(model: nn.Module) -> bool:
 
 def obstacle(model: nn.Module) -> str:
     """Return why copies of `model`, in its present mode, cannot run as one grouped network; empty when they can."""
-    return _traced(model)[1]
+    return traced(model)[1]
 
 
-def _traced(model: nn.Module) -> tuple[fx.Graph, str] | tuple[None, str]:
+def traced(model: nn.Module) -> tuple[fx.Graph, str] | tuple[None, str]:
     """Return the graph of `model` and an empty reason, or None and why it cannot be grouped."""
     if any(m._forward_hooks or m._forward_pre_hooks for m in model.modules()):  # noqa: SLF001 - no public way to ask
         return None, "it has hooks"
@@ -187,6 +189,13 @@ def _is_batch_size(node: fx.Node) -> bool:
     if node.target is getattr:
         return bool(node.args[1] == "shape") and all(user.target is operator.getitem for user in node.users)
     return bool(node.args[1:] == (0,))
+
+
+def copied(graph: fx.Graph) -> fx.Graph:
+    """Return a copy of a graph."""
+    copy = fx.Graph()
+    copy.output(copy.graph_copy(graph, {}))
+    return copy
 
 
 def _build(model: nn.Module, graph: fx.Graph, *, count: int, shared: bool) -> fx.GraphModule:

@@ -15,7 +15,8 @@ from torch import fx
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunescope.engine.evaluation import simplify
-from prunescope.engine.rewriting import copied, tidy
+from prunescope.engine.grouping import copied
+from prunescope.engine.rewriting import tidy
 from prunescope.engine.scale_shift import ScaleShift, merge, moments
 from prunescope.errors import UsageError
 

@@ -14,6 +14,8 @@ from torch import fx, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from prunescope.engine.grouping import copied
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -64,13 +66,6 @@ def rewritable(net: fx.GraphModule) -> bool:
     if len(set(norms)) < len(norms) or any(modules[name].running_mean is None for name in norms):
         return False
     return tidy(copied(net.graph), modules)
-
-
-def copied(graph: fx.Graph) -> fx.Graph:
-    """Return a copy of a graph."""
-    copy = fx.Graph()
-    copy.output(copy.graph_copy(graph, {}))
-    return copy
 
 
 def add_into(first: Tensor, second: Tensor) -> Tensor:

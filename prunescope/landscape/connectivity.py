@@ -11,7 +11,7 @@ import torch
 
 from prunescope.engine.choice import group_size, tiny
 from prunescope.engine.connectivity import at_points
-from prunescope.engine.grouping import supports
+from prunescope.engine.grouping import traced
 from prunescope.errors import UsageError
 from prunescope.landscape import batchnorm
 from prunescope.landscape.estimate import Estimate, mean
@@ -180,9 +180,10 @@ def _evaluate(
 ) -> Iterator[tuple[Outcomes, ...]]:
     """Yield the outcomes on each side at every point, in order: several points at once where that is faster."""
     work = copy.deepcopy(models[0]).float().to(memory_format=torch.channels_last).eval()
-    if supports(work):
+    graph, _ = traced(work)
+    if graph is not None:
         count = _points_at_once(work, sides[0], batch_size=batch_size, points=len(points))
-        yield from at_points(work, models, points, sides, batch_size=batch_size, limit=limit, count=count)
+        yield from at_points(work, models, points, sides, batch_size=batch_size, limit=limit, count=count, graph=graph)
         return
     for first, second, t in points:
         _interpolate(work, models[first], models[second], t=t)
@@ -193,4 +194,4 @@ def _evaluate(
 def _points_at_once(work: nn.Module, train: Split, *, batch_size: int, points: int) -> int:
     image = next((images[0] for images, _ in train.batches(1, limit=1)), None) if tiny(work) else None
     batch = min(batch_size, len(train))
-    return 1 if image is None else group_size(work, (batch, *image.shape), copies=points)
+    return 1 if image is None else group_size(work, (batch, *image.shape), copies=points, supported=True)

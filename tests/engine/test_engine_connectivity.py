@@ -19,7 +19,7 @@ from prunescope.landscape.connectivity import errors, lines, losses
 
 def plain(monkeypatch, models, data, **options):
     with monkeypatch.context() as patch:
-        patch.setattr(module, "supports", lambda _: False)
+        patch.setattr(module, "traced", lambda _: (None, ""))
         patch.setattr(module, "at_points", None)
         return list(lines(models, data.train, test=data.test, **options))
 
