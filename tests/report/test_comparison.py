@@ -90,3 +90,16 @@ def test_no_name_covers_another(x, y):
 def test_no_two_pruners_look_alike_without_colour():
     looks = list(figures.looks(LABELS[:11]).values())
     assert len({marker for _, marker, _ in looks}) == len(looks)
+
+
+def test_long_names_stay_in_the_picture():
+    found = measured(("random", "magnitude:scope=global,linear=true"))
+    with svg.drawing():
+        for made in (
+            figures.against(found, "compression", "top1", paint=svg.PAINT),
+            figures.seeds(found, 0.1, paint=svg.PAINT),
+        ):
+            made.canvas.draw()
+            axes = made.axes[0]
+            names = [Text.get_window_extent(text) for text in (*axes.texts, *axes.get_yticklabels())]
+            assert all(box.x0 >= 0 and box.x1 <= made.bbox.x1 for box in names)

@@ -42,7 +42,11 @@ ROOM = 13.0
 Ends = dict[str, tuple[float | None, float, str]]
 """Label -> where its line ends (None: at the right edge) and its colour."""
 
-AXES = (0.105, 0.135, 0.665, 0.835)
+LEADER = {"arrowstyle": "-", "linewidth": 0.5, "alpha": 0.6, "shrinkA": 1, "shrinkB": 4, "relpos": (0, 0.5)}
+"""The line from a name to its last point."""
+
+LEFT, LETTER, LEAST = 0.105, 5.9, 0.4
+"""Where the axes begin; pixels of a letter of a name; the least share of the width that the axes take."""
 
 
 def looks(labels: Sequence[str]) -> dict[str, tuple[object, str, str]]:
@@ -54,7 +58,8 @@ def looks(labels: Sequence[str]) -> dict[str, tuple[object, str, str]]:
 def against(measured: Measured, x: Quantity, y: Quantity, *, paint: Mapping[str, str]) -> Figure:
     """Draw one quantity against another: means over seeds, bars of ± one standard deviation, the dense control."""
     made = svg.figure(WIDTH, HEIGHT)
-    axes = made.add_axes(AXES)
+    room = LETTER * max(map(len, ("dense", *measured.pruned))) / WIDTH
+    axes = made.add_axes((LEFT, 0.135, max(LEAST, (1 - LEFT - room) / 1.05), 0.835))
     svg.tidy(axes)
     axes.tick_params(labelcolor=paint["muted"])
     axes.grid(axis="y", color=paint["line"])
@@ -131,7 +136,7 @@ def _name(axes: Axes, ends: Ends) -> None:
         axes.annotate(
             label, (right if x is None else x, y), xytext=(1.05, to_axes.transform((0.0, height))[1]),
             textcoords="axes fraction", va="center", fontsize=9.5, color=colour, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6, "shrinkA": 1, "shrinkB": 4},
+            arrowprops=LEADER | {"color": colour},
         )  # fmt: skip
 
 
@@ -154,7 +159,8 @@ def seeds(measured: Measured, density: float, *, paint: Mapping[str, str]) -> Fi
     labels = list(measured.pruned)
     made = svg.figure(WIDTH, 30.0 + 24.0 * len(labels))
     bottom = 28.0 / (30.0 + 24.0 * len(labels))
-    axes = made.add_axes((0.30, bottom, 0.67, 1 - bottom - 0.01))
+    left = min(1 - LEAST, (14 + 1.1 * LETTER * max(map(len, labels))) / WIDTH)
+    axes = made.add_axes((left, bottom, 0.97 - left, 1 - bottom - 0.01))
     svg.tidy(axes)
     axes.tick_params(labelcolor=paint["muted"])
     axes.grid(axis="x", color=paint["line"])
