@@ -18,6 +18,7 @@ from prunescope.cli import (
     diagnose,
     instability,
     lottery,
+    misuse,
     plugin_commands,
     plugins,
     probe,
@@ -68,7 +69,8 @@ def main() -> None:
     keep_freed()
     sys.path.append(str(Path.cwd()))
     completing = "_PRUNESCOPE_COMPLETE" in os.environ
-    build(tuple(GROUPS) if completing else sys.argv[1:])(prog_name="prunescope")
+    app = build(tuple(GROUPS) if completing else sys.argv[1:])
+    sys.exit(misuse.told(lambda: app(prog_name="prunescope", standalone_mode=False)))
 
 
 def build(words: Sequence[str]) -> typer.Typer:

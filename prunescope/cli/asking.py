@@ -129,7 +129,11 @@ def _compressed(
         notes = []
     else:
         epochs = max(1, round(COMPRESSION * float(str(dense))))
-        notes = [] if training.get("epochs") else [f"the dense epochs are unknown: retraining takes {epochs} epochs"]
+        notes = (
+            []
+            if training.get("epochs")
+            else [f"the dense epochs are unknown: retraining takes {epochs} epoch{'s' * (epochs > 1)}"]
+        )
     values["epochs"] = epochs
     if values.get("warmup_epochs"):
         values["warmup_epochs"] = values["warmup_epochs"] * epochs / float(str(dense))

@@ -37,13 +37,18 @@ def render(renderable: RenderableType, stream: TextIO) -> str:
         file=io.TextIOWrapper(io.BytesIO(), encoding=stream.encoding or "utf-8"),
         force_terminal=terminal,
         no_color=bool(os.environ.get("NO_COLOR")) or not terminal,
-        width=shutil.get_terminal_size().columns if terminal or "COLUMNS" in os.environ else WIDE,
+        width=width(stream),
         legacy_windows=False,
         emoji=False,
     )
     with console.capture() as capture:
         console.print(renderable)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def width(stream: TextIO) -> int:
+    """Return how many columns a stream has."""
+    return shutil.get_terminal_size().columns if stream.isatty() or "COLUMNS" in os.environ else WIDE
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableType:

@@ -12,7 +12,7 @@ from prunescope.cli.command import Output
 from prunescope.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from prunescope.cost import Estimate
     from prunescope.recipe import Recipe
@@ -48,16 +48,24 @@ def estimate(recipes: Sequence[Recipe], store: Store, executor: Loaded, *, devic
     return found
 
 
-def output(estimate: Estimate, executor: Loaded, *, as_json: bool) -> Output:
-    """Return what --dry-run prints."""
+def output(estimate: Estimate, executor: Loaded, *, as_json: bool, about: Mapping[str, object] | None = None) -> Output:
+    """Return what --dry-run prints; about: what else it says of the plan, for a person and in the JSON."""
     total = estimate.seconds / _workers(executor)
     if as_json:
-        known = {"steps": estimate.steps, "passes": estimate.passes, "seconds": total, "bytes": estimate.bytes}
+        known = {
+            **(about or {}),
+            "steps": estimate.steps,
+            "passes": estimate.passes,
+            "seconds": total,
+            "bytes": estimate.bytes,
+        }
         return Output(text=json_text.dumps({"schema_version": 1, "dry_run": known}, indent=2))
     rows = [
         (row.step, row.plugin, str(row.count), f"{row.passes:,.0f}", console.duration(row.seconds))
         for row in estimate.by_step
     ]
+    for name, what in (about or {}).items():
+        console.say(f"{name.replace('_', ' ')}: {', '.join(map(str, what)) if isinstance(what, list) else what}")
     rows.append(("all", "", str(estimate.steps), f"{estimate.passes:,.0f}", console.duration(estimate.seconds)))
     console.say(f"with {_workers(executor)} workers: {console.duration(total)}; nothing was run")
     return Output(text=console.table(("step", "plugin", "runs", "images", "time on one worker"), rows))

@@ -44,9 +44,9 @@ def diagnose(request: Request) -> Output:
             probes = asking.probes(request.probe or (), values)
             return weights_only.output(dense[0], store, as_json=request.json, probes=probes)
         answer, notes = _plan(request, store, dense=dense, densities=densities)
-        estimate = costing.estimate(answer.recipes, store, executor, device=device)
+        estimate = costing.estimate(answer.recipes[:-1], store, executor, device=device)
         if request.dry_run:
-            return costing.output(estimate, executor, as_json=request.json)
+            return costing.output(estimate, executor, as_json=request.json, about=_about(answer))
         steps.complete(answer.recipes[:-1], store, executor.instance, device=device)
         run_id = pipeline.perform(answer.diagnosis, store, device="cpu")
         return _tell(request, store, run_id, notes)
@@ -131,6 +131,18 @@ def _plan(
         seed=request.seed,
     )
     return question.answer(asks), retraining.notes if densities else ()
+
+
+def _about(answer: Answer) -> dict[str, object]:
+    """Say what a dry run would do: densities, replicas, retraining, probes."""
+    found: dict[str, object] = {"densities": [step.density for step in answer.pruned]}
+    for step in answer.pruned[:1]:
+        trainer = registry.make("trainers", step.retrainings[0].plugin, step.retrainings[0].options)
+        found["replicas"] = len(step.retrainings)
+        found["retrain_with"] = trainer.plugin.name
+        found["retrain_epochs"] = getattr(trainer.instance, "epochs", None)
+        found["probes_of_replicas"] = [recipe.plugin for recipe in step.probes]
+    return found | {"probes_of_the_dense_model": [recipe.plugin for recipe in answer.dense.probes]}
 
 
 def _network(reference: str, store: Store) -> str | None:

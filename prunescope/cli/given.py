@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prunescope.cli.console import say
-from prunescope.errors import InputError, UsageError
+from prunescope.errors import InputError, MismatchError, UsageError
 from prunescope.recipe import run_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,11 @@ def checkpoint(
     if path.exists() or text.startswith(HUB_PREFIXES):
         source = path if path.exists() else text
         chosen = cast("Weights | None", weights)
-        run_id = pipeline.import_checkpoint(source, store, weights=chosen, model=model, unsafe=unsafe)
+        try:
+            run_id = pipeline.import_checkpoint(source, store, weights=chosen, model=model, unsafe=unsafe)
+        except MismatchError as error:
+            told = error.message if text in error.message else f"{text}: {error.message}"
+            raise MismatchError(told, fix=error.fix) from error
         facts = store.read(run_id).facts
         say(f"{text}: {facts['model']['name']} with {facts['model']['num_classes']} classes, read as {facts['format']}")
         return run_id

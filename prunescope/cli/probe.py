@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json as json_text
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prunescope.cli import console, given, parameters, steps
 from prunescope.cli.command import Output
-from prunescope.cli.measured import COLUMNS, reading_rows
+from prunescope.cli.measured import reading_table
 from prunescope.errors import UsageError
 from prunescope.registry import Loaded
 
@@ -64,5 +65,5 @@ def _output(run_id: str, store: Store, *, as_json: bool) -> Output:
     from prunescope import runfile
 
     run = store.read(run_id)
-    console.show(console.table(COLUMNS, reading_rows(run.readings)))
+    console.show(reading_table(run.readings, width=console.width(sys.stderr)))
     return Output(text=json_text.dumps(runfile.as_json(run), indent=2) if as_json else run_id)

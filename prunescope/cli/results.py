@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from prunescope.cli import console, given, parameters
 from prunescope.cli.command import Output, command
-from prunescope.cli.measured import COLUMNS, reading_rows
+from prunescope.cli.measured import reading_table
 from prunescope.errors import InputError, PrunescopeError, UsageError
 from prunescope.recipe import run_of
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from prunescope.api import Epoch
-    from prunescope.runfile import Run, Verdict
+    from prunescope.runfile import Run
     from prunescope.store import Store
 
 
@@ -70,7 +71,7 @@ def show(
     json: parameters.Json = False,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
-    """Show one run: its recipe, its provenance, its readings and verdicts."""
+    """Show one run: its recipe, its provenance, its readings; a diagnosis as `diagnose` told it, --json likewise."""
     from prunescope import runfile
 
     store = _existing(study)
@@ -78,9 +79,20 @@ def show(
     if reference is None:
         raise InputError(f"there is no run {run!r} in {study}", fix=f"see: prunescope results list --study {study}")
     found = store.read(run_of(reference))
+    if found.recipe.step == "diagnose":
+        return _diagnosis(found.id, store, as_json=json)
     if json:
         return Output(text=json_text.dumps(runfile.as_json(found), indent=2))
     return Output(text=_sections(found))
+
+
+def _diagnosis(run_id: str, store: Store, *, as_json: bool) -> Output:
+    from prunescope import report as reports
+
+    made = reports.assemble(store, run_id)
+    if as_json:
+        return Output(text=json_text.dumps(reports.as_json(made), indent=2, allow_nan=False))
+    return Output(text=reports.terminal(made))
 
 
 def check(*, study: parameters.Study = parameters.STUDY) -> Output:
@@ -97,13 +109,22 @@ def check(*, study: parameters.Study = parameters.STUDY) -> Output:
 
 
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The HDF5 file to write: .h5 or .hdf5.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .h5, .hdf5, .json, or .csv.")],
     *,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
-    """Write all runs into one HDF5 file; weights stay behind."""
-    given.check_output(file, (".h5", ".hdf5"), option="FILE")
-    count = _existing(study).export(file)
+    """Write all runs into one file; weights stay behind.
+
+    HDF5 holds everything; JSON all but the masks; CSV the readings, a line per number.
+    """
+    from prunescope import exports
+
+    given.check_output(file, (".h5", ".hdf5", ".json", ".csv"), option="FILE")
+    store = _existing(study)
+    if file.suffix in (".json", ".csv"):
+        count = exports.as_json(store, file) if file.suffix == ".json" else exports.as_csv(store, file)
+    else:
+        count = store.export(file)
     console.say(f"{count} runs in {file}")
     return Output(text=str(file))
 
@@ -137,8 +158,7 @@ def _sections(run: Run) -> RenderableType:
         rows = [_epoch_row(epoch) for epoch in run.history]
         sections.append(console.table(("epoch", "learning rate", "loss", "error"), rows))
     if run.readings:
-        sections.append(console.table(COLUMNS, reading_rows(run.readings)))
-    sections.extend(Text(_judged(verdict)) for verdict in run.verdicts)
+        sections.append(reading_table(run.readings, width=console.width(sys.stdout)))
     return Group(*[part for section in sections for part in (section, "")][:-1])
 
 
@@ -162,11 +182,3 @@ def _about(run: Run) -> list[tuple[str, str]]:
 def _epoch_row(epoch: Epoch) -> tuple[str, ...]:
     numbers = f"{epoch.learning_rate:.4g}", f"{epoch.train_loss:.4f}", f"{epoch.train_error:.1%}"
     return str(epoch.number), *numbers
-
-
-def _judged(verdict: Verdict) -> str:
-    found = verdict.diagnosis
-    confidence = "n/a" if found.confidence is None else f"{found.confidence:.0%}"
-    judged = f"regime {found.regime or 'n/a'}, advice {found.advice}, confidence {confidence}"
-    headline = f"density {verdict.density:g} by {verdict.rule}: {judged}"
-    return "\n".join([headline, *(f"  {reason}" for reason in found.because)])

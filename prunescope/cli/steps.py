@@ -36,6 +36,7 @@ def complete(recipes: Sequence[Recipe], store: Store, executor: Executor, *, dev
         say(f"{len(recipes) - len(todo)} of {len(recipes)} steps are there already")
     if not todo:
         return
+    say(f"running {len(todo)} step{'s' * (len(todo) > 1)}, the first: {label(todo[0])}")
     with watched(todo, store, weights=weights(todo, device)):
         outcomes = list(sweep.run(recipes, store, executor, device=device))
     _raise_failure(outcomes, todo, store)

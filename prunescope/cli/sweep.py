@@ -6,6 +6,7 @@ import json as json_text
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -61,6 +62,8 @@ class _Swept:
     before: int
     """Steps that were finished before."""
     outcomes: Sequence[Outcome]
+    seconds: float = 0.0
+    """That it took by the clock on the wall."""
 
     @property
     def failed(self) -> list[Outcome]:
@@ -131,7 +134,7 @@ def _complete(
 
     todo = sweeping.pending(list(named.values()), store)
     names = {recipe.id: name for name, recipe in named.items()}
-    before, outcomes = len(named) - len(todo), []
+    before, outcomes, started = len(named) - len(todo), [], monotonic()
     if before:
         console.say(f"{before} of {len(named)} steps are there already")
     if todo:
@@ -142,14 +145,23 @@ def _complete(
                     message = outcome.error.partition("\n")[0]
                     console.say(f"failed: {names[outcome.id]}: {message}")
                     console.say(f"        see {failures.path(store.study, outcome.id)}")
-    return _Swept(named=named, before=before, outcomes=outcomes)
+    return _Swept(named=named, before=before, outcomes=outcomes, seconds=monotonic() - started)
 
 
 def _told(swept: _Swept, store: Store, *, as_json: bool) -> Output:
     """Say how it ended; the folder, or JSON, goes to stdout."""
+    from prunescope import runfile
+
     counts = Counter(outcome.skipped for outcome in swept.outcomes if outcome.error)
     total = len(swept.named)
     unfinished = total - swept.finished
+    done = [outcome.id for outcome in swept.outcomes if not outcome.error]
+    if done:
+        of_workers = sum(runfile.wall_seconds(store.path(run_id)) for run_id in done)
+        console.say(
+            f"{len(done)} steps took {console.duration(swept.seconds)} by the clock, "
+            f"{console.duration(of_workers)} of the workers' time"
+        )
     if unfinished:
         console.say(
             f"{swept.finished} of {total} steps are finished, {counts[False]} failed, {counts[True]} were skipped"

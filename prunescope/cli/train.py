@@ -92,7 +92,8 @@ def _tell(run_id: str, store: Store, epochs: tuple[int, ...]) -> None:
     history = store.read(run_id).history
     if history:
         last = history[-1]
-        say(f"trained {last.number} epochs: loss {last.train_loss:.4f}, error {last.train_error:.1%}, in training")
+        trained = f"{last.number} epoch{'s' * (last.number > 1)}"
+        say(f"trained {trained}: loss {last.train_loss:.4f}, error {last.train_error:.1%}, in training")
     if epochs:
         say(f"snapshots: {', '.join(f'{run_id}@{epoch}' for epoch in sorted(set(epochs)))}")
     say(f"next: prunescope diagnose {run_id}")

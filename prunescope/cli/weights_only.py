@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json as json_text
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from prunescope.cli import console, steps
 from prunescope.cli.command import ExitCode, Output
-from prunescope.cli.measured import COLUMNS, reading_rows
+from prunescope.cli.measured import reading_table
 from prunescope.errors import UsageError
 from prunescope.recipe import run_of
 
@@ -58,7 +59,7 @@ def output(reference: str, store: Store, *, as_json: bool, probes: Sequence[Load
     rows = [(layer.name, f"{layer.weights:,}", f"{layer.kept / layer.weights:.4g}") for layer in layers]
     console.show(console.table(("layer", "weights", "density"), rows))
     if readings:
-        console.show(console.table(COLUMNS, reading_rows(readings)))
+        console.show(reading_table(readings, width=console.width(sys.stderr)))
     return Output(text=reference, exit_code=ExitCode.EVIDENCE)
 
 

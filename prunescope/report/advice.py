@@ -184,7 +184,8 @@ def _move(trail: Trail, known: Known, asked: Sequence[Headline], *, sign: int) -
     snapshot = _nearest_snapshot(values.get("epochs"), known.snapshots, sign)
     if snapshot is not None:
         reference = f"{trail.dense.id}@{snapshot}"
-        why = f"{word}, for {labels}: the snapshot after {snapshot} epochs of the same training is there already."
+        when = f"the snapshot after {formatting.count(snapshot, 'epoch')} of the same training"
+        why = f"{word}, for {labels}: {when} is there already."
         return Command(why=why, lines=(_diagnose(known, asked, shlex.quote(reference), *_comparably(trail)),))
     moved = _moved(values, sign)
     if moved is None or not _can_train(known):

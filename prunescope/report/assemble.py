@@ -200,7 +200,9 @@ def _epochs(group: Sequence[Run]) -> str:
     if not epochs:
         return ""
     each = " each" if len(group) > 1 else ""
-    return f"{'–'.join(map(str, dict.fromkeys((epochs[0], epochs[-1]))))} epochs{each}"
+    if len(epochs) == 1:
+        return f"{formatting.count(epochs[0], 'epoch')}{each}"
+    return f"{epochs[0]}–{epochs[-1]} epochs{each}"
 
 
 def _made(branch: Branch | None, run: Run) -> Made:
@@ -227,7 +229,11 @@ def _provenance(trail: Trail) -> tuple[tuple[str, str], ...]:
     told = (
         ("diagnosis", diagnosis.id),
         ("made", diagnosis.created),
-        ("dense model", run_of(trail.reference) + (f", snapshot after {epoch} epochs" if epoch is not None else "")),
+        (
+            "dense model",
+            run_of(trail.reference)
+            + (f", snapshot after {formatting.count(epoch, 'epoch')}" if epoch is not None else ""),
+        ),
         ("checkpoint", subject["source"]),
         ("format", subject["format"]),
         ("sha256", subject["sha256"]),

@@ -70,8 +70,9 @@ def _training(trail: Trail) -> Iterator[str]:
     epochs = {len(run.history) for branch in trail.pruned for run in branch.retrainings if run.history}
     if epochs and isinstance(dense, int | float) and max(epochs) < dense:
         yield (
-            f"Replicas were retrained for {max(epochs)} epochs, the dense model was trained for {dense:g}: on small "
-            "networks this ranks settings like the full schedule; after full retraining, errors are usually lower."
+            f"Replicas were retrained for {formatting.count(max(epochs), 'epoch')}, the dense model was trained for "
+            f"{dense:g}: on small networks this ranks settings like the full schedule; after full retraining, errors "
+            "are usually lower."
         )
 
 

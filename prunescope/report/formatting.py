@@ -27,6 +27,15 @@ def density(value: float) -> str:
     return "dense" if value == 1 else f"{100 * value:.3g} %"
 
 
+def count(number: float, thing: str) -> str:
+    """Write how many of a thing there are.
+
+    >>> count(1, "epoch"), count(16, "epoch"), count(0.5, "epoch")
+    ('1 epoch', '16 epochs', '0.5 epochs')
+    """
+    return f"{number:,g} {thing}" if number == 1 else f"{number:,g} {thing}s"
+
+
 def probability(value: float) -> str:
     """Write a probability; never as certain as 100 %.
 
