@@ -128,8 +128,13 @@ def _check_together(trainer: Trainer, data: Data, mask: Mask) -> None:
 
 
 def _distance(first: state.Snapshot, second: state.Snapshot) -> float:
-    pairs = [(first[name].double(), second[name].double()) for name in first]
-    return math.sqrt(sum(float((one - other).square().sum()) for one, other in pairs))
+    """Euclidean distance over all tensors."""
+    squares = [
+        float((one.double() - other.double()).square().sum())
+        for one, other in ((value, second[name]) for name, value in first.items())
+        if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)
+    ]
+    return math.sqrt(sum(squares))
 
 
 def _check_epochs(who: str, epochs: Sequence[Epoch]) -> None:
