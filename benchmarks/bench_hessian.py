@@ -143,7 +143,9 @@ def trace_rows(case: Case, found: dict[str, Timed], shared: list[float]) -> list
             ours = statistics.fmean(found[name].variances)
             pairs = zip(found[peer].seconds, found[name].seconds, strict=True)
             ratios = [theirs * single / DRAWS / (mine * ours) for theirs, mine in pairs]
-            rows.append(Row(workload=f"trace, {case.title}", comparison=f"{peer} / {name}", ratios=ratios, share=None))
+            rows.append(
+                Row(workload=f"Hessian trace, {case.title}", comparison=f"{peer} / {name}", ratios=ratios, share=None)
+            )
     return rows
 
 
@@ -216,7 +218,8 @@ def main() -> None:
     notes.append(
         "The ratios of traces are of time x variance: of the times to an equal standard error. The peers draw one "
         "vector for all batches and build every graph anew for it; prunescope draws other vectors for every batch on "
-        "one graph, and with a sketch takes the largest eigenvalues of each batch out of the noise (Hutch++)."
+        "one graph, and with a sketch takes the largest eigenvalues of each batch out of the noise (Hutch++). The "
+        f"variance of the peers is that of {SHARED} draws, so known to within a fifth."
     )
     report("Hessian", rows, headlines=headlines, notes=notes)
 

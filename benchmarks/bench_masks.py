@@ -39,17 +39,20 @@ def rows() -> list[Row]:
         def ours(density: float = density) -> masks.Mask:
             return masks.keep_largest({n: w.detach().abs() for n, w in weights.items()}, density, scope="global")
 
-        agree(theirs(), ours(), expected=round(density * total))
+        scores = [weight.detach().abs() for weight in weights.values()]
+        agree(theirs(), ours(), scores, expected=round(density * total))
         variants = {"torch.nn.utils.prune": theirs, "prunescope": ours}
-        found += compare(f"ResNet-50, density {density:g}", variants, operations=0.0, rounds=ROUNDS)
+        found += compare(f"pruning masks, ResNet-50, density {density:g}", variants, operations=0.0, rounds=ROUNDS)
     return found
 
 
-def agree(theirs: list[torch.Tensor], ours: masks.Mask, *, expected: int) -> None:
-    """Stop unless both keep the same weights, and as many as asked."""
-    same = all(torch.equal(a.bool(), b) for a, b in zip(theirs, ours.kept.values(), strict=True))
-    if not same or ours.n_kept != expected:
-        raise SystemExit(f"the masks differ, or keep {ours.n_kept} of {expected}")
+def agree(theirs: list[torch.Tensor], ours: masks.Mask, scores: list[torch.Tensor], *, expected: int) -> None:
+    """Stop unless both keep as many as asked, and the same but for weights that tie: torch takes any of those."""
+    pairs = list(zip(theirs, ours.kept.values(), scores, strict=True))
+    values = torch.cat([score[kept.bool() != mine] for kept, mine, score in pairs])
+    count = sum(int(kept.sum()) for kept in theirs)
+    if ours.n_kept != expected or count != expected or len(values.unique()) > 1:
+        raise SystemExit(f"kept {ours.n_kept} and {count} of {expected}; {len(values)} differ: {values.unique()}")
 
 
 def main() -> None:
