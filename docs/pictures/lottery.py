@@ -15,20 +15,17 @@ from typing import Any
 
 DOCS = Path(__file__).parent.parent
 
+DENSITY, LEVELS, STEPS = 0.1, 3, "0,20,41,82"
+
 COMMON = (
     *("--model", "preresnet8", "--model-option", "width=0.5", "--data", "digits", "--seeds", "3"),
-    *("--trainer-option", "batch_size=32"),
+    *("--trainer-option", "epochs=20", "--trainer-option", "batch_size=32"),
+    *("--density", str(DENSITY), "--levels", str(LEVELS)),
 )
 
 COMMANDS = {
-    "instability": (
-        *(*COMMON, "--trainer-option", "epochs=20"),
-        *("--density", "0.1", "--levels", "3", "--steps", "0,20,41,82"),
-    ),
-    "lottery": (
-        *(*COMMON, "--trainer-option", "epochs=10"),
-        *("--density", "0.03", "--levels", "3", "--rewind", "0,41", "--method", "weights"),
-    ),
+    "instability": (*COMMON, "--steps", STEPS),
+    "lottery": (*COMMON, "--rewind", "0,41", "--method", "weights"),
 }
 
 
