@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,23 +86,6 @@ def test_a_study_is_run_once_and_goes_on_where_it_stopped(tiny):
     assert end_all(found, store) == []
     assert store.check() == []
     assert store.leftovers() == []
-
-
-def test_a_study_in_two_processes_at_once_gives_what_one_gives(tiny, tmp_path):
-    store, found = tiny
-    other = replace(store, study=tmp_path / "other")
-    end_all(found, other)
-    seen = {}
-    threads = [
-        threading.Thread(target=lambda name=name: seen.update({name: end_all(found, store)})) for name in ("a", "b")
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(seen["a"]) == set(seen["b"]) == set(other.ids())
-    assert readings(store) == readings(other) != {}
-    assert store.check() == []
 
 
 def held_kin(found):
