@@ -56,8 +56,9 @@ def towards(model: nn.Module, other: nn.Module) -> list[Tensor]:
     Raises UsageError where their parameters differ in shape.
 
     >>> one, two = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
-    >>> [float(b - (a + d)) for a, b, d in zip(one.parameters(), two.parameters(), towards(one, two))]
-    [0.0, 0.0]
+    >>> _ = [torch.nn.init.constant_(w, v) for m, v in ((one, 1.0), (two, 3.0)) for w in m.parameters()]
+    >>> [step.item() for step in towards(one, two)]
+    [2.0, 2.0]
     """
     mine, others = ([weight.detach() for weight in each.parameters()] for each in (model, other))
     if [weight.shape for weight in mine] != [weight.shape for weight in others]:
