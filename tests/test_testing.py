@@ -38,7 +38,7 @@ BUILT_IN = [
     (group, plugin.name)
     for group in CHECKS
     for plugin in registry.find(group)
-    if plugin.distribution == "prunescope" and (group, plugin.name) != ("datasets", "timm")
+    if plugin.distribution == "prunescope" and (group, plugin.name) not in {("datasets", "timm"), ("pruners", "n-of-m")}
 ]
 SMALL = {
     "sgd": {"epochs": 4, "batch_size": 16},
@@ -61,6 +61,10 @@ MORE = [
 @pytest.mark.parametrize(("group", "name"), BUILT_IN)
 def test_built_in(group, name):
     CHECKS[group](registry.make(group, name, SMALL.get(name, {})).instance)
+
+
+def test_groups_keep_the_densities_they_have():
+    check_pruner(registry.make("pruners", "n-of-m", {}).instance, densities=(0.25, 0.5, 0.75, 1.0))
 
 
 @pytest.mark.parametrize(("group", "name", "options"), MORE)
