@@ -28,7 +28,7 @@ and more groups keep more processes busy."""
 FEATURE_BYTES = 1 << 21
 """What the largest features of all models together may occupy."""
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 21
 """What the features of a piece of a batch may occupy in one layer."""
 
 DEVICE_BYTES = 1 << 28

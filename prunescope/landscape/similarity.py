@@ -22,7 +22,7 @@ SMALLEST = 4
 """Images that HSIC₁ needs."""
 
 _COLUMNS = 1024
-_ROWS = 512
+_ROWS = 256
 
 
 @dataclass(frozen=True)

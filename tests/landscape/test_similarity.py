@@ -48,6 +48,18 @@ def test_more_columns_than_one_block():
     assert cka(kernel(x), kernel(y), debiased=True) == pytest.approx(wanted, abs=1e-9)
 
 
+def test_more_rows_than_one_block():
+    x, y = random(530, 540), random(530, 3, seed=1)
+    y[:, 0] += x[:, 0]
+    for debiased in (False, True):
+        wanted = slow_reference.cka(x.numpy(), y.numpy(), debiased=debiased)
+        assert cka(kernel(x), kernel(y), debiased=debiased) == pytest.approx(wanted, abs=1e-9)
+        assert cka(kernel(x), kernel(y, gram=True), debiased=debiased) == pytest.approx(wanted, abs=1e-9)
+    matrix = kernel(x).matrix
+    torch.testing.assert_close(matrix, matrix.T)
+    assert torch.equal(matrix[300:, :200], matrix[:200, 300:].T)
+
+
 @BOTH
 @pytest.mark.parametrize("p", [4, 60])
 def test_a_representation_is_like_itself_rotated_scaled_or_shifted(p, debiased):
