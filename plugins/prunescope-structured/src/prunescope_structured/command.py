@@ -39,13 +39,15 @@ def _write(checkpoint: str, output: Path, *, batch: int, repeats: int) -> None:
     found = load(checkpoint)
     if found.mask is None:
         raise UsageError(f"{checkpoint} has no mask", fix="prune it first: prunescope prune channels")
-    model = to_model(found).eval()
+    model = to_model(found).eval().to(memory_format=torch.channels_last)
     made, removed = compact.compact(model, found.mask, files.example(found.spec))
     if output.suffix == ".pt2":
         files.export(output, made, found.spec)
     else:
         files.save(output, made, found.spec, removed)
-    images = torch.zeros(batch, found.spec.in_chans, *found.spec.image_size)
+    images = torch.zeros(batch, found.spec.in_chans, *found.spec.image_size).contiguous(
+        memory_format=torch.channels_last
+    )
     before, after = (latency(one, images, repeats=repeats).median for one in (model, made))
     sizes = [sum(parameter.numel() for parameter in one.parameters()) for one in (model, made)]
     told = (

@@ -42,6 +42,7 @@ def shrunk(model: nn.Module, removed: Mapping[str, Sequence[int]], images: Tenso
         graph.get_pruning_group(layer, prune, idxs=list(gone)).prune()
     for parameter in made.parameters():
         parameter.grad = None
+    made.to(memory_format=torch.channels_last)  # slicing made the weights contiguous
     return made
 
 

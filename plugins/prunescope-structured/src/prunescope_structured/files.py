@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -53,7 +54,8 @@ def load(path: Path) -> nn.Module:
 def export(path: Path, model: nn.Module, spec: models.ModelSpec) -> None:
     """Write a compact network as .pt2, which torch.export.load reads without prunescope; any batch size from 1."""
     batch = torch.export.Dim("batch", min=1)
-    exported = torch.export.export(model, (example(spec),), dynamic_shapes=({0: batch},))
+    plain = deepcopy(model).to(memory_format=torch.contiguous_format)  # its archive wants weights in their own order
+    exported = torch.export.export(plain, (example(spec),), dynamic_shapes=({0: batch},))
     torch.export.save(exported, path)
 
 
