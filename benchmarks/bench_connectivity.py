@@ -18,7 +18,7 @@ from prunescope.landscape.connectivity import Line, lines
 from prunescope.landscape.flops import layer_flops
 from prunescope.memory import keep_freed
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
