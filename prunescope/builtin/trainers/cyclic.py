@@ -10,6 +10,7 @@ from prunescope.builtin.trainers import fitting, together
 from prunescope.builtin.trainers.options import (
     Augment,
     BatchSize,
+    Compiling,
     DropFactor,
     Drops,
     Ema,
@@ -19,6 +20,7 @@ from prunescope.builtin.trainers.options import (
     MixupAlpha,
     Momentum,
     Nesterov,
+    Precision,
     Shape,
     StartStep,
     StopStep,
@@ -54,6 +56,8 @@ class Cyclic(Trainer):
     start_step: StartStep = 0
     stop_step: StopStep = None
     ema: Ema = 0.0
+    precision: Precision = "float32"
+    compiling: Compiling = "no"
     cycles: Annotated[int, Option("how many cycles", minimum=1)] = 4
     factor: Annotated[float, Option("each cycle ends so many times as late as the one before", minimum=1)] = 2.0
 

@@ -74,12 +74,13 @@ def fit(
 ) -> Iterator[Epoch]:
     """Train `model` as these options say; schedule: another than theirs."""
     from prunescope.training import averaging, loop
+    from prunescope.training.acceleration import accelerated
 
     epochs = loop.fit(
         model,
         data,
         optimizer=optimizer,
-        gradient=gradient,
+        gradient=accelerated(gradient, compiling=options.compiling, precision=options.precision),
         schedule=schedule_of(options) if schedule is None else schedule,
         batches=batches_of(options),
         mask=mask,

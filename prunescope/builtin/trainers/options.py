@@ -29,3 +29,10 @@ Ema = Annotated[
     float,
     Option("decay of a moving average of the weights, which is what is kept then; 0: none", minimum=0, maximum=1),
 ]
+Precision = Annotated[
+    Literal["float32", "tf32", "bf16"], Option("arithmetic of the training steps; all but float32 need a GPU")
+]
+Compiling = Annotated[
+    Literal["no", "yes", "cuda-graphs"],
+    Option("whether steps are compiled (torch.compile); cuda-graphs: for small networks on a GPU"),
+]

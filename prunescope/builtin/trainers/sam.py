@@ -10,6 +10,7 @@ from prunescope.builtin.trainers import fitting, together
 from prunescope.builtin.trainers.options import (
     Augment,
     BatchSize,
+    Compiling,
     DropFactor,
     Drops,
     Ema,
@@ -19,6 +20,7 @@ from prunescope.builtin.trainers.options import (
     MixupAlpha,
     Momentum,
     Nesterov,
+    Precision,
     Shape,
     StartStep,
     StopStep,
@@ -54,6 +56,8 @@ class Sam(Trainer):
     start_step: StartStep = 0
     stop_step: StopStep = None
     ema: Ema = 0.0
+    precision: Precision = "float32"
+    compiling: Compiling = "no"
     rho: Annotated[float, Option("radius of the neighbourhood", minimum=0)] = 0.05
     adaptive: Annotated[bool, Option("scale the neighbourhood with each weight (Kwon 2021)")] = False
 

@@ -10,6 +10,7 @@ from prunescope.builtin.trainers import fitting
 from prunescope.builtin.trainers.options import (
     Augment,
     BatchSize,
+    Compiling,
     DropFactor,
     Drops,
     Ema,
@@ -18,6 +19,7 @@ from prunescope.builtin.trainers.options import (
     LearningRate,
     MixupAlpha,
     Momentum,
+    Precision,
     Shape,
     StartStep,
     StopStep,
@@ -53,6 +55,8 @@ class Timm(Trainer):
     start_step: StartStep = 0
     stop_step: StopStep = None
     ema: Ema = 0.0
+    precision: Precision = "float32"
+    compiling: Compiling = "no"
     scheduler: Annotated[
         str | None,
         Option("timm's scheduler by name instead of schedule: cosine, tanh, poly, step, multistep; none: schedule"),

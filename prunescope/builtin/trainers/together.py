@@ -41,12 +41,13 @@ def fit(
 ) -> Iterator[tuple[Epoch, ...]]:
     """Train the models with the schedule and the batches these options ask for."""
     from prunescope.engine.training import fit_together
+    from prunescope.training.acceleration import accelerated
 
     return fit_together(
         models,
         data,
         optimizer=partial(fitting.sgd_of, options),
-        gradient=gradient,
+        gradient=accelerated(gradient, compiling=options.compiling, precision=options.precision),
         schedule=fitting.schedule_of(options),
         batches=fitting.batches_of(options),
         masks=masks,
