@@ -100,7 +100,7 @@ def check_light_import(kind: type) -> None:
 
 def _check_citations(who: str, kind: type) -> None:
     """`citations` is a tuple of whole citations, each key once, and no option."""
-    names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    names = {field.name for field in dataclasses.fields(kind)}
     require(
         "citations" not in names, f"{who} makes an option of the class variable citations: leave out its annotation"
     )
