@@ -48,6 +48,8 @@ def test_the_defaults_are_the_papers_recipe_at_half_its_epochs():
         "start_step": 0,
         "stop_step": None,
         "ema": 0.0,
+        "precision": "float32",
+        "compiling": "no",
     }
     assert dataclasses.asdict(Sam()) == {**defaults, "rho": 0.05, "adaptive": False}
 
@@ -125,9 +127,14 @@ CHANGES = {
 }
 
 
+def test_no_option_is_forgotten():
+    names = {field.name for trainer in TRAINERS for field in dataclasses.fields(trainer)}
+    assert names - set(CHANGES) == {"precision", "compiling"}, "these are in test_training_acceleration"
+
+
 @pytest.mark.parametrize(
     ("trainer", "option"),
-    [(trainer, field.name) for trainer in TRAINERS for field in dataclasses.fields(trainer)],
+    [(trainer, field.name) for trainer in TRAINERS for field in dataclasses.fields(trainer) if field.name in CHANGES],
 )
 def test_every_option_reaches_the_training(trainer, option):
     # AdamW has no momentum to set

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from prunescope.builtin.trainers.sgd import Sgd
+from prunescope import registry
 from prunescope.engine import gradient as together
 from prunescope.engine.grouping import Grouped
 from prunescope.errors import UsageError
@@ -93,11 +93,19 @@ def test_every_step_of_cuda_graphs_is_marked(monkeypatch):
     assert marked == ["reduce-overhead", True, True]
 
 
+@pytest.mark.parametrize("name", ["sgd", "sam", "cyclic", "timm"])
 @pytest.mark.parametrize("options", [{"precision": "bf16"}, {"precision": "tf32"}, {"compiling": "cuda-graphs"}])
-def test_what_needs_a_gpu_says_so(options):
-    data = toy_data()
+def test_what_needs_a_gpu_says_so(name, options):
+    trainer = registry.make("trainers", name, {"epochs": 40, **options}).instance
     with pytest.raises(UsageError, match="needs a GPU, got the device cpu"):
-        next(Sgd(epochs=1, **options).fit(toy_model(), data, seed=0))
+        next(trainer.fit(toy_model(), toy_data(), seed=0))
+
+
+def test_a_group_that_needs_a_gpu_says_so():
+    trainer = registry.make("trainers", "sgd", {"epochs": 1, "precision": "bf16"}).instance
+    models = [toy_model(), toy_model()]
+    with pytest.raises(UsageError, match="needs a GPU, got the device cpu"):
+        next(trainer.fit_together(models, toy_data(), masks=[None, None], seeds=[0, 1]))
 
 
 def test_without_a_compiler_compiling_is_refused(monkeypatch):
