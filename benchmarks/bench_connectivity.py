@@ -51,13 +51,13 @@ class Case:
         )
 
 
-TINY = {"network": "preresnet8", "size": 8, "images": 640, "points": 11, "replicas": 2}
+TINY = {"network": "preresnet8", "size": 8, "images": 2000, "points": 11, "replicas": 3}  # as in the studies
 CASES = (
     Case(**TINY, width=0.5, batch_size=32, least=12, aim=15),  # the network of the studies
     Case(**TINY, width=0.5, batch_size=64),
     Case(**TINY, width=0.5, batch_size=256),
     Case(**TINY, batch_size=32),
-    Case(network="preresnet20", size=32, images=64, points=5, batch_size=64, replicas=3, least=2, aim=2.4),
+    Case(network="preresnet20", size=32, images=192, points=5, batch_size=64, replicas=3, least=2, aim=2.4),
 )
 
 
