@@ -1,4 +1,4 @@
-"""Make the tables and pictures of docs/lottery.md: run `instability` and `lottery` on digits and keep what they say.
+"""Make the tables and pictures of docs/lottery.md: run `instability` and `lottery`, keep what they say.
 
 `python docs/pictures/lottery.py [FOLDER]` keeps every finished step in FOLDER, so that a run that was stopped goes on.
 """
@@ -15,33 +15,38 @@ from typing import Any
 
 DOCS = Path(__file__).parent.parent
 
-DENSITY, LEVELS, STEPS = 0.1, 3, "0,20,41,82"
+DENSITY, LEVELS = 0.1, 3
 
 COMMON = (
-    *("--model", "preresnet8", "--model-option", "width=0.5", "--data", "digits", "--seeds", "3"),
-    *("--trainer-option", "epochs=20", "--trainer-option", "batch_size=32"),
-    *("--density", str(DENSITY), "--levels", str(LEVELS)),
+    *("--model", "preresnet8", "--model-option", "width=0.5", "--seeds", "3"),
+    *("--trainer-option", "batch_size=32", "--density", str(DENSITY), "--levels", str(LEVELS)),
 )
+DIGITS = (*COMMON, "--data", "digits", "--trainer-option", "epochs=20")
+PATCHES = (*COMMON, "--data", "patches:prototypes=1,noise=0.3,distractor=0.4", "--trainer-option", "epochs=12")
 
 COMMANDS = {
-    "instability": (*COMMON, "--steps", STEPS),
-    "lottery": (*COMMON, "--rewind", "0,41", "--method", "weights"),
+    "instability": (*DIGITS, "--steps", "0,20,41,82"),
+    "lottery": (*DIGITS, "--rewind", "0,41", "--method", "weights"),
+    "instability_patches": (*PATCHES, "--steps", "0,32,126"),
+    "lottery_patches": (*PATCHES, "--rewind", "0,126", "--method", "weights"),
 }
 
 
 def main(folder: Path) -> None:
     """Run both commands; write docs/lottery_*.md and docs/images/."""
-    folder.mkdir(parents=True, exist_ok=True)
     for name, words in COMMANDS.items():
-        found = _run(name, words, folder)
-        table = _instability(found) if name == "instability" else _lottery(found)
+        command = name.removesuffix("_patches")
+        found = _run(command, words, folder / name.removeprefix(command))
+        table = _instability(found) if command == "instability" else _lottery(found)
         shown = " ".join(words).replace(" --", " \\\n  --")
-        text = f"```\nprunescope {name} {shown}\n```\n\n{table}\n"
+        text = f"```\nprunescope {command} {shown}\n```\n\n{table}\n"
         (DOCS / f"lottery_{name}.md").write_text(text, encoding="utf-8")
-        shutil.copy(folder / "figures" / f"{name}.svg", DOCS / "images" / f"{name}.svg")
+        if command == name:
+            shutil.copy(folder / "figures" / f"{name}.svg", DOCS / "images" / f"{name}.svg")
 
 
 def _run(name: str, words: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "prunescope", name, *words, "--study", str(folder / "study")]
     command += ["--figures", str(folder / "figures"), "--report", str(folder / f"{name}.html"), "--json", *sys.argv[2:]]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
