@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations, pairwise
+from itertools import pairwise
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -55,36 +55,12 @@ class Crossing:
     """Rows of the crossings at the least and the greatest plausible epsilon."""
 
 
-class Bend(StrEnum):
-    """How the critical value moves as the density grows."""
-
-    COLDER = "colder"
-    """As in Zhou et al. 2023, figure 2."""
-    HOTTER = "hotter"
-    BOTH = "both ways"
-    STRAIGHT = "straight"
-    ABSENT = "absent"
-    """Every cell lies on one side."""
-    UNKNOWN = "unknown"
-
-
 def crossings(diagram: PhaseDiagram, epsilon: Epsilon, *, seed: int | None = None) -> tuple[Crossing, ...]:
     """Return the boundary at every density, from all dense seeds or one of them."""
     lmc = diagram.grid("lmc", seed=seed)
     return tuple(
         _crossing(diagram, density, lmc[:, column], epsilon) for column, density in enumerate(diagram.densities)
     )
-
-
-def bend(found: Sequence[Crossing]) -> Bend:
-    """Say how the boundary runs: colder where no pair of densities is out of order and some are in order."""
-    places = [crossing.at for crossing in found if crossing.at is not None]
-    if len(places) < 2:
-        return Bend.UNKNOWN
-    if len(set(places)) == 1:
-        return Bend.ABSENT if places[0] in (inf, -inf) else Bend.STRAIGHT
-    signs = {(after > before) - (after < before) for before, after in combinations(places, 2)} - {0}
-    return Bend.BOTH if len(signs) == 2 else Bend.COLDER if 1 in signs else Bend.HOTTER
 
 
 def place(row: float, values: Sequence[float]) -> float:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.phase import boundary, choosing, direction, judging, transition
+from prunescope.phase import bending, boundary, choosing, direction, judging, transition
 from prunescope.phase.boundary import Epsilon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prunescope.api import Diagnosis, RegimeRule
-    from prunescope.phase.boundary import Bend, Crossing
+    from prunescope.phase.bending import Bend, Bending
+    from prunescope.phase.boundary import Crossing
     from prunescope.phase.choosing import Way
     from prunescope.phase.diagram import PhaseDiagram
     from prunescope.phase.transition import Transition
@@ -28,7 +29,7 @@ class Findings:
     verdicts: Mapping[tuple[float, float], Diagnosis]
     """By (value, density), for every cell with enough evidence."""
     crossings: tuple[Crossing, ...]
-    bend: Bend
+    bend: Bending
     seed_bends: tuple[Bend, ...]
     """The same from each dense seed alone."""
     transition: Transition | None
@@ -52,8 +53,8 @@ def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
         epsilon=epsilon,
         verdicts=verdicts,
         crossings=crossings,
-        bend=boundary.bend(crossings),
-        seed_bends=tuple(boundary.bend(boundary.crossings(diagram, epsilon, seed=seed)) for seed in diagram.seeds),
+        bend=bending.judge(diagram, epsilon),
+        seed_bends=tuple(bending.judge(diagram, epsilon, seed=seed).verdict for seed in diagram.seeds),
         transition=across,
         to_the_end=transition.to_the_end(diagram, across),
         direction=direction.of_rule(diagram, verdicts),

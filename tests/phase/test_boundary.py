@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from prunescope.phase.boundary import Bend, Epsilon, Side, bend, crossings
+from prunescope.phase.boundary import Epsilon, Side, crossings
 
 EPSILON = Epsilon(middle=0.1, low=0.08, high=0.15)
 
@@ -52,26 +52,6 @@ def test_nothing_is_interpolated_across_a_missing_cell(diagram):
 
 def test_the_band_reaches_beyond_the_grid(diagram):
     assert one(diagram, [-0.09, -0.09, -0.09]).band == (-inf, inf)
-
-
-@pytest.mark.parametrize(
-    ("rows", "wanted"),
-    [
-        # two densities; LMC of three values, the hottest first
-        ([(0.0, 0.0), (-0.3, 0.0), (-0.3, -0.3)], Bend.COLDER),
-        ([(0.0, 0.0), (0.0, -0.3), (-0.3, -0.3)], Bend.HOTTER),
-        ([(0.0, 0.0), (-0.3, -0.3), (-0.3, -0.3)], Bend.STRAIGHT),
-        ([(0.0, 0.0), (0.0, 0.0), (0.0, 0.0)], Bend.ABSENT),
-        ([(None, 0.0), (None, 0.0), (None, -0.3)], Bend.UNKNOWN),
-    ],
-)
-def test_the_bend_is_said_in_one_word(diagram, rows, wanted):
-    assert bend(crossings(diagram(rows), EPSILON)) is wanted
-
-
-def test_a_boundary_that_goes_both_ways_is_said_to(diagram):
-    rows = [(0.0, 0.0, 0.0), (-0.3, 0.0, -0.3), (-0.3, -0.3, -0.3)]
-    assert bend(crossings(diagram(rows, densities=(0.1, 0.2, 0.4)), EPSILON)) is Bend.BOTH
 
 
 def test_the_grid_has_nan_where_nothing_is_known(diagram):

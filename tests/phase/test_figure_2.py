@@ -6,7 +6,8 @@ import pytest
 
 from prunescope import registry
 from prunescope.phase import find
-from prunescope.phase.boundary import Bend, Side
+from prunescope.phase.bending import Bend
+from prunescope.phase.boundary import Side
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,8 @@ def test_what_is_not_known_of_the_dense_models_is_not_made_up(found):
 
 
 def test_the_boundary_bends_as_in_the_figure(found):
-    assert found.bend is Bend.COLDER
+    assert found.bend.verdict is Bend.COLDER
+    assert found.bend.robust
     assert [one.side for one in found.crossings] == [
         Side.POOR, Side.CROSSES, Side.CROSSES, Side.CONNECTED, Side.CONNECTED,
     ]  # fmt: skip

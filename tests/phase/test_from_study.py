@@ -9,7 +9,7 @@ import synthetic_phase as synthetic
 from prunescope import plan, registry, runfile, study
 from prunescope.api import Reading, Regime
 from prunescope.phase import find, from_study
-from prunescope.phase.boundary import Bend
+from prunescope.phase.bending import Bend
 from prunescope.store import Store
 
 
@@ -109,7 +109,7 @@ def test_the_hottest_value_comes_first_whatever_the_knob(tmp_path):
 
 
 def test_the_regimes_that_were_put_in_come_out(made_up):
-    assert made_up.bend is Bend.COLDER
+    assert made_up.bend.verdict is Bend.COLDER
     assert made_up.seed_bends == (Bend.COLDER,) * 3
     for (value, density), verdict in made_up.verdicts.items():
         distance = value - synthetic.critical(density)

@@ -12,7 +12,7 @@ import synthetic_phase as synthetic
 
 from prunescope import registry
 from prunescope.phase import find, from_study, from_table
-from prunescope.phase.boundary import Bend
+from prunescope.phase.bending import Bend
 from prunescope.phase.transition import Transition
 from prunescope.report import phase
 from prunescope.report.phase import labels, sentences
@@ -178,20 +178,41 @@ def test_answers_follow_from_the_data(study, published):
     assert hotter.text == "Yes: 40 epochs is better at 10 % density."
     assert re.fullmatch(r"10 %: [\d.]+ points, z = \+[\d.]+, 95 % interval excludes 0", hotter.details[0])
     assert "3 of 3 dense seeds, judged alone, say the same" in bend.details
-    assert marks(published) == ["open", "no", "no", "yes", "yes", "no"]  # no replication; the plain rule is better
+    slope = study[0].bend.slope
+    told = f"slope +{slope.mean:.2f} rows of the map per density, towards colder (95 % interval over 3 dense seeds: "
+    assert any(one.startswith(told) for one in bend.details)
+    assert marks(published) == ["open", "no", "no", "open", "yes", "no"]  # no replication; the plain rule is better
 
 
 def test_negative_results_are_told_too(study):
     found = study[0]
-    for bend, mark in ((Bend.HOTTER, "no"), (Bend.BOTH, "no"), (Bend.STRAIGHT, "no"), (Bend.ABSENT, "open")):
-        assert sentences.answers(replace(found, bend=bend))[3].mark == mark
-    split = sentences.answers(replace(found, seed_bends=(Bend.COLDER, Bend.ABSENT, Bend.BOTH)))[3]
-    assert (split.mark, split.text[:11]) == ("open", "It seems so")
+    for bend, mark in (
+        (Bend.HOTTER, "no"),
+        (Bend.BOTH, "no"),
+        (Bend.UNRESOLVED, "open"),
+        (Bend.STRAIGHT, "no"),
+        (Bend.ABSENT, "open"),
+    ):
+        told = replace(found.bend, verdict=bend, at_ends=(bend, bend))
+        assert sentences.answers(replace(found, bend=told))[3].mark == mark
     turned = tuple(replace(one, by_seed=tuple(-value for value in one.by_seed)) for one in found.transition.differences)
     across = Transition(hotter=40, colder=60, picked="drop", differences=turned)
     answers = sentences.answers(replace(found, transition=across))
     assert answers[0].text.startswith("Not in order: 40 epochs is better at 50 %")
     assert [answer.mark for answer in answers[:2]] == ["no", "no"]
+
+
+def test_a_bend_that_depends_on_the_threshold_is_said_to(study):
+    found = study[0]
+    told = sentences.answers(replace(found, bend=replace(found.bend, at_ends=(Bend.COLDER, Bend.ABSENT))))[3]
+    assert told.mark == "open"
+    assert told.text.startswith("It depends on the threshold (colder at ε = 0.08, absent at ε = 0.15). At ε = 0.1: Yes")
+
+
+def test_a_bend_of_one_dense_seed_is_without_replication(published):
+    told = sentences.answers(published)[3]
+    assert told.text.startswith("It seems so, without replication: the critical value moves colder")
+    assert not any("slope" in one for one in told.details)
 
 
 def test_two_dense_seeds_do_not_suffice_for_yes(study):
@@ -240,7 +261,9 @@ def test_json_holds_everything_and_is_json(study):
     found = json.loads(json.dumps(phase.as_json(*study), allow_nan=False))
     assert found["schema_version"] == 1
     assert len(found["cells"]) == 15
-    assert found["bend"] == "colder"
+    assert (found["bend"], found["bend_at_ends"]) == ("colder", ["colder", "colder"])
+    assert len(found["bend_slope"]["by_seed"]) == 3
+    assert [move["shown"] for move in found["bend_moves"]] == [1, 1]
     assert found["transition"]["differences"][1]["better"] == "hotter"
     assert found["boundary"][2]["at"] is None  # beyond the coldest value
     assert {way["key"] for way in found["selection"]} == set(labels.WAYS)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, nan
 from typing import TYPE_CHECKING, Literal
 
-from prunescope.phase.boundary import Bend, Side
+from prunescope.phase.bending import Bend
+from prunescope.phase.boundary import Side
 from prunescope.phase.transition import SURE, student_t
 from prunescope.report import formatting
 from prunescope.report.phase import labels
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prunescope.phase import Findings
+    from prunescope.phase.bending import Drift
     from prunescope.phase.boundary import Crossing
     from prunescope.phase.transition import Difference, Transition
     from prunescope.regime.direction import Score
@@ -31,6 +33,10 @@ BENDS = {
         "No: the critical value moves hotter as the density grows, against figure 2 of Zhou et al. 2023.",
     ),
     Bend.BOTH: ("no", "Not in one direction: the critical value moves both colder and hotter as the density grows."),
+    Bend.UNRESOLVED: (
+        "open",
+        "Not shown: the critical value differs between densities, but not beyond the noise over dense seeds.",
+    ),
     Bend.STRAIGHT: ("no", "No: the critical value is the same at every density."),
     Bend.ABSENT: ("open", "There is no boundary on this grid: every cell lies on the same side of the threshold."),
     Bend.UNKNOWN: ("open", "It cannot be said: LMC is known at fewer than two densities."),
@@ -191,15 +197,29 @@ def unit_of_analysis(findings: Findings) -> str:
 
 
 def _bend(findings: Findings) -> Answer:
-    mark, text = BENDS[findings.bend]
-    agreeing = sum(one is findings.bend for one in findings.seed_bends)
-    seeds = len(findings.seed_bends)
-    if mark == "yes" and 2 * agreeing <= seeds:
-        mark, text = "open", text.replace("Yes:", "It seems so, but not to most dense seeds judged alone:")
+    found, seeds = findings.bend, len(findings.seed_bends)
+    mark, text = BENDS[found.verdict]
+    if mark == "yes" and seeds == 1:
+        mark, text = "open", text.replace("Yes:", "It seems so, without replication:")
+    if mark != "open" and not found.robust:
+        low, high = found.at_ends
+        ends = f"{low} at ε = {findings.epsilon.low:g}, {high} at ε = {findings.epsilon.high:g}"
+        mark, text = "open", f"It depends on the threshold ({ends}). At ε = {findings.epsilon.middle:g}: {text}"
     told = [_crossing(one, findings) for one in findings.crossings]
+    if found.slope is not None and found.slope.interval is not None:
+        told.append(_slope(found.slope))
     if seeds > 1:
+        agreeing = sum(one is found.verdict for one in findings.seed_bends)
         told.append(f"{agreeing} of {seeds} dense seeds, judged alone, say the same")
     return Answer(question="Does the boundary of Regime I bend?", mark=mark, text=text, details=tuple(told))  # type: ignore[arg-type]
+
+
+def _slope(found: Drift) -> str:
+    """Say by how many rows of the map the boundary moves from one density to the next."""
+    low, high = found.interval or (nan, nan)
+    mean, *ends = (f"{number:+.2f}".replace("-", formatting.MINUS) for number in (found.mean, low, high))
+    over = f"95 % interval over {len(found.by_seed)} dense seeds: {' to '.join(ends)}"
+    return f"slope {mean} rows of the map per density, towards colder ({over})"
 
 
 def _crossing(one: Crossing, findings: Findings) -> str:

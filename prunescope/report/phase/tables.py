@@ -13,6 +13,7 @@ from prunescope.report.phase import sentences
 
 if TYPE_CHECKING:
     from prunescope.phase import Findings
+    from prunescope.phase.bending import Drift
     from prunescope.phase.diagram import Cell
     from prunescope.phase.transition import Transition
     from prunescope.report.phase.made import Made
@@ -55,7 +56,10 @@ def as_json(findings: Findings, made: Made) -> dict[str, Any]:
         "answers": [asdict(answer) for answer in sentences.answers(findings)],
         "cells": [_cell(findings, cell) for cell in diagram.cells.values()],
         "boundary": [asdict(crossing) for crossing in findings.crossings],
-        "bend": findings.bend,
+        "bend": findings.bend.verdict,
+        "bend_at_ends": list(findings.bend.at_ends),
+        "bend_slope": _drift(findings.bend.slope),
+        "bend_moves": [_drift(move) for move in findings.bend.moves],
         "bend_of_each_seed": list(findings.seed_bends),
         "transition": _transition(findings, findings.transition),
         "to_the_end": _transition(findings, findings.to_the_end),
@@ -83,6 +87,12 @@ def _row(findings: Findings, cell: Cell) -> list[str]:
         return [*columns, "", "", ""]
     confidence = "" if found.confidence is None else f"{found.confidence:.3f}"
     return [*columns, str(found.regime or ""), str(found.advice), confidence]
+
+
+def _drift(found: Drift | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {"mean": found.mean, "interval": found.interval, "by_seed": found.by_seed, "shown": found.shown}
 
 
 def _cell(findings: Findings, cell: Cell) -> dict[str, Any]:
