@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import synthetic_phase
 
-from prunescope import registry, runfile, studyfolder, sweep
+from prunescope import glance, registry, studyfolder, sweep
 from prunescope.store import Store
 
 ROUNDS = 3
@@ -103,7 +103,7 @@ def of_a_sweep(folder: Path) -> tuple[Row, float]:
         started = monotonic()
         outcomes = list(sweep.run(grid.recipes, store, executor, device="cpu"))
         whole = monotonic() - started
-        steps = sum(runfile.wall_seconds(store.path(outcome.id)) for outcome in outcomes)
+        steps = sum(glance.wall_seconds(store.path(outcome.id)) for outcome in outcomes)
         ratios.append(whole / steps)
         between.append((whole - steps) / len(outcomes))
         print(f"{len(outcomes)} steps: {1000 * between[-1]:.1f} ms of bookkeeping each")

@@ -26,7 +26,7 @@ from prunescope.api import Advice, Diagnosis, Epoch, Mask, Reading, Regime
 from prunescope.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from prunescope.recipe import Recipe
@@ -95,10 +95,10 @@ def write(path: Path, run: Run) -> None:
             file.attrs["engine"] = run.engine
         _write_history(file, run.history)
         for name, kept in (run.mask.kept if run.mask else {}).items():
-            file.create_dataset(f"mask/{_escape(name)}", data=kept.cpu().numpy().astype(np.uint8), compression="gzip")
+            file.create_dataset(f"mask/{escape(name)}", data=kept.cpu().numpy().astype(np.uint8), compression="gzip")
         for probe, readings in run.readings.items():
             for name, reading in readings.items():
-                _write_reading(file, f"readings/{probe}/{_escape(name)}", reading)
+                _write_reading(file, f"readings/{probe}/{escape(name)}", reading)
         for number, verdict in enumerate(run.verdicts):
             _write_verdict(file.create_group(f"diagnoses/{number}"), verdict)
         file.attrs["digest"] = digest(file)
@@ -117,53 +117,7 @@ def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = 
             _check_schema(path, file)
             return _read_run(file, with_mask=with_mask, only=only)
     except (OSError, KeyError, ValueError) as error:
-        raise _unreadable(path, error) from error
-
-
-def wall_seconds(path: Path) -> float:
-    """Return how long a run took, and read nothing else: a study has thousands of runs."""
-    try:
-        file = h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY)
-        found = float(_array(h5py.h5a.open(file, b"wall_seconds")))
-        file.close()
-    except (OSError, KeyError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    return found
-
-
-def arrays(path: Path, names: Sequence[str]) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-    """Return value and standard error of some readings ("<probe>/<name>"), those that are there.
-
-    Much faster than `read`, which a report on thousands of runs would wait for.
-    """
-    try:
-        file = h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY)
-        schema = int(_array(h5py.h5a.open(file, b"schema")))
-        if schema == SCHEMA:
-            places = {name: "readings/" + "/".join(map(_escape, name.split("/", 1))) for name in names}
-            found = {name: _value(file, place.encode()) for name, place in places.items()}
-        file.close()
-    except (OSError, KeyError, ValueError) as error:
-        raise _unreadable(path, error) from error
-    if schema != SCHEMA:
-        raise _other_schema(path, schema)
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _value(file: Any, place: bytes) -> tuple[np.ndarray, np.ndarray | None] | None:  # noqa: ANN401 - h5py has no types
-    probe, _, _ = place.rpartition(b"/")
-    if not (file.links.exists(b"readings") and file.links.exists(probe) and file.links.exists(place)):
-        return None
-    dataset = h5py.h5d.open(file, place)
-    value = np.empty(dataset.shape, dtype=np.float64)
-    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, value)
-    return value, _array(h5py.h5a.open(dataset, b"stderr")) if h5py.h5a.exists(dataset, b"stderr") else None
-
-
-def _array(attribute: Any) -> np.ndarray:  # noqa: ANN401 - h5py has no types
-    found = np.empty(attribute.shape, dtype=np.float64)
-    attribute.read(found)
-    return found
+        raise unreadable(path, error) from error
 
 
 def check(path: Path) -> str | None:
@@ -242,17 +196,19 @@ def _write_verdict(group: h5py.Group, verdict: Verdict) -> None:
 def _check_schema(path: Path, file: h5py.File) -> None:
     schema = file.attrs.get("schema")
     if schema != SCHEMA:
-        raise _other_schema(path, schema)
+        raise other_schema(path, schema)
 
 
-def _other_schema(path: Path, schema: object) -> StoreError:
+def other_schema(path: Path, schema: object) -> StoreError:
+    """Return the error for a file that another prunescope wrote."""
     return StoreError(
         f"{path} has schema {schema}, this prunescope reads {SCHEMA}",
         fix="use the prunescope version that wrote it, or run the command again",
     )
 
 
-def _unreadable(path: Path, error: Exception) -> StoreError:
+def unreadable(path: Path, error: Exception) -> StoreError:
+    """Return the error for a file that is damaged, or no result at all."""
     return StoreError(
         f"{path} is not a readable prunescope result: {error}",
         fix="remove it and run its command again; `prunescope results check` lists all such files",
@@ -326,7 +282,7 @@ def _read_verdict(group: h5py.Group) -> Verdict:
     )
 
 
-def _escape(name: str) -> str:
+def escape(name: str) -> str:
     """HDF5 reads "/" in a name as a path; parameters and layers may have it."""
     return name.replace("%", "%25").replace("/", "%2F")
 

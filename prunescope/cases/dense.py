@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope import runfile
+from prunescope import glance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +62,6 @@ def _readings(grid: Grid, store: Store) -> Iterator[tuple[float, str, float]]:
             inputs = store.read(run_id, only=()).recipe.inputs
             at = {values.get(reference) for reference in inputs}
             if len(at) == 1 and (value := at.pop()) is not None:
-                for name, (array, _) in runfile.arrays(store.path(run_id), NAMES).items():
+                for name, (array, _) in glance.arrays(store.path(run_id), NAMES).items():
                     if np.isfinite(array).all():
                         yield value, name, float(array.mean())

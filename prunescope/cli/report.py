@@ -96,7 +96,8 @@ def _read(source: Path, rule: str) -> tuple[PhaseDiagram, Made, str | None]:
             fix="give the folder that `prunescope sweep` printed, or a CSV table of cells",
         )
     grid, store = studyfolder.load_grid(source), Store(source)
-    return from_study.read(grid, store), of_study(grid, store, rule=rule), grid.study.model
+    diagram, seconds = from_study.read_timed(grid, store)
+    return diagram, of_study(grid, store, rule=rule, known=seconds), grid.study.model
 
 
 def _write(request: ReportRequest, findings: Findings, made: Made, *, anyway: bool = False) -> Path | None:

@@ -150,14 +150,14 @@ def _complete(
 
 def _told(swept: _Swept, store: Store, *, as_json: bool) -> Output:
     """Say how it ended; the folder, or JSON, goes to stdout."""
-    from prunescope import runfile
+    from prunescope import glance
 
     counts = Counter(outcome.skipped for outcome in swept.outcomes if outcome.error)
     total = len(swept.named)
     unfinished = total - swept.finished
     done = [outcome.id for outcome in swept.outcomes if not outcome.error]
     if done:
-        of_workers = sum(runfile.wall_seconds(store.path(run_id)) for run_id in done)
+        of_workers = sum(glance.wall_seconds(store.path(run_id)) for run_id in done)
         console.say(
             f"{len(done)} steps took {console.duration(swept.seconds)} by the clock, "
             f"{console.duration(of_workers)} of the workers' time"

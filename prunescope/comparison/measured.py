@@ -7,7 +7,7 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
-from prunescope import runfile
+from prunescope import glance
 from prunescope.phase.transition import student_t
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _points(seed: int, probes: Sequence[Recipe], store: Store, finished: Abstrac
         if recipe.id in finished:
             found |= {
                 name: float(value.reshape(-1)[0])
-                for name, (value, _) in runfile.arrays(store.path(recipe.id), names).items()
+                for name, (value, _) in glance.arrays(store.path(recipe.id), names).items()
             }
     if not found:
         return []

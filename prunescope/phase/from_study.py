@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope import registry, runfile
+from prunescope import glance, registry
 from prunescope.phase.diagram import Cell, PhaseDiagram, Sample
 from prunescope.regime.direction import hottest_first
 
@@ -15,12 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from prunescope import grid
+    from prunescope.glance import Array
     from prunescope.recipe import Recipe
     from prunescope.store import Store
     from prunescope.study import Study
-
-    Arrays = tuple[np.ndarray, np.ndarray | None]
-    """A reading's value and standard error."""
 
 ONLY = ("errors/test_error", "lmc/lmc", "lmc/train_error_path", "cka/softmax")
 """The readings a phase diagram is made of."""
@@ -28,15 +26,21 @@ ONLY = ("errors/test_error", "lmc/lmc", "lmc/train_error_path", "cka/softmax")
 
 def read(grid: grid.Grid, store: Store) -> PhaseDiagram:
     """Return what is known of every cell of a study; steps that are not finished leave gaps."""
+    return read_timed(grid, store)[0]
+
+
+def read_timed(grid: grid.Grid, store: Store) -> tuple[PhaseDiagram, dict[str, float]]:
+    """Return the diagram, and by its id how long each probe took: its file need not be opened again for that."""
     finished = frozenset(store.ids())
+    seconds: dict[str, float] = {}
     samples: dict[tuple[float, float], list[Sample]] = {}
     for cell in grid.cells:
         found = samples.setdefault((cell.value, cell.density), [])
-        readings = _readings(cell.probes, store, finished)
+        readings = _readings(cell.probes, store, finished, seconds)
         if readings:
             found.append(_sample(cell.seed, readings))
     study = grid.study
-    return PhaseDiagram(
+    diagram = PhaseDiagram(
         name=study.name,
         knob=study.knob,
         values=tuple(hottest_first(study.values, knob=study.knob)),
@@ -49,6 +53,7 @@ def read(grid: grid.Grid, store: Store) -> PhaseDiagram:
         drops=drops(study),
         dense_error=_dense_errors(grid, store, finished),
     )
+    return diagram, seconds
 
 
 def drops(study: Study) -> tuple[float, ...]:
@@ -64,17 +69,23 @@ def drops(study: Study) -> tuple[float, ...]:
     return tuple(sorted(float(max(1, round(fraction * trainer.epochs))) for fraction in trainer.drops))
 
 
-def _readings(probes: tuple[Recipe, ...], store: Store, finished: AbstractSet[str]) -> dict[str, Arrays]:
-    """Return the first reading of every name: a study may have one probe twice, with other options."""
-    found: dict[str, Arrays] = {}
+def _readings(
+    probes: tuple[Recipe, ...], store: Store, finished: AbstractSet[str], seconds: dict[str, float]
+) -> dict[str, Array]:
+    """Return the first reading of every name: a study may have one probe twice, with other options.
+
+    seconds: takes how long the probes took.
+    """
+    found: dict[str, Array] = {}
     for recipe in probes:
         names = [name for name in ONLY if name.startswith(f"{recipe.plugin}/")]
         if names and recipe.id in finished:
-            found = runfile.arrays(store.path(recipe.id), names) | found
+            seconds[recipe.id], mine = glance.glance(store.path(recipe.id), names)
+            found = mine | found
     return found
 
 
-def _sample(seed: int, readings: Mapping[str, Arrays]) -> Sample:
+def _sample(seed: int, readings: Mapping[str, Array]) -> Sample:
     return Sample(
         seed=seed,
         test_error=_values(readings.get("errors/test_error")),
@@ -85,15 +96,15 @@ def _sample(seed: int, readings: Mapping[str, Arrays]) -> Sample:
     )
 
 
-def _values(found: Arrays | None) -> tuple[float, ...]:
+def _values(found: Array | None) -> tuple[float, ...]:
     return () if found is None or not np.isfinite(found[0]).all() else tuple(found[0].reshape(-1).tolist())
 
 
-def _stderr(found: Arrays | None) -> tuple[float, ...]:
+def _stderr(found: Array | None) -> tuple[float, ...]:
     return () if found is None or found[1] is None else tuple(found[1].reshape(-1).tolist())
 
 
-def _paths(found: Arrays | None) -> tuple[tuple[float, ...], ...]:
+def _paths(found: Array | None) -> tuple[tuple[float, ...], ...]:
     return () if found is None else tuple(tuple(path) for path in np.atleast_2d(found[0]).tolist())
 
 
@@ -105,7 +116,7 @@ def _dense_errors(grid: grid.Grid, store: Store, finished: AbstractSet[str]) -> 
     for run_id in sorted(finished - known):
         if run_id.startswith("probe-"):
             inputs = store.read(run_id, only=()).recipe.inputs
-            values = _values(runfile.arrays(store.path(run_id), ONLY[:1]).get(ONLY[0]))
+            values = _values(glance.arrays(store.path(run_id), ONLY[:1]).get(ONLY[0]))
             if values and len(inputs) == 1 and inputs[0] in keys:
                 found[keys[inputs[0]]] = float(np.mean(values))
     return found

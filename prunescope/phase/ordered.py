@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from prunescope import runfile
+from prunescope import glance
 from prunescope.errors import EvidenceError, UsageError
 from prunescope.regime import early_warning as statistics
 
@@ -93,7 +93,7 @@ def _values(cell: Cell, store: Store, reading: str, finished: frozenset[str]) ->
     probe = reading.partition("/")[0]
     for recipe in (*cell.probes, *cell.dense_probes):
         if recipe.plugin == probe and recipe.id in finished:
-            found = runfile.arrays(store.path(recipe.id), [reading]).get(reading)
+            found = glance.arrays(store.path(recipe.id), [reading]).get(reading)
             if found is not None and np.isfinite(found[0]).all():
                 return [float(value) for value in found[0].reshape(-1)]
     return []

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from prunescope import citing, failures, runfile
+from prunescope import citing, failures, glance
 from prunescope.recipe import STEPS
 
 if TYPE_CHECKING:
@@ -61,14 +61,19 @@ class Made:
         return sum(step.of for step in self.steps)
 
 
-def of_study(grid: Grid, store: Store, *, rule: str) -> Made:
-    """Return how a study was made and which rule judges it; times are read, results are not."""
+def of_study(grid: Grid, store: Store, *, rule: str, known: Mapping[str, float] | None = None) -> Made:
+    """Return how a study was made and which rule judges it; times are read, results are not.
+
+    known: run ids -> how long the runs took whose files somebody has opened.
+    """
+    known = known or {}
     finished, named = set(store.ids()), grid.named
     ids = {recipe.id: (name, recipe.step) for name, recipe in named.items()}
     seconds: Counter[str] = Counter()
     for run_id, (_, step) in ids.items():
         if run_id in finished:
-            seconds[step] += runfile.wall_seconds(store.path(run_id))  # type: ignore[assignment]
+            took = known[run_id] if run_id in known else glance.wall_seconds(store.path(run_id))
+            seconds[step] += took  # type: ignore[assignment]
     total = Counter(step for _, step in ids.values())
     done = Counter(step for run_id, (_, step) in ids.items() if run_id in finished)
     last = next((store.read(run_id, only=()) for run_id in reversed(ids) if run_id in finished), None)

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from prunescope import runfile
+from prunescope import glance, runfile
 from prunescope.api import Reading
 from prunescope.errors import StoreError
 from prunescope.recipe import Recipe
@@ -29,7 +29,7 @@ def path(tmp_path):
 
 def test_arrays_are_those_of_the_run(path):
     names = ("lmc/lmc", "lmc/per/layer", "lmc/whole", "lmc/none", "cka/softmax")
-    found = runfile.arrays(path, names)
+    found = glance.arrays(path, names)
     assert set(found) == set(names[:3])
     for name, (value, stderr) in found.items():
         reading = runfile.read(path).readings["lmc"][name.partition("/")[2]]
@@ -45,19 +45,27 @@ def test_only_some_readings_can_be_read(path):
 
 
 def test_the_time_is_that_of_the_run(path):
-    assert runfile.wall_seconds(path) == 2.5
+    assert glance.wall_seconds(path) == 2.5
+    assert glance.glance(path, ("lmc/none",)) == (2.5, {})
 
 
 def test_damage_is_named(tmp_path):
     broken = tmp_path / "broken.h5"
     broken.write_bytes(b"no HDF5")
-    for read in (lambda: runfile.arrays(broken, ()), lambda: runfile.wall_seconds(broken)):
+    for read in (lambda: glance.arrays(broken, ()), lambda: glance.wall_seconds(broken)):
         with pytest.raises(StoreError, match="not a readable prunescope result"):
             read()
+
+
+def test_a_reading_that_is_none_is_not_taken_for_missing(path):
+    with h5py.File(path, "a") as file:
+        file.create_group("readings/lmc/group")
+    with pytest.raises(StoreError, match="not a readable prunescope result"):
+        glance.arrays(path, ("lmc/group",))
 
 
 def test_another_schema_is_refused(path):
     with h5py.File(path, "a") as file:
         file.attrs["schema"] = 99
     with pytest.raises(StoreError, match="schema 99"):
-        runfile.arrays(path, ("lmc/lmc",))
+        glance.arrays(path, ("lmc/lmc",))
