@@ -1,9 +1,15 @@
-"""How the C library treats freed memory: kept for the next tensor, not given back and asked for again."""
+"""Freed memory is kept for the next tensor, and not looked for where none of it would be found."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt (malloc.h)."""
@@ -28,3 +34,18 @@ def keep_freed() -> bool:
     if change is None:
         return False
     return bool(change(MMAP_THRESHOLD, OWN_MAP_BYTES)) and bool(change(TRIM_THRESHOLD, KEPT_BYTES))
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Do not look for unreachable cycles inside the block, and go on with it after, if it was on.
+
+    For short work that makes very many objects and keeps them: the collector walks over all of them again and again.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

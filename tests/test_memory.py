@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import platform
 import subprocess
 import sys
@@ -56,3 +57,21 @@ def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.setattr(memory.sys, "platform", "linux")
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
     assert memory.keep_freed() is False
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_collector_is_as_before_also_after_an_error(was_on):
+    from prunescope.memory import without_collector
+
+    def work():
+        assert not gc.isenabled()
+        raise KeyError
+
+    before = gc.isenabled()
+    (gc.enable if was_on else gc.disable)()
+    try:
+        with pytest.raises(KeyError), without_collector():
+            work()
+        assert gc.isenabled() is was_on
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -12,6 +12,7 @@ import typer
 from prunescope.cli import case_parameters, console, given, parameters, ruling
 from prunescope.cli.command import Output
 from prunescope.errors import EvidenceError, UsageError
+from prunescope.memory import without_collector
 
 if TYPE_CHECKING:
     from prunescope.phase import Findings
@@ -56,6 +57,11 @@ def report(request: ReportRequest) -> Output:
     if request.json and request.csv:
         raise UsageError("--json and --csv both go to stdout", fix="give one of them")
     given.check_output(request.output, (".html",))
+    with without_collector():
+        return _report(request)
+
+
+def _report(request: ReportRequest) -> Output:
     findings, made = _find(request)
     from prunescope.report import phase
 

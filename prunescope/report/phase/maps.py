@@ -80,6 +80,7 @@ def regimes(findings: Findings, *, paint: Mapping[str, str]) -> Figure:
                 _missing(axes, column, row, paint)
                 continue
             _verdict_cell(axes, column, row, found, paint=paint, crossed=bool(crossed[row, column]))
+    _shapes(axes, findings, paint)
     _between_a_and_b(axes, findings, paint)
     _boundary(axes, findings, ink=paint["ink"], halo=paint["paper"], ends=False)
     _drops(axes, findings, paint)
@@ -174,8 +175,7 @@ def _on(colour: np.ndarray) -> str:
 def _verdict_cell(
     axes: Axes, column: int, row: int, found: Diagnosis, *, paint: Mapping[str, str], crossed: bool
 ) -> None:
-    """Draw shape, name and arrow of a verdict, over the boundary where it passes."""
-    _shape(axes, column - 0.3, row, found.regime, paint)
+    """Write name and arrow of a verdict, over the boundary where it passes."""
     style: dict[str, Any] = {"va": "center", "zorder": 7}
     if crossed:
         style["bbox"] = {"facecolor": paint["paper"], "edgecolor": "none", "pad": 0.6}
@@ -287,18 +287,22 @@ def _surface(findings: Findings) -> tuple[np.ndarray, np.ndarray, np.ndarray | N
 
 
 def _between_a_and_b(axes: Axes, findings: Findings, paint: Mapping[str, str]) -> None:
-    """Draw the edges between cells of Regime II-A and II-B: that border is relative, and not interpolated."""
+    """Draw the edges between cells of Regime II-A and II-B, as one line: that border is relative, not interpolated."""
     diagram = findings.diagram
     regimes_of = [[_regime(findings, value, density) for density in diagram.densities] for value in diagram.values]
-    style = {"color": paint["ink"], "linewidth": 1.0, "linestyle": (0, (1, 2)), "zorder": 4}
+    x: list[float] = []
+    y: list[float] = []
     for row, line in enumerate(regimes_of):
         for column, here in enumerate(line):
             below = regimes_of[row + 1][column] if row + 1 < len(regimes_of) else None
             beside = line[column + 1] if column + 1 < len(line) else None
             if {here, below} == {"II-A", "II-B"}:
-                axes.plot([column - 0.5, column + 0.5], [row + 0.5] * 2, **style)  # type: ignore[arg-type]
+                x += [column - 0.5, column + 0.5, np.nan]
+                y += [row + 0.5, row + 0.5, np.nan]
             if {here, beside} == {"II-A", "II-B"}:
-                axes.plot([column + 0.5] * 2, [row - 0.5, row + 0.5], **style)  # type: ignore[arg-type]
+                x += [column + 0.5, column + 0.5, np.nan]
+                y += [row - 0.5, row + 0.5, np.nan]
+    axes.plot(x, y, color=paint["ink"], linewidth=1.0, linestyle=(0, (1, 2)), zorder=4)
 
 
 def _regime(findings: Findings, value: float, density: float) -> str | None:
@@ -325,13 +329,23 @@ def _drops(axes: Axes, findings: Findings, paint: Mapping[str, str]) -> None:
             axes.text(columns - 0.5 + 0.16, edge, "η↓", ha="left", va="center", fontsize=10.5, color=paint["ink"])
 
 
-def _shape(axes: Axes, x: float, y: float, regime: Regime | None, paint: Mapping[str, str]) -> None:
-    colour, fill = _role(regime, paint), FILLS.get(regime, "none")
-    axes.plot(
-        [x], [y], marker=MARKERS[regime], markersize=7.5, fillstyle=fill, color=colour,
-        markerfacecolor=paint["paper"] if fill == "none" else colour, markerfacecoloralt=paint["paper"],
-        markeredgecolor=colour, markeredgewidth=1.5, linestyle="none", zorder=8,
-    )  # fmt: skip
+def _shapes(axes: Axes, findings: Findings, paint: Mapping[str, str]) -> None:
+    """Draw the shape of every cell's regime, all of one regime at once."""
+    diagram = findings.diagram
+    places: dict[Regime | None, list[tuple[int, int]]] = {}
+    for row, value in enumerate(diagram.values):
+        for column, density in enumerate(diagram.densities):
+            found = findings.verdicts.get((value, density))
+            if found is not None:
+                places.setdefault(found.regime, []).append((column, row))
+    for regime, cells in places.items():
+        colour, fill = _role(regime, paint), FILLS.get(regime, "none")
+        axes.plot(
+            [column - 0.3 for column, _ in cells], [row for _, row in cells],
+            marker=MARKERS[regime], markersize=7.5, fillstyle=fill, color=colour,
+            markerfacecolor=paint["paper"] if fill == "none" else colour, markerfacecoloralt=paint["paper"],
+            markeredgecolor=colour, markeredgewidth=1.5, linestyle="none", zorder=8,
+        )  # fmt: skip
 
 
 def _role(regime: Regime | None, paint: Mapping[str, str]) -> str:
