@@ -54,6 +54,27 @@ def test_prune_keeps_the_density_and_starts_from_the_snapshot(study, pruned):
     assert run.mask.density == pytest.approx(0.2, abs=0.01)
 
 
+def test_replicas_are_trained_together_each_from_its_seed(study, pruned, replicas, invoke):
+    store = Store(study[0])
+    runs = [store.read(run_id) for run_id in replicas]
+    assert [run.recipe.arguments["seed"] for run in runs] == [0, 1]
+    assert {run.engine for run in runs} == {"grouped(2)"}
+    alone = invoke("retrain", "sgd", pruned, "--seed", 2, "--epochs", 1, "--study", study[0])
+    assert store.read(alone.stdout.strip()).engine == "alone"
+    again = invoke("retrain", "sgd", pruned, "--replicas", 3, "--epochs", 1, "--study", study[0])
+    assert again.stdout.split() == [*replicas, alone.stdout.strip()]
+    assert "3 of 3 steps are there already" in again.stderr
+
+
+def test_replicas_that_diverge_say_so_once(study, pruned, invoke):
+    words = ("--replicas", 2, "--epochs", 1, "--learning-rate", 1e30, "--study", study[0])
+    result = invoke("retrain", "sgd", pruned, *words)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "diverged" in result.stderr
+    assert "lower the learning rate" in result.stderr
+
+
 def test_an_id_may_be_shortened_and_a_path_may_point_into_the_study(study, pruned, invoke):
     folder, dense = study
     by_beginning = invoke("prune", "magnitude", f"{dense[:9]}@1", "--density", 0.2, "--study", folder)
