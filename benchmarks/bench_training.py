@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import plain
 import torch
-from harness import Row, compare, headline, report
-from torch.profiler import profile
+from harness import Row, compare, convolution_share, headline, report
 
 from prunescope import masks, models
 from prunescope.builtin.datasets import Patches
@@ -140,14 +138,7 @@ def limit(case: Case) -> str:
     start = models.create(case.spec, seed=0)
     mask = masks.keep_largest({n: w.detach().abs() for n, w in models.prunable(start).items()}, 0.2, scope="layer")
     run = partial(one_by_one if case.replicas == 1 else together, start, data, mask, case)
-    run()
-    spent: dict[str, float] = {}
-    for _ in range(ROUNDS):
-        with profile() as seen:
-            run()
-        for event in seen.key_averages():
-            spent[event.key] = min(event.self_cpu_time_total, spent.get(event.key, math.inf))
-    share = sum(time for name, time in spent.items() if "convolution" in name) / sum(spent.values())
+    share = convolution_share(run, rounds=ROUNDS)
     return f"Convolutions take {share:.0%} of the training of {case.title} (torch.profiler)."
 
 

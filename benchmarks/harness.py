@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from itertools import combinations
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from page import Headline, Part, Row, head_table, put, section
+from torch.profiler import profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,6 +58,18 @@ def compare(
         )
         for slow, fast in combinations(variants, 2)
     ]
+
+
+def convolution_share(run: Callable[[], object], *, rounds: int) -> float:
+    """Return the share of the time of `run` that torch's convolutions take; of each operator, its best round."""
+    run()
+    spent: dict[str, float] = {}
+    for _ in range(rounds):
+        with profile() as seen:
+            run()
+        for event in seen.key_averages():
+            spent[event.key] = min(event.self_cpu_time_total, spent.get(event.key, math.inf))
+    return sum(time for name, time in spent.items() if "convolution" in name) / sum(spent.values())
 
 
 def _product() -> Callable[[], object]:
