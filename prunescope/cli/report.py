@@ -15,8 +15,11 @@ from prunescope.errors import EvidenceError, UsageError
 from prunescope.memory import without_collector
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prunescope.phase import Findings
     from prunescope.phase.diagram import PhaseDiagram
+    from prunescope.report.aside import Aside
     from prunescope.report.phase import Made
 
 TABLE = ".csv"
@@ -62,65 +65,107 @@ def report(request: ReportRequest) -> Output:
 
 
 def _report(request: ReportRequest) -> Output:
-    findings, made = _find(request)
-    from prunescope.report import phase
+    from prunescope.report.aside import second_process
 
-    if request.json:
-        _write(request, findings, made)
-        return Output(text=json_text.dumps(phase.as_json(findings, made), indent=2))
-    if request.csv:
-        _write(request, findings, made)
-        return Output(text=phase.as_csv(findings).rstrip("\n"))
-    _tell(findings, made)
-    return Output(text=str(_write(request, findings, made, anyway=True)))
+    places, source = _places(request), _open(request.source)
+    with second_process(cells=source.cells if places.figures else 0) as aside:
+        findings, made = _find(request, source)
+        from prunescope.report import phase
 
-
-def _find(request: ReportRequest) -> tuple[Findings, Made]:
-    from prunescope.phase import find
-
-    diagram, made, network = _read(request.source, request.rule)
-    if not any(cell.samples for cell in diagram.cells.values()):
-        raise EvidenceError(
-            f"{request.source} has no finished probe yet", fix=f"let it run: prunescope sweep {request.source}"
-        )
-    rule = ruling.rule(request.rule, request.rule_option, request.rules, network=network)
-    return find(diagram, rule.instance), made
+        if not (request.json or request.csv):
+            _tell(findings, made)
+        _write(places, findings, made, aside)
+        if request.json:
+            return Output(text=json_text.dumps(phase.as_json(findings, made), indent=2))
+        if request.csv:
+            return Output(text=phase.as_csv(findings).rstrip("\n"))
+        return Output(text=str(places.page))
 
 
-def _read(source: Path, rule: str) -> tuple[PhaseDiagram, Made, str | None]:
-    """Return the diagram, how it was made, and the network, where a table does not say."""
+@dataclass(frozen=True)
+class _Places:
+    """Where files go; None: they are not wanted."""
+
+    page: Path | None
+    figures: Path | None
+
+
+def _places(request: ReportRequest) -> _Places:
+    """Return the places that were asked for; the report and its pictures anyway where nothing is printed instead."""
+    anyway = not (request.json or request.csv)
+    page = request.output or (_beside(request.source) if anyway else None)
+    return _Places(page, request.figures or (page.with_name(f"{page.stem}-figures") if page and anyway else None))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A study or a table whose results are not read yet."""
+
+    cells: int
+    network: str | None
+    """None where a table does not say."""
+    read: Callable[[str], tuple[PhaseDiagram, Made]]
+    """From the name of the rule to the diagram and how it was made."""
+
+
+def _open(source: Path) -> _Source:
     from prunescope import studyfolder
     from prunescope.phase import from_study, from_table
-    from prunescope.report.phase import Made, of_study
     from prunescope.store import Store
 
+    def table(_: str) -> tuple[PhaseDiagram, Made]:
+        from prunescope.report.phase import Made
+
+        return diagram, Made()
+
+    def study(rule: str) -> tuple[PhaseDiagram, Made]:
+        from prunescope.report.phase import of_study
+
+        found, seconds = from_study.read_timed(grid, store)
+        return found, of_study(grid, store, rule=rule, known=seconds)
+
     if source.suffix == TABLE:
-        return from_table.read(source), Made(), None
+        diagram = from_table.read(source)
+        return _Source(cells=len(diagram.cells), network=None, read=table)
     if not (source / studyfolder.STUDY_FILE).is_file():
         raise UsageError(
             f"{source} is no study: it has no {studyfolder.STUDY_FILE}",
             fix="give the folder that `prunescope sweep` printed, or a CSV table of cells",
         )
     grid, store = studyfolder.load_grid(source), Store(source)
-    diagram, seconds = from_study.read_timed(grid, store)
-    return diagram, of_study(grid, store, rule=rule, known=seconds), grid.study.model
+    return _Source(len(grid.study.values) * len(grid.study.densities), network=grid.study.model, read=study)
 
 
-def _write(request: ReportRequest, findings: Findings, made: Made, *, anyway: bool = False) -> Path | None:
-    """Write the files that were asked for, or, anyway, the report and its pictures; return the report's path."""
+def _find(request: ReportRequest, source: _Source) -> tuple[Findings, Made]:
+    from prunescope.phase import find
+
+    diagram, made = source.read(request.rule)
+    if not any(cell.samples for cell in diagram.cells.values()):
+        raise EvidenceError(
+            f"{request.source} has no finished probe yet", fix=f"let it run: prunescope sweep {request.source}"
+        )
+    rule = ruling.rule(request.rule, request.rule_option, request.rules, network=source.network)
+    return find(diagram, rule.instance), made
+
+
+def _write(places: _Places, findings: Findings, made: Made, aside: Aside | None) -> None:
+    """Write the files that are wanted; the second process, where there is one, draws the PNG files of the maps."""
     from prunescope.report import phase
 
-    page = request.output or (_beside(request.source) if anyway else None)
-    figures = request.figures or (page.with_name(f"{page.stem}-figures") if page and anyway else None)
-    if page is None and figures is None:
-        return None
+    if places.figures is None and places.page is None:
+        return
+    elsewhere = phase.MAPS if aside and places.figures else ()
+    if aside and places.figures:
+        aside.draw(findings, places.figures, elsewhere)
     drawn = phase.draw(findings)
-    if figures is not None:
-        phase.write_figures(drawn, figures)
-        console.say(f"figures: {figures}")
-    if page is not None:
-        _write_text(page, phase.html(findings, made, drawn=drawn))
-    return page
+    if places.figures is not None:
+        phase.write_figures(drawn, places.figures, elsewhere=elsewhere)
+    if places.page is not None:
+        _write_text(places.page, phase.html(findings, made, drawn=drawn))
+    if aside and places.figures and not aside.drawn():
+        phase.write_pngs({name: drawn[name].figure for name in elsewhere if name in drawn}, places.figures)
+    if places.figures is not None:
+        console.say(f"figures: {places.figures}")
 
 
 def _beside(source: Path) -> Path:

@@ -9,7 +9,7 @@ from prunescope.report import svg
 from prunescope.report.phase import curves, maps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from matplotlib.figure import Figure
 
@@ -26,15 +26,23 @@ class Picture:
 
 REGIMES, ERRORS = "regimes", "error-against-density"
 
+MAPS = tuple(layer.key for layer in maps.LAYERS)
+"""The maps of numbers, which take most of the time."""
+
 
 def draw(findings: Findings) -> dict[str, Picture]:
     """Draw every picture there are readings for, by name: the key of a map's layer, REGIMES or ERRORS."""
     found = {}
-    for name, figure in _figures(findings).items():
+    for name, made in figures(findings).items():
         with svg.drawing():
-            made = figure()
             found[name] = Picture(figure=made, svg=svg.text(made))
     return found
+
+
+def figures(findings: Findings, *, only: Collection[str] | None = None) -> dict[str, Figure]:
+    """Return every figure there are readings for, by name; or some."""
+    with svg.drawing():
+        return {name: make() for name, make in _figures(findings).items() if only is None or name in only}
 
 
 def _figures(findings: Findings) -> Mapping[str, Callable[[], Figure]]:
