@@ -12,7 +12,6 @@ Attributes that hold structure (recipe, versions, facts, weights, axes, labels, 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field, fields
@@ -21,20 +20,20 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from prunescope import hdf5
 from prunescope import recipe as recipes
 from prunescope.api import Advice, Diagnosis, Epoch, Mask, Reading, Regime
 from prunescope.errors import StoreError
+from prunescope.hdf5 import Item
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from prunescope.hdf5 import Value
     from prunescope.recipe import Recipe
 
 SCHEMA = 1
-
-LIBRARY = ("v110", "v110")
-"""File format of HDF5 1.10: attributes may exceed 64 KiB, and every reader since 2016 opens it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,36 +74,69 @@ class Run:
 
 
 def write(path: Path, run: Run) -> None:
-    """Write a run to `path` (which is not yet its final name).
+    """Write a run to `path`, which is there half while it is written: a study's runs go through `Store.write`."""
+    path.write_bytes(to_bytes(run))
+
+
+def to_bytes(run: Run) -> bytes:
+    """Return the bytes of a run's file.
 
     HDF5 sees memory alone: on a full disk it ends the process with a segmentation fault, Python with an OSError.
     """
-    with h5py.File(path, "w", driver="core", backing_store=False, libver=LIBRARY) as file:
-        file.attrs.update(
-            schema=SCHEMA,
-            id=run.id,
-            recipe=run.recipe.canonical(),
-            created=run.created,
-            wall_seconds=run.wall_seconds,
-            device=run.device,
-            versions=_dumps(run.versions),
-            facts=_dumps(run.facts),
-            weights=_dumps(run.weights),
-        )
-        if run.engine:
-            file.attrs["engine"] = run.engine
-        _write_history(file, run.history)
-        for name, kept in (run.mask.kept if run.mask else {}).items():
-            file.create_dataset(f"mask/{escape(name)}", data=kept.cpu().numpy().astype(np.uint8), compression="gzip")
-        for probe, readings in run.readings.items():
-            for name, reading in readings.items():
-                _write_reading(file, f"readings/{probe}/{escape(name)}", reading)
-        for number, verdict in enumerate(run.verdicts):
-            _write_verdict(file.create_group(f"diagnoses/{number}"), verdict)
-        file.attrs["digest"] = digest(file)
-        file.flush()
-        image = file.id.get_file_image()
-    path.write_bytes(image)
+    items = {"/": Item(attributes=_attributes(run))}
+    for column in fields(Epoch) if run.history else ():
+        values = np.array([getattr(epoch, column.name) for epoch in run.history])
+        items[f"history/{column.name}"] = Item(value=values)
+    for name, kept in (run.mask.kept if run.mask else {}).items():
+        items[f"mask/{escape(name)}"] = Item(value=kept.cpu().numpy().astype(np.uint8), compressed=True)
+    for probe, readings in run.readings.items():
+        items |= {f"readings/{probe}/{escape(name)}": _reading_item(reading) for name, reading in readings.items()}
+    for number, verdict in enumerate(run.verdicts):
+        items[f"diagnoses/{number}"] = _verdict_item(verdict)
+    return hdf5.to_bytes(items)
+
+
+def _attributes(run: Run) -> dict[str, Value]:
+    return {
+        "schema": SCHEMA,
+        "id": run.id,
+        "recipe": run.recipe.canonical(),
+        "created": run.created,
+        "wall_seconds": run.wall_seconds,
+        "device": run.device,
+        "versions": _dumps(run.versions),
+        "facts": _dumps(run.facts),
+        "weights": _dumps(run.weights),
+        **({"engine": run.engine} if run.engine else {}),
+    }
+
+
+def _reading_item(reading: Reading) -> Item:
+    attributes: dict[str, Value] = {
+        "unit": reading.unit,
+        "axes": _dumps(reading.axes),
+        "labels": _dumps(reading.labels),
+        "estimator": reading.estimator,
+    }
+    if reading.n is not None:
+        attributes["n"] = reading.n
+    if reading.stderr is not None:
+        attributes["stderr"] = np.asarray(reading.stderr, dtype=np.float64)
+    return Item(value=np.asarray(reading.value), attributes=attributes)
+
+
+def _verdict_item(verdict: Verdict) -> Item:
+    diagnosis = verdict.diagnosis
+    attributes: dict[str, Value] = {
+        "density": verdict.density,
+        "rule": verdict.rule,
+        "regime": str(diagnosis.regime or ""),
+        "advice": str(diagnosis.advice),
+        "because": _dumps(diagnosis.because),
+    }
+    if diagnosis.confidence is not None:
+        attributes["confidence"] = diagnosis.confidence
+    return Item(attributes=attributes)
 
 
 def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = None) -> Run:
@@ -125,7 +157,7 @@ def check(path: Path) -> str | None:
     try:
         with h5py.File(path, "r") as file:
             _check_schema(path, file)
-            if file.attrs["digest"] != digest(file):
+            if file.attrs[hdf5.DIGEST] != hdf5.digest_of(file):
                 return "its values do not match its digest"
             expected = recipes.parse(str(file.attrs["recipe"])).id
             if file.attrs["id"] != expected or path.stem != expected:
@@ -133,64 +165,6 @@ def check(path: Path) -> str | None:
     except (OSError, KeyError, ValueError, RuntimeError, StoreError) as error:
         return f"it cannot be read: {error}"
     return None
-
-
-def digest(file: h5py.File) -> str:
-    """Return the sha256 over every name, type, shape, value and attribute in a file, except the digest itself."""
-    total = hashlib.sha256()
-    for name, item in sorted(_walk(file), key=lambda pair: pair[0]):
-        total.update(name.encode())
-        for key in sorted(item.attrs):
-            if key != "digest":
-                total.update(key.encode() + _bytes(np.asarray(item.attrs[key])))
-        if isinstance(item, h5py.Dataset):
-            total.update(_bytes(np.asarray(item[()])))
-    return total.hexdigest()
-
-
-def _walk(file: h5py.File) -> Iterator[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = [("/", file)]
-    file.visititems(lambda name, item: found.append((name, item)))
-    yield from found
-
-
-def _bytes(array: np.ndarray) -> bytes:
-    if array.dtype.kind in "OUS":
-        return repr(array.tolist()).encode()
-    return f"{array.dtype.str}{array.shape}".encode() + array.tobytes()
-
-
-def _write_history(file: h5py.File, history: tuple[Epoch, ...]) -> None:
-    if history:
-        for column in fields(Epoch):
-            file[f"history/{column.name}"] = np.array([getattr(epoch, column.name) for epoch in history])
-
-
-def _write_reading(file: h5py.File, name: str, reading: Reading) -> None:
-    dataset = file.create_dataset(name, data=np.asarray(reading.value))
-    dataset.attrs.update(
-        unit=reading.unit,
-        axes=_dumps(reading.axes),
-        labels=_dumps(reading.labels),
-        estimator=reading.estimator,
-    )
-    if reading.n is not None:
-        dataset.attrs["n"] = reading.n
-    if reading.stderr is not None:
-        dataset.attrs["stderr"] = np.asarray(reading.stderr, dtype=np.float64)
-
-
-def _write_verdict(group: h5py.Group, verdict: Verdict) -> None:
-    diagnosis = verdict.diagnosis
-    group.attrs.update(
-        density=verdict.density,
-        rule=verdict.rule,
-        regime=str(diagnosis.regime or ""),
-        advice=str(diagnosis.advice),
-        because=_dumps(diagnosis.because),
-    )
-    if diagnosis.confidence is not None:
-        group.attrs["confidence"] = diagnosis.confidence
 
 
 def _check_schema(path: Path, file: h5py.File) -> None:

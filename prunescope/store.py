@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from prunescope import hdf5, runfile
 from prunescope import recipe as recipes
-from prunescope import runfile
 from prunescope.errors import BUSY, BusyError, InputError, StoreError
 
 if TYPE_CHECKING:
@@ -135,7 +135,11 @@ class Store:
             for epoch, checkpoint in (weights or {}).items():
                 path = self.weights_path(run.id if epoch is None else f"{run.id}@{epoch}")
                 digests[path.name] = _write_weights(path, checkpoint)
-            _write_run(self.path(run.id), replace(run, weights=digests))
+            if digests:
+                _sync_folder(self.runs)  # the weights' names last before the result's, which says that they are there
+            with _whole(self.path(run.id)) as temporary:
+                runfile.write(temporary, replace(run, weights=digests))
+            _sync_folder(self.runs)
         except OSError as error:
             raise _cannot_write(self.path(run.id), error) from error
         return run.id
@@ -175,17 +179,13 @@ class Store:
         """Copy every run into one HDF5 file, each as the group `<id>`; return how many. Weights stay behind."""
         import h5py
 
-        temporary = _temporary(target)
         ids = self.ids()
-        try:
-            with h5py.File(temporary, "w", libver=runfile.LIBRARY) as out:
-                out.attrs["schema"] = runfile.SCHEMA
-                for run_id in ids:
-                    with h5py.File(self.path(run_id), "r") as source:
-                        source.copy(source["/"], out, name=run_id)
-            _commit(temporary, target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with _whole(target) as temporary, h5py.File(temporary, "w", libver=hdf5.LIBRARY) as out:
+            out.attrs["schema"] = runfile.SCHEMA
+            for run_id in ids:
+                with h5py.File(self.path(run_id), "r") as source:
+                    source.copy(source["/"], out, name=run_id)
+        _sync_folder(target.parent)
         return len(ids)
 
     def _progress_path(self, run_id: str) -> Path:
@@ -211,31 +211,38 @@ class Store:
 
 
 def _write_weights(path: Path, checkpoint: Checkpoint) -> str:
+    """Return the sha256 of the bytes: with it in the result file, nothing needs to be read back."""
     from prunescope import checkpoint as checkpoints
 
-    checkpoints.save(path, checkpoint)
-    return _sha256(path)
+    data, digest = checkpoints.to_safetensors(checkpoint), hashlib.sha256()
+    with _whole(path) as temporary, temporary.open("wb") as file:
+        for part in data:
+            file.write(part)
+            digest.update(part)
+    return digest.hexdigest()
 
 
-def _write_run(path: Path, run: Run) -> None:
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Let a file be written under another name, then sync and rename it: it is there whole, or not at all."""
     temporary = _temporary(path)
     try:
-        runfile.write(temporary, run)
-        _commit(temporary, path)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _commit(temporary: Path, path: Path) -> None:
-    """Sync, rename, sync the folder: after a crash the file is there whole, or not at all."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _sync_folder(path: Path) -> None:
+    """Make new names last through a crash; systems that cannot open folders keep them anyway."""
+    if os.name == "posix":
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _temporary(path: Path) -> Path:

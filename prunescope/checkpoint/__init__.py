@@ -7,7 +7,7 @@
 
 from prunescope.checkpoint.layouts import Weights
 from prunescope.checkpoint.loading import load
-from prunescope.checkpoint.own import save
+from prunescope.checkpoint.own import save, to_safetensors
 from prunescope.checkpoint.record import Checkpoint, to_model
 
-__all__ = ["Checkpoint", "Weights", "load", "save", "to_model"]
+__all__ = ["Checkpoint", "Weights", "load", "save", "to_model", "to_safetensors"]

@@ -2,7 +2,8 @@
 
 Both hold the plain state_dict any program can read, and beside it one JSON text: spec, knobs, training, recipe,
 provenance, notes. In `.pt` the masks stand under "mask"; in `.safetensors` they are bool tensors named
-"prunescope.mask/<name>". Saving writes to a temporary name, reads it back, compares, and only then renames.
+"prunescope.mask/<name>". Saving writes to a temporary name, reads it back, compares, and only then renames. A study
+keeps its weights' digest beside them, and needs no reading back: `to_safetensors`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import safetensors.torch
 import torch
 
 from prunescope.api import Mask
+from prunescope.checkpoint import tensors
 from prunescope.checkpoint.finite import check_finite
 from prunescope.checkpoint.reading import Content, read
 from prunescope.checkpoint.record import Checkpoint
@@ -61,6 +62,16 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def to_safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
+    """Return the parts of a `.safetensors` file, one after the other; tensors are not copied.
+
+    Raises:
+        InputError: a weight is NaN or infinite.
+    """
+    check_finite(checkpoint.state, source="the checkpoint to save")
+    return _safetensors(checkpoint)
+
+
 def is_own(content: Content) -> bool:
     """Whether prunescope wrote the file."""
     if content.kind == "safetensors":
@@ -100,29 +111,20 @@ def _check_schema(facts: Mapping[str, Any], source: str) -> None:
 
 
 def _write(path: Path, checkpoint: Checkpoint) -> None:
-    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in checkpoint.state.items()}
-    kept = {name: tensor.cpu() for name, tensor in checkpoint.mask.kept.items()} if checkpoint.mask else None
-    facts = json.dumps(_facts(checkpoint), allow_nan=False)
     with path.open("xb") as file:
         if path.suffix == ".pt":
-            torch.save({KEY: facts, "state_dict": state, "mask": kept}, file)
+            state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in checkpoint.state.items()}
+            kept = {name: tensor.cpu() for name, tensor in checkpoint.mask.kept.items()} if checkpoint.mask else None
+            torch.save({KEY: _facts_text(checkpoint), "state_dict": state, "mask": kept}, file)
         else:
-            masks = {f"{MASK}{name}": tensor.contiguous().clone() for name, tensor in (kept or {}).items()}
-            data = safetensors.torch.save(state | masks, metadata={"format": "pt", KEY: facts})
-            file.writelines(_in_order(data))
+            file.writelines(_safetensors(checkpoint))
         file.flush()
         os.fsync(file.fileno())
 
 
-def _in_order(data: bytes) -> tuple[bytes, bytes, memoryview]:
-    """Return the parts of a safetensors file with its header's keys sorted.
-
-    safetensors writes the metadata in the random order of a hash map; equal checkpoints are to have equal bytes.
-    """
-    end = 8 + int.from_bytes(data[:8], "little")
-    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    header += b" " * (-len(header) % 8)  # the tensors after it stay aligned
-    return len(header).to_bytes(8, "little"), header, memoryview(data)[end:]
+def _safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
+    masks = {f"{MASK}{name}": kept for name, kept in checkpoint.mask.kept.items()} if checkpoint.mask else {}
+    return tensors.to_bytes({**checkpoint.state, **masks}, {"format": "pt", KEY: _facts_text(checkpoint)})
 
 
 def _flush_folder(folder: Path) -> None:
@@ -133,6 +135,10 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _facts_text(checkpoint: Checkpoint) -> str:
+    return json.dumps(_facts(checkpoint), allow_nan=False)
 
 
 def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -167,12 +173,12 @@ def _from_facts(facts: Mapping[str, Any]) -> Checkpoint:
 
 
 def _split_masks(
-    tensors: Mapping[str, Tensor], facts: Mapping[str, Any]
+    found: Mapping[str, Tensor], facts: Mapping[str, Any]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
     """Put tensors back into the order they had, which safetensors does not keep."""
-    state = {name: tensors[name] for name in facts["names"]}
+    state = {name: found[name] for name in facts["names"]}
     masked = facts["masked"]
-    return state, None if masked is None else {name: tensors[f"{MASK}{name}"] for name in masked}
+    return state, None if masked is None else {name: found[f"{MASK}{name}"] for name in masked}
 
 
 # ---- comparing ----------------------------------------------------------------------------------------------------
