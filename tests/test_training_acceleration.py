@@ -38,6 +38,7 @@ def test_nothing_asked_for_changes_nothing():
     assert accelerated(plain, compiling="no", precision="float32") is plain
 
 
+@pytest.mark.filterwarnings("ignore:Guards may run slower")  # torch on Python 3.13.0
 @pytest.mark.skipif(not COMPILER, reason="no C++ compiler here")
 def test_a_compiled_step_makes_the_gradients_of_a_plain_one():
     model = network()
@@ -53,6 +54,7 @@ def test_a_compiled_step_makes_the_gradients_of_a_plain_one():
         torch.testing.assert_close(buffer, other)
 
 
+@pytest.mark.filterwarnings("ignore:Guards may run slower")  # torch on Python 3.13.0
 @pytest.mark.skipif(not COMPILER, reason="no C++ compiler here")
 def test_a_compiled_group_makes_the_gradients_of_a_plain_one():
     one, two = Grouped([network(0), network(1)], shared=False), Grouped([network(0), network(1)], shared=False)
