@@ -34,7 +34,7 @@ class Findings:
     """The same from each dense seed alone."""
     transition: Transition | None
     to_the_end: Transition | None
-    """The hotter side of the transition against the coldest value."""
+    """A hotter value against the coldest: the hotter side of a marked transition, else the hottest."""
     direction: tuple[Score, ...]
     plain_directions: Mapping[str, tuple[Score, ...]]
     """What else would have advised: "means", the three-regime rule without abstaining; "lmc" and "cka", each alone;

@@ -95,10 +95,17 @@ def find(diagram: PhaseDiagram) -> Transition | None:
 
 
 def to_the_end(diagram: PhaseDiagram, found: Transition | None) -> Transition | None:
-    """Return the hotter side of a transition against the coldest value; None where that is the same comparison."""
-    if found is None or found.colder == diagram.values[-1]:
+    """Return a hotter value against the coldest; None where that is the same comparison.
+
+    The hotter side of a transition that a drop marks. Where the data picked it, the hottest value of all, so that nothing
+    is picked.
+    """
+    if found is None:
         return None
-    return _between(diagram, found.hotter, diagram.values[-1], picked="end")
+    hotter = diagram.values[0] if found.picked == "data" else found.hotter
+    if (hotter, diagram.values[-1]) == (found.hotter, found.colder):
+        return None
+    return _between(diagram, hotter, diagram.values[-1], picked="end")
 
 
 def student_t(freedom: int) -> float:

@@ -94,3 +94,14 @@ def test_the_end_of_the_axis_is_compared_with_the_hotter_side():
     assert (
         transition.to_the_end(study(errors, values=(10, 20)), transition.find(study(errors, values=(10, 20)))) is None
     )
+
+
+def test_where_the_data_picked_the_pair_the_whole_axis_is_compared():
+    values, densities = (10, 20, 40), (0.1, 0.5)
+    means = {(10, 0.1): 0.3, (20, 0.1): 0.2, (40, 0.1): 0.25, (10, 0.5): 0.2, (20, 0.5): 0.15, (40, 0.5): 0.1}
+    few = study({key: ((mean,),) for key, mean in means.items()}, values=values, densities=densities)
+    found = transition.find(few)
+    assert (found.hotter, found.colder) == (20, 40)
+    end = transition.to_the_end(few, found)
+    assert (end.hotter, end.colder, end.picked) == (10, 40, "end")
+    assert [one.mean for one in end.differences] == pytest.approx([-0.05, -0.1])

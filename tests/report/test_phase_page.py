@@ -246,7 +246,7 @@ def test_another_knob_has_its_own_words_and_picked_neighbours(tmp_path):
         "From batch size 32 to 64, the pruned model gets worse at 10 % and gets better at 50 % density."
     )
     assert "z is not corrected for picking" in sentences.unit_of_analysis(found)
-    assert found.to_the_end is None
+    assert (found.to_the_end.hotter, found.to_the_end.colder) == (16, 64)
 
 
 def test_one_dense_seed_is_said_to_be_one(study):

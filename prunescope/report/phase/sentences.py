@@ -177,7 +177,8 @@ def unit_of_analysis(findings: Findings) -> str:
     why = (
         "The two values are the neighbours across the first learning-rate drop."
         if found.picked == "drop"
-        else "The two neighbours were picked because the flip is largest between them; z is not corrected for picking."
+        else "The two neighbours were picked because the flip is largest between them; z is not corrected for picking. "
+        "The hottest value against the coldest needs no correction."
     )
     seeds = max(len(one.by_seed) for one in found.differences)
     if seeds > 1:
