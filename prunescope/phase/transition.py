@@ -97,8 +97,8 @@ def find(diagram: PhaseDiagram) -> Transition | None:
 def to_the_end(diagram: PhaseDiagram, found: Transition | None) -> Transition | None:
     """Return a hotter value against the coldest; None where that is the same comparison.
 
-    The hotter side of a transition that a drop marks. Where the data picked it, the hottest value of all, so that nothing
-    is picked.
+    The hotter side of a transition that a drop marks; where the data picked it, the hottest value of all, so that
+    nothing is picked.
     """
     if found is None:
         return None
