@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prunescope import options
 from prunescope.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def case(*, density: float, rule: Loaded, probes: Sequence[Recipe]) -> dict[str,
         "density": density,
         "rule": rule.plugin.name,
         "version": rule.instance.version,
-        "options": options.non_default(rule.instance),
+        "options": rule.given,
         "probes": [recipe.id for recipe in probes],
     }
 
@@ -76,7 +75,7 @@ def _recipe(step: str, plugin: Loaded, *, arguments: Mapping[str, Any], inputs: 
         step=step,
         plugin=plugin.plugin.name,
         version=plugin.instance.version,
-        options=options.non_default(plugin.instance),
+        options=plugin.given,
         arguments=arguments,
         inputs=inputs,
     )

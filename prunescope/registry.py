@@ -10,7 +10,7 @@ import inspect
 import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import entrypoints
@@ -72,6 +72,11 @@ class Loaded:
 
     plugin: Plugin
     instance: Any
+
+    @cached_property
+    def given(self) -> dict[str, options.Json]:
+        """The options that differ from their defaults, asked once: a study has thousands of recipes of one plugin."""
+        return options.non_default(self.instance)
 
 
 def find(group: str, *, path: Sequence[str] | None = None) -> tuple[Plugin, ...]:
