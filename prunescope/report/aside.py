@@ -10,17 +10,21 @@ import os
 import signal
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from multiprocessing.connection import Connection
-    from pathlib import Path
 
     from prunescope.phase import Findings
 
 LARGE = 100
 """Cells from which drawing takes longer than starting a process."""
+
+
+LOAD = Path("/proc/loadavg")
+"""Where Linux says, fourth, how many processes run and how many there are: "0.20 0.18 0.12 1/80 11206"."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ class Aside:
 
 @contextmanager
 def second_process(*, cells: int) -> Iterator[Aside | None]:
-    """Start a process for the drawing of so many cells; None where it would not pay, or there is one core."""
-    if cells < LARGE or _cores() < 2:
+    """Start a process for the drawing of so many cells; None where it would not pay, or no second core is idle."""
+    if cells < LARGE or _idle_cores() < 2:
         yield None
         return
     import multiprocessing
@@ -66,8 +70,14 @@ def second_process(*, cells: int) -> Iterator[Aside | None]:
         process.join()
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _idle_cores() -> int:
+    """Return how many cores nobody uses at this moment, our own among them; all of them where the system cannot say."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        running, _, _ = LOAD.read_text().split()[3].partition("/")
+    except OSError:
+        return cores
+    return cores + 1 - int(running)
 
 
 def _serve(pipe: Connection) -> None:

@@ -69,7 +69,7 @@ def test_a_report_is_whole_whatever_becomes_of_its_second_process(invoke, tmp_pa
     asked = []
     assert invoke("report", FIGURE_2, *places("alone")).exit_code == 0
     monkeypatch.setattr(aside, "LARGE", 1)
-    monkeypatch.setattr(aside, "_cores", lambda: 2)
+    monkeypatch.setattr(aside, "_idle_cores", lambda: 2)
     if fate == "is killed":
         monkeypatch.setattr(aside.Aside, "draw", killed)
     assert invoke("report", FIGURE_2, *places("two")).exit_code == 0

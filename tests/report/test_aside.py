@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def figures(findings, tmp_path_factory):
 
 @pytest.fixture
 def two_cores(monkeypatch):
-    monkeypatch.setattr(aside, "_cores", lambda: 2)
+    monkeypatch.setattr(aside, "_idle_cores", lambda: 2)
 
 
 def contents(folder):
@@ -48,9 +49,9 @@ def test_a_second_process_draws_the_same_files(findings, figures, tmp_path):
     assert not multiprocessing.active_children()
 
 
-def test_no_process_is_started_for_little_or_on_one_core(monkeypatch):
+def test_no_process_is_started_for_little_or_without_an_idle_core(monkeypatch):
     for cores, cells in ((2, aside.LARGE - 1), (1, aside.LARGE)):
-        monkeypatch.setattr(aside, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(aside, "_idle_cores", lambda cores=cores: cores)
         with aside.second_process(cells=cells) as other:
             assert other is None
 
@@ -83,3 +84,13 @@ def test_a_process_whose_parent_is_gone_ends(findings, tmp_path):
     mine.close()
     aside._answer(theirs)  # draws, and has nobody to tell
     assert (tmp_path / "lmc.png").is_file()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="counts the cores in another way")
+@pytest.mark.parametrize(("running", "idle"), [(1, 2), (2, 1), (5, -2), (None, 2)])
+def test_cores_that_others_use_are_not_idle(monkeypatch, tmp_path, running, idle):
+    monkeypatch.setattr(aside.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(aside, "LOAD", tmp_path / "loadavg")
+    if running is not None:
+        (tmp_path / "loadavg").write_text(f"0.20 0.18 0.12 {running}/80 11206\n")
+    assert aside._idle_cores() == idle
