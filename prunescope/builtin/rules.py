@@ -78,9 +78,9 @@ class ThreeRegime(RegimeRule):
 
     def _not_learned(self, evidence: Evidence) -> str:
         """Say that the replicas err too much to be called connected; empty where they have learned."""
-        path, errors = (evidence.readings.get(name) for name in ("lmc/train_error_path", "errors/train_error"))
-        ends = 0.0 if path is None else float(_array(path)[..., [0, -1]].mean())
-        worst = max(ends, 0.0 if errors is None else float(_array(errors).mean()))
+        from prunescope.regime import learning
+
+        worst = learning.train_error(evidence.readings)
         if worst <= self.learned:
             return ""
         return (

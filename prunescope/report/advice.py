@@ -12,7 +12,7 @@ from prunescope.api import Advice
 from prunescope.errors import PrunescopeError
 from prunescope.question import COMPRESSION
 from prunescope.recipe import snapshot_of
-from prunescope.report import formatting, words
+from prunescope.report import evidence, formatting, words
 from prunescope.report.view import Command, Headline, Knob
 from prunescope.temperature import HOTTER
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from prunescope.report.trail import Trail
+    from prunescope.report.trail import Branch, Trail
 
 USUAL_STUDY = "prunescope-study"
 
@@ -82,13 +82,15 @@ def commands(trail: Trail, verdicts: Sequence[Headline], *, study: Path) -> tupl
     """Return what to type next: one entry for each advice that was given, in the order of what changes most."""
     known = _known(trail, study)
     made = []
-    for advice, build in (
-        (Advice.RAISE, _hotter),
-        (Advice.LOWER, _colder),
-        (Advice.KEEP, _keep),
-        (Advice.NONE, _more_replicas),
+    blank = {branch.density for branch in trail.pruned if not evidence.learned(branch)}
+    for advice, build, where in (
+        (Advice.RAISE, _hotter, None),
+        (Advice.LOWER, _colder, None),
+        (Advice.KEEP, _keep, None),
+        (Advice.NONE, _longer, True),
+        (Advice.NONE, _more_replicas, False),
     ):
-        asked = [verdict for verdict in verdicts if verdict.advice is advice]
+        asked = [one for one in verdicts if one.advice is advice and where in (None, one.density in blank)]
         if asked:
             made.append(build(trail, known, asked))
     return tuple(made) or (_prune_first(known),)
@@ -209,6 +211,22 @@ def _keep(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
     return Command(why=why, lines=((*prune, *_quoted(known.study)),))
 
 
+def _longer(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
+    """Retrain longer: where replicas have not learned, more of them decide nothing."""
+    densities = {verdict.density for verdict in asked}
+    branch = next(branch for branch in trail.pruned if branch.density in densities)
+    epochs = len(branch.retrainings[0].history)
+    longer, replicas = max(1, round(STEP * epochs)), len(branch.retrainings)
+    labels = words.either([verdict.label for verdict in asked], "and")
+    more = ("--retrain-epochs", str(longer), *(("--replicas", str(replicas)) if replicas != REPLICAS else ()))
+    line = _diagnose(known, asked, shlex.quote(known.reference), *more, *_same_pruning(branch))
+    return Command(
+        why=f"Replicas have not learned at {labels}: retrain for {formatting.count(longer, 'epoch')} instead of "
+        f"{epochs}, or ask for a higher density.",
+        lines=(line,),
+    )
+
+
 def _more_replicas(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
     """Ask the same question with more replicas: what is finished is not computed again."""
     most = max((len(branch.retrainings) for branch in trail.pruned), default=3)
@@ -225,14 +243,17 @@ def _as_before(trail: Trail) -> Words:
     branch = next(iter(trail.pruned), None)
     if branch is None or branch.prune is None:
         return ()
-    pruner, seed = branch.prune.recipe.plugin, int(branch.prune.recipe.arguments.get("seed", 0))
     epochs = len(branch.retrainings[0].history)
     usual = max(1, round(COMPRESSION * float(trail.dense.facts.get("training", {}).get("epochs") or 0)))
-    return (
-        *(("--pruner", pruner) if pruner != "magnitude" else ()),
-        *(("--retrain-epochs", str(epochs)) if epochs != usual else ()),
-        *(("--seed", str(seed)) if seed else ()),
-    )
+    return (*(("--retrain-epochs", str(epochs)) if epochs != usual else ()), *_same_pruning(branch))
+
+
+def _same_pruning(branch: Branch) -> Words:
+    """Return the options that prune as a branch was pruned."""
+    if branch.prune is None:
+        return ()
+    pruner, seed = branch.prune.recipe.plugin, int(branch.prune.recipe.arguments.get("seed", 0))
+    return (*(("--pruner", pruner) if pruner != "magnitude" else ()), *(("--seed", str(seed)) if seed else ()))
 
 
 def _comparably(trail: Trail) -> Words:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Advice
+from prunescope.regime.learning import train_error
 from prunescope.report import advice, evidence, formatting, words
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def caveats(trail: Trail) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(
             (
+                *_blank(trail),
                 *_contradiction(trail),
                 *_training(trail),
                 *_replicas(trail),
@@ -38,6 +40,18 @@ def caveats(trail: Trail) -> tuple[str, ...]:
             )
         )
     )
+
+
+def _blank(trail: Trail) -> Iterator[str]:
+    """Say that the dense model itself has not learned, by what a rule asks of replicas."""
+    for branch in trail.branches:
+        if branch.prune is None and not evidence.learned(branch):
+            error = formatting.probability(train_error(evidence.readings(branch)))
+            yield (
+                f"The dense model errs on {error} of the training images: it has not learned, and nothing here is true "
+                "of the same network once it is trained. Train it, or check that weights, data and labels belong "
+                "together."
+            )
 
 
 def _contradiction(trail: Trail) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunescope.regime.learning import LEARNED, train_error
 from prunescope.report.view import Cell, Column, HeatMap, Row, Style, Summary, Vector
 
 if TYPE_CHECKING:
@@ -75,6 +76,12 @@ def readings(branch: Branch) -> dict[str, Reading]:
         for probe, named in run.readings.items()
         for name, reading in named.items()
     }
+
+
+def learned(branch: Branch) -> bool:
+    """Whether the models of a branch have learned the training data, as far as the rule that judged them asks."""
+    limits = [float(case["options"].get("learned", LEARNED)) for case in branch.cases]
+    return train_error(readings(branch)) <= min(limits, default=LEARNED)
 
 
 def column(branch: Branch) -> Column:

@@ -177,3 +177,20 @@ def headline(direction):
         unsure="",
         because=("measured",),
     )
+
+
+def test_replicas_that_have_not_learned_are_retrained_longer_not_more_often(tmp_path):
+    blank = replace(synthetic.CASES[1], barrier=0.0, ends=0.7)
+    made = assemble(*synthetic.study(tmp_path, cases=(synthetic.CASES[0], blank)))
+    (command,) = (command for command in made.commands if "10 %" in command.why)
+    assert "have not learned at 10 %: retrain for 32 epochs instead of 16, or ask for a higher density" in command.why
+    found = words(command)
+    assert (option(found, "--retrain-epochs"), option(found, "--density")) == ("32", "0.1")
+    assert "--replicas" not in found
+
+
+def test_abstentions_of_both_kinds_are_answered_each_in_its_way(tmp_path):
+    blank = replace(synthetic.CASES[0], barrier=0.0, ends=0.7)
+    made = assemble(*synthetic.study(tmp_path, cases=(blank, synthetic.CASES[1])))
+    assert [option(words(command), "--density") for command in made.commands] == ["0.05", "0.1"]
+    assert [("--replicas" in words(command)) for command in made.commands] == [False, True]

@@ -62,3 +62,17 @@ def raised(run, lmc):
     reading = run.readings["lmc"]["lmc"]
     higher = replace(reading, value=np.full(3, lmc))
     return replace(run, readings={"lmc": {**run.readings["lmc"], "lmc": higher}})
+
+
+def test_a_dense_model_that_has_not_learned_is_the_first_warning(tmp_path, report):
+    assert not has(report.warnings, "The dense model errs")
+    trail = follow(*synthetic.study(tmp_path))
+    dense = trail.branches[-1]
+    probes = tuple(erring(run, 0.88) if "errors" in run.readings else run for run in dense.probes)
+    found = caveats(replace(trail, branches=(*trail.branches[:-1], replace(dense, probes=probes))))
+    assert found[0].startswith("The dense model errs on 88 % of the training images: it has not learned")
+
+
+def erring(run, error):
+    reading = replace(run.readings["errors"]["train_error"], value=np.full(1, error))
+    return replace(run, readings={"errors": {**run.readings["errors"], "train_error": reading}})
