@@ -19,8 +19,8 @@ def train_error(readings: Mapping[str, Reading]) -> float:
     """Return the larger of the mean errors on the training data: as measured, and at the ends of the paths; 0 if none.
 
     >>> from prunescope.api import Reading
-    >>> train_error({"errors/train_error": Reading(np.array([0.6, 0.7]), "fraction", axes=("replica",))})
-    0.65
+    >>> train_error({"errors/train_error": Reading(np.array([0.5, 0.75]), "fraction", axes=("replica",))})
+    0.625
     """
     path, errors = (readings.get(name) for name in ("lmc/train_error_path", "errors/train_error"))
     ends = 0.0 if path is None else float(np.asarray(path.value, dtype=np.float64)[..., [0, -1]].mean())
