@@ -85,9 +85,10 @@ def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     try:
         yield pool
     finally:
-        for process in list((pool._processes or {}).values()):  # noqa: SLF001 - shutdown alone waits for running tasks
-            process.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
+        with _ctrl_c_held():
+            for process in list((pool._processes or {}).values()):  # noqa: SLF001 - shutdown alone waits for running tasks
+                process.terminate()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _alone(task: Task, perform: Callable[[Task], None], pool: ProcessPoolExecutor) -> Outcome:
@@ -179,7 +180,10 @@ def _skipped(task: Task, failed: set[str]) -> Outcome:
 
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start: they keep it blocked from their first moment, this process gets it."""
+    """Hold Ctrl-C back while workers start or are stopped.
+
+    Those that start keep it blocked from their first moment; this process gets it afterwards.
+    """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

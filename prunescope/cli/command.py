@@ -37,6 +37,10 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+AT_ONCE = 3
+"""How many times Ctrl-C must be pressed to end a program that is ending already."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Output:
     """What a command puts on stdout, and how the program exits."""
@@ -111,12 +115,19 @@ def _told(function: Callable[..., Output], values: dict[str, Any], pressed: list
 
 @contextmanager
 def _noting_interrupts() -> Iterator[list[int]]:
-    """Yield a list that is filled when Ctrl-C is pressed: a module that is just loading may raise another error."""
+    """Yield a list that is filled when Ctrl-C is pressed: a module that is just loading may raise another error.
+
+    The second time changes nothing, for the program is ending already: what stops the workers must not be interrupted
+    (some programs send the signal twice). The third time ends it at once; files are whole or not there all the same.
+    """
     pressed: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         pressed.append(number)
-        signal.default_int_handler(number, frame)
+        if len(pressed) == 1:
+            signal.default_int_handler(number, frame)
+        elif len(pressed) >= AT_ONCE:
+            os._exit(ExitCode.INTERRUPTED)
 
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
@@ -125,8 +136,8 @@ def _noting_interrupts() -> Iterator[list[int]]:
     signal.signal(signal.SIGINT, note)
     try:
         yield pressed
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    finally:  # where it was pressed, Python itself is about to end: another one would make that a death by the signal
+        signal.signal(signal.SIGINT, signal.SIG_IGN if pressed else signal.default_int_handler)
 
 
 def _interrupted(values: dict[str, Any], *, debug: bool) -> Output:

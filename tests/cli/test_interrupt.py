@@ -46,6 +46,23 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(study, progr
     assert store.read(again.stdout.strip()).verdicts
 
 
+@pytest.mark.parametrize("after", [0.002, 0.25])
+def test_ctrl_c_twice_is_ctrl_c(study, tmp_path, after):
+    folder, dense = study
+    checkpoint.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    words = ("diagnose", tmp_path / "ckpt.pt", "--density", DENSITIES, "--replicas", 2, "--retrain-epochs", 2)
+    words += ("--workers", 2, "--study", tmp_path / "s")
+    store = Store(tmp_path / "s")
+    ended, told = interrupted(words, until=lambda: any(map(started, store.ids())), again=after)
+    assert ended == 130, told
+    assert told.count("error: interrupted") == 1
+    assert "Traceback" not in told
+
+
+def started(run_id):
+    return run_id.startswith("prune")
+
+
 def test_ctrl_c_at_the_very_beginning(tmp_path):
     words = ("train", "sgd", "--model", "preresnet8", "--data", "digits", "--study", tmp_path / "s")
     ended, told = interrupted(words, until=lambda: time.sleep(0.6) is None)
@@ -53,8 +70,11 @@ def test_ctrl_c_at_the_very_beginning(tmp_path):
     assert "Traceback" not in told
 
 
-def interrupted(words, *, until):
-    """Run the program in a process group of its own; press Ctrl-C when `until` says so; return how it ended."""
+def interrupted(words, *, until, again=None):
+    """Run the program in a process group of its own; press Ctrl-C when `until` says so; return how it ended.
+
+    again: seconds after which it is pressed a second time.
+    """
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *map(str, words)],
         stderr=subprocess.PIPE,
@@ -68,6 +88,9 @@ def interrupted(words, *, until):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGINT)
+        if again is not None:
+            time.sleep(again)
+            os.killpg(process.pid, signal.SIGINT)
         _, told = process.communicate(timeout=60)
     finally:
         process.kill()
