@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunescope.api import Advice
+from prunescope.api import Advice, Regime
 from prunescope.cli import advise_checkpoint, case_parameters, console, parameters, ruling
 from prunescope.cli.command import ExitCode, Output
 from prunescope.errors import EvidenceError, UsageError
@@ -125,6 +125,7 @@ def told(found: Sequence[Advised], *, knob: str, density: float, as_json: bool, 
         console.say(f"density {density:g}, {knob} from the hottest to the coldest:")
         columns = (knob, "regime", "advice", "confidence", "to", "change of test error, 80 % interval")
         console.show(console.table(columns, [_row(advised) for advised in found]))
+        console.say("confidence: that replicas are poorly connected (I) or connected (II), not that the advice helps")
     silent = all(advised.advice is Advice.NONE for advised in found)
     words = "\n".join(f"{a.value:g} {a.advice}" for a in found) if len(found) > 1 else str(found[0].advice)
     text = _json(found, knob=knob, density=density, notes=notes) if as_json else words
@@ -133,16 +134,19 @@ def told(found: Sequence[Advised], *, knob: str, density: float, as_json: bool, 
 
 def headline(advised: Advised, *, knob: str, density: float) -> str:
     """Return the advice as a sentence."""
-    words = {
+    from prunescope.report import words
+
+    told = {
         Advice.RAISE: "raise the temperature",
         Advice.LOWER: "lower the temperature",
         Advice.KEEP: "keep the temperature",
         Advice.NONE: "no advice",
     }
-    sure = "" if advised.confidence is None else f", confidence {advised.confidence:.0%}"
+    of = words.SURE_OF[Regime(advised.regime)] if advised.regime in {*Regime} else ""
+    sure = "" if advised.confidence is None else f", confidence {advised.confidence:.0%}{f' that {of}' if of else ''}"
     move = "" if advised.to is None else f": {knob} {advised.value:g} -> {advised.to:g}"
     change = "" if advised.change is None else f"; expected change of test error {_change(advised)}"
-    return f"{words[advised.advice]} for density {density:g}{move} (regime {advised.regime}{sure}){change}"
+    return f"{told[advised.advice]} for density {density:g}{move} (regime {advised.regime}{sure}){change}"
 
 
 def _row(advised: Advised) -> tuple[str, ...]:

@@ -180,7 +180,15 @@ def _trained(
     if not budget.allows(runs, 0.0) or not _paid([recipe], asked, store, budget):
         return None, (f"no neighbour was trained: it takes {runs} more trainings than the budget has left",)
     found = _look(recipe.id, asked, store, budget, knob=knob, like=here)
-    return found, (f"compared with {recipe.id}, trained at another {knob}",)
+    return found, (_compared(recipe.id, here, store, knob=knob),)
+
+
+def _compared(other: str, here: str, store: Store, *, knob: str) -> str:
+    """Say which neighbour was trained, and on which side of the checkpoint it lies."""
+    value, own = (family.knobs(reference, store)[knob] for reference in (other, here))
+    side = "hotter" if (value - own) * HOTTER[knob] > 0 else "colder"
+    name = knob.replace("_", " ")
+    return f"compared with {other}, trained {side}: {name} {value:g} instead of {own:g}"
 
 
 def _training(here: str, advice: Advice, asked: Setup, store: Store, *, knob: str) -> tuple[Recipe | None, str]:

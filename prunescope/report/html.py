@@ -87,6 +87,7 @@ def _environment() -> Environment:
         slug=SLUGS.__getitem__,
         regime=words.REGIMES.__getitem__,
         meaning=words.MEANINGS.__getitem__,
+        sure_of=words.SURE_OF.__getitem__,
         arrow=words.ARROWS.__getitem__,
         advice=words.ADVICE.__getitem__,
         cell=formatting.cell,

@@ -65,6 +65,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield Text(words.headline(report.verdicts, report.dense_votes), style="bold")
     yield Text("")
     yield _verdicts(report.verdicts)
+    yield from (Text(line, style="dim") for line in (words.sure_of(report.verdicts),) if line)
     yield from (_vote(vote) for vote in report.dense_votes)
     yield from _meaning(report)
     yield _facts(report)

@@ -39,6 +39,16 @@ MEANINGS: dict[Regime | None, str] = {
     None: "",
 }
 
+SURE_OF: dict[Regime | None, str] = {
+    Regime.I: "replicas are poorly connected",
+    Regime.II: "replicas are connected",
+    Regime.II_A: "replicas are connected",
+    Regime.II_B: "replicas are connected",
+    Regime.UNRESOLVED: "",
+    None: "",
+}
+"""What the confidence of a verdict is the probability of; empty where it names no side of the threshold."""
+
 ARROWS = {Advice.RAISE: "↑", Advice.LOWER: "↓", Advice.KEEP: "=", Advice.NONE: "·"}
 
 ADVICE = {
@@ -80,6 +90,19 @@ def headline(verdicts: Sequence[Headline], votes: Sequence[Headline] = ()) -> st
     if not first.startswith("raise"):
         first = first.replace(" it ", " the temperature ", 1)
     return f"{_capital('; '.join([first, *rest]))}."
+
+
+def sure_of(verdicts: Sequence[Headline]) -> str:
+    """Say what the confidence of verdicts is of; empty where none has any.
+
+    >>> sure_of(())
+    ''
+    """
+    sides = {SURE_OF[one.regime] for one in verdicts if one.regime is not None and one.confidence is not None}
+    if not sides:
+        return ""
+    side = sides.pop() if len(sides) == 1 and "" not in sides else "replicas are (poorly) connected"
+    return f"Confidence: that {side}, not that the advice helps."
 
 
 def either(items: Sequence[str], word: str = "or") -> str:

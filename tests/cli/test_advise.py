@@ -10,6 +10,8 @@ import pytest
 
 from prunescope import checkpoint
 from prunescope.api import Advice
+from prunescope.cases.advising import Advised
+from prunescope.cli.advise import headline
 from prunescope.cli.advise_checkpoint import moved, purse
 from prunescope.errors import UsageError
 from prunescope.store import Store
@@ -54,7 +56,11 @@ def test_without_a_snapshot_a_neighbour_is_trained_and_retrained_alike(study, in
     assert trained.facts["knobs"]["batch_size"] != store.read(store.resolve("import")).facts["knobs"]["batch_size"]
     options = {json.dumps(run.recipe.options) for run in steps_of(store, store.ids(), "retrain")}
     assert len(options) == 1
-    assert "trainings spent: 5" in json.loads(result.stdout)["notes"]
+    notes = json.loads(result.stdout)["notes"]
+    assert "trainings spent: 5" in notes
+    here, there = (store.read(store.resolve(step)).facts["knobs"]["batch_size"] for step in ("import", "train"))
+    side = "colder" if there > here else "hotter"
+    assert f"compared with {trained.id}, trained {side}: batch size {there:g} instead of {here:g}" in notes
 
 
 def test_the_budget_ends_the_search(study, invoke, tmp_path):
@@ -109,3 +115,14 @@ def test_an_unknown_knob_is_refused(study, invoke):
     result = invoke("advise", dense, *FAST, "--knob", "colour", "--study", folder)
     assert result.exit_code == 2
     assert "--knob got 'colour'" in result.stderr
+
+
+def test_the_confidence_is_said_to_be_of_the_connection_not_of_the_advice():
+    found = Advised(
+        value=2, regime="II-A", advice=Advice.LOWER, confidence=0.97, to=4, change=None, because=("measured",)
+    )
+    text = headline(found, knob="epochs", density=0.1)
+    assert text == (
+        "lower the temperature for density 0.1: epochs 2 -> 4 (regime II-A, confidence 97% that replicas are connected)"
+    )
+    assert "confidence 97% that replicas are poorly" in headline(replace(found, regime="I"), knob="epochs", density=0.1)

@@ -174,6 +174,11 @@ def test_no_confidence_has_a_reason(report):
     assert "<small>replicas have not learned</small>" in page
 
 
+def test_a_confidence_stands_beside_what_it_is_of(report):
+    for verdict, side in ((report.verdicts[0], "poorly connected"), (report.verdicts[2], "connected")):
+        assert f"<small>that replicas are {side}</small>" in html(replace(report, verdicts=(verdict,)))
+
+
 def test_unknown_knobs_are_said_to_be_unknown(report):
     page = html(replace(report, knobs=()))
     assert "n/a: the checkpoint does not say how it was trained" in page

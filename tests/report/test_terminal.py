@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -76,3 +77,12 @@ def test_nothing_measured_is_printed_as_a_number(dense_only):
     lmc = next(line for line in text.splitlines() if line.startswith("LMC"))
     assert lmc.split() == ["LMC", "n/a"]
     assert "takes two" in text
+
+
+def test_what_the_confidence_is_of_stands_under_the_verdicts(report, dense_only):
+    lines = printed(report).splitlines()
+    row = next(number for number, line in enumerate(lines) if line.startswith("  20 %"))
+    assert lines[row + 1] == "Confidence: that replicas are (poorly) connected, not that the advice helps."
+    alone = printed(replace(report, verdicts=report.verdicts[:1]))
+    assert "Confidence: that replicas are poorly connected, not that the advice helps." in alone
+    assert "Confidence:" not in printed(dense_only)
