@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.phase import bending, boundary, choosing, direction, judging, transition
 from prunescope.phase.boundary import Epsilon
+from prunescope.regime.learning import LEARNED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,8 @@ class Findings:
     epsilon: Epsilon
     verdicts: Mapping[tuple[float, float], Diagnosis]
     """By (value, density), for every cell with enough evidence."""
+    unlearned: Mapping[tuple[float, float], float]
+    """By (value, density): the training error of the cells left unresolved because replicas have not learned."""
     crossings: tuple[Crossing, ...]
     bend: Bending
     seed_bends: tuple[Bend, ...]
@@ -52,6 +55,7 @@ def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
         diagram=diagram,
         epsilon=epsilon,
         verdicts=verdicts,
+        unlearned=judging.unlearned(diagram, verdicts, limit=float(getattr(rule, "learned", LEARNED))),
         crossings=crossings,
         bend=bending.judge(diagram, epsilon),
         seed_bends=tuple(bending.judge(diagram, epsilon, seed=seed).verdict for seed in diagram.seeds),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.api import Evidence, Reading
+from prunescope.api import Evidence, Reading, Regime
 from prunescope.errors import EvidenceError
+from prunescope.regime.learning import LEARNED, train_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,18 @@ def judge(diagram: PhaseDiagram, rule: RegimeRule) -> dict[tuple[float, float], 
                 neighbours = [other for beside, other in column.items() if beside != value and other.readings]
                 found[value, density] = rule.classify(_among(evidence, neighbours))
     return found
+
+
+def unlearned(
+    diagram: PhaseDiagram, verdicts: Mapping[tuple[float, float], Diagnosis], *, limit: float = LEARNED
+) -> dict[tuple[float, float], float]:
+    """Return the training error of the replicas of every cell that was left unresolved because they err too much."""
+    errors = {
+        cell: train_error(_evidence(diagram.cells[cell], diagram.knob).readings)
+        for cell, verdict in verdicts.items()
+        if verdict.regime is Regime.UNRESOLVED
+    }
+    return {cell: error for cell, error in errors.items() if error > limit}
 
 
 def middle(samples: Sequence[Sample]) -> Sequence[Sample]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from math import inf, nan
 from typing import TYPE_CHECKING, Literal
 
+from prunescope.phase import choosing
 from prunescope.phase.bending import Bend
 from prunescope.phase.boundary import Side
 from prunescope.phase.transition import SURE, student_t
 from prunescope.report import formatting
-from prunescope.report.phase import labels
+from prunescope.report.phase import blank, labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +61,8 @@ class Answer:
 def headline(findings: Findings) -> str:
     """Say the main result in one sentence: what crossing the transition does at which densities."""
     found = findings.transition
+    if blank.everywhere(findings):
+        return "Nothing was learned: in no cell have replicas learned the training data."
     if found is None:
         return "Not finished: no density was tested on both sides of the transition yet."
     knob, all_densities = findings.diagram.knob, findings.diagram.densities
@@ -198,8 +201,12 @@ def unit_of_analysis(findings: Findings) -> str:
 
 
 def _bend(findings: Findings) -> Answer:
-    found, seeds = findings.bend, len(findings.seed_bends)
+    found, seeds, question = findings.bend, len(findings.seed_bends), "Does the boundary of Regime I bend?"
+    if blank.everywhere(findings):
+        return Answer(question=question, mark="open", text=_nothing_learned(findings))
     mark, text = BENDS[found.verdict]
+    if found.verdict is Bend.ABSENT and findings.unlearned:
+        text = "There is no boundary on this grid: where replicas have learned, all lie on one side of the threshold."
     if mark == "yes" and seeds == 1:
         mark, text = "open", text.replace("Yes:", "It seems so, without replication:")
     if mark != "open" and not found.robust:
@@ -212,7 +219,15 @@ def _bend(findings: Findings) -> Answer:
     if seeds > 1:
         agreeing = sum(one is found.verdict for one in findings.seed_bends)
         told.append(f"{agreeing} of {seeds} dense seeds, judged alone, say the same")
-    return Answer(question="Does the boundary of Regime I bend?", mark=mark, text=text, details=tuple(told))  # type: ignore[arg-type]
+    return Answer(question=question, mark=mark, text=text, details=tuple(told))  # type: ignore[arg-type]
+
+
+def _nothing_learned(findings: Findings) -> str:
+    span = blank.span(findings.unlearned.values())
+    return (
+        f"It cannot be said: replicas err on {span} of the training data in every cell. They have not learned, so no "
+        "barrier can show. Retrain longer, or sweep higher densities."
+    )
 
 
 def _slope(found: Drift) -> str:
@@ -224,6 +239,17 @@ def _slope(found: Drift) -> str:
 
 
 def _crossing(one: Crossing, findings: Findings) -> str:
+    """Say where a density crosses the boundary, and where on it nothing was learned."""
+    lost, some = blank.column(findings, one.density), blank.places(findings, one.density)
+    if lost:
+        return f"{100 * one.density:.3g} %: {lost}"
+    if some and one.at == inf:
+        return f"{100 * one.density:.3g} %: connected wherever replicas have learned; they have not at {some}"
+    told = _crossed(one, findings)
+    return f"{told}; replicas have not learned at {some}" if some else told
+
+
+def _crossed(one: Crossing, findings: Findings) -> str:
     where, knob = f"{100 * one.density:.3g} %", findings.diagram.knob
     if one.side is Side.UNKNOWN:
         return f"{where}: LMC is not known"
@@ -278,6 +304,8 @@ def _selection(findings: Findings) -> Answer:
     regrets = {way.key: way.regret for way in findings.ways if way.regret is not None}
     if "algorithm-2.1" not in regrets:
         return Answer(question=question, mark="open", text="It cannot be said: LMC, CKA or the test error is missing.")
+    if blank.everywhere(findings):
+        return Answer(question=question, mark="open", text="It cannot be said: replicas have learned in no cell.")
     own = regrets["algorithm-2.1"]
     plain: dict[str, float] = {key: regrets[key] for key in HABITS if key in regrets}
     beaten = [key for key, regret in plain.items() if own <= regret]
@@ -287,6 +315,10 @@ def _selection(findings: Findings) -> Answer:
         text += f"; less than {_ways(beaten, plain)}"
     if lost:
         text += f"; more than {_ways(lost, plain)}"
+    diagram = findings.diagram
+    if max(len(choosing.families(diagram, density)) for density in diagram.densities) < 2:
+        text = f"Not decided: one dense seed gives no spread. {text}"
+        return Answer(question=question, mark="open", text=f"{text}.")
     return Answer(question=question, mark="no" if lost else "yes", text=f"{text}.")
 
 
