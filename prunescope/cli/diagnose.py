@@ -14,14 +14,14 @@ from prunescope import registry
 from prunescope.api import Advice, Regime
 from prunescope.cli import asking, console, costing, given, ruling, steps, weights_only
 from prunescope.cli.command import ExitCode, Output
-from prunescope.errors import StoreError, UsageError
+from prunescope.errors import PrunescopeError, StoreError, UsageError
 from prunescope.recipe import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prunescope.cli.request import Request
-    from prunescope.question import Answer
+    from prunescope.question import Answer, Question
     from prunescope.store import Store
 
 
@@ -31,7 +31,7 @@ def diagnose(request: Request) -> Output:
     Exit codes: 0 diagnosed; 1 only with --fail-on; 2 wrong usage or input; 3 the checkpoint does not fit the model;
     4 not enough evidence for a verdict; 70 a bug; 130 interrupted: the same command goes on from what was finished.
     """
-    from prunescope import pipeline
+    from prunescope import pipeline, question
 
     given.check_output(request.report, (".html",), option="--report")
     _check_verdicts(request.fail_on)
@@ -43,11 +43,16 @@ def diagnose(request: Request) -> Output:
             values = asking.probe_values(given.pairs("--probe-option", request.probe_option), request.probe or ())
             probes = asking.probes(request.probe or (), values)
             return weights_only.output(dense[0], store, as_json=request.json, probes=probes)
-        answer, notes = _plan(request, store, dense=dense, densities=densities)
+        asks, notes = _ask(request, store, dense=dense, densities=densities)
+        answer = question.answer(asks)
         estimate = costing.estimate(answer.recipes[:-1], store, executor, device=device)
         if request.dry_run:
             return costing.output(estimate, executor, as_json=request.json, about=_about(answer))
-        steps.complete(answer.recipes[:-1], store, executor.instance, device=device)
+        try:
+            steps.complete(answer.recipes[:-1], store, executor.instance, device=device)
+        except PrunescopeError as error:
+            answer, lost = _without_failed(asks, answer, store, error)
+            notes = (*notes, *lost)
         run_id = pipeline.perform(answer.diagnosis, store, device="cpu")
         return _tell(request, store, run_id, notes)
 
@@ -101,10 +106,31 @@ def _dense(request: Request, store: Store) -> tuple[str, ...]:
     return references
 
 
-def _plan(
-    request: Request, store: Store, *, dense: tuple[str, ...], densities: tuple[float, ...]
+def _without_failed(
+    asks: Question, answer: Answer, store: Store, error: PrunescopeError
 ) -> tuple[Answer, tuple[str, ...]]:
-    """Return the steps that answer the request, and what had to be assumed."""
+    """Return an answer without the probes of the dense model that failed, and a note; the error if more did.
+
+    What is asked of the densities stands on the replicas alone: it is not lost with the vote on the dense model.
+    """
+    from prunescope import question
+
+    missing = {recipe.id for recipe in answer.recipes[:-1] if not store.has(recipe.id)}
+    failed = {recipe.plugin for recipe in answer.dense.probes if recipe.id in missing}
+    if not answer.pruned or missing - {recipe.id for recipe in answer.dense.probes}:
+        raise error
+    rule = asks.dense_rule
+    if rule is not None and failed.intersection(reading.partition("/")[0] for reading in rule.instance.needs):
+        rule = None
+    kept = tuple(probe for probe in asks.dense_probes if probe.plugin.name not in failed)
+    note = f"without {', '.join(sorted(failed))} on the dense model: {error.message}"
+    return question.answer(replace(asks, dense_probes=kept, dense_rule=rule)), (note,)
+
+
+def _ask(
+    request: Request, store: Store, *, dense: tuple[str, ...], densities: tuple[float, ...]
+) -> tuple[Question, tuple[str, ...]]:
+    """Return what the request asks, and what had to be assumed."""
     from prunescope import question
 
     _check_unpruned(dense[0], store, densities)
@@ -130,7 +156,7 @@ def _plan(
         dense_rule=ruling.dense_rule(request.rules, network=_network(dense[0], store)),
         seed=request.seed,
     )
-    return question.answer(asks), retraining.notes if densities else ()
+    return asks, retraining.notes if densities else ()
 
 
 def _about(answer: Answer) -> dict[str, object]:

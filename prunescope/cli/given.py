@@ -12,8 +12,9 @@ from prunescope.errors import InputError, MismatchError, UsageError
 from prunescope.recipe import run_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from prunescope.api import Data
     from prunescope.checkpoint import Weights
     from prunescope.sources import Source
     from prunescope.store import Store
@@ -66,18 +67,47 @@ def checkpoint(
 
 
 def source(text: str | None, references: Sequence[str], store: Store, *, limit_batches: int | None) -> Source:
-    """Return the data set a user named, or else the one the first run was made with; UsageError without either."""
+    """Return the data set a user named, or else the one the first run was made with.
+
+    Raises:
+        UsageError: there is neither.
+        MismatchError: the networks of the runs cannot take these data.
+    """
     from prunescope import sources
 
+    inherited = None if text is not None else inherited_source(references, store)
     if text is not None:
-        return sources.describe(text, limit_batches=limit_batches)
-    inherited = inherited_source(references, store)
-    if inherited is None:
+        found = sources.describe(text, limit_batches=limit_batches)
+    elif inherited is not None:
+        changed = limit_batches is not None and limit_batches != inherited.limit_batches
+        found = replace(inherited, limit_batches=limit_batches, fingerprint="") if changed else inherited
+    else:
         raise UsageError("the checkpoint does not say what data it was trained on", fix="say it: --data SPEC")
-    if limit_batches is not None and limit_batches != inherited.limit_batches:
-        inherited = replace(inherited, limit_batches=limit_batches, fingerprint="")
-    found = sources.open_source(inherited.to_json(), device="cpu")
-    return replace(inherited, fingerprint=found.fingerprint)
+    data = sources.open_source(found.to_json(), device="cpu")
+    for reference in references:
+        _check_takes(store.read(run_of(reference)).facts.get("model"), data, who=reference, name=text or found.name)
+    return replace(found, fingerprint=data.fingerprint)
+
+
+def _check_takes(model: Mapping[str, Any] | None, data: Data, *, who: str, name: str) -> None:
+    """Refuse images of other channels, and more classes than the network knows; a network of the user's may differ."""
+    if model is None or (":" in model["name"] and not model["name"].startswith(HUB_PREFIXES)):
+        return
+    has, takes = (data.in_chans, data.num_classes), (model["in_chans"], model["num_classes"])
+    if has[0] != takes[0] or has[1] > takes[1]:
+        raise MismatchError(
+            f"{model['name']} of {who} is made for {_counted(*takes)}; the images of {name!r} have {_counted(*has)}",
+            fix="give the data it was trained on: --data SPEC",
+        )
+
+
+def _counted(channels: int, classes: int) -> str:
+    """Say both numbers.
+
+    >>> _counted(1, 10)
+    '1 channel and 10 classes'
+    """
+    return f"{channels} channel{'s' * (channels != 1)} and {classes} class{'es' * (classes != 1)}"
 
 
 def inherited_source(references: Sequence[str], store: Store) -> Source | None:

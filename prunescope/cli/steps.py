@@ -71,14 +71,23 @@ def weights(recipes: Sequence[Recipe], device: str) -> dict[str, float]:
 
 
 def _raise_failure(outcomes: Sequence[Outcome], recipes: Sequence[Recipe], store: Store) -> None:
+    """Say every way in which steps failed, and raise one: the first that somebody can mend, where there is one."""
     from prunescope import failures
 
-    failed = [outcome for outcome in outcomes if outcome.error and not outcome.skipped]
+    failed = {outcome.id: outcome.error for outcome in outcomes if outcome.error and not outcome.skipped}
     if not failed:
         return
     names = {recipe.id: label(recipe) for recipe in recipes}
-    message, _, fix = failed[0].error.partition("\n")
     finished = sum(not outcome.error for outcome in outcomes)
     say(f"failed: {len(failed)} of {len(recipes)} steps; {finished} were finished and are kept in {store.study}")
-    traceback = failures.path(store.study, failed[0].id)
-    raise PrunescopeError(f"{names[failed[0].id]}: {message}", fix=fix or f"its traceback is in {traceback}")
+    first = {error: run_id for run_id, error in reversed(failed.items())}
+    chosen = next((error for error in failed.values() if "\n" in error), next(iter(failed.values())))
+    for error, run_id in first.items():
+        if error != chosen:
+            say(f"failed too: {names[run_id]}: {error.partition(chr(10))[0]}")
+    message, _, fix = chosen.partition("\n")
+    traceback = failures.path(store.study, first[chosen])
+    raise PrunescopeError(
+        f"{names[first[chosen]]}: {message}",
+        fix=fix or f"its traceback is in {traceback}; if it comes again, report it with that",
+    )

@@ -5,18 +5,19 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.func import functional_call
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 
 from prunescope.errors import UsageError
 from prunescope.landscape.guard import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import Tensor, nn
 
@@ -77,6 +78,23 @@ def weights(model: nn.Module, mask: Mask | None = None, *, only: Sequence[str] =
     return Weights(leaves, torch.cat(kept))
 
 
+class _Twice(TorchFunctionMode):
+    """Computes hardsigmoid, whose second derivative torch lacks, by functions that have one: relu6(x + 3) / 6."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Tensor],
+        types: Iterable[type],
+        arguments: tuple[Any, ...] = (),
+        named: dict[str, Any] | None = None,
+    ) -> Tensor:
+        """Call `function`, or its twin."""
+        del types
+        if function in {functional.hardsigmoid, torch._C._nn.hardsigmoid}:  # noqa: SLF001
+            return functional.relu6(arguments[0] + 3) / 6
+        return function(*arguments, **(named or {}))
+
+
 class Gradient:
     """Gradient of one batch's mean cross-entropy, with its graph: build it once, multiply it by many vectors."""
 
@@ -85,7 +103,7 @@ class Gradient:
         self.at = at
         self.leaves = tuple(at.leaves.values())
         # Fused attention has no second derivative.
-        with guarded([model]), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        with guarded([model]), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), _Twice():
             loss = functional.cross_entropy(functional_call(model, at.leaves, (images,)), labels)
             grads = torch.autograd.grad(loss, self.leaves, create_graph=True, materialize_grads=True)
         self.grads = [(i, grad) for i, grad in enumerate(grads) if grad.requires_grad]

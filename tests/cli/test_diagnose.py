@@ -258,3 +258,49 @@ def test_a_probe_of_data_is_refused_where_there_are_weights_alone(study, invoke)
     result = invoke("diagnose", dense, "--level", 0, "--probe", "errors", "--study", folder)
     assert result.exit_code == 2
     assert "probe 'errors' needs data" in result.stderr
+
+
+def test_a_probe_of_the_dense_model_that_fails_costs_its_vote_and_nothing_else(study, invoke, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("derivative for aten::folded_backward is not implemented")
+
+    monkeypatch.setattr("prunescope.landscape.hutchinson.trace", broken)
+    folder, dense = study
+    checkpoint.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    words = ("diagnose", tmp_path / "ckpt.pt", *FAST, "--study", tmp_path / "s", "--report", tmp_path / "r.html")
+    result = invoke(*words)
+    assert result.exit_code == 0, result.stderr
+    assert "failed: 1 of" in result.stderr
+    assert "without hessian on the dense model" in result.stderr
+    assert "folded_backward is not implemented" in (tmp_path / "r.html").read_text()
+    run = Store(tmp_path / "s").read(result.stdout.strip())
+    assert [verdict.density for verdict in run.verdicts] == [0.3]
+    only_dense = invoke(*words[:2], "--density", "none", "--workers", 1, "--study", tmp_path / "s")
+    assert only_dense.exit_code == 2
+    assert "folded_backward" in only_dense.stderr
+
+
+def test_several_failures_are_all_told_and_the_one_with_a_fix_is_the_error(study, invoke, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("no second derivative")
+
+    monkeypatch.setattr("prunescope.landscape.hutchinson.trace", broken)
+    folder, dense = study
+    checkpoint.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    diverging = ("--trainer-option", "learning_rate=1e30", "--study", tmp_path / "s")
+    result = invoke("diagnose", tmp_path / "ckpt.pt", *FAST, *diverging)
+    assert result.exit_code == 2
+    assert "no second derivative" in result.stderr
+    assert "error: retrain" in result.stderr
+    assert "fix: lower the learning rate" in result.stderr
+
+
+@pytest.mark.parametrize("data", ["digits", "patches:images=100,channels=1"])
+def test_data_that_the_network_cannot_take_are_refused_before_anything_runs(study, invoke, tmp_path, data):
+    folder, dense = study
+    checkpoint.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    for more in ((), ("--dry-run",)):
+        result = invoke("diagnose", tmp_path / "ckpt.pt", *FAST, "--data", data, "--study", tmp_path / "s", *more)
+        assert result.exit_code == 3
+        assert "made for 3 channels and 10 classes" in result.stderr
+        assert "have 1 channel and 10 classes" in result.stderr

@@ -108,3 +108,25 @@ def test_the_shares_are_those_of_the_images():
 def test_a_mask_of_another_model_is_refused():
     with pytest.raises(UsageError, match=r"'conv\.weight'"):
         weights(net(), Mask({"conv.weight": torch.ones(1, dtype=torch.bool)}))
+
+
+class Gated(nn.Module):
+    """A layer that is scaled by a function of itself, as in squeeze-and-excitation."""
+
+    def __init__(self, gate):
+        nn.Module.__init__(self)
+        self.first, self.second, self.gate = nn.Linear(4, 5), nn.Linear(5, 3), gate
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.second(x * self.gate(x.clone()))
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_hardsigmoid_has_the_second_derivative_that_torch_lacks(inplace):
+    torch.manual_seed(0)
+    model = Gated(nn.Hardsigmoid(inplace=inplace))
+    twin = Gated(lambda x: (x + 3).clamp(0, 6) / 6)
+    twin.load_state_dict(model.state_dict())
+    batch = (3 * torch.randn(30, 4), torch.randint(0, 3, (30,)))
+    np.testing.assert_allclose(explicit(model, batch), explicit(twin, batch), atol=1e-6)
