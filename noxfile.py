@@ -38,6 +38,7 @@ def quickstart(session: nox.Session) -> None:
     """Install prunescope and run its main job on real data: train, diagnose, report."""
     python = _shared(session)
     session.run(python, "-m", "prunescope", "quickstart", *session.posargs)
+    session.log(f"to type prunescope in this shell: {_activation(python)}")
 
 
 @nox.session(python=False)
@@ -157,6 +158,11 @@ def _shared(session: nox.Session, *groups: str) -> str:
     packages = [package for group in groups for package in _group(group)]
     session.run(python, "-m", "pip", "install", "--quiet", "--editable", ".", *packages)
     return python
+
+
+def _activation(python: str) -> str:
+    """Return the command that puts the programs beside a Python on the path."""
+    return _beside(python, "activate") if os.name == "nt" else f". {_beside(python, 'activate')}"
 
 
 def _beside(python: str, program: str) -> str:

@@ -39,5 +39,5 @@ def new(
         )
     folder = scaffold.write(names, into)
     say(f"a {names.kind} {names.plugin!r} that works, and its tests; next:")
-    say(f"  cd {folder} && pip install -e . && pytest")
+    say(f"  cd {folder} && pip install -e . pytest && python -m pytest")
     return Output(text=str(folder))
