@@ -6,11 +6,11 @@ python docs/pictures/phase.py [FOLDER]: with a folder, what is finished there is
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
 from functools import partial
-from itertools import permutations
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -36,8 +36,17 @@ PICTURES = {
     "patches-batch": ("regimes", "above-best"),
     "patches-sam": ("above-best",),
 }
+AGAIN = {
+    "patches-epochs": ("epochs, again", (10, 11, 12, 13, 14)),
+    "patches-batch": ("batch, again", (10, 11, 12, 13, 14, 15)),
+}
+"""Studies swept a second time: what the tables call that, and other dense seeds, on which no setting was chosen."""
+
 COLOURS = 64
 """Enough for these pictures, and a quarter of the bytes."""
+
+HEAD = ("study", "step", "density", "points, colder − hotter", "z", "each dense seed")
+"""Of the differences across the transition."""
 
 SHARE = 0.4
 """Of the grid's runs, for tuning."""
@@ -64,9 +73,11 @@ def make(folder: Path) -> None:
             Image.open(folder / name / "figures" / f"{picture}.png").convert("RGB").quantize(COLOURS).save(
                 target, optimize=True
             )
+    again = {called: repeated(folder, name, seeds) for name, (called, seeds) in AGAIN.items()}
     write("transition", (row for name, report in found.items() for row in transition(name, report)))
-    write("boundary", boundary(found))
-    write("direction", direction(found))
+    write("again", [HEAD, *(row for name, report in again.items() for row in transition(name, report))])
+    write("boundary", boundary(found | again))
+    write("direction", direction(found | again))
     write("selection", selection(found))
     write("tuning", (row for name in found for row in tuned(name, folder / name)))
     write("cost", cost(found))
@@ -74,10 +85,24 @@ def make(folder: Path) -> None:
 
 def reported(folder: Path) -> dict[str, Any]:
     """Sweep a shipped study into a folder, unless that is done, and return its report."""
-    run("sweep", DOCS.parent / "studies" / f"{folder.name}.toml", "--study", folder)
+    return swept(DOCS.parent / "studies" / f"{folder.name}.toml", folder)
+
+
+def swept(study: Path, folder: Path) -> dict[str, Any]:
+    """Sweep a study into a folder and return its report."""
+    run("sweep", study, "--study", folder)
     outputs = ("--output", folder / "report.html", "--figures", folder / "figures")
     found: dict[str, Any] = json.loads(run("report", folder, "--json", *outputs))
     return found
+
+
+def repeated(folder: Path, name: str, seeds: Sequence[int]) -> dict[str, Any]:
+    """Sweep a shipped study once more with other dense seeds, and return its report."""
+    text = (DOCS.parent / "studies" / f"{name}.toml").read_text(encoding="utf-8")
+    again = folder / f"repeat-{name.partition('-')[2]}"
+    study = again.with_suffix(".toml")
+    study.write_text(re.sub(r"^dense = .*$", f"dense = {list(seeds)}", text, flags=re.MULTILINE), encoding="utf-8")
+    return swept(study, again)
 
 
 def run(*words: object) -> str:
@@ -98,7 +123,7 @@ def write(name: str, rows: Iterable[Sequence[str]]) -> None:
 def transition(name: str, report: dict[str, Any]) -> Iterable[Sequence[str]]:
     """Yield the differences across the transition; the head before those of the first study only."""
     if name == next(iter(PICTURES)):
-        yield ("study", "step", "density", "points, colder − hotter", "z", "each dense seed")
+        yield HEAD
     for found in filter(None, (report["transition"], report["to_the_end"])):
         for one in found["differences"]:
             z = "n/a" if one["z"] is None else f"{one['z']:+.1f}".replace("-", formatting.MINUS)
@@ -115,10 +140,23 @@ def transition(name: str, report: dict[str, Any]) -> Iterable[Sequence[str]]:
 
 def boundary(found: dict[str, dict[str, Any]]) -> Iterable[Sequence[str]]:
     """Yield the critical value at every density."""
-    yield ("study", "critical value at each density", "moves, as the density grows", "each dense seed alone")
+    yield (
+        "study",
+        "critical value at each density",
+        "slope, rows per density (95 %)",
+        "moves",
+        "at ε = 0.08, at 0.15",
+        "each dense seed alone",
+    )
     for name, report in found.items():
         told = [f"{formatting.density(one['density'])}: {_critical(one)}" for one in report["boundary"]]
-        yield (name, "; ".join(told), report["bend"], ", ".join(report["bend_of_each_seed"]))
+        ends, alone = (", ".join(report[key]) for key in ("bend_at_ends", "bend_of_each_seed"))
+        yield (name, "; ".join(told), _slope(report["bend_slope"]), report["bend"], ends, alone)
+
+
+def _slope(found: dict[str, Any]) -> str:
+    numbers = (f"{number:+.2f}".replace("-", formatting.MINUS) for number in (found["mean"], *found["interval"]))
+    return "{} ({} to {})".format(*numbers)
 
 
 def _critical(one: dict[str, Any]) -> str:
@@ -172,7 +210,8 @@ def tuned(name: str, folder: Path) -> Iterable[Sequence[str]]:
         whole = [_tuned(grid, store, density, seeds) for seeds in _rotated(grid.study.dense_seeds)]
         left = [
             (_charge(column, one.value, out), _charge(column, _best(column, seeds), out))
-            for *seeds, out in permutations(grid.study.dense_seeds)
+            for out, *others in _rotated(grid.study.dense_seeds)
+            for seeds in _rotated(others)
             for one, _ in [_tuned(grid, store, density, seeds)]
         ]
         aim = _aim(grid, grid.study.dense_seeds, runs=0)
