@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prunescope import options, plan, registry
 from prunescope.described import ModelSpec
-from prunescope.errors import InputError
+from prunescope.errors import InputError, UsageError
 from prunescope.study import SEED_STRIDE
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ def expand(study: Study, data: Source, *, num_classes: int, in_chans: int, image
         options=study.model_options,
     )
     plugins = _Plugins(
-        pruner=_make("pruners", study.prune),
-        retrainer=_make("trainers", study.retrain),
-        probes=tuple(_make("probes", choice) for choice in study.probes),
-        dense_probes=tuple(_make("probes", choice) for choice in study.dense_probes),
+        pruner=_make("pruners", study.prune, "[prune]"),
+        retrainer=_make("trainers", study.retrain, "[retrain]"),
+        probes=tuple(_make("probes", choice, "[[probes]]") for choice in study.probes),
+        dense_probes=tuple(_make("probes", choice, "[[dense_probes]]") for choice in study.dense_probes),
     )
     _check_probes(study, plugins)
     dense = _trainings(study, spec, data)
@@ -160,7 +160,7 @@ def _by_snapshots(study: Study) -> bool:
 
 def _trainer(study: Study, value: float) -> Loaded:
     """Return the trainer of the dense runs at one value of the knob."""
-    base = _make("trainers", study.train)
+    base = _make("trainers", study.train, "[train]")
     given = options.all_options(base.instance)
     if study.knob not in given:
         raise InputError(
@@ -219,5 +219,9 @@ def _cell(
     )
 
 
-def _make(group: str, choice: Choice) -> Loaded:
-    return registry.make(group, choice.plugin, choice.options)
+def _make(group: str, choice: Choice, table: str) -> Loaded:
+    """Build a plugin; its errors name the table of the study that asks for it."""
+    try:
+        return registry.make(group, choice.plugin, choice.options)
+    except UsageError as error:
+        raise UsageError(f"{table}: {error.message}", fix=error.fix) from error

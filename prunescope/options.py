@@ -6,6 +6,7 @@ import dataclasses
 import math
 import types
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
@@ -13,7 +14,7 @@ from prunescope.api import Option
 from prunescope.errors import PluginError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Json = bool | int | float | str | list["Json"] | None
 
@@ -76,12 +77,17 @@ def build(plugin: type, values: Mapping[str, object]) -> Any:  # noqa: ANN401 - 
     if unknown:
         raise UsageError(
             f"{plugin.__name__} has no option {unknown[0]!r}",
-            fix=f"its options are: {', '.join(sorted(known)) or '(none)'}",
+            fix=f"{_nearest(unknown[0], known)}its options are: {', '.join(sorted(known)) or '(none)'}",
         )
     missing = [field.flag for field in known.values() if field.required and field.name not in values]
     if missing:
         raise UsageError(f"{plugin.__name__} needs {missing[0]}", fix=f"give it: {missing[0]} VALUE")
     return plugin(**{name: convert(known[name], value) for name, value in values.items()})
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def convert(field: OptionField, value: object) -> object:

@@ -23,6 +23,9 @@ HOLD = ("epochs", "iterations")
 WHOLE = ("epochs", "batch_size")
 """Knobs that count something."""
 
+AXES = ("density", "hold", "snapshots", *HOTTER)
+"""Keys of the table [axes]."""
+
 SEED_STRIDE = 1000
 """Retraining seeds of one dense seed start at it times the dense seed: no two cells share their noise by accident."""
 
@@ -88,6 +91,7 @@ def parse(text: str, *, name: str) -> Study:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"not TOML: {error}", fix="see the studies that come with prunescope") from error
     _known(tables, TABLES, where="the study")
+    _check_spelling(_table(tables, "axes"))
     model, axes = dict(_table(tables, "model")), dict(_table(tables, "axes"))
     densities = _densities(_numbers(axes.pop("density", None), "axes.density"))
     hold, snapshots = axes.pop("hold", None), axes.pop("snapshots", None)
@@ -159,6 +163,14 @@ def _knob(axes: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
     if len(set(found)) < len(found):
         raise InputError(f"axes.{knob} repeats a value: {list(found)}", fix="give every value once")
     return knob, tuple(sorted(found))
+
+
+def _check_spelling(axes: Mapping[str, Any]) -> None:
+    """Name a key of [axes] that is nearly one there is; a knob that is like none is refused as a knob."""
+    for key in axes:
+        near = get_close_matches(key, AXES, n=1)
+        if near and key not in AXES:
+            raise InputError(f"[axes] has the unknown key {key!r}", fix=f"did you mean {near[0]!r}?")
 
 
 def _densities(found: tuple[float, ...]) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from prunescope import grid, study
 from prunescope.described import Source
-from prunescope.errors import InputError, StoreError
+from prunescope.errors import InputError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,15 +42,19 @@ def find(path: Path) -> Path:
 
 def load_grid(folder: Path, *, at: Path | None = None) -> Grid:
     """Return all steps of the study in a folder; `at` names its TOML file when it is not there yet."""
-    asked = study.load(at or folder / STUDY_FILE)
+    file = at or folder / STUDY_FILE
+    asked = study.load(file)
     shape = _known_shape(asked, folder) or _look(asked)
-    return grid.expand(
-        asked,
-        shape.source,
-        num_classes=shape.num_classes,
-        in_chans=shape.in_chans,
-        image_size=shape.image_size,
-    )
+    try:
+        return grid.expand(
+            asked,
+            shape.source,
+            num_classes=shape.num_classes,
+            in_chans=shape.in_chans,
+            image_size=shape.image_size,
+        )
+    except (InputError, UsageError) as error:
+        raise InputError(f"{file}: {error.message}", fix=error.fix) from error
 
 
 def settle(file: Path, folder: Path) -> None:
@@ -70,7 +74,7 @@ def settle(file: Path, folder: Path) -> None:
     except OSError as error:
         raise StoreError(
             f"cannot write the study folder {folder}: {error.strerror or error}",
-            fix="free some space or choose another folder with --study, then run the same command again",
+            fix="choose another folder with --study, or free some space if the disk is full; then run this again",
         ) from error
 
 
@@ -89,7 +93,10 @@ def _look(asked: Study) -> Shape:
     """Load the data once."""
     from prunescope import sources
 
-    source = sources.describe(asked.data)
+    try:
+        source = sources.describe(asked.data)
+    except UsageError as error:
+        raise InputError(f"the table [data]: {error.message}", fix=error.fix) from error
     found = sources.open_source(source.to_json(), device="cpu")
     return Shape(source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size)
 

@@ -160,6 +160,18 @@ def test_what_no_plugin_takes_is_refused(changes, error, told):
     assert told in str(caught.value)
 
 
+def test_a_misspelt_option_is_named_with_its_table_and_the_nearest():
+    wrong = {"learning_rat": 0.1}
+    for table, change in {
+        "[train]": {"train": study.Choice(plugin="sgd", options=wrong)},
+        "[retrain]": {"retrain": study.Choice(plugin="sgd", options=wrong)},
+    }.items():
+        with pytest.raises(UsageError) as caught:
+            expand(**change)
+        assert caught.value.message == f"{table}: Sgd has no option 'learning_rat'"
+        assert caught.value.fix.startswith("did you mean 'learning_rate'? its options are:")
+
+
 def test_laying_out_a_study_loads_no_torch():
     modules = "prunescope.studyfolder, prunescope.store, prunescope.selection, prunescope.training.cycles"
     program = f"import sys, {modules}; assert 'torch' not in sys.modules"

@@ -89,6 +89,8 @@ def test_seeds_have_defaults():
         ("epochs = [50, 10]", "batch_size = [8]\nsnapshots = true", "axes.snapshots is of the epochs"),
         ("epochs = [50, 10]", "epochs = [50, 10]\nsnapshots = 3", "axes.snapshots is 3"),
         ("density = [0.35, 0.05]", "", "no axes.density"),
+        ("density = [0.35, 0.05]", "densty = [0.1]", "the unknown key 'densty'"),
+        ("epochs = [50, 10]", "epoch = [50, 10]", "did you mean 'epochs'"),
         ("density = [0.35, 0.05]", "density = [5]", "between 0 and 1"),
         ("dense = [0, 3]", "dense = [0, 0]", "seeds.dense"),
         ("dense = [0, 3]", "dens = [0]", "did you mean 'dense'"),

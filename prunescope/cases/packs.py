@@ -16,6 +16,8 @@ SCHEMA = 1
 
 KIND = "prunescope-rules"
 
+MAKE = "give the file that this writes: prunescope calibrate STUDY --output PACK.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pack:
@@ -47,10 +49,12 @@ def load(path: Path) -> Pack:
     """Return the pack in a file; InputError for anything else, and for a pack of another schema."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the rule pack {path}: {error}", fix="make one: prunescope calibrate") from error
+    except OSError as error:
+        raise InputError(f"cannot read the rule pack {path}: {error.strerror or error}", fix=MAKE) from error
+    except ValueError as error:
+        raise InputError(f"{path} is no rule pack: it is not JSON", fix=MAKE) from error
     if not isinstance(found, dict) or found.get("kind") != KIND:
-        raise InputError(f"{path} is no rule pack", fix="make one: prunescope calibrate STUDY --output PACK.json")
+        raise InputError(f"{path} is no rule pack: its kind is not {KIND!r}", fix=MAKE)
     if found.get("schema_version") != SCHEMA:
         raise InputError(
             f"{path} has schema {found.get('schema_version')}, this prunescope reads {SCHEMA}",

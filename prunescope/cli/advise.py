@@ -125,11 +125,20 @@ def told(found: Sequence[Advised], *, knob: str, density: float, as_json: bool, 
         console.say(f"density {density:g}, {knob} from the hottest to the coldest:")
         columns = (knob, "regime", "advice", "confidence", "to", "change of test error, 80 % interval")
         console.show(console.table(columns, [_row(advised) for advised in found]))
-        console.say("confidence: that replicas are poorly connected (I) or connected (II), not that the advice helps")
+        _explain(found, knob=knob)
     silent = all(advised.advice is Advice.NONE for advised in found)
     words = "\n".join(f"{a.value:g} {a.advice}" for a in found) if len(found) > 1 else str(found[0].advice)
     text = _json(found, knob=knob, density=density, notes=notes) if as_json else words
     return Output(text=text, exit_code=ExitCode.EVIDENCE if silent else ExitCode.DONE)
+
+
+def _explain(found: Sequence[Advised], *, knob: str) -> None:
+    """Say under a table what the confidence is of, and for every abstention why, and what would decide."""
+    if any(advised.confidence is not None for advised in found):
+        console.say("confidence: that replicas are poorly connected (I) or connected (II), not that the advice helps")
+    for advised in found:
+        if advised.advice is Advice.NONE:
+            console.say(f"no advice at {knob} {advised.value:g}: {advised.because[0]}")
 
 
 def headline(advised: Advised, *, knob: str, density: float) -> str:

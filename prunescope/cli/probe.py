@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json as json_text
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prunescope import registry
 from prunescope.cli import console, given, parameters, steps
 from prunescope.cli.command import Output
 from prunescope.cli.measured import reading_table
@@ -15,6 +17,8 @@ from prunescope.errors import UsageError
 from prunescope.registry import Loaded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prunescope.store import Store
 
 
@@ -38,6 +42,7 @@ def probe(
     from prunescope import plan
 
     store, where = given.open_store(study), steps.resolve_device(device)
+    _check_single(probe, checkpoints or ())
     _check_count(probe, len(checkpoints or ()))
     references = [
         given.checkpoint(text, store, weights=weights, model=model, unsafe=unsafe_load) for text in checkpoints or ()
@@ -47,6 +52,17 @@ def probe(
     recipe = plan.probe(replicas=references, probe=probe, data=source, seed=seed)
     run_id = steps.perform(recipe, store, device=where)
     return _output(run_id, store, as_json=json)
+
+
+def _check_single(probe: Loaded, given: Sequence[str]) -> None:
+    """Refuse a second probe, which would be taken for a checkpoint."""
+    known = {plugin.name for plugin in registry.find("probes")}
+    for text in given:
+        if text in known and not Path(text).exists():
+            raise UsageError(
+                f"one probe is measured at a time, got {probe.plugin.name!r} and {text!r}",
+                fix=f"run it on its own: prunescope probe {text} CHECKPOINT",
+            )
 
 
 def _check_count(probe: Loaded, count: int) -> None:

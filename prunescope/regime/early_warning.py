@@ -281,8 +281,8 @@ def spread_of_replicas(
     groups = [np.asarray(group, dtype=float) for group in values if len(group) > 1]
     if len(groups) < 4:
         raise EvidenceError(
-            f"{len(groups)} points have two replicas or more, wanted 4",
-            fix="retrain more replicas, or take more points",
+            f"{len(groups)} points have two values or more, wanted 4",
+            fix="retrain more replicas (2 make a single pair, 3 make three), or take more points",
         )
     draw = np.random.default_rng(seed)
     pool = np.concatenate([(group - group.mean()) * np.sqrt(len(group) / (len(group) - 1)) for group in groups])

@@ -11,7 +11,7 @@ import pytest
 from prunescope import checkpoint
 from prunescope.api import Advice
 from prunescope.cases.advising import Advised
-from prunescope.cli.advise import headline
+from prunescope.cli.advise import headline, told
 from prunescope.cli.advise_checkpoint import moved, purse
 from prunescope.errors import UsageError
 from prunescope.store import Store
@@ -126,3 +126,20 @@ def test_the_confidence_is_said_to_be_of_the_connection_not_of_the_advice():
         "lower the temperature for density 0.1: epochs 2 -> 4 (regime II-A, confidence 97% that replicas are connected)"
     )
     assert "confidence 97% that replicas are poorly" in headline(replace(found, regime="I"), knob="epochs", density=0.1)
+
+
+def test_an_abstention_in_a_table_says_why(capsys):
+    silent = Advised(
+        value=2, regime="unresolved", advice=Advice.NONE, confidence=None, to=None, change=None, because=("unlearned",)
+    )
+    made = told(
+        [silent, replace(silent, value=4, because=("more replicas decide", "x"))],
+        knob="epochs",
+        density=0.1,
+        as_json=False,
+    )
+    printed = capsys.readouterr().err
+    assert "no advice at epochs 2: unlearned" in printed
+    assert "no advice at epochs 4: more replicas decide" in printed
+    assert "confidence:" not in printed
+    assert made.exit_code == 4

@@ -31,6 +31,13 @@ def test_a_name_that_is_nearly_right_is_suggested(program):
     assert "--retrain-epochs" in program("diagnose", "x", "--retrain-epoch", "3").stderr.splitlines()[0]
 
 
+def test_a_second_probe_is_not_taken_for_a_checkpoint(invoke):
+    result = invoke("probe", "lmc", "cka", "--data", "patches")
+    assert result.exit_code == 2
+    assert "one probe is measured at a time, got 'lmc' and 'cka'" in result.stderr
+    assert "prunescope probe cka" in result.stderr
+
+
 def test_help_version_and_no_words_are_as_ever(program):
     assert program("--version").stdout.startswith("prunescope ")
     assert program("--version").returncode == program("sweep", "--help").returncode == 0

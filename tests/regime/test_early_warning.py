@@ -136,5 +136,5 @@ def test_too_little_and_wrong_input_is_refused():
         early_warning(range(30), window=1.0)
     with pytest.raises(UsageError, match="surrogates"):
         early_warning(range(30), count=0)
-    with pytest.raises(EvidenceError, match="3 points have two"):
+    with pytest.raises(EvidenceError, match="3 points have two values or more, wanted 4"):
         spread_of_replicas([[1.0, 2.0]] * 3 + [[1.0]])
