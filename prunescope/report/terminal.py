@@ -132,7 +132,8 @@ def _facts(report: Report) -> RenderableType:
     steps = ", ".join(
         _step(cost.step, cost.runs, cost.detail) for cost in report.cost if cost.step in ("train", "retrain")
     )
-    table.add_row("cost", Text(formatting.duration(report.seconds) + (f" ({steps})" if steps else "")))
+    told = f"{formatting.duration(report.seconds)} of computing, summed over workers"
+    table.add_row("cost", Text(told + (f" ({steps})" if steps else "")))
     return Group(Text(""), table)
 
 

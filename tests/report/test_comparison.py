@@ -76,6 +76,17 @@ def test_json_has_every_seed_and_no_infinity():
     assert values["best"][0]["pruner"] == "p10"
 
 
+def test_fewer_than_three_seeds_test_no_difference():
+    assert "p10 has the best mean top-1 accuracy" in page.headline(measured())
+    assert "too few" not in page.headline(measured())
+    for seeds, told in ((1, "over 1 seed: too few"), (2, "over 2 seeds: too few")):
+        found = measured(seeds=seeds)
+        for text in (page.headline(found), *page.answers(found)):
+            assert told in text
+            assert "level" not in text
+            assert "ahead" not in text
+
+
 @pytest.mark.parametrize(("x", "y"), page.PICTURES)
 def test_no_name_covers_another(x, y):
     with svg.drawing():

@@ -86,3 +86,9 @@ def test_what_the_confidence_is_of_stands_under_the_verdicts(report, dense_only)
     alone = printed(replace(report, verdicts=report.verdicts[:1]))
     assert "Confidence: that replicas are poorly connected, not that the advice helps." in alone
     assert "Confidence:" not in printed(dense_only)
+
+
+def test_the_cost_is_said_to_be_summed_over_workers(report, page):
+    line = next(line for line in printed(report, 100).splitlines() if line.startswith("cost"))
+    assert "of computing, summed over workers (" in line
+    assert "of computing, summed over workers" in page.replace("\N{NO-BREAK SPACE}", " ")

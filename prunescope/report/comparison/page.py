@@ -34,6 +34,9 @@ PICTURES: tuple[tuple[Quantity, Quantity], ...] = (
 )
 """What is drawn along, and what up."""
 
+TESTED = 3
+"""Seeds below which no difference between pruners is told as tested."""
+
 
 def html(measured: Measured, *, facts: Mapping[str, str], versions: Mapping[str, str], citations: list[str]) -> str:
     """Return a comparison as one HTML document."""
@@ -69,7 +72,12 @@ def answers(measured: Measured) -> list[str]:
 
 
 def _winner(measured: Measured, density: float, first: str, beside: tuple[str, ...]) -> str:
-    top1 = tables.accuracy(summary(measured.pruned[first][density], "top1"))
+    """Say who leads; with fewer than three seeds, that no difference was tested."""
+    found = summary(measured.pruned[first][density], "top1")
+    top1 = tables.accuracy(found)
+    if found is None or found.n < TESTED:
+        seeds = formatting.count(found.n if found else 0, "seed")
+        return f"{first} has the best mean top-1 accuracy, {top1} %, over {seeds}: too few to test any difference"
     others = f"; level with it: {', '.join(beside)}" if beside else ", ahead of all others"
     return f"{first} has the best mean top-1 accuracy, {top1} %{others}"
 
