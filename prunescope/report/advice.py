@@ -220,11 +220,13 @@ def _longer(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
     labels = words.either([verdict.label for verdict in asked], "and")
     more = ("--retrain-epochs", str(longer), *(("--replicas", str(replicas)) if replicas != REPLICAS else ()))
     line = _diagnose(known, asked, shlex.quote(known.reference), *more, *_same_pruning(branch))
-    return Command(
-        why=f"Replicas have not learned at {labels}: retrain for {formatting.count(longer, 'epoch')} instead of "
-        f"{epochs}, or ask for a higher density.",
-        lines=(line,),
+    why = (
+        f"Replicas have not learned at {labels}: retrain for {formatting.count(longer, 'epoch')} instead of "
+        f"{epochs}, or ask for a higher density."
     )
+    if any(branch.prune is None and not evidence.learned(branch) for branch in trail.branches):
+        why = f"The dense model has not learned: train it first. {why}"
+    return Command(why=why, lines=(line,))
 
 
 def _more_replicas(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:

@@ -189,6 +189,17 @@ def test_replicas_that_have_not_learned_are_retrained_longer_not_more_often(tmp_
     assert "--replicas" not in found
 
 
+def test_a_dense_model_that_has_not_learned_is_trained_before_anything_is_retrained(tmp_path):
+    blank = replace(synthetic.CASES[1], barrier=0.0, ends=0.7)
+    trail = follow(*synthetic.study(tmp_path, cases=(blank,)))
+    (command,) = advice.commands(trail, [headline(Advice.NONE)], study=tmp_path)
+    assert command.why.startswith("Replicas have not learned")
+    dense = replace(trail.branches[0], density=1.0, prune=None)
+    trail = replace(trail, branches=(*trail.branches[:1], dense))
+    (command,) = advice.commands(trail, [headline(Advice.NONE)], study=tmp_path)
+    assert command.why.startswith("The dense model has not learned: train it first. Replicas have not learned at 10 %")
+
+
 def test_abstentions_of_both_kinds_are_answered_each_in_its_way(tmp_path):
     blank = replace(synthetic.CASES[0], barrier=0.0, ends=0.7)
     made = assemble(*synthetic.study(tmp_path, cases=(blank, synthetic.CASES[1])))
