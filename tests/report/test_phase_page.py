@@ -201,6 +201,7 @@ def test_a_density_where_some_replicas_learned_names_the_others(study):
     assert low.startswith("5 %: replicas have not learned (they err on 85 % of the training data), so no barrier")
     assert "10 %: critical epochs" in middle
     assert "learned" not in middle
+    assert phase.as_json(found, phase.Made())["unlearned"][-1] == {"value": 40, "density": 0.5, "train_error": 0.85}
     assert high == "50 %: connected wherever replicas have learned; they have not at epochs 10 and 40"
 
 

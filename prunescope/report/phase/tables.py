@@ -55,6 +55,10 @@ def as_json(findings: Findings, made: Made) -> dict[str, Any]:
         "headline": sentences.headline(findings),
         "answers": [asdict(answer) for answer in sentences.answers(findings)],
         "cells": [_cell(findings, cell) for cell in diagram.cells.values()],
+        "unlearned": [
+            {"value": value, "density": density, "train_error": error}
+            for (value, density), error in findings.unlearned.items()
+        ],
         "boundary": [asdict(crossing) for crossing in findings.crossings],
         "bend": findings.bend.verdict,
         "bend_at_ends": list(findings.bend.at_ends),
