@@ -259,7 +259,7 @@ def _make_folder(path: Path) -> None:
 def _cannot_write(path: Path, error: OSError) -> StoreError:
     return StoreError(
         f"{CANNOT_WRITE} {path}: {error.strerror or error}",
-        fix="free some space or choose another folder with --study, then run the same command again",
+        fix="choose another folder with --study, or free some space if the disk is full; then run this again",
     )
 
 
