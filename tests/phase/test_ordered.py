@@ -80,4 +80,4 @@ def test_short_axes_are_judged_by_the_spread_and_long_ones_in_windows():
 def test_what_cannot_be_judged_says_why():
     found = judge(series([(1.0,), (2.0,), (3.0,)]), How())
     assert found.verdict == "cannot tell"
-    assert "two replicas" in found.notes[0]
+    assert "two values" in found.notes[0]
