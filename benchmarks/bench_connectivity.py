@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
