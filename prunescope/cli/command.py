@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import inspect
 import os
 import signal
@@ -39,6 +40,9 @@ class ExitCode(IntEnum):
 
 AT_ONCE = 3
 """How many times Ctrl-C must be pressed to end a program that is ending already."""
+
+A_MOMENT = 0.01
+"""Seconds after which a Ctrl-C that Python could not raise is pressed again: the finalizer is over by then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +123,8 @@ def _noting_interrupts() -> Iterator[list[int]]:
 
     The second time changes nothing, for the program is ending already: what stops the workers must not be interrupted
     (some programs send the signal twice). The third time ends it at once; files are whole or not there all the same.
+    Pressed while a finalizer or a callback of a weak reference runs, where Python prints whatever is raised and goes
+    on, it is pressed again a moment later.
     """
     pressed: list[int] = []
 
@@ -129,15 +135,24 @@ def _noting_interrupts() -> Iterator[list[int]]:
         elif len(pressed) >= AT_ONCE:
             os._exit(ExitCode.INTERRUPTED)
 
+    def press_again(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            told(unraisable)
+            return
+        pressed.clear()
+        threading.Timer(A_MOMENT, _thread.interrupt_main).start()
+
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield pressed
         return
     signal.signal(signal.SIGINT, note)
+    told, sys.unraisablehook = sys.unraisablehook, press_again
     try:
         yield pressed
     finally:  # where it was pressed, Python itself is about to end: another one would make that a death by the signal
         signal.signal(signal.SIGINT, signal.SIG_IGN if pressed else signal.default_int_handler)
+        sys.unraisablehook = told
 
 
 def _interrupted(values: dict[str, Any], *, debug: bool) -> Output:

@@ -73,6 +73,30 @@ def test_ctrl_c_that_a_loading_module_turned_into_another_error_is_still_ctrl_c(
     assert "interrupted" in result.stderr
 
 
+class Dying:
+    """Presses Ctrl-C in its finalizer, out of which Python lets no exception."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_during_a_finalizer_is_still_ctrl_c(run, capsys):
+    def dropping() -> Output:
+        Dying()
+        time.sleep(5)
+        return Output(text="finished")
+
+    before, hook = signal.signal(signal.SIGINT, signal.default_int_handler), sys.unraisablehook
+    try:
+        result = run(dropping)
+        assert sys.unraisablehook is hook
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.exit_code == 130
+    assert "finished" not in result.stdout
+    assert "Exception ignored" not in capsys.readouterr().err
+
+
 def test_an_unforeseen_exception_is_told_as_a_bug(run):
     result = run(raising(ZeroDivisionError("by zero")))
     assert result.exit_code == ExitCode.BUG
