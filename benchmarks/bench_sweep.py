@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 STUDY = Path(__file__).parent.parent / "studies" / "patches-epochs.toml"
 
 SMALLER = {
-    r"^epochs = \d+$": "epochs = 8",
-    r"^epochs = \[.*\]$": "epochs = [8]",
+    r"^epochs = \d+$": "epochs = 10",
+    r"^epochs = \[.*\]$": "epochs = [5, 10]",
     r"^dense = \[.*\]$": "dense = [0, 1, 2, 3]",
 }
 """What makes the study smaller, line by line; the first is the dense training."""
@@ -51,9 +51,9 @@ WHO = ("plain loops", "sweep on one process", "sweep on two processes", "startin
 QUIET = 0.5
 """Other processes beside which the clock still tells something."""
 
-NOTE = """The study is `studies/patches-epochs.toml` with 20 of its {cells} cells and as few of the dense epochs. The
-plain loops are timed on one cell and on {epochs} dense epochs, and multiplied. Checked: plain measurements of the
-study's own replicas give the readings it stored, and plain retraining the same test error within its spread."""
+NOTE = """The study is `studies/patches-epochs.toml` with {cells} of its {all_cells} cells and as few of the dense
+epochs. The plain loops are timed on one cell and on {epochs} dense epochs, and multiplied. Checked: plain measurements
+of the study's own replicas give the readings it stored, and plain retraining the same test error within its spread."""
 
 DENSE_EPOCHS = 2
 """Of plain dense training that are timed."""
@@ -167,7 +167,7 @@ def outside(grid: Grid, store: Store, spent: float) -> float:
     return 1 - sum(store.read(recipe.id).wall_seconds for recipe in steps) / spent
 
 
-def tell(times: Mapping[str, Times], share: float, *, load: float) -> None:
+def tell(times: Mapping[str, Times], share: float, *, cells: int, load: float) -> None:
     """Print the table and write it into the docs; load: processes that wanted a core before the benchmark."""
     plainly, one, two, starting = (times[who] for who in WHO)
     pairs = {"sweep on one process": one, "sweep on two processes": two}
@@ -181,7 +181,7 @@ def tell(times: Mapping[str, Times], share: float, *, load: float) -> None:
         for who, took in pairs.items()
     ]
     spent = ", ".join(f"{who} {took.processor:.0f} s" for who, took in times.items())
-    notes = [NOTE.format(epochs=DENSE_EPOCHS, cells=cells()), f"Processor time: {spent}."]
+    notes = [NOTE.format(epochs=DENSE_EPOCHS, cells=cells, all_cells=cells_of_the_study()), f"Processor time: {spent}."]
     if load > QUIET:
         notes.append(f"Not measured: times by the clock; {load:.0f} other processes wanted the {os.cpu_count()} cores.")
         report("A study", rows, notes=notes)
@@ -204,7 +204,7 @@ def tell(times: Mapping[str, Times], share: float, *, load: float) -> None:
     report("A study", rows, headlines=[whole, scaling], notes=notes)
 
 
-def cells() -> int:
+def cells_of_the_study() -> int:
     """Return how many cells the whole study has."""
     whole = study.load(STUDY)
     return len(whole.values) * len(whole.densities) * len(whole.dense_seeds)
@@ -228,7 +228,7 @@ def main() -> None:
         wall=cell.wall * len(grid.cells) + dense.wall * epochs,
         processor=cell.processor * len(grid.cells) + dense.processor * epochs,
     )
-    tell(dict(zip(WHO, (plainly, one, two, starting), strict=True)), share, load=load)
+    tell(dict(zip(WHO, (plainly, one, two, starting), strict=True)), share, cells=len(grid.cells), load=load)
 
 
 if __name__ == "__main__":
