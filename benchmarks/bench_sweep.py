@@ -48,8 +48,17 @@ SMALLER = {
 
 WHO = ("plain loops", "sweep on one process", "sweep on two processes", "starting")
 
-QUIET = 0.5
-"""Other processes beside which the clock still tells something."""
+QUIET = 0.15
+"""Share of a core that others may take of two, for the clock still to tell something."""
+
+SPIN = """
+from time import perf_counter, process_time
+started = perf_counter()
+while perf_counter() - started < 3:
+    pass
+print(process_time() / (perf_counter() - started))
+"""
+"""Prints the share of a core that a process gets; the start of Python, which is in it, is some hundredths of it."""
 
 NOTE = """The study is `studies/patches-epochs.toml` with {cells} of its {all_cells} cells and as few of the dense
 epochs. The plain loops are timed on one cell and on {epochs} dense epochs, and multiplied. Checked: plain measurements
@@ -167,8 +176,18 @@ def outside(grid: Grid, store: Store, spent: float) -> float:
     return 1 - sum(store.read(recipe.id).wall_seconds for recipe in steps) / spent
 
 
-def tell(times: Mapping[str, Times], share: float, *, cells: int, load: float) -> None:
-    """Print the table and write it into the docs; load: processes that wanted a core before the benchmark."""
+def taken_by_others() -> float:
+    """Return how much of two cores two busy processes do not get: 0 on a quiet machine, 1 where another one runs.
+
+    The load average would remember the benchmark before.
+    """
+    command = [sys.executable, "-c", SPIN]
+    two = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]  # noqa: S603 - ourselves
+    return len(two) - sum(min(1.0, float(process.communicate()[0])) for process in two)
+
+
+def tell(times: Mapping[str, Times], share: float, *, cells: int, others: float) -> None:
+    """Print the table and write it into the docs; others: cores that were taken before the benchmark."""
     plainly, one, two, starting = (times[who] for who in WHO)
     pairs = {"sweep on one process": one, "sweep on two processes": two}
     rows = [
@@ -182,8 +201,8 @@ def tell(times: Mapping[str, Times], share: float, *, cells: int, load: float) -
     ]
     spent = ", ".join(f"{who} {took.processor:.0f} s" for who, took in times.items())
     notes = [NOTE.format(epochs=DENSE_EPOCHS, cells=cells, all_cells=cells_of_the_study()), f"Processor time: {spent}."]
-    if load > QUIET:
-        notes.append(f"Not measured: times by the clock; {load:.0f} other processes wanted the {os.cpu_count()} cores.")
+    if others > QUIET:
+        notes.append(f"Not measured: times by the clock; {others:.1f} of two cores were taken by other processes.")
         report("A study", rows, notes=notes)
         return
     notes.append(f"Neither training nor measuring: {share:.1%} of the time of one process after it has started.")
@@ -213,7 +232,7 @@ def cells_of_the_study() -> int:
 def main() -> None:
     """Print the table and write it into the docs."""
     torch.set_num_threads(1)
-    load = os.getloadavg()[0]
+    others = taken_by_others()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "study.toml"
         file.write_text(smaller(STUDY.read_text()))
@@ -228,7 +247,7 @@ def main() -> None:
         wall=cell.wall * len(grid.cells) + dense.wall * epochs,
         processor=cell.processor * len(grid.cells) + dense.processor * epochs,
     )
-    tell(dict(zip(WHO, (plainly, one, two, starting), strict=True)), share, cells=len(grid.cells), load=load)
+    tell(dict(zip(WHO, (plainly, one, two, starting), strict=True)), share, cells=len(grid.cells), others=others)
 
 
 if __name__ == "__main__":
