@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 nox.needs_version = ">=2025.5.1"
@@ -109,10 +110,16 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def bench(session: nox.Session) -> None:
-    """Run every benchmark, or those named after --."""
+    """Run every benchmark, or those named after --; one that fails does not keep the others from theirs."""
     python = _shared(session, "bench")
+    failed = []
     for script in session.posargs or sorted(map(str, Path("benchmarks").glob("bench_*.py"))):
-        session.run(python, script)
+        try:
+            session.run(python, script)
+        except CommandFailed:
+            failed.append(script)
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")
 
 
 def _upon_the_wheel(session: nox.Session) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from prunescope import hdf5, runfile
 from prunescope import recipe as recipes
+from prunescope.durable import sync_folder
 from prunescope.errors import BUSY, BusyError, InputError, StoreError
 
 if TYPE_CHECKING:
@@ -136,10 +137,10 @@ class Store:
                 path = self.weights_path(run.id if epoch is None else f"{run.id}@{epoch}")
                 digests[path.name] = _write_weights(path, checkpoint)
             if digests:
-                _sync_folder(self.runs)  # the weights' names last before the result's, which says that they are there
+                sync_folder(self.runs)  # the weights' names last before the result's, which says that they are there
             with _whole(self.path(run.id)) as temporary:
                 runfile.write(temporary, replace(run, weights=digests))
-            _sync_folder(self.runs)
+            sync_folder(self.runs)
         except OSError as error:
             raise _cannot_write(self.path(run.id), error) from error
         return run.id
@@ -185,7 +186,7 @@ class Store:
             for run_id in ids:
                 with h5py.File(self.path(run_id), "r") as source:
                     source.copy(source["/"], out, name=run_id)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return len(ids)
 
     def _progress_path(self, run_id: str) -> Path:
@@ -233,16 +234,6 @@ def _whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make new names last through a crash; systems that cannot open folders keep them anyway."""
-    if os.name == "posix":
-        folder = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def _temporary(path: Path) -> Path:

@@ -22,6 +22,7 @@ from prunescope.checkpoint import tensors
 from prunescope.checkpoint.finite import check_finite
 from prunescope.checkpoint.reading import Content, read
 from prunescope.checkpoint.record import Checkpoint
+from prunescope.durable import sync_folder
 from prunescope.errors import InputError, StoreError, UsageError
 from prunescope.models import ModelSpec
 
@@ -53,7 +54,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         _write(temporary, checkpoint)
         _compare(checkpoint, temporary)
         temporary.replace(path)
-        _flush_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
             f"cannot write '{path}': {error.strerror or error}", fix="check the folder, its permissions and the space"
@@ -125,16 +126,6 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
 def _safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
     masks = {f"{MASK}{name}": kept for name, kept in checkpoint.mask.kept.items()} if checkpoint.mask else {}
     return tensors.to_bytes({**checkpoint.state, **masks}, {"format": "pt", KEY: _facts_text(checkpoint)})
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the new name last through a crash; systems that cannot open folders keep it anyway."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _facts_text(checkpoint: Checkpoint) -> str:

@@ -38,6 +38,7 @@ class Side(StrEnum):
     OTHER = "other"
     """Poorly connected where it is hotter, or changing more than once."""
     UNKNOWN = "unknown"
+    """Nothing is measured, or too little: a boundary may lie where cells are missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,8 @@ def _band(lmc: np.ndarray, epsilon: Epsilon) -> tuple[float, float] | None:
 def _locate(lmc: np.ndarray, epsilon: float) -> tuple[Side, float | None]:
     """Return which side a column lies on and the row where it turns from connected to poor.
 
+    All connected is only what is so to the coldest value, all poor what is so from the hottest one.
+
     >>> _locate(np.array([0.0, -0.05, -0.15, -0.4]), 0.10)
     (<Side.CROSSES: 'crosses'>, 1.5)
     """
@@ -95,9 +98,9 @@ def _locate(lmc: np.ndarray, epsilon: float) -> tuple[Side, float | None]:
         return Side.UNKNOWN, None
     poor = lmc < -epsilon
     if poor[known].all():
-        return Side.POOR, -inf
+        return (Side.POOR, -inf) if known[0] else (Side.UNKNOWN, None)
     if not poor[known].any():
-        return Side.CONNECTED, inf
+        return (Side.CONNECTED, inf) if known[-1] else (Side.UNKNOWN, None)
     present = np.flatnonzero(known).tolist()
     turns = [(one, two) for one, two in pairwise(present) if poor[one] != poor[two]]
     falls = [(one, two) for one, two in turns if poor[two]]

@@ -31,6 +31,10 @@ def test_a_crossing_is_interpolated_along_the_knob(diagram):
         ([-0.2, -0.3, -0.4], Side.POOR, -inf),
         ([-0.2, -0.05, 0.0], Side.OTHER, None),
         ([None, None, None], Side.UNKNOWN, None),
+        ([-0.01, -0.02, None], Side.UNKNOWN, None),
+        ([None, -0.01, -0.02], Side.CONNECTED, inf),
+        ([None, -0.3, -0.4], Side.UNKNOWN, None),
+        ([-0.3, -0.4, None], Side.POOR, -inf),
     ],
 )
 def test_a_column_on_one_side_has_no_critical_value(diagram, column, side, at):

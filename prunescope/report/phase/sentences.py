@@ -252,7 +252,7 @@ def _crossing(one: Crossing, findings: Findings) -> str:
 def _crossed(one: Crossing, findings: Findings) -> str:
     where, knob = f"{100 * one.density:.3g} %", findings.diagram.knob
     if one.side is Side.UNKNOWN:
-        return f"{where}: LMC is not known"
+        return f"{where}: not known yet, for LMC is missing in cells where the boundary may lie"
     if one.at == inf:
         return f"{where}: all connected{_band_text(one, findings)}"
     if one.at == -inf:
