@@ -11,7 +11,7 @@ from unittest import mock
 
 import plain
 import torch
-from harness import Row, compare, convolution_share, headline, report
+from harness import Row, compare, convolution_share, headline, one_thread, report
 
 from prunescope import models
 from prunescope.builtin.datasets import Patches
@@ -119,7 +119,7 @@ def limit(case: Case) -> str:
 
 def main() -> None:
     """Print the table and write it into the docs."""
-    torch.set_num_threads(1)
+    one_thread()
     keep_freed()  # as the program does
     found: list[Row] = []
     lines_of_head = []

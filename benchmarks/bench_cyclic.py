@@ -10,7 +10,7 @@ import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
+from harness import one_thread
 from matplotlib.figure import Figure
 
 from prunescope import models
@@ -108,7 +108,7 @@ def draw(separate: Curves, together: Curves, path: Path) -> None:
 
 def main() -> None:
     """Measure, print the table, and write it and the picture into the docs."""
-    torch.set_num_threads(1)
+    one_thread()
     keep_freed()  # as the program does
     separate, together = measure()
     text = table(separate, together)

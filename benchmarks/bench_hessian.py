@@ -9,7 +9,7 @@ from time import process_time
 from typing import TYPE_CHECKING
 
 import torch
-from harness import report
+from harness import one_thread, report
 from page import Headline, Row
 
 from prunescope import models
@@ -206,7 +206,7 @@ def _lanczos(model: nn.Module, batches: Sequence[Batch], *, seed: int, tolerance
 
 def main() -> None:
     """Print the tables and write them into the docs."""
-    torch.set_num_threads(1)
+    one_thread()
     keep_freed()  # as the program does
     warnings.filterwarnings("ignore", message="Using backward.. with create_graph=True")  # PyHessian's way
     rows, notes, headlines = [], [], []

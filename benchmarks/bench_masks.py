@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import timm
 import torch
-from harness import compare, headline, report
+from harness import compare, headline, one_thread, report
 from page import Row
 from torch.nn.utils import prune
 
@@ -57,7 +57,7 @@ def agree(theirs: list[torch.Tensor], ours: masks.Mask, scores: list[torch.Tenso
 
 def main() -> None:
     """Print the table and write it into the docs."""
-    torch.set_num_threads(1)
+    one_thread()
     keep_freed()  # as the program does
     torch.manual_seed(0)
     found = [Row(workload=r.workload, comparison=r.comparison, ratios=r.ratios, share=None) for r in rows()]

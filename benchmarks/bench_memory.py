@@ -6,8 +6,7 @@ import subprocess
 import sys
 from time import process_time
 
-import torch
-from harness import Row, report
+from harness import Row, one_thread, report
 
 from prunescope import memory, models
 from prunescope.builtin.datasets import Patches
@@ -21,7 +20,7 @@ BATCH = 128
 
 def seconds(workload: str) -> float:
     """Return the processor time of one workload in this process, the second time it is run."""
-    torch.set_num_threads(1)
+    one_thread()
     data = Patches(size=32, images=BATCH, test_images=10).load()
     pair = [models.create(SPEC, seed=seed) for seed in (0, 1)]
     for _ in range(2):

@@ -12,7 +12,7 @@ from time import process_time
 import gram
 import numpy as np
 import torch
-from harness import Row, headline, interleaved, report
+from harness import Row, headline, interleaved, one_thread, report
 
 from prunescope import models
 from prunescope.api import Replica
@@ -148,7 +148,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
+    one_thread()
     if sys.argv[1:]:
         print(json.dumps(grown(sys.argv[1], int(sys.argv[2]))))
     else:

@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import plain
-import torch
-from harness import report
+from harness import one_thread, report
 from page import Headline, Row
 
 from prunescope import checkpoint, models, sources, study, studyfolder
@@ -231,7 +230,7 @@ def cells_of_the_study() -> int:
 
 def main() -> None:
     """Print the table and write it into the docs."""
-    torch.set_num_threads(1)
+    one_thread()
     others = taken_by_others()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "study.toml"

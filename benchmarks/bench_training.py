@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import plain
 import torch
-from harness import Row, compare, convolution_share, headline, report
+from harness import Row, compare, convolution_share, headline, one_thread, report
 
 from prunescope import masks, models
 from prunescope.builtin.datasets import Patches
@@ -120,7 +120,7 @@ def rows(case: Case) -> list[Row]:
 
 def main() -> None:
     """Print the table and write it into the docs."""
-    torch.set_num_threads(1)
+    one_thread()
     keep_freed()  # as the program does
     found = {case: rows(case) for case in CASES}
     wanted = [(CASES[0], 3.5, 5.0), (CASES[1], 3.5, 5.0), (CASES[-1], 1.4, 1.8)]

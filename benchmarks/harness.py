@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from page import Headline, Part, Row, head_table, put, section
+from threadpoolctl import threadpool_limits
 from torch.profiler import profile
 
 if TYPE_CHECKING:
@@ -21,6 +22,12 @@ PRODUCT = 1024
 
 CONVOLUTION = (64, 32, 16)
 """Channels, height and width, and images of the 3x3 convolution that is the other."""
+
+
+def one_thread() -> None:
+    """Let torch, and the BLAS of numpy, compute on one thread from now on."""
+    torch.set_num_threads(1)
+    threadpool_limits(1)
 
 
 def interleaved(variants: Mapping[str, Callable[[], object]], *, rounds: int) -> dict[str, list[float]]:

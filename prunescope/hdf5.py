@@ -7,13 +7,14 @@ a sweep waits for that after every step.
 from __future__ import annotations
 
 import hashlib
+import io
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5f, h5g, h5p, h5s, h5t
+from h5py import h5a, h5d, h5f, h5fd, h5g, h5p, h5s, h5t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,9 +23,6 @@ Value: TypeAlias = "str | float | np.ndarray"
 
 LIBRARY = ("v110", "v110")
 """File format of HDF5 1.10: attributes may exceed 64 KiB, and every reader since 2016 opens it."""
-
-GROWTH = 1 << 16
-"""Bytes by which the file grows in memory."""
 
 CHUNK = 1 << 20
 """Bytes that are compressed at a time."""
@@ -54,17 +52,16 @@ def to_bytes(items: Mapping[str, Item]) -> bytes:
 
     The root gets one attribute more: DIGEST, the digest of all that is in the file.
     """
-    whole = _with_groups(items)
-    file = h5f.create(secrets.token_hex(8).encode(), h5f.ACC_TRUNC, fapl=_in_memory())
+    whole, made = _with_groups(items), io.BytesIO()
+    file = h5f.create(secrets.token_hex(8).encode(), h5f.ACC_TRUNC, fapl=_into(made))
     try:
         for name, item in whole.items():
             _write(file, name, item)
         found = digest((name, item.attributes, item.value) for name, item in whole.items())
         _write_attribute(h5g.open(file, b"/"), DIGEST, found)
-        h5f.flush(file)
-        return bytes(file.get_file_image())
     finally:
         file.close()
+    return made.getvalue()
 
 
 def digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | None]]) -> str:
@@ -108,10 +105,13 @@ def _with_groups(items: Mapping[str, Item]) -> dict[str, Item]:
     return whole
 
 
-def _in_memory() -> Any:  # noqa: ANN401 - h5py has no types
-    """Return how to open without a file, in the format LIBRARY; closing it closes all in it, also after an error."""
+def _into(made: io.BytesIO) -> Any:  # noqa: ANN401 - h5py has no types
+    """Return how to write into memory, in the format LIBRARY; closing it closes all in it, also after an error.
+
+    HDF5 can hold a file in memory itself, but before 2.0 the image it gives of it has a wrong checksum.
+    """
     found = h5p.create(h5p.FILE_ACCESS)
-    found.set_fapl_core(GROWTH, False)  # noqa: FBT003 - h5py's own
+    found.set_fileobj_driver(h5fd.fileobj_driver, made)
     found.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
     found.set_fclose_degree(h5f.CLOSE_STRONG)
     return found
