@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -62,9 +63,9 @@ def test_another_pruner_takes_the_dense_runs_that_are_there(compared, invoke):
     assert json.loads(result.stdout)["dry_run"]["steps"] == 2 * 2 * (1 + 1 + 2)
 
 
-def test_a_density_that_a_pruner_refuses_leaves_a_gap_and_a_reason(compared, invoke):
-    folder, _ = compared
-    page = folder.parent / "gap.html"
+def test_a_density_that_a_pruner_refuses_leaves_a_gap_and_a_reason(compared, invoke, tmp_path):
+    folder, page = tmp_path / "study", tmp_path / "gap.html"
+    shutil.copytree(compared[0], folder)
     result = invoke("compare", "n-of-m", *TINY, "--study", folder, "--report", page)
     assert result.exit_code == 4
     assert "no N:4 keeps a density of 0.1" in result.stderr
