@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, combinations_with_replacement
 from typing import TYPE_CHECKING
 
@@ -32,13 +33,20 @@ class Kernel:
     matrix: Tensor
     """X (n, features), or K (n, n)."""
     is_gram: bool
-    diagonal: Tensor
-    """Diagonal of K (n,)."""
 
     @property
     def n(self) -> int:
         """Number of images."""
-        return len(self.diagonal)
+        return len(self.matrix)
+
+    @cached_property
+    def diagonal(self) -> Tensor:
+        """Diagonal of K (n,)."""
+        return self.matrix.diagonal() if self.is_gram else self.matrix.square().sum(1)
+
+    def trace(self) -> float:
+        """Return the trace of K, the squared norm of X."""
+        return float(self.matrix.trace() if self.is_gram else self.matrix.square().sum())
 
 
 def kernel(features: Tensor, *, gram: bool = False) -> Kernel:
@@ -59,15 +67,9 @@ def kernel(features: Tensor, *, gram: bool = False) -> Kernel:
     if n < 2:
         raise UsageError(f"CKA needs two images or more, got {n}", fix="ask for more images")
     is_gram = gram or columns > n
-    if is_gram:
-        matrix, size = _gram(flat)
-        diagonal = matrix.diagonal().clone()
-    else:
-        matrix, size = _centred(flat)
-        diagonal = matrix.square().sum(1)
-    if float(diagonal.sum()) <= (_CONSTANT**2) * size:
-        matrix, diagonal = torch.zeros_like(matrix), torch.zeros_like(diagonal)
-    return Kernel(matrix, is_gram, diagonal)
+    matrix, size = _gram(flat) if is_gram else _centred(flat)
+    found = Kernel(matrix, is_gram)
+    return Kernel(torch.zeros_like(matrix), is_gram) if found.trace() <= (_CONSTANT**2) * size else found
 
 
 def _centred(flat: Tensor) -> tuple[Tensor, float]:
