@@ -22,6 +22,9 @@ _CONSTANT = 4 * torch.finfo(torch.float32).eps
 SMALLEST = 4
 """Images that HSIC₁ needs."""
 
+_NARROW = 1024
+"""Numbers in the product of two matrices that are narrow."""
+
 _COLUMNS = 1024
 _ROWS = 256
 
@@ -103,9 +106,16 @@ def _inner(first: Kernel, second: Kernel) -> float:
     if first.is_gram and second.is_gram:
         return float(torch.dot(first.matrix.view(-1), second.matrix.view(-1)))
     if not first.is_gram and not second.is_gram:
-        return float((first.matrix.T @ second.matrix).square().sum())
+        return float(_product(first.matrix, second.matrix).square().sum())
     gram, plain = (first.matrix, second.matrix) if first.is_gram else (second.matrix, first.matrix)
     return float((plain * (gram @ plain)).sum())
+
+
+def _product(x: Tensor, y: Tensor) -> Tensor:
+    """Return Xᵀ Y. numpy's BLAS is faster where both are narrow, and takes half the operations for Xᵀ X."""
+    if x.is_cpu and x.shape[1] * y.shape[1] <= _NARROW:
+        return torch.from_numpy(x.T.numpy() @ y.numpy())
+    return x.T @ y
 
 
 def hsic(first: Kernel, second: Kernel) -> float:

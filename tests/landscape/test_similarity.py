@@ -36,6 +36,15 @@ def test_cka_equals_explicit_gram_matrices_for_any_shape(n, p, q, seed, debiased
     assert cka(kernel(x), kernel(y), debiased=debiased) == pytest.approx(wanted, abs=1e-6)
 
 
+@BOTH
+@pytest.mark.parametrize(("p", "q"), [(10, 10), (10, 103), (33, 33), (90, 40)])
+def test_narrow_and_wide_products_in_feature_space(p, q, debiased):
+    x = random(120, p)
+    y = random(120, q, seed=1) + x[:, :1]
+    wanted = slow_reference.cka(x.numpy(), y.numpy(), debiased=debiased)
+    assert cka(kernel(x), kernel(y), debiased=debiased) == pytest.approx(wanted, abs=1e-9)
+
+
 def test_features_are_summed_in_float64_far_from_the_origin():
     x, y = (random(40, 6, seed=s).float() + 1e4 for s in (0, 1))
     wanted = slow_reference.cka(x.double().numpy(), y.double().numpy(), debiased=False)
