@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import _thread
 import inspect
 import os
-import signal
 import sys
-import threading
 import traceback
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -16,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from prunescope.cli import interrupts
 from prunescope.cli.console import render, say
 from prunescope.errors import PrunescopeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
 
     from rich.console import RenderableType
 
@@ -35,14 +32,7 @@ class ExitCode(IntEnum):
     EVIDENCE = 4
     BUG = 70
     """An exception nobody foresaw."""
-    INTERRUPTED = 130
-
-
-AT_ONCE = 3
-"""How many times Ctrl-C must be pressed to end a program that is ending already."""
-
-A_MOMENT = 0.01
-"""Seconds after which a Ctrl-C that Python could not raise is pressed again: the finalizer is over by then."""
+    INTERRUPTED = interrupts.INTERRUPTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +87,7 @@ def with_signature(function: Callable[..., Any], parameters: list[inspect.Parame
 
 
 def _attempt(function: Callable[..., Output], values: dict[str, Any], *, debug: bool) -> Output:
-    with _noting_interrupts() as pressed:
+    with interrupts.noting() as pressed:
         return _told(function, values, pressed, debug=debug)
 
 
@@ -115,44 +105,6 @@ def _told(function: Callable[..., Output], values: dict[str, Any], pressed: list
         return _interrupted(values, debug=debug)
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets two lines
         return _interrupted(values, debug=debug) if pressed else _unforeseen(error, debug=debug)
-
-
-@contextmanager
-def _noting_interrupts() -> Iterator[list[int]]:
-    """Yield a list that is filled when Ctrl-C is pressed: a module that is just loading may raise another error.
-
-    The second time changes nothing, for the program is ending already: what stops the workers must not be interrupted
-    (some programs send the signal twice). The third time ends it at once; files are whole or not there all the same.
-    Pressed while a finalizer or a callback of a weak reference runs, where Python prints whatever is raised and goes
-    on, it is pressed again a moment later.
-    """
-    pressed: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        pressed.append(number)
-        if len(pressed) == 1:
-            signal.default_int_handler(number, frame)
-        elif len(pressed) >= AT_ONCE:
-            os._exit(ExitCode.INTERRUPTED)
-
-    def press_again(unraisable: sys.UnraisableHookArgs) -> None:
-        if not isinstance(unraisable.exc_value, KeyboardInterrupt):
-            told(unraisable)
-            return
-        pressed.clear()
-        threading.Timer(A_MOMENT, _thread.interrupt_main).start()
-
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield pressed
-        return
-    signal.signal(signal.SIGINT, note)
-    told, sys.unraisablehook = sys.unraisablehook, press_again
-    try:
-        yield pressed
-    finally:  # where it was pressed, Python itself is about to end: another one would make that a death by the signal
-        signal.signal(signal.SIGINT, signal.SIG_IGN if pressed else signal.default_int_handler)
-        sys.unraisablehook = told
 
 
 def _interrupted(values: dict[str, Any], *, debug: bool) -> Output:

@@ -27,6 +27,14 @@ def run():
     return invoke
 
 
+@pytest.fixture
+def listening():
+    """Listen to Ctrl-C as a program of its own does, even where whoever runs the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def raising(error):
     def fail() -> Output:
         raise error
@@ -56,6 +64,7 @@ def test_debug_adds_the_traceback(run):
     assert result.stderr.endswith("error: broken file\nfix: mend it\n")
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_that_a_loading_module_turned_into_another_error_is_still_ctrl_c(run):
     def loading() -> Output:
         with contextlib.suppress(KeyboardInterrupt):
@@ -63,12 +72,8 @@ def test_ctrl_c_that_a_loading_module_turned_into_another_error_is_still_ctrl_c(
             time.sleep(5)
         raise ImportError("multiarray failed to import")
 
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        result = run(loading)
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # Python is about to end
-    finally:
-        signal.signal(signal.SIGINT, before)
+    result = run(loading)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # Python is about to end
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
 
@@ -80,21 +85,59 @@ class Dying:
         signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_during_a_finalizer_is_still_ctrl_c(run, capsys):
     def dropping() -> Output:
         Dying()
         time.sleep(5)
         return Output(text="finished")
 
-    before, hook = signal.signal(signal.SIGINT, signal.default_int_handler), sys.unraisablehook
-    try:
-        result = run(dropping)
-        assert sys.unraisablehook is hook
-    finally:
-        signal.signal(signal.SIGINT, before)
+    hook = sys.unraisablehook
+    result = run(dropping)
+    assert sys.unraisablehook is hook
     assert result.exit_code == 130
     assert "finished" not in result.stdout
     assert "Exception ignored" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("listening")
+def test_ctrl_c_that_a_library_swallowed_is_pressed_again(run):
+    def loading() -> Output:
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(5)
+        return Output(text="finished")
+
+    result = run(loading)
+    assert result.exit_code == 130
+    assert "finished" not in result.stdout
+
+
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize("how", ["finally", "generator"])
+def test_what_cleans_up_is_not_interrupted_again(run, how):
+    cleaned = []
+
+    def steps():
+        try:
+            yield
+        finally:
+            time.sleep(0.7)
+            cleaned.append("generator")
+
+    def interrupted() -> Output:
+        if how == "generator":
+            for _ in steps():
+                signal.raise_signal(signal.SIGINT)
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            time.sleep(0.7)
+            cleaned.append("finally")
+        return Output()
+
+    assert run(interrupted).exit_code == 130
+    assert cleaned == [how]
 
 
 def test_an_unforeseen_exception_is_told_as_a_bug(run):
