@@ -3,6 +3,7 @@ from __future__ import annotations
 from math import sqrt
 from statistics import stdev
 
+import numpy as np
 import pytest
 
 from prunescope.phase import transition
@@ -35,7 +36,25 @@ def test_z_is_taken_over_dense_seeds():
 
 def test_the_interval_of_two_dense_seeds_is_wide():
     (found,) = transition.find(study(TWO_SEEDS)).differences
-    assert found.interval == pytest.approx((0.05 - 12.706 * 0.01, 0.05 + 12.706 * 0.01))
+    assert found.interval == pytest.approx((0.05 - 12.706 * 0.01, 0.05 + 12.706 * 0.01), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [(1, 12.706), (2, 4.303), (10, 2.228), (11, 2.201), (12, 2.179), (20, 2.086), (30, 2.042), (120, 1.980)],
+)
+def test_students_t_is_that_of_printed_tables(freedom, quantile):
+    """Two-sided 95 % points: Fisher and Yates, Statistical Tables, table III."""
+    assert transition.student_t(freedom) == pytest.approx(quantile, abs=5e-4)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 11, 12, 13])
+def test_95_percent_intervals_over_seeds_miss_in_5_percent(seeds):
+    """Without a difference, 100,000 sets of normal seeds: the share of intervals without 0, ± 4 standard errors."""
+    drawn = np.random.default_rng(seeds).normal(size=(100_000, seeds))
+    reach = transition.student_t(seeds - 1) * drawn.std(axis=1, ddof=1) / sqrt(seeds)
+    false_alarms = np.mean(np.abs(drawn.mean(axis=1)) > reach)
+    assert false_alarms == pytest.approx(0.05, abs=4 * sqrt(0.05 * 0.95 / 100_000))
 
 
 def test_z_of_retraining_alone_takes_the_dense_models_as_given():

@@ -189,7 +189,7 @@ def unit_of_analysis(findings: Findings) -> str:
             f"{why} Difference: test error at the colder minus at the hotter value, positive where hotter is better. "
             f"The unit of analysis is the dense seed (n = {seeds}): its replicas share one dense model and are not "
             f"independent. z = mean / (standard deviation / √n) over dense seeds; with n = {seeds}, |z| must pass "
-            f"{student_t(seeds - 1):g} for a 95 % interval (Student’s t) without 0. z of retraining alone takes "
+            f"{student_t(seeds - 1):.4g} for a 95 % interval (Student’s t) without 0. z of retraining alone takes "
             "these dense models as given."
         )
     if any(one.z is not None for one in found.differences):
