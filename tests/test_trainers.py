@@ -11,6 +11,7 @@ from prunescope import masks, options
 from prunescope.builtin.trainers.cyclic import Cyclic
 from prunescope.builtin.trainers.sam import Sam
 from prunescope.builtin.trainers.sgd import Sgd
+from prunescope.builtin.trainers.sgd_options import SgdOptions
 from prunescope.builtin.trainers.timm import Timm
 from prunescope.errors import UsageError
 from prunescope.testing import check_trainer
@@ -52,6 +53,23 @@ def test_the_defaults_are_the_papers_recipe_at_half_its_epochs():
         "compiling": "no",
     }
     assert dataclasses.asdict(Sam()) == {**defaults, "rho": 0.05, "adaptive": False}
+    assert dataclasses.asdict(Cyclic()) == {**defaults, "schedule": "cosine", "cycles": 4, "factor": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("trainer", "own"), [(Sgd, set()), (Sam, {"rho", "adaptive"}), (Cyclic, {"schedule", "cycles", "factor"})]
+)
+def test_the_options_of_sgd_stand_in_one_class_and_come_first_in_its_order(trainer, own):
+    names = [field.name for field in options.fields(trainer)]
+    assert set(trainer.__annotations__) == own
+    assert names[:18] == list(SgdOptions.__annotations__)
+    assert len(names) == 18 + len(own - {"schedule"})
+
+
+def test_an_option_enters_an_id_where_it_differs_from_the_default_of_its_own_trainer():
+    assert options.non_default(Cyclic()) == {}
+    assert options.non_default(Cyclic(schedule="multistep", factor=1.0)) == {"factor": 1.0, "schedule": "multistep"}
+    assert options.non_default(Sgd(schedule="cosine")) == {"schedule": "cosine"}
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)

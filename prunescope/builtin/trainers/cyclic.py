@@ -5,28 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Citation, Option, Trainer
+from prunescope.api import Citation, Option
 from prunescope.builtin.trainers import fitting, together
-from prunescope.builtin.trainers.options import (
-    Augment,
-    BatchSize,
-    Compiling,
-    DropFactor,
-    Drops,
-    Ema,
-    Epochs,
-    LabelSmoothing,
-    LearningRate,
-    MixupAlpha,
-    Momentum,
-    Nesterov,
-    Precision,
-    Shape,
-    StartStep,
-    StopStep,
-    WarmupEpochs,
-    WeightDecay,
-)
+from prunescope.builtin.trainers.options import Shape
+from prunescope.builtin.trainers.sgd_options import SgdOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,27 +19,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cyclic(Trainer):
+class Cyclic(SgdOptions):
     """SGD in cycles: each ends with a network as one trained that long, all from one run (Portes 2022)."""
 
-    epochs: Epochs = 80
-    learning_rate: LearningRate = 0.1
-    momentum: Momentum = 0.9
-    weight_decay: WeightDecay = 1e-4
-    batch_size: BatchSize = 64
     schedule: Shape = "cosine"
-    drops: Drops = (0.5, 0.75)
-    drop_factor: DropFactor = 0.1
-    warmup_epochs: WarmupEpochs = 0.0
-    nesterov: Nesterov = False
-    label_smoothing: LabelSmoothing = 0.0
-    mixup: MixupAlpha = 0.0
-    augment: Augment = True
-    start_step: StartStep = 0
-    stop_step: StopStep = None
-    ema: Ema = 0.0
-    precision: Precision = "float32"
-    compiling: Compiling = "no"
     cycles: Annotated[int, Option("how many cycles", minimum=1)] = 4
     factor: Annotated[float, Option("each cycle ends so many times as late as the one before", minimum=1)] = 2.0
 
@@ -93,10 +58,6 @@ class Cyclic(Trainer):
         return fitting.fit(
             self, model, data, optimizer=fitting.sgd_of(self, model), gradient=plain, mask=mask, seed=seed
         )
-
-    def together(self, model: nn.Module, data: Data) -> int:
-        """Return a few for tiny networks."""
-        return together.most(self, model, data)
 
     def fit_together(
         self, models: Sequence[nn.Module], data: Data, *, masks: Sequence[Mask | None], seeds: Sequence[int]

@@ -11,16 +11,13 @@ if TYPE_CHECKING:
     from torch.optim import SGD, Optimizer
 
     from prunescope.api import Data, Epoch, Mask
-    from prunescope.builtin.trainers.cyclic import Cyclic
-    from prunescope.builtin.trainers.sam import Sam
-    from prunescope.builtin.trainers.sgd import Sgd
-    from prunescope.builtin.trainers.timm import Timm
+    from prunescope.builtin.trainers.options import BatchOptions, FittingOptions, MomentumOptions, ScheduleOptions
     from prunescope.training.batches import Batches
     from prunescope.training.gradient import Gradient
     from prunescope.training.schedule import Schedule
 
 
-def sgd_of(options: Sgd | Sam | Cyclic, model: nn.Module) -> SGD:
+def sgd_of(options: MomentumOptions, model: nn.Module) -> SGD:
     """Return the optimiser these options ask for."""
     from prunescope.training.optimizers import sgd
 
@@ -33,7 +30,7 @@ def sgd_of(options: Sgd | Sam | Cyclic, model: nn.Module) -> SGD:
     )
 
 
-def schedule_of(options: Sgd | Sam | Cyclic | Timm) -> Schedule:
+def schedule_of(options: ScheduleOptions) -> Schedule:
     """Return the schedule these options ask for."""
     from prunescope.training.schedule import Schedule
 
@@ -49,7 +46,7 @@ def schedule_of(options: Sgd | Sam | Cyclic | Timm) -> Schedule:
     )
 
 
-def batches_of(options: Sgd | Sam | Cyclic | Timm) -> Batches:
+def batches_of(options: BatchOptions) -> Batches:
     """Return what these options do to the images."""
     from prunescope.training.batches import Batches
 
@@ -62,7 +59,7 @@ def batches_of(options: Sgd | Sam | Cyclic | Timm) -> Batches:
 
 
 def fit(
-    options: Sgd | Sam | Cyclic | Timm,
+    options: FittingOptions,
     model: nn.Module,
     data: Data,
     *,
@@ -91,7 +88,7 @@ def fit(
     return averaging.averaged(epochs, model, optimizer=optimizer, decay=options.ema, mask=mask)
 
 
-def passes(options: Sgd | Sam | Cyclic | Timm, *, train: int, per_image: float) -> float:
+def passes(options: FittingOptions, *, train: int, per_image: float) -> float:
     """Return the images a fit sends forward: the share of the schedule's steps that it takes."""
     from prunescope.training.batches import steps_per_epoch
     from prunescope.training.schedule import span

@@ -1,8 +1,8 @@
-"""Options that trainers share."""
+"""Options that trainers share, and what the training loop reads of them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from prunescope.api import Option
 
@@ -36,3 +36,98 @@ Compiling = Annotated[
     Literal["no", "yes", "cuda-graphs"],
     Option("whether steps are compiled (torch.compile); cuda-graphs: for small networks on a GPU"),
 ]
+
+
+class MomentumOptions(Protocol):
+    """What `training.optimizers.sgd` reads of a trainer."""
+
+    @property
+    def learning_rate(self) -> LearningRate:
+        """Return the learning rate before it falls."""
+
+    @property
+    def momentum(self) -> Momentum:
+        """Return the momentum."""
+
+    @property
+    def weight_decay(self) -> WeightDecay:
+        """Return the weight decay."""
+
+    @property
+    def nesterov(self) -> Nesterov:
+        """Return whether the momentum is Nesterov's."""
+
+
+class ScheduleOptions(Protocol):
+    """What `training.schedule.Schedule` reads of a trainer."""
+
+    @property
+    def epochs(self) -> Epochs:
+        """Return the epochs of the whole schedule."""
+
+    @property
+    def schedule(self) -> Shape:
+        """Return how the learning rate moves."""
+
+    @property
+    def drops(self) -> Drops:
+        """Return where it falls, as fractions of the epochs."""
+
+    @property
+    def drop_factor(self) -> DropFactor:
+        """Return what it is multiplied by at a drop."""
+
+    @property
+    def warmup_epochs(self) -> WarmupEpochs:
+        """Return the epochs over which it first rises."""
+
+    @property
+    def start_step(self) -> StartStep:
+        """Return the first step that is trained."""
+
+    @property
+    def stop_step(self) -> StopStep:
+        """Return the step before which training ends; None: the last."""
+
+    def stages(self) -> tuple[int, ...]:
+        """Return the epochs at which a cycle ends; (): one cycle."""
+
+
+class BatchOptions(Protocol):
+    """What `training.batches.Batches` reads of a trainer."""
+
+    @property
+    def batch_size(self) -> BatchSize:
+        """Return the images per step."""
+
+    @property
+    def augment(self) -> Augment:
+        """Return whether images are augmented."""
+
+    @property
+    def mixup(self) -> MixupAlpha:
+        """Return alpha of MixUp; 0: no MixUp."""
+
+    @property
+    def label_smoothing(self) -> LabelSmoothing:
+        """Return the label smoothing."""
+
+
+class FittingOptions(ScheduleOptions, BatchOptions, Protocol):
+    """What the training loop reads of a trainer."""
+
+    @property
+    def ema(self) -> Ema:
+        """Return the decay of a moving average of the weights; 0: none."""
+
+    @property
+    def precision(self) -> Precision:
+        """Return the arithmetic of the steps."""
+
+    @property
+    def compiling(self) -> Compiling:
+        """Return whether steps are compiled."""
+
+
+class TogetherOptions(FittingOptions, MomentumOptions, Protocol):
+    """What the training of several models at once reads of a trainer."""

@@ -13,14 +13,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from prunescope.api import Data, Epoch, Mask, Split
-    from prunescope.builtin.trainers.cyclic import Cyclic
-    from prunescope.builtin.trainers.sam import Sam
-    from prunescope.builtin.trainers.sgd import Sgd
+    from prunescope.builtin.trainers.options import TogetherOptions
     from prunescope.engine.gradient import Gradient
     from prunescope.engine.grouping import Grouped
 
 
-def most(options: Sgd | Sam | Cyclic, model: nn.Module, data: Data) -> int:
+def most(options: TogetherOptions, model: nn.Module, data: Data) -> int:
     """Return how many models to train at a time; 1 where images are decoded anew for each, and with moving averages."""
     from prunescope.engine.choice import training_group
 
@@ -31,7 +29,7 @@ def most(options: Sgd | Sam | Cyclic, model: nn.Module, data: Data) -> int:
 
 
 def fit(
-    options: Sgd | Sam | Cyclic,
+    options: TogetherOptions,
     models: Sequence[nn.Module],
     data: Data,
     *,
