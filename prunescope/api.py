@@ -43,6 +43,7 @@ __all__ = [
     "Epoch",
     "Evidence",
     "Executor",
+    "Job",
     "Mask",
     "Option",
     "Outcome",
@@ -53,7 +54,6 @@ __all__ = [
     "RegimeRule",
     "Replica",
     "Split",
-    "Task",
     "Trainer",
 ]
 
@@ -236,7 +236,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Job:
     """One piece of work for an executor: its id, the ids it waits for, and what is to be done."""
 
     id: str
@@ -250,12 +250,12 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a task ended; `error` is empty when it succeeded."""
+    """How a job ended; `error` is empty when it succeeded."""
 
     id: str
     error: str = ""
     skipped: bool = False
-    """True when a task it needs failed."""
+    """True when a job it needs failed."""
     details: str = ""
     """The traceback of a failure."""
 
@@ -395,12 +395,12 @@ class Dataset(ABC):
 
 
 class Executor(ABC):
-    """Runs a graph of tasks: on this machine, or on a cluster."""
+    """Runs a graph of jobs: on this machine, or on a cluster."""
 
     @abstractmethod
-    def run(self, tasks: Sequence[Task], perform: Callable[[Task], None]) -> Iterator[Outcome]:
-        """Perform every task after those it needs; yield each outcome as it is known.
+    def run(self, jobs: Sequence[Job], perform: Callable[[Job], None]) -> Iterator[Outcome]:
+        """Perform every job after those it needs; yield each outcome as it is known.
 
-        `perform` can be pickled. A failed task is yielded with its error; the tasks that need it are skipped, the
+        `perform` can be pickled. A failed job is yielded with its error; the jobs that need it are skipped, the
         others go on.
         """

@@ -32,19 +32,19 @@ from prunescope.temperature import HOTTER
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from prunescope.api import Data, Probe, Task
+    from prunescope.api import Data, Job, Probe
     from prunescope.checkpoint import Weights
 
 REPORTED_PACKAGES = ("prunescope", "torch", "timm", "numpy", "h5py")
 
 
-def perform_task(task: Task, *, device: str) -> None:
-    """Perform a task of an executor in this process; BusyError while another process performs any of it."""
-    recipes = [parse(text) for text in task.recipes]
+def perform_job(job: Job, *, device: str) -> None:
+    """Perform a job of an executor in this process; BusyError while another process performs any of it."""
+    recipes = [parse(text) for text in job.recipes]
     if len(recipes) == 1:
-        perform(recipes[0], Store(Path(task.study)), device=device, wait=False)
+        perform(recipes[0], Store(Path(job.study)), device=device, wait=False)
     else:
-        perform_together(recipes, Store(Path(task.study)), device=device)
+        perform_together(recipes, Store(Path(job.study)), device=device)
 
 
 def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> str:

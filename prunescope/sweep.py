@@ -2,7 +2,7 @@
 
 Several processes may work on one study. A step that another one performs is put aside, with what needs it, and asked
 for again when that process is done with it or gone; meanwhile the workers do the rest. Trainings that one call of their
-trainer can do are one task; when that fails, they are asked for one by one.
+trainer can do are one job; when that fails, they are asked for one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from prunescope import failures, groups, pipeline
-from prunescope.api import Outcome, Task
+from prunescope.api import Job, Outcome
 from prunescope.errors import BUSY, PluginError
 from prunescope.recipe import ID_DIGITS, run_of
 from prunescope.store import CANNOT_WRITE
@@ -39,16 +39,16 @@ def pending(recipes: Sequence[Recipe], store: Store) -> list[Recipe]:
 
 @dataclass(frozen=True)
 class Work:
-    """A task and the recipes it performs."""
+    """A job and the recipes it performs."""
 
-    task: Task
+    job: Job
     recipes: Group
 
 
 def works(recipes: Sequence[Recipe], store: Store, together: Mapping[str, Group]) -> list[Work]:
-    """Return the work that is left, in dependency order: a group of trainings is one task, any other step is its own.
+    """Return the work that is left, in dependency order: a group of trainings is one job, any other step is its own.
 
-    Every task waits for those that make its inputs. A group with one unfinished run is performed whole.
+    Every job waits for those that make its inputs. A group with one unfinished run is performed whole.
     """
     todo = {recipe.id: recipe for recipe in pending(recipes, store)}
     groups_of = {run_id: together.get(run_id, (recipe,)) for run_id, recipe in todo.items()}
@@ -59,17 +59,17 @@ def works(recipes: Sequence[Recipe], store: Store, together: Mapping[str, Group]
 
 def _work(group: Group, todo: Collection[str], task_of: Mapping[str, str], store: Store) -> Work:
     inputs = {run_of(reference) for recipe in group for reference in recipe.inputs}
-    task = Task(
+    job = Job(
         id=task_id(group),
         needs=tuple(sorted({task_of[run_id] for run_id in inputs if run_id in todo})),
         recipes=tuple(recipe.canonical() for recipe in group),
         study=str(store.study),
     )
-    return Work(task, group)
+    return Work(job, group)
 
 
 def task_id(group: Group) -> str:
-    """Return the id of the task that performs these recipes: the run's own, or one of the group."""
+    """Return the id of the job that performs these recipes: the run's own, or one of the group."""
     if len(group) == 1:
         return group[0].id
     members = " ".join(recipe.id for recipe in group)
@@ -77,14 +77,14 @@ def task_id(group: Group) -> str:
 
 
 def _in_order(found: Mapping[str, Work]) -> list[Work]:
-    """Put every task after those it needs, otherwise as given: a group needs the inputs of its last member too."""
+    """Put every job after those it needs, otherwise as given: a group needs the inputs of its last member too."""
     placed: dict[str, Work] = {}
 
     def place(work: Work) -> None:
-        if work.task.id not in placed:
-            for need in work.task.needs:
+        if work.job.id not in placed:
+            for need in work.job.needs:
                 place(found[need])
-            placed[work.task.id] = work
+            placed[work.job.id] = work
 
     for work in found.values():
         place(work)
@@ -127,18 +127,18 @@ def run(
     of: all steps of the study, where `recipes` are a part: groups are those of the whole, as far as they are asked for.
     Stops after a step whose result could not be written: the next ones would be computed in vain.
     """
-    perform = partial(pipeline.perform_task, device=device)
+    perform = partial(pipeline.perform_job, device=device)
     state = _State(
         left={recipe.id: recipe for recipe in pending(recipes, store)},
         together=_asked(groups.divide(of or recipes, store, device=device), recipes),
     )
     while state.left:
-        round_ = {work.task.id: work for work in works(list(state.left.values()), store, state.together)}
+        round_ = {work.job.id: work for work in works(list(state.left.values()), store, state.together)}
         here = {recipe.id for work in round_.values() for recipe in work.recipes}
         for run_id in [run_id for run_id in state.left if run_id not in here]:
             yield _noted(store, state.end(run_id))
         state.busy, state.split = set(), False
-        for outcome in executor.run([work.task for work in round_.values()], perform):
+        for outcome in executor.run([work.job for work in round_.values()], perform):
             for ended in _ended(outcome, round_[outcome.id].recipes, state, store):
                 yield _noted(store, ended)
             if outcome.error.startswith(CANNOT_WRITE):
@@ -155,7 +155,7 @@ def _asked(found: Mapping[str, Group], recipes: Sequence[Recipe]) -> dict[str, G
 
 
 def _ended(outcome: Outcome, recipes: Group, state: _State, store: Store) -> Iterator[Outcome]:
-    """Yield how the steps of one task ended; those that must be asked for again stay in `left`."""
+    """Yield how the steps of one job ended; those that must be asked for again stay in `left`."""
     mine = [recipe for recipe in recipes if recipe.id in state.left]
     if outcome.error.startswith(BUSY):
         state.busy |= {recipe.id for recipe in mine if store.is_busy(recipe.id)} or {mine[0].id}

@@ -13,27 +13,27 @@ from pathlib import Path
 
 import pytest
 
-from prunescope.api import Task
+from prunescope.api import Job
 from prunescope.builtin.executors import Local
 from prunescope.errors import InputError
 
 
-def note(task: Task, *, folder: str) -> None:
-    """Leave the process id in a file named after the task; tasks named "bad" fail, their needs must be done."""
-    for need in task.needs:
+def note(job: Job, *, folder: str) -> None:
+    """Leave the process id in a file named after the job; jobs named "bad" fail, their needs must be done."""
+    for need in job.needs:
         assert Path(folder, need).is_file()
-    if task.id.startswith("bad"):
+    if job.id.startswith("bad"):
         raise InputError("no such thing", fix="look elsewhere")
-    Path(folder, task.id).write_text(str(os.getpid()))
+    Path(folder, job.id).write_text(str(os.getpid()))
 
 
 DIAMOND = [
-    Task(id="top"),
-    Task(id="left", needs=("top",)),
-    Task(id="bad-right", needs=("top",)),
-    Task(id="bottom", needs=("left", "bad-right")),
-    Task(id="below", needs=("bottom",)),
-    Task(id="alone"),
+    Job(id="top"),
+    Job(id="left", needs=("top",)),
+    Job(id="bad-right", needs=("top",)),
+    Job(id="bottom", needs=("left", "bad-right")),
+    Job(id="below", needs=("bottom",)),
+    Job(id="alone"),
 ]
 
 
@@ -52,23 +52,23 @@ def test_a_failed_task_skips_its_descendants_and_the_rest_goes_on(tmp_path: Path
 
 
 def test_one_worker_is_this_process_and_two_are_not(tmp_path: Path) -> None:
-    tasks = [Task(id=str(number)) for number in range(4)]
-    list(Local(workers=1).run(tasks, partial(note, folder=str(tmp_path))))
+    jobs = [Job(id=str(number)) for number in range(4)]
+    list(Local(workers=1).run(jobs, partial(note, folder=str(tmp_path))))
     assert {int(path.read_text()) for path in tmp_path.iterdir()} == {os.getpid()}
-    list(Local(workers=2).run(tasks, partial(note, folder=str(tmp_path))))
+    list(Local(workers=2).run(jobs, partial(note, folder=str(tmp_path))))
     assert os.getpid() not in {int(path.read_text()) for path in tmp_path.iterdir()}
 
 
-def die(task: Task) -> None:
+def die(job: Job) -> None:
     """End this worker as the kernel does when memory runs out."""
-    if task.id == "killed":
+    if job.id == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_worker_that_is_killed_fails_its_task_alone_and_hangs_nobody() -> None:
-    tasks = [Task(id="killed"), Task(id="after", needs=("killed",)), *(Task(id=str(number)) for number in range(20))]
-    outcomes = {outcome.id: outcome for outcome in Local(workers=2).run(tasks, die)}
-    assert len(outcomes) == len(tasks)
+    jobs = [Job(id="killed"), Job(id="after", needs=("killed",)), *(Job(id=str(number)) for number in range(20))]
+    outcomes = {outcome.id: outcome for outcome in Local(workers=2).run(jobs, die)}
+    assert len(outcomes) == len(jobs)
     assert "worker process died" in outcomes["killed"].error
     assert outcomes["after"].skipped
     assert [run_id for run_id, outcome in outcomes.items() if outcome.error] == ["killed", "after"]
@@ -81,16 +81,16 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         import os, time
         from functools import partial
         from pathlib import Path
-        from prunescope.api import Task
+        from prunescope.api import Job
         from prunescope.builtin.executors import Local
 
-        def sleep(task, *, folder):
-            Path(folder, task.id).write_text(str(os.getpid()))
+        def sleep(job, *, folder):
+            Path(folder, job.id).write_text(str(os.getpid()))
             time.sleep(600)
 
         if __name__ == "__main__":
             folder = os.path.dirname(os.path.abspath(__file__))
-            list(Local(workers=2).run([Task(id="a"), Task(id="b")], partial(sleep, folder=folder)))
+            list(Local(workers=2).run([Job(id="a"), Job(id="b")], partial(sleep, folder=folder)))
         """)
     )
     parent = subprocess.Popen([sys.executable, str(program)])

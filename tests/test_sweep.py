@@ -89,7 +89,7 @@ def test_a_study_is_run_once_and_goes_on_where_it_stopped(tiny):
 
 
 def held_kin(found):
-    """Return the retrainings that are one task with those of the first cell."""
+    """Return the retrainings that are one job with those of the first cell."""
     return (*found.cells[0].retrainings, *found.cells[1].retrainings)
 
 
@@ -260,11 +260,11 @@ def raise_full(path, _run):
 class Lazy(Executor):
     """Ends before it has begun."""
 
-    def run(self, tasks, perform):  # noqa: ARG002 - the interface
+    def run(self, jobs, perform):  # noqa: ARG002 - the interface
         yield from ()
 
 
-def test_an_executor_that_forgets_tasks_is_told(tiny):
+def test_an_executor_that_forgets_jobs_is_reported(tiny):
     store, found = tiny
     with pytest.raises(PluginError, match="before every step"):
         list(sweep.run(found.recipes, store, Lazy(), device="cpu"))
@@ -359,8 +359,8 @@ def test_only_several_and_none():
         selection.only(GRID.named, ["train", "prone"])
 
 
-def test_tasks_wait_for_unfinished_inputs_alone(tmp_path):
+def test_jobs_wait_for_unfinished_inputs_alone(tmp_path):
     first = Recipe(step="train", plugin="sgd")
     second = Recipe(step="prune", plugin="magnitude", inputs=(f"{first.id}@10", "train-elsewhere"))
     found = sweep.works([first, second, first], Store(Path(tmp_path)), {})
-    assert [(work.task.id, work.task.needs) for work in found] == [(first.id, ()), (second.id, (first.id,))]
+    assert [(work.job.id, work.job.needs) for work in found] == [(first.id, ()), (second.id, (first.id,))]

@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Executor, Option, Outcome, Task
+from prunescope.api import Executor, Job, Option, Outcome
 from prunescope.errors import PrunescopeError
 
 if TYPE_CHECKING:
@@ -27,43 +27,43 @@ class Local(Executor):
 
     workers: Annotated[int, Option("worker processes; 0: one per core", minimum=0)] = 0
 
-    def run(self, tasks: Sequence[Task], perform: Callable[[Task], None]) -> Iterator[Outcome]:
-        """Start every task as soon as those it needs are done and a worker is free."""
+    def run(self, jobs: Sequence[Job], perform: Callable[[Job], None]) -> Iterator[Outcome]:
+        """Start every job as soon as those it needs are done and a worker is free."""
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = min(self.workers or cores, max(len(tasks), 1))
+        workers = min(self.workers or cores, max(len(jobs), 1))
         if workers == 1:
-            yield from _in_this_process(tasks, perform)
+            yield from _in_this_process(jobs, perform)
         else:
-            yield from _in_processes(tasks, perform, workers=workers, threads=max(cores // workers, 1))
+            yield from _in_processes(jobs, perform, workers=workers, threads=max(cores // workers, 1))
 
 
-def _in_this_process(tasks: Sequence[Task], perform: Callable[[Task], None]) -> Iterator[Outcome]:
-    """Perform tasks one after the other; they come in dependency order."""
+def _in_this_process(jobs: Sequence[Job], perform: Callable[[Job], None]) -> Iterator[Outcome]:
+    """Perform jobs one after the other; they come in dependency order."""
     failed: set[str] = set()
-    for task in tasks:
-        if failed.intersection(task.needs):
-            failed.add(task.id)
-            yield _skipped(task, failed)
+    for job in jobs:
+        if failed.intersection(job.needs):
+            failed.add(job.id)
+            yield _skipped(job, failed)
             continue
         try:
-            perform(task)
+            perform(job)
         except Exception as error:  # noqa: BLE001 - one failed step must not end the others
-            failed.add(task.id)
-            yield _failed(task, error)
+            failed.add(job.id)
+            yield _failed(job, error)
         else:
-            yield Outcome(id=task.id)
+            yield Outcome(id=job.id)
 
 
 def _in_processes(
-    tasks: Sequence[Task], perform: Callable[[Task], None], *, workers: int, threads: int
+    jobs: Sequence[Job], perform: Callable[[Job], None], *, workers: int, threads: int
 ) -> Iterator[Outcome]:
     """Keep the workers busy; they are started once and end with this process, however it ends.
 
-    When a worker dies, the tasks under way are lost with it and nobody knows whose fault it was: each is tried again
+    When a worker dies, the jobs under way are lost with it and nobody knows whose fault it was: each is tried again
     alone in a new worker, and fails if that dies too.
     """
-    queue = _queue(tasks)
-    suspects: list[Task] = []
+    queue = _queue(jobs)
+    suspects: list[Job] = []
     while queue.sorter.is_active():
         while suspects:
             with _pool(1, threads) as pool:
@@ -86,38 +86,38 @@ def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     finally:
         with _ctrl_c_held():
-            for process in list((pool._processes or {}).values()):  # noqa: SLF001 - shutdown alone waits for running tasks
+            for process in list((pool._processes or {}).values()):  # noqa: SLF001 - shutdown alone waits for running jobs
                 process.terminate()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _alone(task: Task, perform: Callable[[Task], None], pool: ProcessPoolExecutor) -> Outcome:
-    error = _submit(pool, perform, task).exception()
-    return _failed(task, error) if error else Outcome(id=task.id)
+def _alone(job: Job, perform: Callable[[Job], None], pool: ProcessPoolExecutor) -> Outcome:
+    error = _submit(pool, perform, job).exception()
+    return _failed(job, error) if error else Outcome(id=job.id)
 
 
 def _side_by_side(
-    queue: _Queue, perform: Callable[[Task], None], pool: ProcessPoolExecutor, *, workers: int, lost: list[Task]
+    queue: _Queue, perform: Callable[[Job], None], pool: ProcessPoolExecutor, *, workers: int, lost: list[Job]
 ) -> Iterator[Outcome]:
     """Perform the queue until it is empty or a worker dies; put what was under way then into `lost`."""
-    running: dict[Future[None], Task] = {}
+    running: dict[Future[None], Job] = {}
     while running or (queue.sorter.is_active() and not lost):
         yield from queue.skip()
-        for task in queue.take(0 if lost else workers - len(running)):
-            running[_submit(pool, perform, task)] = task
+        for job in queue.take(0 if lost else workers - len(running)):
+            running[_submit(pool, perform, job)] = job
         for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
-            task, error = running.pop(future), future.exception()
+            job, error = running.pop(future), future.exception()
             if isinstance(error, BrokenProcessPool):
-                lost.append(task)
+                lost.append(job)
             else:
-                yield queue.end(_failed(task, error) if error else Outcome(id=task.id))
+                yield queue.end(_failed(job, error) if error else Outcome(id=job.id))
 
 
-def _submit(pool: ProcessPoolExecutor, perform: Callable[[Task], None], task: Task) -> Future[None]:
-    """Hand a task to the pool; a pool that a dying worker broke loses it as that worker lost its own."""
+def _submit(pool: ProcessPoolExecutor, perform: Callable[[Job], None], job: Job) -> Future[None]:
+    """Hand a job to the pool; a pool that a dying worker broke loses it as that worker lost its own."""
     try:
         with _ctrl_c_held():
-            return pool.submit(perform, task)
+            return pool.submit(perform, job)
     except BrokenProcessPool as error:
         broken: Future[None] = Future()
         broken.set_exception(error)
@@ -128,7 +128,7 @@ def _submit(pool: ProcessPoolExecutor, perform: Callable[[Task], None], task: Ta
 class _Queue:
     """Tasks in the order given, each ready once those it needs have ended."""
 
-    tasks: Sequence[Task]
+    jobs: Sequence[Job]
     sorter: TopologicalSorter[int]
     """Of their positions in the order."""
     positions: Mapping[str, int]
@@ -137,45 +137,45 @@ class _Queue:
     failed: set[str] = field(default_factory=set)
 
     def skip(self) -> Iterator[Outcome]:
-        """Move what became ready to the heap; yield what is skipped because a task it needs failed."""
+        """Move what became ready to the heap; yield what is skipped because a job it needs failed."""
         while found := self.sorter.get_ready():
             for position in found:
-                if self.failed.isdisjoint(self.tasks[position].needs):
+                if self.failed.isdisjoint(self.jobs[position].needs):
                     heappush(self.ready, position)
                 else:
-                    yield self.end(_skipped(self.tasks[position], self.failed))
+                    yield self.end(_skipped(self.jobs[position], self.failed))
 
-    def take(self, count: int) -> list[Task]:
-        """Return up to so many ready tasks, those that come first."""
-        return [self.tasks[heappop(self.ready)] for _ in range(min(count, len(self.ready)))]
+    def take(self, count: int) -> list[Job]:
+        """Return up to so many ready jobs, those that come first."""
+        return [self.jobs[heappop(self.ready)] for _ in range(min(count, len(self.ready)))]
 
     def end(self, outcome: Outcome) -> Outcome:
-        """Record how a task ended."""
+        """Record how a job ended."""
         if outcome.error:
             self.failed.add(outcome.id)
         self.sorter.done(self.positions[outcome.id])
         return outcome
 
 
-def _queue(tasks: Sequence[Task]) -> _Queue:
-    positions = {task.id: position for position, task in enumerate(tasks)}
-    graph = {positions[task.id]: [positions[need] for need in task.needs if need in positions] for task in tasks}
+def _queue(jobs: Sequence[Job]) -> _Queue:
+    positions = {job.id: position for position, job in enumerate(jobs)}
+    graph = {positions[job.id]: [positions[need] for need in job.needs if need in positions] for job in jobs}
     sorter = TopologicalSorter(graph)
     sorter.prepare()
-    return _Queue(tasks=tasks, sorter=sorter, positions=positions)
+    return _Queue(jobs=jobs, sorter=sorter, positions=positions)
 
 
-def _failed(task: Task, error: BaseException) -> Outcome:
+def _failed(job: Job, error: BaseException) -> Outcome:
     details = "".join(traceback.format_exception(error))
     if isinstance(error, BrokenProcessPool):
         message = "a worker process died (killed, or out of memory): the same command goes on from what is finished"
     else:
         message = str(error) if isinstance(error, PrunescopeError) else f"{type(error).__name__}: {error}"
-    return Outcome(id=task.id, error=message, details=details)
+    return Outcome(id=job.id, error=message, details=details)
 
 
-def _skipped(task: Task, failed: set[str]) -> Outcome:
-    return Outcome(id=task.id, error=f"needs {min(failed.intersection(task.needs))}", skipped=True)
+def _skipped(job: Job, failed: set[str]) -> Outcome:
+    return Outcome(id=job.id, error=f"needs {min(failed.intersection(job.needs))}", skipped=True)
 
 
 @contextmanager
