@@ -67,13 +67,16 @@ def path(first, second, *, train, test, points: int = 11, batch_size: int) -> di
 
 
 def lmc(values: list[float]) -> tuple[float, float, float]:
-    """(LMC, barrier, t*) of a path."""
-    middle = 0.5 * (values[0] + values[-1])
-    star, farthest = 0, -1.0
-    for step, value in enumerate(values):
-        if abs(middle - value) > farthest:
-            star, farthest = step, abs(middle - value)
-    return middle - values[star], max(values) - middle, star / (len(values) - 1)
+    """(LMC, barrier, t*) of a path: t* between the ends, ties to the barrier, then to the middle, then on both sides."""
+    middle, steps = 0.5 * (values[0] + values[-1]), len(values) - 1
+    best, stars = None, []
+    for step in range(1, steps):
+        key = (round(abs(middle - values[step]), 9), round(values[step], 9), -abs(step - 0.5 * steps))
+        if best is None or key > best:
+            best, stars = key, [step]
+        elif key == best:
+            stars.append(step)
+    return middle - values[stars[0]], max(values) - middle, sum(stars) / len(stars) / steps
 
 
 def cka(x: np.ndarray, y: np.ndarray, *, debiased: bool) -> float:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from prunescope.errors import UsageError
 from prunescope.landscape import batchnorm
-from prunescope.landscape.connectivity import Line, check_comparable
+from prunescope.landscape.connectivity import Line, check_comparable, check_points
 from prunescope.landscape.evaluate import Outcomes, outcomes
 
 if TYPE_CHECKING:
@@ -130,10 +129,9 @@ def curve(
     it is the curve's mode connectivity m − E(t*).
     Source: Garipov et al. 2018, section 4; Yang et al. 2021 (m − E(t*)). Cost: as of one pair in `lines`.
 
-    Raises UsageError with fewer than two points.
+    Raises UsageError with fewer than three points.
     """
-    if points < 2:
-        raise UsageError(f"a path of {points} points has no two ends", fix="use two points or more")
+    check_points(points)
     start, end = ([weight.detach().float() for weight in model.parameters()] for model in pair)
     work = copy.deepcopy(pair[0]).float().to(memory_format=torch.channels_last).eval()
     sides = [train] if test is None else [train, test]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from itertools import chain, combinations
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from prunescope.api import Mask, Split
     from prunescope.engine.connectivity import Point
 
+ROUNDING = 1e-9
+"""Values of a path that differ by less than this share of the largest are equal: the order of a sum moves them so far."""
+
 
 @dataclass(frozen=True)
 class Connectivity:
@@ -33,7 +37,7 @@ class Connectivity:
     path: tuple[Estimate, ...]
     """Its mean over the images at every t."""
     t_star: float
-    """Where it is farthest from the mean of the end points."""
+    """Where between the end points it is farthest from their mean."""
     lmc: Estimate
     """m − E(t*): ≈ 0 connected, < 0 a barrier, > 0 under-trained end points."""
     barrier: Estimate
@@ -51,14 +55,16 @@ class Line:
 def connectivity(values: Tensor) -> Connectivity:
     """Linear mode connectivity and barrier, from a quantity of every image at every point of a path.
 
-    Formula: E(t) = mean over the images; m = ½ (E(0) + E(1)); t* = argmax_t |m − E(t)| (the first of equals);
-    LMC = m − E(t*); barrier = max_t E(t) − m.
+    Formula: E(t) = mean over the images; m = ½ (E(0) + E(1)); t* = argmax |m − E(t)| over the inner points;
+    LMC = m − E(t*); barrier = max_t E(t) − m. The ends always tie, so they are left out of t*. Of equally far inner
+    points the one with the largest E counts, then the nearest to the middle; of two mirror images both, and t* = ½.
+    Exchanging the end points therefore changes neither LMC nor barrier, and turns t* into 1 − t*.
     Source: Zhou et al. 2023, section 2; Yang et al. 2021 (LMC). Frankle et al. 2020, section 2 (barrier).
     Shapes: values (points, n) for `points` equally spaced t in [0, 1]. Unit: that of the values; for errors LMC lies in
     [−1, 1]. The standard error is that of the paired differences ½ (e_i(0) + e_i(1)) − e_i(t*) over the images, t*
     taken as given. NaN: standard errors of a single image.
 
-    Raises UsageError with fewer than two points.
+    Raises UsageError with fewer than three points.
 
     >>> errors = torch.tensor([[0, 0, 1, 0], [1, 1, 1, 0], [0, 0, 1, 0]])
     >>> found = connectivity(errors)
@@ -66,15 +72,36 @@ def connectivity(values: Tensor) -> Connectivity:
     (-0.5, 0.5, 0.5)
     """
     points = len(values)
-    if points < 2:
-        raise UsageError(f"a path of {points} points has no two ends", fix="use two points or more")
+    check_points(points)
     exact = values.double()
     path = tuple(mean(point) for point in exact)
-    middle = (path[0].value + path[-1].value) / 2
-    star = max(range(points), key=lambda i: abs(middle - path[i].value))
+    stars = _stars([point.value for point in path])
     top = max(range(points), key=lambda i: path[i].value)
     ends = (exact[0] + exact[-1]) / 2
-    return Connectivity(path, star / (points - 1), lmc=mean(ends - exact[star]), barrier=mean(exact[top] - ends))
+    lmc = mean(ends - exact[stars].mean(0))
+    return Connectivity(path, fmean(stars) / (points - 1), lmc=lmc, barrier=mean(exact[top] - ends))
+
+
+def _stars(path: Sequence[float]) -> list[int]:
+    """Return the index of t*: one, or two that are mirror images of each other; see `connectivity`.
+
+    >>> _stars([0.10, 0.36, 0.20, 0.10]), _stars([0.0, 0.2, 0.1, 0.2, 0.0]), _stars([0.0, 0.1, 0.2, 0.3, 0.4])
+    ([1], [1, 3], [3])
+    """
+    last, middle, rounding = len(path) - 1, (path[0] + path[-1]) / 2, ROUNDING * max(map(abs, path))
+    away = [abs(middle - value) for value in path]
+    farthest = max(away[1:last])
+    stars = [i for i in range(1, last) if away[i] >= farthest - rounding]
+    highest = max(path[i] for i in stars)
+    stars = [i for i in stars if path[i] >= highest - rounding]
+    nearest = min(abs(2 * i - last) for i in stars)
+    return [i for i in stars if abs(2 * i - last) == nearest]
+
+
+def check_points(points: int) -> None:
+    """Raise UsageError unless a path has a point between its ends."""
+    if points < 3:
+        raise UsageError(f"a path of {points} points has no point between its ends", fix="use three points or more")
 
 
 def errors(side: Sequence[Outcomes]) -> Connectivity:
@@ -158,11 +185,11 @@ def lines(
     left as they were. Networks whose layers `engine.grouping` knows take the passes of `engine.connectivity`, tiny ones
     up to twelve points at once (`engine.choice`): the same numbers to float32 rounding, in a fraction of the time.
 
-    Raises UsageError where the replicas differ in structure or mask, or weights outside the mask are not zero.
+    Raises UsageError where the replicas differ in structure or mask, or weights outside the mask are not zero, and with
+    fewer than three points.
     """
     check_comparable(models, masks)
-    if points < 2:
-        raise UsageError(f"a path of {points} points has no two ends", fix="use two points or more")
+    check_points(points)
     sides = [train] if test is None else [train, test]
     pairs = list(combinations(range(len(models)), 2))
     wanted: list[Point] = [(i, i, 0.0) for i in range(len(models))]

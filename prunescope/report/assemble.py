@@ -145,14 +145,13 @@ def _paths(branch: Branch) -> tuple[Paths, ...]:
     if reading is None or reading.axes[:1] != ("pair",) or len(reading.axes) != 2:
         return ()
     values = evidence.paths(reading)
-    means = (values[:, :1] + values[:, -1:]) / 2
-    stars = np.abs(means - values).argmax(axis=1)
+    means = (values[:, 0] + values[:, -1]) / 2
     names = _pair_names(len(values))
+    lmc = np.asarray(evidence.readings(branch)["lmc/lmc"].value, dtype=np.float64)
     curves = tuple(
-        Curve(pair=name, values=tuple(path.tolist()), star=int(star))
-        for name, path, star in zip(names, values, stars, strict=True)
+        Curve(pair=name, values=tuple(path.tolist()), lmc=float(one))
+        for name, path, one in zip(names, values, lmc, strict=True)
     )
-    lmc = means[:, 0] - values[np.arange(len(values)), stars]
     return (
         Paths(
             density=branch.density,

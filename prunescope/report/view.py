@@ -140,8 +140,14 @@ class Curve:
     pair: str
     """ "1–2"."""
     values: tuple[float, ...]
-    star: int
-    """Index of the point farthest from the mean of the end points."""
+    lmc: float
+    """Mean of the end points - error at t*, as it was measured."""
+
+    @property
+    def star(self) -> int:
+        """Index of t*: the point between the ends at which the error is their mean - LMC, of several the middle one."""
+        at, last = (self.values[0] + self.values[-1]) / 2 - self.lmc, len(self.values) - 1
+        return min(range(1, last), key=lambda i: (round(abs(self.values[i] - at), 9), abs(2 * i - last)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -183,7 +183,7 @@ def test_any_number_of_channels_and_a_missing_class(chans):
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(2, 7).flatmap(
-        lambda n: st.lists(st.lists(st.integers(0, 4), min_size=n, max_size=n), min_size=2, max_size=6)
+        lambda n: st.lists(st.lists(st.integers(0, 4), min_size=n, max_size=n), min_size=3, max_size=7)
     )
 )
 def test_lmc_and_barrier_follow_their_formula(values):
@@ -214,6 +214,51 @@ def test_the_standard_error_is_that_of_paired_images():
     assert stated == pytest.approx(float(spread), rel=0.15)
 
 
-def test_a_path_needs_two_ends():
-    with pytest.raises(UsageError, match="1 points"):
-        connectivity(torch.zeros(1, 4))
+def test_a_path_needs_a_point_between_its_ends():
+    with pytest.raises(UsageError, match="2 points has no point between its ends"):
+        connectivity(torch.zeros(2, 4))
+
+
+def weights(number, of=50):
+    """The errors of `of` images, `number` of which are wrong."""
+    return [1] * number + [0] * (of - number)
+
+
+PATHS = st.integers(3, 13).flatmap(
+    lambda points: st.one_of(
+        st.lists(st.integers(0, 50), min_size=points, max_size=points),
+        st.lists(st.integers(0, 50), min_size=points, max_size=points).map(sorted),
+        st.tuples(st.integers(0, 26), st.integers(0, 2)).map(lambda at: [at[0] + at[1] * t for t in range(points)]),
+    )
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PATHS.map(lambda numbers: torch.tensor([weights(number) for number in numbers])))
+def test_exchanging_the_end_points_changes_nothing(values):
+    found, swapped = connectivity(values), connectivity(values.flip(0))
+    assert found.lmc == swapped.lmc
+    assert found.barrier == swapped.barrier
+    assert found.t_star == pytest.approx(1 - swapped.t_star)
+    assert 0 < found.t_star < 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.floats(0, 3), min_size=5, max_size=5), min_size=3, max_size=12))
+def test_exchanging_the_end_points_changes_nothing_of_losses(rows):
+    found, swapped = connectivity(torch.tensor(rows)), connectivity(torch.tensor(rows).flip(0))
+    assert found.lmc.value == pytest.approx(swapped.lmc.value, abs=1e-12)
+    assert found.t_star == pytest.approx(1 - swapped.t_star)
+
+
+@pytest.mark.parametrize("start", [10, 11])
+def test_rounding_does_not_choose_the_sign_of_a_straight_line(start):
+    errors = torch.tensor([weights(100 * start + 260 * t, of=10_000) for t in range(11)])
+    assert connectivity(errors).lmc.value == pytest.approx(-0.104)
+    assert connectivity(errors).t_star == pytest.approx(0.9)
+
+
+def test_of_two_mirror_images_neither_is_preferred():
+    errors = torch.tensor([weights(number) for number in (0, 3, 1, 3, 0)])
+    assert connectivity(errors).t_star == 0.5
+    assert connectivity(errors).lmc.value == pytest.approx(-0.06)

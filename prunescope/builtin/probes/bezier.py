@@ -30,6 +30,8 @@ class Bezier(Probe):
 
     replicas = 2
 
+    version = 2
+
     citations = (GARIPOV_2018, YANG_2021)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:

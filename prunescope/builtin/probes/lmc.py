@@ -27,6 +27,8 @@ class Lmc(Probe):
 
     replicas = "any"
 
+    version = 2
+
     citations = (FRANKLE_2020, YANG_2021, ZHOU_2023)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:

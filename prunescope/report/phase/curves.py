@@ -95,17 +95,13 @@ def _paths(findings: Findings, value: float, density: float) -> Paths | None:
         label=f"{labels.value(findings.diagram.knob, value)}, {formatting.density(density)}",
         regime=verdict.regime if verdict else None,
         curves=tuple(
-            Curve(pair=str(number), values=path, star=_star(path)) for number, path in enumerate(sample.paths, start=1)
+            Curve(pair=str(number), values=path, lmc=lmc)
+            for number, (path, lmc) in enumerate(zip(sample.paths, sample.lmc, strict=True), start=1)
         ),
         lmc=fmean(sample.lmc),
         ends=ends,
         epsilon=(findings.epsilon.low, findings.epsilon.high),
     )
-
-
-def _star(path: Sequence[float]) -> int:
-    """Return the index of t*, the point farthest from the mean of the ends."""
-    return int(np.abs(np.asarray(path) - (path[0] + path[-1]) / 2).argmax())
 
 
 def _line(axes: Axes, x: np.ndarray, y: np.ndarray, *, number: int, paint: Mapping[str, str]) -> None:
