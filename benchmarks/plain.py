@@ -124,13 +124,14 @@ def error(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
 
 
 def _re_estimate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-    for layer in model.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.reset_running_stats()
-            layer.momentum = None
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     model.train()
+    seen = 0
     with torch.no_grad():
         for images, _ in batches:
+            seen += len(images)
+            for layer in layers:
+                layer.momentum = len(images) / seen
             model(images)
 
 

@@ -25,17 +25,28 @@ def interpolated(first: nn.Module, second: nn.Module, t: float) -> nn.Module:
 
 
 def with_new_statistics(model: nn.Module, split, batch_size: int) -> nn.Module:
-    """Reset BatchNorm and let torch average it cumulatively, everything else in eval mode."""
+    """The mean over images of the statistics of their batches, everything else in eval mode."""
     model.eval()
-    for module in model.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats:
-            module.reset_running_stats()
-            module.momentum = None
-            module.train()
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+    ]
+    found, images_seen = [], 0
+    for norm in norms:
+        norm.momentum = 1.0  # the statistics of the last batch alone
+        norm.train()
     with torch.no_grad():
         for images, _ in split.batches(batch_size):
             if len(images) > 1:
                 model(images)
+                found.append(
+                    [(len(images) * n.running_mean.double(), len(images) * n.running_var.double()) for n in norms]
+                )
+                images_seen += len(images)
+        for place, norm in enumerate(norms):
+            norm.running_mean.copy_(sum(batch[place][0] for batch in found) / images_seen)
+            norm.running_var.copy_(sum(batch[place][1] for batch in found) / images_seen)
     return model.eval()
 
 
@@ -67,7 +78,7 @@ def path(first, second, *, train, test, points: int = 11, batch_size: int) -> di
 
 
 def lmc(values: list[float]) -> tuple[float, float, float]:
-    """(LMC, barrier, t*) of a path: t* between the ends, ties to the barrier, then to the middle, then on both sides."""
+    """(LMC, barrier, t*) of a path: t* between the ends, ties to the barrier, then to the middle, then both."""
     middle, steps = 0.5 * (values[0] + values[-1]), len(values) - 1
     best, stars = None, []
     for step in range(1, steps):

@@ -59,7 +59,7 @@ class ReEstimation:
         return bool(self.stages)
 
     def __call__(self, batches: Iterable[Tensor], *, piece: int) -> None:
-        """Replace the running statistics by the average over the batches of images; see landscape.batchnorm.
+        """Replace the running statistics by the average over the batches, weighted by images; see landscape.batchnorm.
 
         piece: how many images go through the layers at a time. A batch of one image is left out.
 
@@ -70,9 +70,9 @@ class ReEstimation:
         seen = 0
         for images in batches:  # not in inference mode: a split that keeps its tensors stays usable in training
             if len(images) > 1:
-                seen += 1
+                seen += len(images)
                 with torch.inference_mode():
-                    torch._foreach_add_(totals, self._moments(images, piece))
+                    torch._foreach_add_(totals, self._moments(images, piece), alpha=len(images))
         if not seen:
             raise UsageError(
                 "BatchNorm cannot be re-estimated from batches of one image",

@@ -30,13 +30,12 @@ def layers(model: nn.Module) -> list[_BatchNorm]:
 
 
 @contextmanager
-def _cumulative(norms: list[_BatchNorm]) -> Iterator[None]:
-    """Reset `norms` and let them average over all batches seen; momentum and mode come back at the end."""
+def _reset(norms: list[_BatchNorm]) -> Iterator[None]:
+    """Reset `norms` and let them follow the batches they get; momentum and mode come back at the end."""
     before = [(norm, norm.momentum, norm.training) for norm in norms]
     try:
         for norm in norms:
             norm.reset_running_stats()
-            norm.momentum = None
             norm.training = True
         yield
     finally:
@@ -48,10 +47,11 @@ def _cumulative(norms: list[_BatchNorm]) -> Iterator[None]:
 def re_estimate(model: nn.Module, split: Split, *, batch_size: int, limit: int | None = None) -> None:
     """Replace the running statistics of every BatchNorm layer of `model` by those of `split`, in place.
 
-    Formula: running mean = Σ_b μ_b / B and running variance = Σ_b σ²_b / B over the B batches, where σ²_b is unbiased:
-    torch's cumulative average (momentum=None), in which a short last batch weighs as much as any. One pass over the
+    Formula: running mean = Σ_b n_b μ_b / Σ_b n_b and running variance = Σ_b n_b σ²_b / Σ_b n_b over the batches, where
+    σ²_b is unbiased and n_b is the number of images: a short last batch weighs less than the others. One pass over the
     un-augmented images in fixed order. The batch size is part of the definition.
-    Source: Izmailov et al. 2018 (SWA), section 3.2; Zhou et al. 2023, appendix, for linear mode connectivity.
+    Source: Izmailov et al. 2018 (SWA), section 3.2, and the public code (`bn_update`: momentum n_b / Σ n); Zhou et al.
+    2023, appendix, for linear mode connectivity.
 
     BatchNorm layers alone are in train mode: dropout and stochastic depth stay off, so that the result is repeatable.
     A last batch of one image is left out: BatchNorm has no variance for it. A model without BatchNorm is left alone at
@@ -63,10 +63,12 @@ def re_estimate(model: nn.Module, split: Split, *, batch_size: int, limit: int |
     if not norms:
         return
     seen = 0
-    with guarded([model]), _cumulative(norms):
+    with guarded([model]), _reset(norms):
         for images, _ in split.batches(batch_size, limit=limit):
             if len(images) > 1:
-                seen += 1
+                seen += len(images)
+                for norm in norms:
+                    norm.momentum = len(images) / seen
                 with torch.inference_mode():
                     model(images)
     if not seen:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from prunescope.engine.connectivity import Point
 
 ROUNDING = 1e-9
-"""Values of a path that differ by less than this share of the largest are equal: the order of a sum moves them so far."""
+"""Values of a path that differ by less than this share of the largest are equal: the order of a sum moves them."""
 
 
 @dataclass(frozen=True)

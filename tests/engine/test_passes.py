@@ -81,6 +81,23 @@ def test_statistics_and_outputs_are_those_of_the_network_as_it_is(count, piece):
                 parameter.data.mul_(0.9)
 
 
+@pytest.mark.parametrize("last", [2, 17])
+def test_a_short_batch_weighs_by_its_images_in_both_paths(last):
+    data = learnable_data(train=64 + last, size=6)
+    data.train.images[64:] += 30.0  # the last batch is unlike the others
+    grouped = Grouped([drawn(0), drawn(1)], shared=True).eval()
+    fast = copy.deepcopy(grouped)
+    batchnorm.re_estimate(grouped, data.train, batch_size=32)
+    ReEstimation(fast.net)((images for images, _ in data.train.batches(32)), piece=7)
+    exact = data.train.images.double().mean((0, 2, 3))
+    for network in (grouped, fast):
+        first = batchnorm.layers(network)[0]
+        torch.testing.assert_close(first.running_mean.view(-1, 2)[0].double(), exact, rtol=1e-5, atol=1e-6)
+    for wanted, found in zip(batchnorm.layers(grouped), batchnorm.layers(fast), strict=True):
+        torch.testing.assert_close(found.running_mean, wanted.running_mean, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found.running_var, wanted.running_var, rtol=1e-4, atol=1e-5)
+
+
 def test_what_is_folded_and_what_is_left_after_the_last_norm():
     net = Grouped([drawn(0)], shared=True).eval().net
     forms = [type(layer) for layer in Evaluation(net).norms]

@@ -15,22 +15,50 @@ from prunescope.landscape.batchnorm import layers, re_estimate
 
 @pytest.mark.parametrize("batch_size", [2, 16, 1000])
 @pytest.mark.parametrize("kind", ["batch", "batch without affine"])
-def test_the_statistics_are_torchs_cumulative_average(kind, batch_size):
+def test_the_statistics_are_the_mean_over_the_images(kind, batch_size):
     data, model = learnable_data(), net(kind=kind)
     wanted = slow_reference.with_new_statistics(copy.deepcopy(model), data.train, batch_size)
     re_estimate(model, data.train, batch_size=batch_size)
-    assert torch.equal(model[1].running_mean, wanted[1].running_mean)
-    assert torch.equal(model[1].running_var, wanted[1].running_var)
+    torch.testing.assert_close(model[1].running_mean, wanted[1].running_mean, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(model[1].running_var, wanted[1].running_var, rtol=1e-6, atol=1e-7)
     assert model[1].momentum == 0.1
 
 
-def test_the_first_layer_has_the_mean_of_the_batch_means_a_short_one_weighing_as_much():
+def test_a_short_batch_weighs_by_its_images():
     images = torch.arange(5.0).reshape(5, 1)
     model = nn.BatchNorm1d(1)
     re_estimate(model, Memory(images, torch.zeros(5)), batch_size=3)
-    assert model.running_mean.item() == pytest.approx((1.0 + 3.5) / 2)
-    assert model.running_var.item() == pytest.approx((1.0 + 0.5) / 2)
+    assert model.running_mean.item() == pytest.approx((3 * 1.0 + 2 * 3.5) / 5)
+    assert model.running_var.item() == pytest.approx((3 * 1.0 + 2 * 0.5) / 5)
     assert model.num_batches_tracked == 2
+
+
+def test_17_of_1297_images_are_exact():
+    draw = torch.Generator().manual_seed(0)
+    images = torch.randn(1297, 3, generator=draw) * torch.linspace(1, 9, 1297)[:, None] + 5
+    images[1280:] += 100  # the last batch is unlike the others
+    model = nn.BatchNorm1d(3)
+    re_estimate(model, Memory(images, torch.zeros(1297)), batch_size=128)
+    batches = images.double().split(128)
+    assert [len(batch) for batch in batches] == [128] * 10 + [17]
+    variance = sum(len(batch) * batch.var(0) for batch in batches) / 1297
+    torch.testing.assert_close(model.running_mean.double(), images.double().mean(0), rtol=1e-6, atol=0)
+    torch.testing.assert_close(model.running_var.double(), variance, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("last", [2, 17, 127])
+def test_the_reference_code_gives_the_same(last):
+    """`bn_update` of the public code: momentum n_b / Σ n before every batch."""
+    draw = torch.Generator().manual_seed(1)
+    images = torch.randn(2 * 128 + last, 3, generator=draw)
+    model, wanted, seen = nn.BatchNorm1d(3), nn.BatchNorm1d(3), 0
+    re_estimate(model, Memory(images, torch.zeros(len(images))), batch_size=128)
+    for batch in images.split(128):
+        wanted.momentum = len(batch) / (seen + len(batch))
+        wanted(batch)
+        seen += len(batch)
+    torch.testing.assert_close(model.running_mean, wanted.running_mean, rtol=0, atol=0)
+    torch.testing.assert_close(model.running_var, wanted.running_var, rtol=0, atol=0)
 
 
 def test_what_was_estimated_before_does_not_matter():

@@ -27,6 +27,8 @@ class PairSlice(Probe):
 
     replicas = 2
 
+    version = 2
+
     citations = (LI_2018, GARIPOV_2018)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
