@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,24 +127,104 @@ def measured(value: float, stderr: float = 0.0) -> md_tree.Measured:
 
 
 @pytest.mark.parametrize(
-    ("train_error", "trace", "lmc", "too_low", "said"),
+    ("train_error", "trace", "lmc", "too_low", "said", "share"),
     [
-        (0.001, 5000.0, None, True, "interpolates"),
-        (0.05, 100.0, None, False, "flat"),
-        (0.05, 5000.0, None, True, "sharp"),
-        (0.05, 5000.0, -0.01, False, "connected"),
-        (0.05, 5000.0, -0.2, True, "sharp"),
-        (0.05, 100.0, -0.2, False, "flat"),
-        (0.05, -3.0, None, False, "not at a minimum"),
+        (0.001, 5000.0, None, True, "interpolates", 567 / 581),
+        (0.05, 100.0, None, False, "flat", 433 / 468),
+        (0.05, 5000.0, None, True, "sharp", 244 / 511),
+        (0.001, 5000.0, -0.01, True, "interpolates", 567 / 581),
+        (0.05, 5000.0, -0.01, False, "connected", 670 / 707),
+        (0.05, 5000.0, -0.2, True, "sharp", 220 / 239),
+        (0.05, 100.0, -0.2, False, "flat", 11 / 33),
+        (0.05, -3.0, None, False, "not at a minimum", 433 / 468),
     ],
 )
-def test_every_leaf_of_the_tree(train_error, trace, lmc, too_low, said) -> None:
+def test_every_leaf_of_the_tree_has_its_own_rate(train_error, trace, lmc, too_low, said, share) -> None:
     leaf = md_tree.decide(
         train_error=measured(train_error), trace=measured(trace), lmc=None if lmc is None else measured(lmc)
     )
     assert leaf.too_low is too_low
     assert said in leaf.because
-    assert leaf.probability == (md_tree.ACCURACY_WITHOUT if lmc is None else md_tree.ACCURACY_WITH_CONNECTIVITY)
+    assert leaf.probability == pytest.approx(share, abs=0.001)
+    assert leaf.rate.interval[0] < share < leaf.rate.interval[1]
+
+
+def test_the_public_rates_are_those_of_the_public_table() -> None:
+    namespace = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "md_tree_table.py"))
+    basic, noisy = namespace["read_table"]("basic"), namespace["read_table"]("noisy")
+    assert len(basic.too_low) == len(noisy.too_low) == 1560
+    for level in md_tree.Level:
+        for place, rate in namespace["leaf_rates"](basic, level).items():
+            assert md_tree.PUBLIC_RATES[level, place] == rate
+    published = [namespace["evaluate"](basic, noisy, families=8, seed=seed) for seed in namespace["SEEDS"]]
+    assert np.mean(published) == pytest.approx(0.877, abs=0.0005)
+
+
+@pytest.mark.parametrize("right", range(0, 41, 8))
+def test_the_interval_of_a_rate_is_the_set_of_shares_that_are_not_rejected(right: int) -> None:
+    low, high = md_tree.Rate(right, 40).interval
+    shares = np.linspace(0, 1, 20_001)[1:-1]
+    kept = shares[np.abs(right / 40 - shares) <= 1.959964 * np.sqrt(shares * (1 - shares) / 40)]
+    assert (low, high) == pytest.approx((kept.min(), kept.max()), abs=2e-4)
+
+
+def test_a_leaf_that_nobody_reached_has_no_rate() -> None:
+    assert np.isnan(md_tree.Rate(0, 0).share)
+    assert md_tree.Rate(0, 0).interval == (0.0, 1.0)
+
+
+def dense_readings(**more: Reading) -> dict[str, Reading]:
+    """Return the readings of a sharp dense network that does not interpolate."""
+    known = {
+        "errors/train_error": Reading(np.array([0.05]), unit="fraction", axes=("replica",)),
+        "hessian/trace": Reading(np.array([5000.0]), unit="nat", axes=("replica",)),
+    }
+    return known | {name.replace("__", "/"): reading for name, reading in more.items()}
+
+
+def judged(readings: dict[str, Reading], **options: object):
+    """Return the verdict of the tree."""
+    return MdTree(**options).classify(Evidence(density=1.0, readings=readings))
+
+
+def test_with_a_straight_line_the_tree_is_the_one_without_connectivity() -> None:
+    line = Reading(np.array([-0.01]), unit="fraction", axes=("pair",))
+    found, alone = judged(dense_readings(lmc__lmc=line)), judged(dense_readings())
+    assert (found.advice, found.confidence) == (alone.advice, alone.confidence) == (Advice.RAISE, 0.477)
+    assert any("the straight line always lies below b = -0.0442" in reason for reason in found.because)
+    assert any("right in 244 of 511 (48%, 95 % interval 43% to 52%)" in reason for reason in found.because)
+
+
+def test_b_is_compared_with_the_highest_error_on_the_curve_as_published() -> None:
+    ends = Reading(np.array([-0.01]), unit="fraction", axes=("pair",))
+    low = Reading(np.array([[0.03, 0.04, 0.03]]), unit="fraction", axes=("pair", "t"))
+    high = Reading(np.array([[0.05, 0.06, 0.05]]), unit="fraction", axes=("pair", "t"))
+    ends_high = Reading(np.array([[0.06, 0.04, 0.06]]), unit="fraction", axes=("pair", "t"))
+    found = [
+        judged(dense_readings(bezier__connectivity=ends, bezier__train_error_path=path))
+        for path in (low, high, ends_high)
+    ]
+    assert [one.advice for one in found] == [Advice.LOWER, Advice.RAISE, Advice.LOWER]
+    assert [one.confidence for one in found] == [1.0, 0.856, 1.0]
+    assert any("highest training error along a trained curve" in reason for reason in found[0].because)
+
+
+@pytest.mark.parametrize(("error", "majority", "speaks"), [(0.51, None, False), (0.49, None, True), (0.1, 0.1, False)])
+def test_the_tree_says_nothing_of_a_network_that_has_not_learned(error, majority, speaks) -> None:
+    readings = dense_readings(errors__train_error=Reading(error, unit="fraction"))
+    if majority is not None:
+        readings["errors/majority_error"] = Reading(majority, unit="fraction")
+    found = judged(readings)
+    assert (found.advice is not Advice.NONE) is speaks
+    assert (found.confidence is not None) is speaks
+    assert any("has not learned" in reason for reason in found.because) is not speaks
+
+
+def test_other_thresholds_have_no_confidence_unless_their_leaves_have_one() -> None:
+    assert judged(dense_readings(), log_trace=5.0).confidence is None
+    assert judged(dense_readings(), log_trace=5.0, leaves=("alone:sharp:3:4",)).confidence == 0.75
+    assert judged(dense_readings(), log_trace=5.0, leaves=("alone:flat:3:4",)).confidence is None
+    assert judged(dense_readings(), log_trace=5.0).advice is Advice.RAISE
 
 
 def test_a_noisy_trace_at_the_threshold_leaves_the_tree_at_a_coin_toss() -> None:

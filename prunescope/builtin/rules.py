@@ -10,10 +10,12 @@ from prunescope.builtin.citations import ZHOU_2023, ZHOU_2024
 from prunescope.temperature import HOTTER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from prunescope.api import Reading
-    from prunescope.regime.md_tree import Measured
+    from prunescope.regime.md_tree import Level, Measured, Thresholds
     from prunescope.regime.three_regime import Gate
 
 CALIBRATION = "thresholds read off PreResNet-20 on CIFAR-10 (Zhou et al. 2023, figure 2): one network, one data set"
@@ -131,13 +133,18 @@ class ThreeRegime(RegimeRule):
 
 @dataclass(frozen=True, kw_only=True)
 class MdTree(RegimeRule):
-    """Temperature of one dense model from training error, Hessian trace and connectivity, if known (Zhou 2024)."""
+    """Temperature of one dense model from training error, Hessian trace and connectivity, if known (Zhou 2024).
+
+    Thresholds other than the public ones have no confidence unless `leaves` says how often their leaves are right.
+    """
 
     train_error: Annotated[float, Option("a: at most this training error is too cold", minimum=0, maximum=1)] = 0.00146
     connectivity: Annotated[float, Option("b: LMC above this is connected, too hot", maximum=1)] = -0.0442
     log_trace: Annotated[float, Option("c: ln(trace of the Hessian) at most this is flat, too hot")] = 6.14
-    accuracy: Annotated[float, Option("how often these are right, with connectivity", minimum=0, maximum=1)] = 0.86
-    accuracy_without: Annotated[float, Option("how often they are right without it", minimum=0, maximum=1)] = 0.79
+    leaves: Annotated[
+        tuple[str, ...], Option("how often each leaf is right, as level:leaf:right:of; default: the public table")
+    ] = ()
+    learned: Annotated[float, Option("no verdict when the network errs more than this in training", maximum=1)] = 0.5
     fitted_knobs: Annotated[
         tuple[str, ...], Option("no confidence outside these values, each as knob:lowest:highest")
     ] = ()
@@ -148,27 +155,29 @@ class MdTree(RegimeRule):
 
     citations = (ZHOU_2024,)
 
-    def classify(self, evidence: Evidence) -> Diagnosis:
-        """Walk the tree; say which level of it was used, and how often it is right where it was fitted."""
-        from prunescope.regime import md_tree
+    version = 2
 
-        curve = evidence.readings.get("bezier/connectivity")
-        lmc = evidence.readings.get("lmc/lmc") if curve is None else curve
+    def classify(self, evidence: Evidence) -> Diagnosis:
+        """Walk the tree; say which level of it was used, and how often the leaf is right where it was fitted."""
+        from prunescope.regime import learning, md_tree
+
+        failed = learning.failed(evidence.readings, learned=self.learned)
+        if failed:
+            told = (
+                f"the network errs on {failed:.1%} of the training data: it has not learned, so the tree says nothing"
+            )
+            return Diagnosis(regime=None, advice=Advice.NONE, confidence=None, because=(told, self.calibration))
+        level, between = self._between(evidence.readings)
         leaf = md_tree.decide(
             train_error=_measured(evidence.readings["errors/train_error"]),
             trace=_measured(evidence.readings["hessian/trace"]),
-            lmc=None if lmc is None else _measured(lmc),
-            thresholds=md_tree.Thresholds(
-                train_error=self.train_error,
-                connectivity=self.connectivity,
-                log_trace=self.log_trace,
-                accuracy=self.accuracy,
-                accuracy_without=self.accuracy_without,
-            ),
+            lmc=between,
+            level=level,
+            thresholds=self._thresholds(),
         )
-        along = "" if lmc is None else f"along {'the straight line' if curve is None else 'a trained curve'} "
+        rate = "how often this leaf is right is not known" if leaf.rate is None else f"this leaf: {leaf.rate}"
+        because = (leaf.because, f"level: {self._level(level, evidence.readings)}", rate, self.calibration)
         outside = _unlike_fitted(evidence, self.fitted_knobs, trusted=self.trusted)
-        because = (leaf.because, f"level: {self._level(along)}", self.calibration)
         return Diagnosis(
             regime=None,
             advice=Advice.RAISE if leaf.too_low else Advice.LOWER,
@@ -176,14 +185,50 @@ class MdTree(RegimeRule):
             because=(*because, f"no confidence: {outside}") if outside else because,
         )
 
-    def _level(self, along: str) -> str:
-        """Say what the tree hears, and how often it is right with that."""
-        public = self.calibration == MD_CALIBRATION
-        where = "on the public table" if public else "in models left out"
-        if not along:
-            return f"one checkpoint, without connectivity ({self.accuracy_without:.0%} right {where})"
-        curves = ", which has trained curves" if public else ""
-        return f"with connectivity {along}({self.accuracy:.0%} right {where}{curves})"
+    def _thresholds(self) -> Thresholds:
+        from prunescope.regime import md_tree
+
+        found = md_tree.Thresholds(
+            train_error=self.train_error, connectivity=self.connectivity, log_trace=self.log_trace
+        )
+        if self.leaves:
+            return replace(found, rates=md_tree.read_rates(self.leaves))
+        return found if found == md_tree.PUBLIC else replace(found, rates={})
+
+    def _between(self, readings: Mapping[str, Reading]) -> tuple[Level, Measured | None]:
+        """Return the connectivity that b was fitted to, and of what kind it is; None where it was not measured.
+
+        The public b is of the highest error on a trained curve. Along a straight line dense replicas always lie below
+        it; a line counts where the thresholds were fitted to lines.
+        """
+        from prunescope.regime.md_tree import Level
+
+        path, curve, line = (
+            readings.get(name) for name in ("bezier/train_error_path", "bezier/connectivity", "lmc/lmc")
+        )
+        if self._is_public() and path is not None:
+            return Level.PEAK, _peak(path)
+        if curve is not None:
+            return Level.CONNECTIVITY, _measured(curve)
+        if line is not None and not self._is_public():
+            return Level.CONNECTIVITY, _measured(line)
+        return Level.ALONE, None
+
+    def _is_public(self) -> bool:
+        return self.calibration == MD_CALIBRATION
+
+    def _level(self, level: Level, readings: Mapping[str, Reading]) -> str:
+        """Say what the tree stands on."""
+        from prunescope.regime.md_tree import Level
+
+        if level is Level.PEAK:
+            return "with the highest training error along a trained curve"
+        if level is Level.CONNECTIVITY:
+            curve = "a trained curve" if "bezier/connectivity" in readings else "the straight line"
+            return f"with connectivity along {curve}"
+        if "lmc/lmc" in readings:
+            return f"without connectivity: the straight line always lies below b = {self.connectivity:g}"
+        return "one checkpoint, without connectivity"
 
 
 def _unlike_fitted(evidence: Evidence, fitted_knobs: tuple[str, ...], *, trusted: bool) -> str:
@@ -231,3 +276,14 @@ def _measured(reading: Reading) -> Measured:
 
     value, stderr = _array(reading), _stderr(reading)
     return Measured(value=float(value.mean()), stderr=float((stderr**2).sum() ** 0.5 / value.size))
+
+
+def _peak(path: Reading) -> Measured:
+    """Return −max E(t) between the ends of a trained curve; the mean over pairs where there are several."""
+    from prunescope.regime.md_tree import Measured
+
+    points = _array(path).shape[-1]
+    inner, errors = (values.reshape(-1, points)[:, 1:-1] for values in (_array(path), _stderr(path)))
+    tops = inner.argmax(axis=1)
+    error = (errors[range(len(tops)), tops] ** 2).sum() ** 0.5 / len(tops)
+    return Measured(value=-float(inner.max(axis=1).mean()), stderr=float(error))

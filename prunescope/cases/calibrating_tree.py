@@ -19,6 +19,7 @@ from prunescope.api import Advice
 from prunescope.cases.calibrating import LEAST_CELLS, Interval
 from prunescope.errors import EvidenceError
 from prunescope.regime.direction import targets
+from prunescope.regime.md_tree import Level, Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,8 @@ class TreeFit:
     """For each model, by thresholds fitted to all others."""
     plain: float
     """With the thresholds to compare with."""
+    leaves: tuple[str, ...]
+    """How often each leaf is right for models left out, as level:leaf:right:of."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def fit(lines: Sequence[Line], *, tolerance: float, plain: Thresholds, draws: in
     best = _best(candidates, right.sum(axis=1))
     low, high = np.quantile(_bootstrap(candidates, right, draws=draws, seed=seed), [0.1, 0.9], axis=0)
     a, b, c = (_interval(*ends) for ends in zip(best, low, high, strict=True))
+    without = [_without(candidates, right, place) for place in range(cells)]
     return TreeFit(
         train_error=a,
         connectivity=b if np.isfinite(models.connectivity).any() else None,
@@ -98,8 +102,9 @@ def fit(lines: Sequence[Line], *, tolerance: float, plain: Thresholds, draws: in
         cells=cells,
         too_low=int((models.too_low & ~models.either).sum()),
         accuracy=float(_right(models, *best).mean()),
-        held_out=float(np.mean([_left_out(models, candidates, right, place) for place in range(cells)])),
+        held_out=float(np.mean([_right(models, *found)[place] for place, found in enumerate(without)])),
         plain=float(_right(models, plain.train_error, plain.connectivity, plain.log_trace).mean()),
+        leaves=_leaves(models, without),
     )
 
 
@@ -162,9 +167,26 @@ def _best(candidates: np.ndarray, counts: np.ndarray) -> tuple[float, float, flo
     return found[0], found[1], found[2]
 
 
-def _left_out(models: _Models, candidates: np.ndarray, right: np.ndarray, place: int) -> bool:
-    best = _best(candidates, right.sum(axis=1) - right[:, place])
-    return bool(_right(models, *best)[place])
+def _without(candidates: np.ndarray, right: np.ndarray, place: int) -> tuple[float, float, float]:
+    """Return the thresholds fitted to all models but one."""
+    return _best(candidates, right.sum(axis=1) - right[:, place])
+
+
+def _leaves(models: _Models, without: Sequence[tuple[float, float, float]]) -> tuple[str, ...]:
+    """Return how often each leaf is right, each model judged by thresholds that were fitted to the others."""
+    found: dict[tuple[Level, Place], list[bool]] = {}
+    for place, (a, b, c) in enumerate(without):
+        known = float(models.connectivity[place])
+        interpolates, sharp = models.train_error[place] <= a, models.log_trace[place] > c
+        alone = Place.INTERPOLATES if interpolates else Place.SHARP if sharp else Place.FLAT
+        ways = {Level.ALONE: alone}
+        if math.isfinite(known):
+            ways[Level.CONNECTIVITY] = Place.CONNECTED if known > b and not interpolates else alone
+        for level, leaf in ways.items():
+            raised = leaf in {Place.INTERPOLATES, Place.SHARP}
+            right = bool(models.either[place] or raised == models.too_low[place])
+            found.setdefault((level, leaf), []).append(right)
+    return tuple(f"{level}:{leaf}:{sum(right)}:{len(right)}" for (level, leaf), right in sorted(found.items()))
 
 
 def _bootstrap(candidates: np.ndarray, right: np.ndarray, *, draws: int, seed: int) -> np.ndarray:

@@ -16,6 +16,9 @@ SCHEMA = 1
 
 KIND = "prunescope-rules"
 
+OBSOLETE = {"md-tree": ("accuracy", "accuracy_without")}
+"""Options of a rule that earlier packs have: pooled accuracies, which say nothing about a leaf."""
+
 MAKE = "give the file that this writes: prunescope calibrate STUDY --output PACK.json"
 
 
@@ -45,6 +48,10 @@ def dump(pack: Pack) -> str:
     return json.dumps({"kind": KIND, "schema_version": SCHEMA, **asdict(pack)}, indent=2, sort_keys=True) + "\n"
 
 
+def _current(rule: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in OBSOLETE.get(rule, ())}
+
+
 def load(path: Path) -> Pack:
     """Return the pack in a file; InputError for anything else, and for a pack of another schema."""
     try:
@@ -68,7 +75,7 @@ def load(path: Path) -> Pack:
             models=tuple(found["models"]),
             data=tuple(found["data"]),
             fit=dict(found["fit"]),
-            others={name: dict(options) for name, options in found.get("others", {}).items()},
+            others={name: _current(name, dict(options)) for name, options in found.get("others", {}).items()},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is a damaged rule pack: {error}", fix="calibrate again") from error

@@ -192,11 +192,10 @@ def _tree_options(sources: Sequence[_Source], tree: TreeFit) -> dict[str, Any]:
         "train_error": round(tree.train_error.value, 6),
         "log_trace": round(tree.log_trace.value, 6),
         "fitted_knobs": _ranges(_knobs([(line.knob, one.value) for line in lines for one in line.models])),
+        "leaves": list(tree.leaves),
         "calibration": f"fitted to the dense models of {studies}: {right:.0%} right in {tree.cells} left out",
     }
-    if tree.connectivity is None:
-        return found | {"accuracy_without": right}
-    return found | {"connectivity": round(tree.connectivity.value, 6), "accuracy": right}
+    return found if tree.connectivity is None else found | {"connectivity": round(tree.connectivity.value, 6)}
 
 
 def _knobs(values: Sequence[tuple[str, float]]) -> dict[str, tuple[float, float]]:

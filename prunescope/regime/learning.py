@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 LEARNED = 0.5
 """Models that err on a larger share of the training data than this have not learned it."""
 
+LIKE_MAJORITY = 0.9
+"""Nor have those whose error is more than this share of that of answering the commonest class alone."""
+
 
 def train_error(readings: Mapping[str, Reading]) -> float:
     """Return the larger of the mean errors on the training data: as measured, and at the ends of the paths; 0 if none.
@@ -25,3 +28,21 @@ def train_error(readings: Mapping[str, Reading]) -> float:
     path, errors = (readings.get(name) for name in ("lmc/train_error_path", "errors/train_error"))
     ends = 0.0 if path is None else float(np.asarray(path.value, dtype=np.float64)[..., [0, -1]].mean())
     return max(ends, 0.0 if errors is None else float(np.asarray(errors.value, dtype=np.float64).mean()))
+
+
+def failed(readings: Mapping[str, Reading], *, learned: float = LEARNED) -> float:
+    """Return the training error of a model that has not learned; 0 of one that has.
+
+    learned: the error above which none has. Where "errors/majority_error" is known, the error of answering the
+    commonest class alone, the limit is `LIKE_MAJORITY` of that if it is lower.
+
+    >>> from prunescope.api import Reading
+    >>> known = {"errors/train_error": Reading(0.1, "fraction"), "errors/majority_error": Reading(0.1, "fraction")}
+    >>> failed(known), failed({"errors/train_error": Reading(0.1, "fraction")})
+    (0.1, 0.0)
+    """
+    majority = readings.get("errors/majority_error")
+    error = train_error(readings)
+    if majority is not None:
+        learned = min(learned, LIKE_MAJORITY * float(np.asarray(majority.value, dtype=np.float64).mean()))
+    return error if error > learned else 0.0

@@ -1,49 +1,143 @@
 """The model-diagnostics tree: is the temperature of one dense model too low, or too high.
 
-Source: Zhou et al., "MD tree: a model-diagnostic tree grown on loss landscape", ICML 2024. The thresholds were fitted
-on its public table (ResNet-18 family, CIFAR-10).
+Source: Zhou et al., "MD tree: a model-diagnostic tree grown on loss landscape", ICML 2024. The thresholds, and how
+often each leaf is right, are those of its public table (ResNet-18 family, CIFAR-10); docs/rules.md has its evaluation.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from statistics import NormalDist
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 TRAIN_ERROR = 0.00146
 """a: at most this training error means interpolation; the temperature is too low."""
 CONNECTIVITY = -0.0442
-"""b: a connectivity m − E(t*) above this means a connected landscape; the temperature is too high."""
+"""b: a connectivity above this means a connected landscape; the temperature is too high."""
 LOG_TRACE = 6.14
 """c: ln(trace of the Hessian) at most this means flat; the temperature is too high."""
 
-ACCURACY_WITH_CONNECTIVITY = 0.86
-ACCURACY_WITHOUT = 0.79
+
+class Level(StrEnum):
+    """What the tree knows beside training error and trace."""
+
+    PEAK = "peak"
+    """−max E(t) between the ends of a trained curve: the column `mode_connectivity_peak` on which b was fitted."""
+    CONNECTIVITY = "connectivity"
+    """m − E(t*): the column `mode_connectivity`."""
+    ALONE = "alone"
+    """Nothing: one checkpoint."""
+
+
+class Place(StrEnum):
+    """Where the tree ends."""
+
+    INTERPOLATES = "interpolates"
+    CONNECTED = "connected"
+    FLAT = "flat"
+    SHARP = "sharp"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """In how many of so many models a leaf was right."""
+
+    right: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """The share that was right; NaN where no model reached the leaf."""
+        return self.right / self.of if self.of else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Ends of the 95 % interval of that share (Wilson 1927); from 0 to 1 where no model reached the leaf.
+
+        >>> [round(end, 3) for end in Rate(11, 33).interval]
+        [0.198, 0.504]
+        """
+        if not self.of:
+            return 0.0, 1.0
+        z2 = NormalDist().inv_cdf(0.975) ** 2
+        middle = (self.right + z2 / 2) / (self.of + z2)
+        half = math.sqrt(z2 * (self.right * (self.of - self.right) / self.of + z2 / 4)) / (self.of + z2)
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"right in {self.right} of {self.of} ({self.share:.0%}, 95 % interval {low:.0%} to {high:.0%})"
+
+
+Rates = MappingProxyType[tuple[Level, Place], Rate]
+
+PUBLIC_RATES: Rates = MappingProxyType(
+    {
+        (Level.PEAK, Place.INTERPOLATES): Rate(567, 581),
+        (Level.PEAK, Place.CONNECTED): Rate(531, 531),
+        (Level.PEAK, Place.FLAT): Rate(128, 163),
+        (Level.PEAK, Place.SHARP): Rate(244, 285),
+        (Level.CONNECTIVITY, Place.INTERPOLATES): Rate(567, 581),
+        (Level.CONNECTIVITY, Place.CONNECTED): Rate(670, 707),
+        (Level.CONNECTIVITY, Place.FLAT): Rate(11, 33),
+        (Level.CONNECTIVITY, Place.SHARP): Rate(220, 239),
+        (Level.ALONE, Place.INTERPOLATES): Rate(567, 581),
+        (Level.ALONE, Place.FLAT): Rate(433, 468),
+        (Level.ALONE, Place.SHARP): Rate(244, 511),
+    }
+)
+"""On the 1,560 networks of the public table without label noise that are off their optimum: docs/md_tree_table.py."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Where the tree branches, and how often it is right with that; the defaults are those of the public table."""
+    """Where the tree branches, and how often each leaf is right; the defaults are those of the public table."""
 
     train_error: float = TRAIN_ERROR
     connectivity: float = CONNECTIVITY
     log_trace: float = LOG_TRACE
-    accuracy: float = ACCURACY_WITH_CONNECTIVITY
-    """With connectivity."""
-    accuracy_without: float = ACCURACY_WITHOUT
+    rates: Mapping[tuple[Level, Place], Rate] = field(default_factory=lambda: PUBLIC_RATES)
+    """A leaf that is not listed has no known rate."""
 
 
 PUBLIC = Thresholds()
+
+
+def read_rates(leaves: Sequence[str]) -> dict[tuple[Level, Place], Rate]:
+    """Return the rates of leaves that are written as level:leaf:right:of.
+
+    Raises ValueError for anything else.
+
+    >>> read_rates(["alone:flat:433:468"])[Level.ALONE, Place.FLAT]
+    Rate(right=433, of=468)
+    """
+    found = {}
+    for text in leaves:
+        level, place, right, of = text.split(":")
+        found[Level(level), Place(place)] = Rate(int(right), int(of))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leaf:
     """Where the tree ends: whether the temperature is too low, and the probability of the path taken."""
 
-    too_low: bool
-    probability: float
-    """That the measured values lie on the sides of the thresholds they seem to, times the tree's own accuracy."""
+    place: Place
+    probability: float | None
+    """How often the leaf is right, with the errors of measurement on the way to it; None: its rate is not known."""
+    rate: Rate | None
     because: str
+
+    @property
+    def too_low(self) -> bool:
+        """Whether the temperature is too low there."""
+        return self.place in {Place.INTERPOLATES, Place.SHARP}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,40 +148,54 @@ class Measured:
     stderr: float
 
 
-def decide(*, train_error: Measured, trace: Measured, lmc: Measured | None, thresholds: Thresholds = PUBLIC) -> Leaf:
+def decide(
+    *,
+    train_error: Measured,
+    trace: Measured,
+    lmc: Measured | None,
+    thresholds: Thresholds = PUBLIC,
+    level: Level = Level.CONNECTIVITY,
+) -> Leaf:
     """Walk the tree: training error, then (with a second replica) connectivity, then the Hessian's trace.
 
-    train_error: fraction in [0, 1]; trace: of the Hessian of the mean cross-entropy; lmc: between two dense replicas,
-    m − E(t*) along a trained Bezier curve or, where there is none, along the straight line.
+    train_error: fraction in [0, 1]; trace: of the Hessian of the mean cross-entropy; lmc: connectivity of two dense
+    replicas along a trained curve, of the kind that `level` says; None: not known, and the level is Level.ALONE.
 
-    >>> decide(train_error=Measured(value=0.05, stderr=0.002), trace=Measured(value=2000.0, stderr=50.0), lmc=None)
-    Leaf(too_low=True, probability=0.79, because='ln(trace of the Hessian) 7.60 > 6.14: the minimum is sharp')
+    >>> leaf = decide(train_error=Measured(value=0.05, stderr=0.002), trace=Measured(value=2e3, stderr=5.0), lmc=None)
+    >>> leaf.too_low, leaf.probability, str(leaf.rate), leaf.because
+    (True, 0.477, 'right in 244 of 511 (48%, 95 % interval 43% to 52%)',
+     'ln(trace of the Hessian) 7.60 > 6.14: the minimum is sharp')
     """
+    place, path, because = _walk(train_error, trace, lmc, thresholds)
+    rate = thresholds.rates.get((Level.ALONE if lmc is None else level, place))
+    if rate is None or not rate.of:
+        return Leaf(place=place, probability=None, rate=None, because=because)
+    probability = rate.share * path + (1 - rate.share) * (1 - path)
+    return Leaf(place=place, probability=round(probability, 3), rate=rate, because=because)
+
+
+def _walk(
+    train_error: Measured, trace: Measured, lmc: Measured | None, thresholds: Thresholds
+) -> tuple[Place, float, str]:
+    """Return the leaf, the probability that the true values lead to it, and the reason."""
     a, b, c = thresholds.train_error, thresholds.connectivity, thresholds.log_trace
-    accuracy = thresholds.accuracy_without if lmc is None else thresholds.accuracy
     side = _above(train_error, a)
     if train_error.value <= a:
         reason = f"training error {train_error.value:.3%} <= {a:.3%}: the network interpolates"
-        return _leaf(too_low=True, path=1 - side, accuracy=accuracy, because=reason)
+        return Place.INTERPOLATES, 1 - side, reason
     if lmc is not None and lmc.value > b:
         reason = f"connectivity {lmc.value:.4f} > {b:.4g}: replicas are connected"
-        return _leaf(too_low=False, path=side * _above(lmc, b), accuracy=accuracy, because=reason)
+        return Place.CONNECTED, side * _above(lmc, b), reason
     if lmc is not None:
         side *= 1 - _above(lmc, b)
     if trace.value <= 0:
-        reason = f"trace of the Hessian {trace.value:.3g} <= 0: the network is not at a minimum"
-        return _leaf(too_low=False, path=side, accuracy=accuracy, because=reason)
+        return Place.FLAT, side, f"trace of the Hessian {trace.value:.3g} <= 0: the network is not at a minimum"
     log_trace = Measured(value=math.log(trace.value), stderr=trace.stderr / trace.value)
-    sharp = log_trace.value > c
-    path = side * (_above(log_trace, c) if sharp else 1 - _above(log_trace, c))
-    relation = f"> {c:.4g}: the minimum is sharp" if sharp else f"<= {c:.4g}: the minimum is flat"
-    reason = f"ln(trace of the Hessian) {log_trace.value:.2f} {relation}"
-    return _leaf(too_low=sharp, path=path, accuracy=accuracy, because=reason)
-
-
-def _leaf(*, too_low: bool, path: float, accuracy: float, because: str) -> Leaf:
-    probability = accuracy * path + (1 - accuracy) * (1 - path)
-    return Leaf(too_low=too_low, probability=round(probability, 3), because=because)
+    above = _above(log_trace, c)
+    reason = f"ln(trace of the Hessian) {log_trace.value:.2f}"
+    if log_trace.value > c:
+        return Place.SHARP, side * above, f"{reason} > {c:.4g}: the minimum is sharp"
+    return Place.FLAT, side * (1 - above), f"{reason} <= {c:.4g}: the minimum is flat"
 
 
 def _above(measured: Measured, threshold: float) -> float:

@@ -92,6 +92,16 @@ def test_left_out_accuracy_is_that_of_fits_without_the_model():
     assert fitted(made, draws=100).held_out == pytest.approx(np.mean(alone), abs=1.5 / 12)
 
 
+def test_the_leaves_count_every_model_once_at_each_level():
+    for between, levels in ((True, {"alone", "connectivity"}), (False, {"alone"})):
+        rows = [text.split(":") for text in fitted(lines(60, between=between)).leaves]
+        assert {level for level, *_ in rows} == levels
+        for level in levels:
+            assert sum(int(of) for name, _, _, of in rows if name == level) == 60
+    right = sum(int(right) for name, _, right, _ in rows if name == "alone")
+    assert right / 60 == pytest.approx(fitted(lines(60, between=False)).held_out)
+
+
 def test_models_on_both_sides_of_equal_optima_are_right_either_way():
     ends = [Dense(value=value, train_error=0.1, test_error=0.1, trace=5.0) for value in (10.0, 80.0)]
     middle = [

@@ -47,3 +47,11 @@ def test_a_pack_that_is_not_there_is_told_without_a_number(tmp_path):
         load(tmp_path / "none.json")
     assert caught.value.message.endswith("none.json: No such file or directory")
     assert "prunescope calibrate STUDY" in caught.value.fix
+
+
+def test_pooled_accuracies_of_earlier_packs_are_left_out(tmp_path):
+    values = json.loads(dump(PACK)) | {
+        "others": {"md-tree": {"log_trace": 3.0, "accuracy_without": 0.9, "accuracy": 0.8}}
+    }
+    (tmp_path / "pack.json").write_text(json.dumps(values))
+    assert load(tmp_path / "pack.json").others == {"md-tree": {"log_trace": 3.0}}
