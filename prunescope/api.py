@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Advice",
-    "Citation",
     "Data",
     "Dataset",
     "Diagnosis",
@@ -68,21 +67,6 @@ class Option:
     help: str
     minimum: float | None = None
     maximum: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Citation:
-    """The publication of a method, as `prunescope cite` and the reports print it."""
-
-    key: str
-    """Of the BibTeX entry, for example "lee2019snip"."""
-    authors: tuple[str, ...]
-    """Each as "Family, Given"."""
-    title: str
-    venue: str
-    """Journal or conference, or "arXiv:2305.18383" for a preprint."""
-    year: int
-    url: str = ""
 
 
 # ---- what flows between the steps -----------------------------------------------------------------------------
@@ -266,8 +250,8 @@ class Outcome:
 class Pruner(ABC):
     """Chooses which weights of a dense model to keep."""
 
-    citations: ClassVar[tuple[Citation, ...]] = ()
-    """Whom to cite for the method."""
+    citations: ClassVar[tuple[str, ...]] = ()
+    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""
@@ -287,8 +271,8 @@ class Pruner(ABC):
 class Trainer(ABC):
     """Trains a dense model, and retrains a pruned one with its mask held."""
 
-    citations: ClassVar[tuple[Citation, ...]] = ()
-    """Whom to cite for the method."""
+    citations: ClassVar[tuple[str, ...]] = ()
+    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""
@@ -347,8 +331,8 @@ class Probe(ABC):
 
     needs_data: ClassVar[bool] = True
 
-    citations: ClassVar[tuple[Citation, ...]] = ()
-    """Whom to cite for the method."""
+    citations: ClassVar[tuple[str, ...]] = ()
+    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
 
@@ -370,8 +354,8 @@ class RegimeRule(ABC):
     needs: ClassVar[tuple[str, ...]]
     """Readings it cannot do without, as "<probe>/<name>"."""
 
-    citations: ClassVar[tuple[Citation, ...]] = ()
-    """Whom to cite for the method."""
+    citations: ClassVar[tuple[str, ...]] = ()
+    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
 
@@ -383,8 +367,8 @@ class RegimeRule(ABC):
 class Dataset(ABC):
     """Makes a data set from its options."""
 
-    citations: ClassVar[tuple[Citation, ...]] = ()
-    """Whom to cite for the method."""
+    citations: ClassVar[tuple[str, ...]] = ()
+    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""

@@ -7,7 +7,7 @@ import sys
 import pytest
 from tiny_training import equal_states, state_of, tiny_data, tiny_net
 
-from prunescope import masks, options
+from prunescope import masks, options, publications
 from prunescope.builtin.trainers.cyclic import Cyclic
 from prunescope.builtin.trainers.sam import Sam
 from prunescope.builtin.trainers.sgd import Sgd
@@ -258,5 +258,4 @@ def test_the_first_cycle_is_the_run_of_its_length():
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_every_trainer_cites_its_method(trainer):
-    assert all(citation.authors and citation.year and citation.title for citation in trainer.citations)
-    assert trainer.citations
+    assert publications.publications_of(trainer)

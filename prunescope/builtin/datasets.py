@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Dataset, Option
-from prunescope.builtin.citations import ALPAYDIN_1998
 
 if TYPE_CHECKING:
     from prunescope.api import Data
@@ -23,7 +22,7 @@ class Digits(Dataset):
     crop_padding: Annotated[int, Option(CROP_HELP, minimum=0, maximum=4)] = 1
     seed: Annotated[int, Option("seed of the division into training and test images", minimum=0)] = 0
 
-    citations = (ALPAYDIN_1998,)
+    citations = ("alpaydin1998optical",)
 
     def load(self) -> Data:
         """Divide the 1,797 images by class; the 17 grey levels 0..16 become 0..255."""

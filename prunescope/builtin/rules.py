@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Advice, Diagnosis, Evidence, Option, Regime, RegimeRule
-from prunescope.builtin.citations import ZHOU_2023, ZHOU_2024
 from prunescope.temperature import HOTTER
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class ThreeRegime(RegimeRule):
 
     needs = ("lmc/lmc",)
 
-    citations = (ZHOU_2023,)
+    citations = ("zhou2023three",)
 
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Gate on LMC; then II-A against II-B by CKA relative to the neighbours; abstain where it is not sure."""
@@ -153,7 +152,7 @@ class MdTree(RegimeRule):
 
     needs = ("errors/train_error", "hessian/trace")
 
-    citations = (ZHOU_2024,)
+    citations = ("zhou2024mdtree",)
 
     version = 2
 

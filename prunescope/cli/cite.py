@@ -41,19 +41,19 @@ def cite(
     _tell_gaps(unique)
     found = citing.cited(unique)
     if bibtex:
-        return Output(text="\n\n".join(citing.bibtex(one.citation) for one in found))
+        return Output(text="\n\n".join(one.publication.bibtex for one in found))
     return Output(text="\n".join(_line(one) for one in found))
 
 
 def _line(one: Cited) -> str:
-    return f"{one.text}\n    for {', '.join(one.methods)} [{one.citation.key}]"
+    return f"{one.text}\n    for {', '.join(one.methods)} [{one.publication.key}]"
 
 
 def _tell_gaps(used: list[Method]) -> None:
     for method in used:
         if method.problem:
             say(f"{method.label}: cannot say whom to cite: {method.problem}")
-        elif not method.citations:
+        elif not method.publications:
             say(f"{method.label}: it names no publication")
 
 

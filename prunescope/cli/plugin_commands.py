@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunescope import citing, options, registry
+from prunescope import options, publications, registry
 from prunescope.cli.command import Output, command, with_signature
 from prunescope.errors import PluginError
 
@@ -72,8 +72,11 @@ def bind(function: Callable[..., Output], group: str, name: str, plugin: type) -
 
 def described(plugin: type) -> str:
     """Return the help of a plugin: the first line of its docstring, then whom to cite."""
-    cited = ", ".join(citing.short(citation) for citation in getattr(plugin, "citations", ()))
     summary = registry.summary(plugin)
+    try:
+        cited = ", ".join(map(publications.short, publications.publications_of(plugin)))
+    except PluginError as error:
+        return f"{summary}\n\nWhom to cite is not known: {error.message}."
     return f"{summary}\n\nCite: {cited}." if cited else summary
 
 

@@ -50,5 +50,5 @@ def as_json(report: Report) -> dict[str, Any]:
         ],
         "runs": [asdict(made) for made in report.made],
         "recipes": dict(report.recipes),
-        "cite": [{**asdict(one.citation), "for": list(one.methods)} for one in report.cited],
+        "cite": [{**asdict(one.publication), "for": list(one.methods)} for one in report.cited],
     }

@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from prunescope import citing
+from prunescope import publications
 from prunescope.api import Advice, Regime
 from prunescope.report import evidence, formatting, words
 
@@ -282,7 +282,7 @@ def _warnings(report: Report) -> Iterator[RenderableType]:
 
 def _cited(report: Report) -> Text:
     """Name the publications of the methods; the whole list takes a command."""
-    named = ", ".join(citing.short(one.citation) for one in report.cited[1:])
+    named = ", ".join(publications.short(one.publication) for one in report.cited[1:])
     return Text(f"Whom to cite: {named or 'prunescope'} (in full: prunescope cite {report.id})", style="dim")
 
 

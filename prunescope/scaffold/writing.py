@@ -38,6 +38,7 @@ def files(names: Names) -> Mapping[str, str]:
         "README.md": "README.md",
         f"src/{names.package}/__init__.py": f"{names.kind}.py",
         f"src/{names.package}/py.typed": "py.typed",
+        f"src/{names.package}/references.bib": f"{names.kind}.bib",
         f"tests/test_{names.package}.py": f"test_{names.kind}.py",
     }
     return {

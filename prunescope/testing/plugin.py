@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope import options, registry
-from prunescope.api import Citation
+from prunescope import options, publications, registry
 from prunescope.errors import PrunescopeError
 
 if TYPE_CHECKING:
@@ -99,19 +98,17 @@ def check_light_import(kind: type) -> None:
 
 
 def _check_citations(who: str, kind: type) -> None:
-    """`citations` is a tuple of whole citations, each key once, and no option."""
+    """`citations` is a tuple of keys, each once and of a whole BibTeX entry, and no option."""
     names = {field.name for field in dataclasses.fields(kind)}
     require(
         "citations" not in names, f"{who} makes an option of the class variable citations: leave out its annotation"
     )
-    citations = getattr(kind, "citations", ())
-    are = isinstance(citations, tuple) and all(isinstance(citation, Citation) for citation in citations)
-    require(are, f"{who}.citations is {citations!r}, wanted a tuple of prunescope.api.Citation")
-    for citation in citations:
-        for name in ("key", "authors", "title", "venue"):
-            require(bool(getattr(citation, name)), f"a citation of {who} has no {name}: {citation}")
-    keys = [citation.key for citation in citations]
+    keys = getattr(kind, "citations", ())
+    are = isinstance(keys, tuple) and all(isinstance(key, str) for key in keys)
+    require(are, f"{who}.citations is {keys!r}, wanted a tuple of keys of BibTeX entries")
     require(len(set(keys)) == len(keys), f"{who} has two citations of one key: {keys}")
+    with accepted():
+        publications.publications_of(kind)
 
 
 def _check_option(who: str, field: options.OptionField) -> None:

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from prunescope import publications
+from prunescope.builtin.probes.cka import Cka
+
 
 def test_without_a_name_it_is_prunescope_and_the_paper_behind_it(invoke, tmp_path):
     text = invoke("cite", "--study", tmp_path).stdout
@@ -26,6 +29,13 @@ def test_bibtex(invoke, tmp_path):
     text = invoke("cite", "lmc", "--bibtex", "--study", tmp_path).stdout
     assert text.count("@") == text.count("\n}") == 4
     assert "@inproceedings{frankle2020linear," in text
+    references = publications.OWN.read_text(encoding="utf-8")
+    assert all(entry in references for entry in text.strip().split("\n\n"))
+
+
+def test_help_of_a_plugin_with_a_key_without_entry_says_so_and_works(invoke, monkeypatch):
+    monkeypatch.setattr(Cka, "citations", ("doe1999gone",))
+    assert "cites 'doe1999gone'" in " ".join(invoke("probe", "cka", "--help").stdout.split())
 
 
 def test_a_run_and_a_study(invoke, study):

@@ -59,7 +59,16 @@ SCHEMA = {
     "runs": [{"label": TEXT, "step": TEXT, "what": TEXT, "id": TEXT, "seconds": NUMBER}],
     "recipes": dict,
     "cite": [
-        {"key": TEXT, "authors": [TEXT], "title": TEXT, "venue": TEXT, "year": NUMBER, "url": TEXT, "for": [TEXT]}
+        {
+            "key": TEXT,
+            "authors": [TEXT],
+            "title": TEXT,
+            "venue": TEXT,
+            "year": NUMBER,
+            "url": TEXT,
+            "bibtex": TEXT,
+            "for": [TEXT],
+        }
     ],
 }
 

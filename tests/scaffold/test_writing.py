@@ -73,6 +73,7 @@ def test_every_file_is_there(kind, written):
     wanted = {"README.md", "pyproject.toml"} | {
         f"src/{package}/__init__.py",
         f"src/{package}/py.typed",
+        f"src/{package}/references.bib",
         f"tests/test_{package}.py",
     }
     assert wanted <= found

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import GARIPOV_2018, YANG_2021
 from prunescope.builtin.probes.batches import LimitBatches, limited
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ class Bezier(Probe):
 
     version = 2
 
-    citations = (GARIPOV_2018, YANG_2021)
+    citations = ("garipov2018loss", "yang2021taxonomizing")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Three per image and epoch for the bend; two over the training and one over the test images per point."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica, Split
-from prunescope.builtin.citations import KORNBLITH_2019, NGUYEN_2021, SONG_2012, ZHOU_2023
 from prunescope.builtin.probes.batches import BatchSize
 from prunescope.builtin.readings import constant
 
@@ -32,7 +31,7 @@ class Cka(Probe):
 
     replicas = "any"
 
-    citations = (KORNBLITH_2019, NGUYEN_2021, SONG_2012, ZHOU_2023)
+    citations = ("kornblith2019similarity", "nguyen2021widedeep", "song2012feature", "zhou2023three")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One over the images for the outputs, and one for the layers, which takes more where they are too large."""

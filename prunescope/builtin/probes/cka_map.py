@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import KORNBLITH_2019, SONG_2012
 from prunescope.builtin.probes.batches import BatchSize
 from prunescope.errors import UsageError
 
@@ -28,7 +27,7 @@ class CkaMap(Probe):
 
     replicas = 2
 
-    citations = (KORNBLITH_2019, SONG_2012)
+    citations = ("kornblith2019similarity", "song2012feature")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One per layer; a dozen layers are assumed where they are not named."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prunescope.api import Data, Probe, Reading, Replica
-from prunescope.builtin.citations import FORT_2019, LIN_1991
 from prunescope.builtin.probes.batches import BatchSize, LimitBatches, limited
 from prunescope.builtin.readings import by_pair
 
@@ -20,7 +19,7 @@ class Disagreement(Probe):
 
     replicas = "any"
 
-    citations = (FORT_2019, LIN_1991)
+    citations = ("fort2019deep", "lin1991divergence")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One pass over both splits by every replica."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prunescope.api import Data, Mask, Probe, Reading, Replica
-from prunescope.builtin.citations import FORT_2019, FRANKLE_2020
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +16,7 @@ class Distance(Probe):
 
     needs_data = False
 
-    citations = (FRANKLE_2020, FORT_2019)
+    citations = ("frankle2020linear", "fort2019deep")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """No image."""

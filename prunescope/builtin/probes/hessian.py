@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import HUTCHINSON_1990, MEYER_2021, YANG_2021
 from prunescope.builtin.probes.batches import limited
 from prunescope.builtin.readings import single
 
@@ -40,7 +39,7 @@ class Hessian(Probe):
 
     replicas = 1
 
-    citations = (HUTCHINSON_1990, MEYER_2021, YANG_2021)
+    citations = ("hutchinson1990stochastic", "meyer2021hutchpp", "yang2021taxonomizing")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Count 3 passes for a graph, 6 for a product, and about a dozen products for one eigenvalue."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import FRANKLE_2020, YANG_2021, ZHOU_2023
 from prunescope.builtin.probes.batches import LimitBatches, limited
 from prunescope.builtin.readings import of_connectivity
 
@@ -29,7 +28,7 @@ class Lmc(Probe):
 
     version = 2
 
-    citations = (FRANKLE_2020, YANG_2021, ZHOU_2023)
+    citations = ("frankle2020linear", "yang2021taxonomizing", "zhou2023three")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Two over the training images and one over the test images per point; pairs share their end points."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import LI_2018
 from prunescope.builtin.probes.batches import BatchSize, limited
 from prunescope.builtin.readings import on_grid
 
@@ -24,7 +23,7 @@ class LossSlice(Probe):
 
     replicas = 1
 
-    citations = (LI_2018,)
+    citations = ("li2018visualizing",)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One over the images per point."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import GARIPOV_2018, LI_2018
 from prunescope.builtin.probes.batches import BatchSize, limited
 from prunescope.builtin.readings import on_grid
 
@@ -29,7 +28,7 @@ class PairSlice(Probe):
 
     version = 2
 
-    citations = (LI_2018, GARIPOV_2018)
+    citations = ("li2018visualizing", "garipov2018loss")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Two over the images per point: BatchNorm is re-estimated."""

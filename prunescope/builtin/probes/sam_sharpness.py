@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from prunescope.api import Citation, Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import ICLR
+from prunescope.api import Data, Option, Probe, Reading, Replica
 from prunescope.builtin.probes.batches import limited
 from prunescope.builtin.readings import single
 
@@ -24,16 +23,7 @@ class SamSharpness(Probe):
 
     replicas = 1
 
-    citations = (
-        Citation(
-            key="foret2021sharpness",
-            authors=("Foret, Pierre", "Kleiner, Ariel", "Mobahi, Hossein", "Neyshabur, Behnam"),
-            title="Sharpness-Aware Minimization for Efficiently Improving Generalization",
-            venue=ICLR,
-            year=2021,
-            url="https://arxiv.org/abs/2010.01412",
-        ),
-    )
+    citations = ("foret2021sharpness",)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Three for every gradient, one for every loss."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import BLALOCK_2020
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,7 +21,7 @@ class Size(Probe):
 
     replicas = 1
 
-    citations = (BLALOCK_2020,)
+    citations = ("blalock2020state",)
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One image for the operations, and the timed ones; the data do not matter."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.builtin.citations import GHORBANI_2019, YAO_2020
 from prunescope.builtin.probes.batches import limited
 from prunescope.builtin.probes.hessian import Parameters
 
@@ -31,7 +30,7 @@ class SpectralDensity(Probe):
 
     replicas = 1
 
-    citations = (GHORBANI_2019, YAO_2020)
+    citations = ("ghorbani2019investigation", "yao2020pyhessian")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Count 9 for a product: a graph and its differentiation, at most."""

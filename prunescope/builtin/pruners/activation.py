@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.api import Citation, Pruner
-from prunescope.builtin.citations import ICLR
+from prunescope.api import Pruner
 from prunescope.builtin.pruners.choosing import check_scope, keep, weights_of
 from prunescope.builtin.pruners.options import Allocation, BatchSize, First, Images, Last, Linear, Scope
 
@@ -32,16 +31,7 @@ class Activation(Pruner):
     first: First = True
     last: Last = True
 
-    citations = (
-        Citation(
-            key="sun2024simple",
-            authors=("Sun, Mingjie", "Liu, Zhuang", "Bair, Anna", "Kolter, J. Zico"),
-            title="A Simple and Effective Pruning Approach for Large Language Models",
-            venue=ICLR,
-            year=2024,
-            url="https://arxiv.org/abs/2306.11695",
-        ),
-    )
+    citations = ("sun2024simple",)
 
     def __post_init__(self) -> None:
         check_scope(self)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prunescope.api import Pruner
-from prunescope.builtin.citations import BLALOCK_2020
 from prunescope.builtin.pruners.choosing import check_scope, keep, weights_of
 from prunescope.builtin.pruners.options import (
     Allocation,
@@ -42,7 +41,7 @@ class Gradient(Pruner):
     first: First = True
     last: Last = True
 
-    citations = (BLALOCK_2020,)
+    citations = ("blalock2020state",)
 
     def __post_init__(self) -> None:
         check_scope(self)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Citation, Option, Pruner
-from prunescope.builtin.citations import ICLR
+from prunescope.api import Option, Pruner
 from prunescope.builtin.pruners.choosing import weights_of
 from prunescope.builtin.pruners.options import BatchNorm, BatchSize, First, Last, Linear
 
@@ -33,16 +32,7 @@ class Grasp(Pruner):
     first: First = True
     last: Last = True
 
-    citations = (
-        Citation(
-            key="wang2020picking",
-            authors=("Wang, Chaoqi", "Zhang, Guodong", "Grosse, Roger"),
-            title="Picking Winning Tickets Before Training by Preserving Gradient Flow",
-            venue=ICLR,
-            year=2020,
-            url="https://arxiv.org/abs/2002.07376",
-        ),
-    )
+    citations = ("wang2020picking",)
 
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank by gradient flow on the first training images."""

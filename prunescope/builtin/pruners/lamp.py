@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.api import Citation, Pruner
-from prunescope.builtin.citations import ICLR
+from prunescope.api import Pruner
 from prunescope.builtin.pruners.choosing import weights_of
 from prunescope.builtin.pruners.options import First, Last, Linear
 
@@ -29,16 +28,7 @@ class Lamp(Pruner):
     first: First = True
     last: Last = True
 
-    citations = (
-        Citation(
-            key="lee2021layer",
-            authors=("Lee, Jaeho", "Park, Sejun", "Mo, Sangwoo", "Ahn, Sungsoo", "Shin, Jinwoo"),
-            title="Layer-adaptive Sparsity for the Magnitude-based Pruning",
-            venue=ICLR,
-            year=2021,
-            url="https://arxiv.org/abs/2010.07611",
-        ),
-    )
+    citations = ("lee2021layer",)
 
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank by LAMP's score."""

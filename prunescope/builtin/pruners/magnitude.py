@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.api import Citation, Pruner
-from prunescope.builtin.citations import ZHOU_2023
+from prunescope.api import Pruner
 from prunescope.builtin.pruners.choosing import check_scope, keep, weights_of
 from prunescope.builtin.pruners.options import Allocation, First, Last, Linear, Scope
 
@@ -29,17 +28,7 @@ class Magnitude(Pruner):
     first: First = True
     last: Last = True
 
-    citations = (
-        Citation(
-            key="han2015learning",
-            authors=("Han, Song", "Pool, Jeff", "Tran, John", "Dally, William J."),
-            title="Learning both Weights and Connections for Efficient Neural Networks",
-            venue="Advances in Neural Information Processing Systems",
-            year=2015,
-            url="https://arxiv.org/abs/1506.02626",
-        ),
-        ZHOU_2023,
-    )
+    citations = ("han2015learning", "zhou2023three")
 
     def __post_init__(self) -> None:
         check_scope(self)

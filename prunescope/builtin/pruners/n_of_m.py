@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Citation, Option, Pruner
-from prunescope.builtin.citations import ICLR
+from prunescope.api import Option, Pruner
 from prunescope.builtin.pruners.choosing import weights_of
 from prunescope.builtin.pruners.options import First, Last, Linear
 
@@ -29,25 +28,7 @@ class NOfM(Pruner):
     first: First = True
     last: Last = True
 
-    citations = (
-        Citation(
-            key="zhou2021learning",
-            authors=(
-                "Zhou, Aojun",
-                "Ma, Yukun",
-                "Zhu, Junnan",
-                "Liu, Jianbo",
-                "Zhang, Zhijie",
-                "Yuan, Kun",
-                "Sun, Wenxiu",
-                "Li, Hongsheng",
-            ),
-            title="Learning N:M Fine-grained Structured Sparse Neural Networks From Scratch",
-            venue=ICLR,
-            year=2021,
-            url="https://arxiv.org/abs/2102.04010",
-        ),
-    )
+    citations = ("zhou2021learning",)
 
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank by magnitude within each group."""

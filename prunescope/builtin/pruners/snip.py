@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.api import Citation, Pruner
-from prunescope.builtin.citations import ICLR
+from prunescope.api import Pruner
 from prunescope.builtin.pruners.choosing import weights_of
 from prunescope.builtin.pruners.options import BatchNorm, BatchSize, First, Images, Last, Linear
 
@@ -31,16 +30,7 @@ class Snip(Pruner):
     first: First = True
     last: Last = True
 
-    citations = (
-        Citation(
-            key="lee2019snip",
-            authors=("Lee, Namhoon", "Ajanthan, Thalaiyasingam", "Torr, Philip H. S."),
-            title="SNIP: Single-shot Network Pruning based on Connection Sensitivity",
-            venue=ICLR,
-            year=2019,
-            url="https://arxiv.org/abs/1810.02340",
-        ),
-    )
+    citations = ("lee2019snip",)
 
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank by connection sensitivity on the first training images."""

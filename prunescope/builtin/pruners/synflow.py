@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Citation, Option, Pruner
+from prunescope.api import Option, Pruner
 from prunescope.builtin.pruners.choosing import weights_of
 from prunescope.builtin.pruners.options import First, Last, Linear
 
@@ -28,16 +28,7 @@ class Synflow(Pruner):
     first: First = True
     last: Last = True
 
-    citations = (
-        Citation(
-            key="tanaka2020pruning",
-            authors=("Tanaka, Hidenori", "Kunin, Daniel", "Yamins, Daniel L. K.", "Ganguli, Surya"),
-            title="Pruning Neural Networks without Any Data by Iteratively Conserving Synaptic Flow",
-            venue="Advances in Neural Information Processing Systems",
-            year=2020,
-            url="https://arxiv.org/abs/2006.05467",
-        ),
-    )
+    citations = ("tanaka2020pruning",)
 
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank by synaptic flow; of the data only the shape of an image counts."""

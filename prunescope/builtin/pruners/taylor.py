@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.api import Citation, Pruner
-from prunescope.builtin.citations import ICLR
+from prunescope.api import Pruner
 from prunescope.builtin.pruners.choosing import check_scope, keep, weights_of
 from prunescope.builtin.pruners.options import (
     Allocation,
@@ -41,24 +40,7 @@ class Taylor(Pruner):
     first: First = True
     last: Last = True
 
-    citations = (
-        Citation(
-            key="molchanov2017pruning",
-            authors=("Molchanov, Pavlo", "Tyree, Stephen", "Karras, Tero", "Aila, Timo", "Kautz, Jan"),
-            title="Pruning Convolutional Neural Networks for Resource Efficient Inference",
-            venue=ICLR,
-            year=2017,
-            url="https://arxiv.org/abs/1611.06440",
-        ),
-        Citation(
-            key="molchanov2019importance",
-            authors=("Molchanov, Pavlo", "Mallya, Arun", "Tyree, Stephen", "Frosio, Iuri", "Kautz, Jan"),
-            title="Importance Estimation for Neural Network Pruning",
-            venue="IEEE/CVF Conference on Computer Vision and Pattern Recognition",
-            year=2019,
-            url="https://arxiv.org/abs/1906.10771",
-        ),
-    )
+    citations = ("molchanov2017pruning", "molchanov2019importance")
 
     def __post_init__(self) -> None:
         check_scope(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Citation, Option
+from prunescope.api import Option
 from prunescope.builtin.trainers import fitting, together
 from prunescope.builtin.trainers.options import Shape
 from prunescope.builtin.trainers.sgd_options import SgdOptions
@@ -26,24 +26,7 @@ class Cyclic(SgdOptions):
     cycles: Annotated[int, Option("how many cycles", minimum=1)] = 4
     factor: Annotated[float, Option("each cycle ends so many times as late as the one before", minimum=1)] = 2.0
 
-    citations = (
-        Citation(
-            key="portes2022fast",
-            authors=("Portes, Jacob", "Blalock, Davis", "Stephenson, Cory", "Frankle, Jonathan"),
-            title="Fast Benchmarking of Accuracy vs. Training Time with Cyclic Learning Rates",
-            venue="arXiv:2206.00832",
-            year=2022,
-            url="https://arxiv.org/abs/2206.00832",
-        ),
-        Citation(
-            key="loshchilov2017sgdr",
-            authors=("Loshchilov, Ilya", "Hutter, Frank"),
-            title="SGDR: Stochastic Gradient Descent with Warm Restarts",
-            venue="International Conference on Learning Representations",
-            year=2017,
-            url="https://arxiv.org/abs/1608.03983",
-        ),
-    )
+    citations = ("portes2022fast", "loshchilov2017sgdr")
 
     def stages(self) -> tuple[int, ...]:
         """Return the ends of the cycles."""

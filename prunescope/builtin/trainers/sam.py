@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Citation, Option
+from prunescope.api import Option
 from prunescope.builtin.trainers import fitting, together
 from prunescope.builtin.trainers.sgd_options import SgdOptions
 
@@ -24,24 +24,7 @@ class Sam(SgdOptions):
     rho: Annotated[float, Option("radius of the neighbourhood", minimum=0)] = 0.05
     adaptive: Annotated[bool, Option("scale the neighbourhood with each weight (Kwon 2021)")] = False
 
-    citations = (
-        Citation(
-            key="foret2021sharpness",
-            authors=("Foret, Pierre", "Kleiner, Ariel", "Mobahi, Hossein", "Neyshabur, Behnam"),
-            title="Sharpness-Aware Minimization for Efficiently Improving Generalization",
-            venue="International Conference on Learning Representations",
-            year=2021,
-            url="https://arxiv.org/abs/2010.01412",
-        ),
-        Citation(
-            key="kwon2021asam",
-            authors=("Kwon, Jungmin", "Kim, Jeongseop", "Park, Hyunseo", "Choi, In Kwon"),
-            title="ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural Networks",
-            venue="International Conference on Machine Learning",
-            year=2021,
-            url="https://arxiv.org/abs/2102.11600",
-        ),
-    )
+    citations = ("foret2021sharpness", "kwon2021asam")
 
     def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
         """Train or retrain with SAM."""

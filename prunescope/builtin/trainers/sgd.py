@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.api import Citation
 from prunescope.builtin.trainers import fitting, together
 from prunescope.builtin.trainers.sgd_options import SgdOptions
 
@@ -21,16 +20,7 @@ if TYPE_CHECKING:
 class Sgd(SgdOptions):
     """SGD with momentum; the defaults are the paper's recipe at half its epochs."""
 
-    citations = (
-        Citation(
-            key="sutskever2013importance",
-            authors=("Sutskever, Ilya", "Martens, James", "Dahl, George", "Hinton, Geoffrey"),
-            title="On the importance of initialization and momentum in deep learning",
-            venue="International Conference on Machine Learning",
-            year=2013,
-            url="https://proceedings.mlr.press/v28/sutskever13.html",
-        ),
-    )
+    citations = ("sutskever2013importance",)
 
     def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
         """Train or retrain with SGD."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Citation, Option, Trainer
+from prunescope.api import Option, Trainer
 from prunescope.builtin.trainers import fitting
 from prunescope.builtin.trainers.options import (
     Augment,
@@ -62,16 +62,7 @@ class Timm(Trainer):
         Option("timm's scheduler by name instead of schedule: cosine, tanh, poly, step, multistep; none: schedule"),
     ] = None
 
-    citations = (
-        Citation(
-            key="wightman2019timm",
-            authors=("Wightman, Ross",),
-            title="PyTorch Image Models",
-            venue="GitHub",
-            year=2019,
-            url="https://github.com/huggingface/pytorch-image-models",
-        ),
-    )
+    citations = ("wightman2019timm",)
 
     def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
         """Train or retrain with an optimiser of timm."""

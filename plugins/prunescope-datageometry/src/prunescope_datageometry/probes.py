@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Citation, Option, Probe, Reading
+from prunescope.api import Option, Probe, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,42 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from prunescope.api import Data, Replica
-
-FACCO_2017 = Citation(
-    key="facco2017estimating",
-    authors=("Facco, Elena", "d'Errico, Maria", "Rodriguez, Alex", "Laio, Alessandro"),
-    title="Estimating the intrinsic dimension of datasets by a minimal neighborhood information",
-    venue="Scientific Reports",
-    year=2017,
-    url="https://doi.org/10.1038/s41598-017-11873-y",
-)
-LEVINA_2004 = Citation(
-    key="levina2004maximum",
-    authors=("Levina, Elizaveta", "Bickel, Peter J."),
-    title="Maximum Likelihood Estimation of Intrinsic Dimension",
-    venue="Advances in Neural Information Processing Systems",
-    year=2004,
-    url="https://papers.nips.cc/paper/2577-maximum-likelihood-estimation-of-intrinsic-dimension",
-)
-BAC_2021 = Citation(
-    key="bac2021scikit",
-    authors=("Bac, Jonathan", "Mirkes, Evgeny M.", "Gorban, Alexander N.", "Tyukin, Ivan", "Zinovyev, Andrei"),
-    title="Scikit-Dimension: A Python Package for Intrinsic Dimension Estimation",
-    venue="Entropy",
-    year=2021,
-    url="https://doi.org/10.3390/e23101368",
-)
-ZHOU_2021 = Citation(
-    key="zhou2021dataset",
-    authors=("Zhou, Yefan", "Shen, Yiru", "Yan, Yujun", "Feng, Chen", "Yang, Yaoqing"),
-    title=(
-        "A Dataset-Dispersion Perspective on Reconstruction Versus Recognition in Single-View 3D Reconstruction "
-        "Networks"
-    ),
-    venue="International Conference on 3D Vision (3DV)",
-    year=2021,
-    url="https://arxiv.org/abs/2111.15158",
-)
 
 Images = Annotated[int, Option("so many of the training images, the first of the fixed order", minimum=30)]
 
@@ -72,7 +36,7 @@ class IntrinsicDimension(Probe):
 
     replicas = 0  # it measures data alone
 
-    citations = (FACCO_2017, LEVINA_2004, BAC_2021)
+    citations = ("facco2017estimating", "levina2004maximum", "bac2021scikit")
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:  # noqa: ARG002
         """Return `two_nn`, `maximum_likelihood`, and `two_nn_by_scale`."""
@@ -117,7 +81,7 @@ class Dispersion(Probe):
 
     replicas = 0
 
-    citations = (ZHOU_2021,)
+    citations = ("zhou2021dataset",)
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:  # noqa: ARG002
         """Return `input_dispersion` and `target_dispersion`."""

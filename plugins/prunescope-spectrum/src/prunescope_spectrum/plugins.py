@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from prunescope.api import Citation, Option, Probe, Pruner, Reading
+from prunescope.api import Option, Probe, Pruner, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,52 +14,6 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data, Mask, Replica
     from prunescope_spectrum.tails import Tail
-
-ALSTOTT_2014 = Citation(
-    key="alstott2014powerlaw",
-    authors=("Alstott, Jeff", "Bullmore, Ed", "Plenz, Dietmar"),
-    title="powerlaw: A Python Package for Analysis of Heavy-Tailed Distributions",
-    venue="PLOS ONE",
-    year=2014,
-    url="https://doi.org/10.1371/journal.pone.0085777",
-)
-CLAUSET_2009 = Citation(
-    key="clauset2009power",
-    authors=("Clauset, Aaron", "Shalizi, Cosma Rohilla", "Newman, Mark E. J."),
-    title="Power-Law Distributions in Empirical Data",
-    venue="SIAM Review",
-    year=2009,
-    url="https://arxiv.org/abs/0706.1062",
-)
-LU_2024 = Citation(
-    key="lu2024alphapruning",
-    authors=(
-        "Lu, Haiquan",
-        "Zhou, Yefan",
-        "Liu, Shiwei",
-        "Wang, Zhangyang",
-        "Mahoney, Michael W.",
-        "Yang, Yaoqing",
-    ),
-    title=(
-        "AlphaPruning: Using Heavy-Tailed Self Regularization Theory for Improved Layer-wise Pruning of "
-        "Large Language Models"
-    ),
-    venue="Advances in Neural Information Processing Systems",
-    year=2024,
-    url="https://arxiv.org/abs/2410.10912",
-)
-MARTIN_2021 = Citation(
-    key="martin2021implicit",
-    authors=("Martin, Charles H.", "Mahoney, Michael W."),
-    title=(
-        "Implicit Self-Regularization in Deep Neural Networks: Evidence from Random Matrix Theory and Implications "
-        "for Learning"
-    ),
-    venue="Journal of Machine Learning Research",
-    year=2021,
-    url="https://jmlr.org/papers/v22/20-410.html",
-)
 
 Estimator = Annotated[
     Literal["clauset", "hill"], Option("xmin where the fit is best (slower), or the median of the eigenvalues")
@@ -84,7 +38,7 @@ class Spectrum(Probe):
     replicas = 1
     needs_data = False
 
-    citations = (MARTIN_2021, CLAUSET_2009, ALSTOTT_2014)
+    citations = ("martin2021implicit", "clauset2009power", "alstott2014powerlaw")
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:  # noqa: ARG002
         """Return `alpha` and `distance` (of the fit) by layer, and `mean_alpha`."""
@@ -134,7 +88,7 @@ class AlphaPruning(Pruner):
     convolutions: Convolutions = "positions"
     linear: Annotated[bool, Option("prune linear layers too, not convolutions only")] = False
 
-    citations = (LU_2024, MARTIN_2021)
+    citations = ("lu2024alphapruning", "martin2021implicit")
 
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank by absolute value within each layer."""

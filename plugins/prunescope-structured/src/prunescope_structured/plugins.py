@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Citation, Option, Probe, Pruner, Reading
+from prunescope.api import Option, Probe, Pruner, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,23 +13,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from prunescope.api import Data, Mask, Replica
-
-FANG_2023 = Citation(
-    key="fang2023depgraph",
-    authors=("Fang, Gongfan", "Ma, Xinyin", "Song, Mingli", "Mi, Michael Bi", "Wang, Xinchao"),
-    title="DepGraph: Towards Any Structural Pruning",
-    venue="Conference on Computer Vision and Pattern Recognition",
-    year=2023,
-    url="https://arxiv.org/abs/2301.12900",
-)
-LI_2017 = Citation(
-    key="li2017pruning",
-    authors=("Li, Hao", "Kadav, Asim", "Durdanovic, Igor", "Samet, Hanan", "Graf, Hans Peter"),
-    title="Pruning Filters for Efficient ConvNets",
-    venue="International Conference on Learning Representations",
-    year=2017,
-    url="https://arxiv.org/abs/1608.08710",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +25,7 @@ class ChannelPruning(Pruner):
 
     exact = False
 
-    citations = (FANG_2023, LI_2017)
+    citations = ("fang2023depgraph", "li2017pruning")
 
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank channels over the whole model by the norm of their weights, relative to the mean of their layer."""
@@ -67,7 +50,7 @@ class Compact(Probe):
 
     replicas = 1
 
-    citations = (FANG_2023,)
+    citations = ("fang2023depgraph",)
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:  # noqa: ARG002
         """Return `parameters`, `channels_removed`, `latency_masked` and `latency_compact`."""
