@@ -18,8 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import synthetic_phase
 
-from prunescope import glance, registry, studyfolder, sweep
-from prunescope.store import Store
+from prunescope.plugins import registry
+from prunescope.runs.files import glance
+from prunescope.runs.scheduling import scheduler
+from prunescope.runs.store import Store
+from prunescope.studies.grid import studyfolder
 
 ROUNDS = 3
 
@@ -108,7 +111,7 @@ def of_a_sweep(folder: Path) -> tuple[Row, float]:
         grid, store = studyfolder.load_grid(home), Store(home)
         executor = replace(registry.make("executors", "local", {}).instance, workers=1)
         started = monotonic()
-        outcomes = list(sweep.run(grid.recipes, store, executor, device="cpu"))
+        outcomes = list(scheduler.run(grid.recipes, store, executor, device="cpu"))
         whole = monotonic() - started
         steps = sum(glance.wall_seconds(store.path(outcome.id)) for outcome in outcomes)
         ratios.append(whole / steps)

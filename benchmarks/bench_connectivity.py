@@ -13,12 +13,12 @@ import plain
 import torch
 from harness import Row, compare, convolution_share, headline, one_thread, report
 
-from prunescope import models
-from prunescope.builtin.datasets import Patches
-from prunescope.builtin.trainers.sgd import Sgd
+from prunescope.data.datasets import Patches
 from prunescope.landscape.connectivity import Line, lines
 from prunescope.landscape.flops import layer_flops
-from prunescope.memory import keep_freed
+from prunescope.networks import models
+from prunescope.runs.scheduling.memory import keep_freed
+from prunescope.training.trainers.sgd import Sgd
 
 if TYPE_CHECKING:
     from torch import nn

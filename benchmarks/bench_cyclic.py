@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from harness import one_thread
 from matplotlib.figure import Figure
 
-from prunescope import models
-from prunescope.builtin.datasets import Patches
-from prunescope.builtin.trainers.cyclic import Cyclic
-from prunescope.builtin.trainers.sgd import Sgd
+from prunescope.data.datasets import Patches
 from prunescope.landscape.evaluate import outcomes
-from prunescope.memory import keep_freed
+from prunescope.networks import models
+from prunescope.runs.scheduling.memory import keep_freed
+from prunescope.training.trainers.cyclic import Cyclic
+from prunescope.training.trainers.sgd import Sgd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

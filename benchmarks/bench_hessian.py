@@ -12,14 +12,14 @@ import torch
 from harness import one_thread, report
 from page import Headline, Row
 
-from prunescope import models
-from prunescope.builtin.datasets import Patches
-from prunescope.builtin.trainers.sgd import Sgd
+from prunescope.data.datasets import Patches
 from prunescope.landscape.eigenvalues import top_eigenvalues
 from prunescope.landscape.hessian import weights
 from prunescope.landscape.hutchinson import rademacher, trace
 from prunescope.landscape.operator import operator
-from prunescope.memory import keep_freed
+from prunescope.networks import models
+from prunescope.runs.scheduling.memory import keep_freed
+from prunescope.training.trainers.sgd import Sgd
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # both use what torch has deprecated

@@ -8,8 +8,8 @@ from harness import compare, headline, one_thread, report
 from page import Row
 from torch.nn.utils import prune
 
-from prunescope import masks, models
-from prunescope.memory import keep_freed
+from prunescope.networks import masks, models
+from prunescope.runs.scheduling.memory import keep_freed
 
 DENSITIES = (0.1, 0.02)
 ROUNDS = 2

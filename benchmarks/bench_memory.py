@@ -8,10 +8,11 @@ from time import process_time
 
 from harness import Row, one_thread, report
 
-from prunescope import memory, models
-from prunescope.builtin.datasets import Patches
-from prunescope.builtin.trainers.sgd import Sgd
+from prunescope.data.datasets import Patches
 from prunescope.landscape.connectivity import lines
+from prunescope.networks import models
+from prunescope.runs.scheduling import memory
+from prunescope.training.trainers.sgd import Sgd
 
 ROUNDS = 3
 SPEC = models.ModelSpec(name="preresnet20", num_classes=10, in_chans=3, image_size=(32, 32))

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from harness import Row, headline, interleaved, one_thread, report
 
-from prunescope import models
 from prunescope.api import Replica
-from prunescope.builtin.datasets import Patches
-from prunescope.builtin.probes.cka import Cka
-from prunescope.builtin.probes.lmc import Lmc
+from prunescope.data.datasets import Patches
 from prunescope.landscape.features import layers_features, match_layers
+from prunescope.landscape.probes.cka import Cka
+from prunescope.landscape.probes.lmc import Lmc
 from prunescope.landscape.similarity import kernel, pairwise_cka
+from prunescope.networks import models
 
 N = 5000
 REPLICAS = 5

@@ -25,16 +25,18 @@ import plain
 from harness import one_thread, report
 from page import Headline, Row
 
-from prunescope import checkpoint, models, sources, study, studyfolder
 from prunescope.api import Mask
-from prunescope.store import Store
+from prunescope.data import sources
+from prunescope.networks import checkpoints, models
+from prunescope.runs.store import Store
+from prunescope.studies.grid import study, studyfolder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import nn
 
-    from prunescope.grid import Cell, Grid
+    from prunescope.studies.grid.layout import Cell, Grid
 
 STUDY = Path(__file__).parent.parent / "studies" / "patches-epochs.toml"
 
@@ -112,7 +114,7 @@ def plain_cell(grid: Grid, store: Store) -> Times:
     cell = grid.cells[-1]
     data = sources.open_source(cell.prune.arguments["data"], device="cpu")
     pruned = store.load_weights(cell.prune.id)
-    start = checkpoint.to_model(pruned)
+    start = checkpoints.to_model(pruned)
     how = grid.study.retrain.options
     seen = plain.loader(data.train, batch_size=how["batch_size"], training=True)
     sides = [plain.loader(side, batch_size=BATCH, training=False) for side in (data.train, data.test)]
@@ -138,7 +140,7 @@ def check(cell: Cell, store: Store, sides: list, errors: list[list[float]]) -> N
     """Compare the readings of the study with plain measurements of its own replicas, and its training with plain."""
     found = {name: reading for recipe in cell.probes for name, reading in named(store, recipe.id).items()}
     kept = [store.load_weights(recipe.id) for recipe in cell.retrainings]
-    replicas = [checkpoint.to_model(one) for one in kept]
+    replicas = [checkpoints.to_model(one) for one in kept]
     pairs = list(combinations(replicas, 2))
     paths = [[loss for (loss,) in plain.path(kept[0].spec, *pair, sides[:1], points=11)] for pair in pairs]
     np.testing.assert_allclose(found["lmc/train_loss_path"], paths, atol=1e-5)

@@ -7,10 +7,10 @@ from time import perf_counter
 
 import torch
 
-from prunescope import models
-from prunescope.builtin.datasets import Patches
-from prunescope.builtin.trainers.sgd import Sgd
+from prunescope.data.datasets import Patches
 from prunescope.landscape.flops import layer_flops
+from prunescope.networks import models
+from prunescope.training.trainers.sgd import Sgd
 
 PAIRS = 3
 CASES = ((8, 0.5), (8, 1.0), (16, 1.0), (32, 1.0))

@@ -11,14 +11,14 @@ import plain
 import torch
 from harness import Row, compare, convolution_share, headline, one_thread, report
 
-from prunescope import masks, models
-from prunescope.builtin.datasets import Patches
-from prunescope.engine.training import fit_together
+from prunescope.data.datasets import Patches
 from prunescope.landscape.flops import layer_flops
-from prunescope.memory import keep_freed
+from prunescope.networks import masks, models
+from prunescope.runs.scheduling.memory import keep_freed
 from prunescope.training import gradient, loop, optimizers
 from prunescope.training.batches import Batches
 from prunescope.training.schedule import Schedule
+from prunescope.training.together import fit_together
 
 if TYPE_CHECKING:
     from torch import nn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from prunescope.regime.early_warning import early_warning
+from prunescope.regimes.early_warning import early_warning
 
 SERIES, PLACES, SURROGATES = 24, 500, 100
 

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from prunescope import models
+from prunescope.networks import models
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from prunescope.api import Mask
-    from prunescope.data import InMemorySplit
-    from prunescope.models import ModelSpec
+    from prunescope.data.memory import InMemorySplit
+    from prunescope.networks.models import ModelSpec
 
 
 class Pictures(Dataset[tuple["Tensor", int]]):

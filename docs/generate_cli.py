@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
 from typer import Context
 from typer.models import ArgumentInfo, CommandInfo, OptionInfo
 
-from prunescope import registry
 from prunescope.cli import GROUPS, build
+from prunescope.plugins import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

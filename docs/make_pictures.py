@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from prunescope import report
-from prunescope.store import Store
+from prunescope.report import diagnosis as report
+from prunescope.runs.store import Store
 
 IMAGES = Path(__file__).parent / "images"
 BROWSER = ("chromium", "chromium-browser", "google-chrome")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.regime.md_tree import PUBLIC, Level, Measured, Place, Rate, decide
+from prunescope.regimes.md_tree import PUBLIC, Level, Measured, Place, Rate, decide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

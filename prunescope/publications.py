@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunescope import bibtex
-from prunescope.errors import PluginError
+from prunescope.api.errors import PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

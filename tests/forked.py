@@ -19,8 +19,6 @@ from pathlib import Path
 
 import torch
 
-import prunescope.pipeline
-import prunescope.report  # noqa: F401
 from prunescope import cli
 
 

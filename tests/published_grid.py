@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from prunescope.regime.direction import Point
-from prunescope.regime.selection import Member
+from prunescope.regimes.direction import Point
+from prunescope.regimes.selection import Member
 
 FILE = Path(__file__).parent / "data" / "phase_preresnet20_cifar10.csv"
 

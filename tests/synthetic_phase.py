@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope import grid, runfile, study
 from prunescope.api import Reading
-from prunescope.described import Source
-from prunescope.runfile import Run
+from prunescope.data.spec import Source
+from prunescope.runs.files import runfile
+from prunescope.runs.files.runfile import Run
+from prunescope.studies.grid import layout, study
 
 if TYPE_CHECKING:
-    from prunescope.store import Store
+    from prunescope.runs.store import Store
 
 VERSIONS = {"prunescope": "0.1.0", "torch": "2.8.0"}
 
@@ -37,9 +38,9 @@ STUDY = study.Study(
 )
 
 
-def laid_out(asked: study.Study = STUDY) -> grid.Grid:
+def laid_out(asked: study.Study = STUDY) -> layout.Grid:
     source = Source(name="patches", fingerprint="0123")
-    return grid.expand(asked, source, num_classes=10, in_chans=3, image_size=(8, 8))
+    return layout.expand(asked, source, num_classes=10, in_chans=3, image_size=(8, 8))
 
 
 def critical(density: float) -> float:
@@ -47,7 +48,7 @@ def critical(density: float) -> float:
     return 30 + 108 * math.log(density / 0.05) / math.log(10)
 
 
-def write(found: grid.Grid, store: Store, *, skip=lambda recipe: False) -> None:  # noqa: ARG005
+def write(found: layout.Grid, store: Store, *, skip=lambda recipe: False) -> None:  # noqa: ARG005
     """Write every run of a grid, but those to skip."""
     store.runs.mkdir(parents=True, exist_ok=True)
     for recipe in found.trainings:

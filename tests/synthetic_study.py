@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope import runfile
 from prunescope.api import Epoch, Evidence, Reading
-from prunescope.builtin.rules import MdTree, ThreeRegime
-from prunescope.recipe import Recipe
-from prunescope.runfile import Run, Verdict
-from prunescope.store import Store
+from prunescope.regimes.rules import MdTree, ThreeRegime
+from prunescope.runs.files import runfile
+from prunescope.runs.files.runfile import Run, Verdict
+from prunescope.runs.recipe import Recipe
+from prunescope.runs.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

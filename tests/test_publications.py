@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import prunescope
-from prunescope import bibtex, publications, registry
-from prunescope.errors import PluginError
+from prunescope import bibtex, publications
+from prunescope.api.errors import PluginError
+from prunescope.plugins import registry
 
 ENTRY = """@inproceedings{{{key},
   author = {{Doe, Jo}},

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from prunescope.store import Store
+    from prunescope.runs.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from prunescope import registry, studyfolder, sweep
-from prunescope.cases import bench, measured, tuning
-from prunescope.regime.direction import hottest_first
-from prunescope.report import formatting
+from prunescope.plugins import registry
+from prunescope.regimes.direction import hottest_first
+from prunescope.report.common import formatting
 from prunescope.report.phase import labels
-from prunescope.store import Store
+from prunescope.runs.scheduling import scheduler
+from prunescope.runs.store import Store
+from prunescope.studies.cases import bench, measured, tuning
+from prunescope.studies.grid import studyfolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from prunescope.grid import Grid
-    from prunescope.recipe import Recipe
+    from prunescope.runs.recipe import Recipe
+    from prunescope.studies.grid.layout import Grid
 
 DOCS = Path(__file__).parents[1]
 PICTURES = {
@@ -250,7 +252,7 @@ def _aim(grid: Grid, seeds: Sequence[int], *, runs: int) -> tuning.Aim:
 def _complete(store: Store, recipes: Sequence[Recipe]) -> None:
     """Measure the pairs that a first look compares: the trainings themselves are the sweep's."""
     executor = registry.make("executors", "local", {"workers": 1}).instance
-    for outcome in sweep.run(recipes, store, executor, device="cpu"):
+    for outcome in scheduler.run(recipes, store, executor, device="cpu"):
         if outcome.error:
             raise SystemExit(outcome.error)
 

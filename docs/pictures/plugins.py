@@ -17,8 +17,8 @@ from prunescope_spectrum.budgets import layer_budgets
 from prunescope_spectrum.eigenvalues import eigenvalues
 from prunescope_spectrum.tails import clauset, fit
 
-from prunescope import registry
-from prunescope.models import ModelSpec, create, prunable
+from prunescope.networks.models import ModelSpec, create, prunable
+from prunescope.plugins import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from prunescope import models, registry
 from prunescope.api import Replica
-from prunescope.regime.early_warning import early_warning
+from prunescope.networks import models
+from prunescope.plugins import registry
+from prunescope.regimes.early_warning import early_warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from prunescope import checkpoint, masks, registry, sources
-from prunescope.comparison.measured import Measured, Point
-from prunescope.report import svg
+from prunescope.data import sources
+from prunescope.networks import checkpoints, masks
+from prunescope.plugins import registry
+from prunescope.report.common import svg
 from prunescope.report.comparison import figures, tables
 from prunescope.report.phase.files import LIGHT
-from prunescope.store import Store
+from prunescope.runs.store import Store
+from prunescope.studies.comparison.measured import Measured, Point
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +96,7 @@ def _layers(store: Store, run: str) -> Figure:
     panels = made.subplots(4, 3, sharex=True, sharey=True)
     for axes, (title, plugin, options) in zip(panels.flat, LAYERS, strict=True):
         pruner = registry.make("pruners", plugin, options).instance
-        mask = pruner.mask(checkpoint.to_model(found).eval(), data, DENSITY, seed=0)
+        mask = pruner.mask(checkpoints.to_model(found).eval(), data, DENSITY, seed=0)
         _panel(axes, title, list(masks.per_layer_density(mask).values()))
     made.supxlabel("convolution, from the first to the last", fontsize=9.5)
     made.supylabel("density of the layer", fontsize=9.5)

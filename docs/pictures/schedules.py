@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from matplotlib.figure import Figure
 
-from prunescope.iteration.densities import SHAPES
+from prunescope.studies.lottery.densities import SHAPES
 from prunescope.training import timm_rates
 from prunescope.training.cycles import cycle_ends
 from prunescope.training.schedule import Schedule, rate_factor

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunescope import __version__
-from prunescope.cli import (
+from prunescope.cli.commands import (
     advise,
     calibrate,
     cite,
@@ -18,7 +18,6 @@ from prunescope.cli import (
     diagnose,
     instability,
     lottery,
-    misuse,
     plugin_commands,
     plugins,
     probe,
@@ -33,19 +32,20 @@ from prunescope.cli import (
     tune,
     warn,
 )
-from prunescope.cli.advise import AdviseRequest
-from prunescope.cli.calibrate import CalibrateRequest
-from prunescope.cli.command import Output, command, taking
-from prunescope.cli.compare import CompareRequest
-from prunescope.cli.instability import InstabilityRequest
-from prunescope.cli.lottery import LotteryRequest
-from prunescope.cli.report import ReportRequest
-from prunescope.cli.request import Request
-from prunescope.cli.select import SelectRequest
-from prunescope.cli.sweep import SweepRequest
-from prunescope.cli.tune import TuneRequest
-from prunescope.cli.warn import WarnRequest
-from prunescope.memory import keep_freed
+from prunescope.cli.commands.advise import AdviseRequest
+from prunescope.cli.commands.calibrate import CalibrateRequest
+from prunescope.cli.commands.compare import CompareRequest
+from prunescope.cli.commands.instability import InstabilityRequest
+from prunescope.cli.commands.lottery import LotteryRequest
+from prunescope.cli.commands.report import ReportRequest
+from prunescope.cli.commands.request import Request
+from prunescope.cli.commands.select import SelectRequest
+from prunescope.cli.commands.sweep import SweepRequest
+from prunescope.cli.commands.tune import TuneRequest
+from prunescope.cli.commands.warn import WarnRequest
+from prunescope.cli.terminal import misuse
+from prunescope.cli.terminal.command import Output, command, taking
+from prunescope.runs.scheduling.memory import keep_freed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Data
+from prunescope.api.errors import InputError, UsageError
 from prunescope.data.memory import Augmentation, content_digest, in_memory
 from prunescope.data.order import mixed
-from prunescope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

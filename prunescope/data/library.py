@@ -12,8 +12,8 @@ from typing import Any
 from timm.data.dataset_factory import create_dataset
 from torch.utils.data import IterableDataset
 
-from prunescope.data.sources import Indexed, Sequential, Source
-from prunescope.errors import InputError, UsageError
+from prunescope.api.errors import InputError, UsageError
+from prunescope.data.decoding import Indexed, Sequential, Source
 
 PACKAGES = {"hfds": "datasets", "hfids": "datasets", "tfds": "tensorflow_datasets", "wds": "webdataset"}
 """Library of a data set string -> the Python package it needs."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from prunescope.errors import InputError
+from prunescope.api.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,133 +1,62 @@
-"""Decoded images and labels of timm's data sets, one after another or by index, never a damaged one skipped."""
+"""Data sets by name: text -> plugin and options -> data, with the fingerprint that goes into every recipe."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from PIL import Image, UnidentifiedImageError
-
-from prunescope.errors import InputError
+from prunescope.api.errors import InputError, UsageError
+from prunescope.data import views
+from prunescope.data.spec import Source, parse_spec
+from prunescope.plugins import options, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
-Mode = Literal["L", "RGB"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Indexed:
-    """A timm or torchvision data set whose images can be read in any order."""
-
-    name: str
-    dataset: Any
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def read(self, index: int) -> tuple[Image.Image, int]:
-        """Return one image and its label; InputError for an image that cannot be decoded.
-
-        timm's own reading replaces a damaged image by the next one, which would change the data in silence.
-        """
-        try:
-            if not hasattr(self.dataset, "reader"):
-                image, label = self.dataset[index]
-                return image, int(label)
-            file, label = self.dataset.reader[index]
-            with file:
-                image = Image.open(file)
-                image.load()
-        except (OSError, SyntaxError, UnidentifiedImageError) as error:
-            raise InputError(
-                f"{self.name}: image {index} ({self._filename(index)}) cannot be read: {error}",
-                fix="replace the file or take it out of the data set",
-            ) from error
-        return image, int(label)
-
-    def __iter__(self) -> Iterator[tuple[Image.Image, int]]:
-        for index in range(len(self)):
-            yield self.read(index)
-
-    def arrays(self, mode: Mode) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return all images (n, channels, height, width) and labels where the data set holds them undivided."""
-        images, labels = getattr(self.dataset, "data", None), getattr(self.dataset, "targets", None)
-        if images is None or labels is None or np.ndim(labels) != 1 or len(images) != len(labels):
-            return None
-        pixels = np.asarray(images)
-        if pixels.dtype != np.uint8 or pixels.ndim != (3 if mode == "L" else 4):
-            return None
-        return (pixels[:, None] if mode == "L" else pixels.transpose(0, 3, 1, 2)), np.asarray(labels, dtype=np.int64)
-
-    def digest(self) -> str:
-        """Return a digest of what is known without decoding: names, file sizes and labels, sorted by name.
-
-        Other pixels in a file of the same name and size go unseen. Without files, it covers the data set's name,
-        number of images and the fingerprint of its library.
-        """
-        samples = getattr(getattr(self.dataset, "reader", self.dataset), "samples", None)
-        if samples is None:
-            library = getattr(getattr(self.dataset, "reader", None), "dataset", None)
-            lines = [f"{self.name} {len(self)} {getattr(library, '_fingerprint', '')}"]
-        else:
-            root = Path(self.dataset.reader.root if hasattr(self.dataset, "reader") else self.dataset.root)
-            files = ((Path(path), label) for path, label in samples)
-            lines = sorted(
-                f"{path.relative_to(root).as_posix()} {path.stat().st_size} {label}" for path, label in files
-            )
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-    def _filename(self, index: int) -> str:
-        try:
-            return str(self.dataset.filename(index))
-        except (AttributeError, NotImplementedError, KeyError, TypeError):
-            return "no file name"
+    from prunescope.api import Data
 
 
-@dataclass(frozen=True, kw_only=True)
-class Sequential:
-    """A timm data set that can be read only from first to last: shards of WebDataset or TensorFlow records."""
+def describe(text: str, *, limit_batches: int | None = None) -> Source:
+    """Load the data set that `text` names once and return it as a source with its fingerprint.
 
-    name: str
-    dataset: Any
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __iter__(self) -> Iterator[tuple[Image.Image, int]]:
-        count = 0
-        for image, label in self.dataset:
-            count += 1
-            yield image, int(label)
-        if count != len(self):
-            raise InputError(
-                f"{self.name}: {count} images could be read, {len(self)} were announced",
-                fix="look for damaged shards, or correct the number in _info.json or after the | of the split",
-            )
-
-    def arrays(self, _mode: Mode) -> None:
-        """Return None: the images are never held undivided."""
-
-    def digest(self) -> str:
-        """Return a digest of the data set's name, its shards and their sizes, and the number of images."""
-        reader = self.dataset.reader
-        shards = sorted(getattr(getattr(reader, "split_info", None), "filenames", ()))
-        paths = [Path(reader.root or ".") / shard for shard in shards]
-        sizes = [f"{path.name} {path.stat().st_size}" for path in paths if path.exists()]
-        return hashlib.sha256("\n".join([self.name, str(len(self)), *shards, *sizes]).encode()).hexdigest()
+    text: "digits", "patches:noise=0.2", "torch/cifar10", a folder, "pkg.mod:factory" (see data.spec).
+    """
+    name, values = parse_spec(text)
+    if name not in {plugin.name for plugin in registry.find("datasets")}:
+        raise UsageError(
+            f"there is no data set {name!r}: no folder of that name here, and no plugin is called so",
+            fix="give the path of a folder, or one of: "
+            + ", ".join(plugin.name for plugin in registry.find("datasets")),
+        )
+    loaded = registry.make("datasets", name, values)
+    source = Source(
+        name=name,
+        options=options.non_default(loaded.instance),
+        version=loaded.instance.version,
+        limit_batches=limit_batches,
+    )
+    found = _load(json.dumps(source.to_json()), "cpu")
+    return Source(**{**source.to_json(), "fingerprint": found.fingerprint})
 
 
-Source = Indexed | Sequential
+def open_source(source: Mapping[str, Any], *, device: str) -> Data:
+    """Return the data of a recipe's argument on a device; InputError when its content is not what it was."""
+    wanted = Source(**source)
+    data = _load(json.dumps(Source(**{**source, "fingerprint": ""}).to_json()), device)
+    if wanted.fingerprint not in ("", data.fingerprint):
+        raise InputError(
+            f"the data {wanted.name!r} has changed: fingerprint {data.fingerprint}, wanted {wanted.fingerprint}",
+            fix="restore the data, or start a new study",
+        )
+    return data
 
 
-def decode(source: Source, transform: Any, *, mode: Mode) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401 - timm's
-    """Return all images as uint8 (n, channels, height, width) through a transform that gives uint8 arrays."""
-    images, labels = [], []
-    for image, label in source:
-        images.append(torch.from_numpy(np.ascontiguousarray(transform(image.convert(mode)))))
-        labels.append(label)
-    return torch.stack(images), torch.tensor(labels, dtype=torch.int64)
+@lru_cache(maxsize=2)
+def _load(source_json: str, device: str) -> Data:
+    """Load a data set; cached, because a worker performs many steps on one."""
+    source = Source(**json.loads(source_json))
+    data: Data = registry.make("datasets", source.name, source.options).instance.load()
+    if source.limit_batches is not None:
+        data = views.limited(data, batches=source.limit_batches)
+    return views.to_device(data, device)

@@ -1,11 +1,16 @@
-"""What a person writes for a data set, taken apart: the plugin's name and its options."""
+"""A data set as a person or a recipe names it: the plugin's name and its options."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 LIBRARIES = ("torch", "hfds", "hfids", "tfds", "wds")
 """Prefixes of timm's data set strings."""
@@ -82,3 +87,26 @@ def _unknown(text: str, name: str) -> UsageError:
             f"the data set {text!r} looks like a folder, and is {what}", fix=f"give one that exists, or {EXAMPLES}"
         )
     return UsageError(f"{text!r} names no data set", fix=f"give {EXAMPLES}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A data set as a recipe names it."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 1
+    fingerprint: str = ""
+    limit_batches: int | None = None
+    """Use only so many batches of either split, in training and in measuring."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the source as a recipe's argument."""
+        limit = {} if self.limit_batches is None else {"limit_batches": self.limit_batches}
+        return {
+            "name": self.name,
+            "options": dict(self.options),
+            "version": self.version,
+            "fingerprint": self.fingerprint,
+            **limit,
+        }

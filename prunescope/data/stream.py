@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 if TYPE_CHECKING:
     from PIL import Image
 
-    from prunescope.data.sources import Indexed, Mode, Sequential
+    from prunescope.data.decoding import Indexed, Mode, Sequential
 
 Transform = Callable[["Image.Image"], Tensor]
 CPU = torch.device("cpu")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,13 +11,13 @@ from timm.data.transforms import ToNumpy
 from timm.data.transforms_factory import create_transform
 
 from prunescope.api import Data
+from prunescope.api.errors import UsageError
 from prunescope.data.arrays import check_labels
+from prunescope.data.decoding import Indexed, Mode, Source, decode
 from prunescope.data.library import Opened, Where, open_splits
 from prunescope.data.memory import Augmentation, InMemorySplit, content_digest, in_memory
 from prunescope.data.order import mixed
-from prunescope.data.sources import Indexed, Mode, Source, decode
 from prunescope.data.stream import Eyes, SequentialSplit, StreamSplit
-from prunescope.errors import UsageError
 
 if TYPE_CHECKING:
     from prunescope.api import Split

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.engine.choice import group_size, tiny
-from prunescope.engine.connectivity import at_points
-from prunescope.engine.grouping import traced
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape import batchnorm
 from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.evaluate import Outcomes, outcomes
+from prunescope.landscape.points_at_once import at_points
+from prunescope.networks.grouped.choice import group_size, tiny
+from prunescope.networks.grouped.grouping import traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from prunescope.api import Mask, Split
-    from prunescope.engine.connectivity import Point
+    from prunescope.landscape.points_at_once import Point
 
 ROUNDING = 1e-9
 """Values of a path that differ by less than this share of the largest are equal: the order of a sum moves them."""

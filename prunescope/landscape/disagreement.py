@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.features import softmax
 from prunescope.landscape.guard import guarded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.evaluate import logits
 from prunescope.landscape.guard import double, guarded
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.estimate import Estimate
 from prunescope.landscape.guard import double
 from prunescope.landscape.hessian import Gradient, shares, weights

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.guard import guarded
 from prunescope.landscape.hessian import shares

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import double
 
 if TYPE_CHECKING:

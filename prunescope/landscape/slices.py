@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape import batchnorm
 from prunescope.landscape.evaluate import Outcomes, outcomes
 

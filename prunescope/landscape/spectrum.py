@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.hessian import weights
 from prunescope.landscape.lanczos import tridiagonal
 from prunescope.landscape.operator import operator

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.modules.conv import _ConvNd
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import double, guarded
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from prunescope.masks import keep_counts, keep_largest, layer_counts
+from prunescope.networks.masks import keep_counts, keep_largest, layer_counts
 from prunescope.pruning.erdos_renyi import erdos_renyi_kernel
 from prunescope.pruning.lamp import lamp
 

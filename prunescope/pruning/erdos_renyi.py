@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from prunescope.masks import apportion, total
+from prunescope.networks.masks import apportion, total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import Mask
-from prunescope.errors import UsageError
-from prunescope.masks import keep_counts, total
+from prunescope.api.errors import UsageError
+from prunescope.networks.masks import keep_counts, total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import Mask
-from prunescope.errors import UsageError
-from prunescope.masks import keep_largest
+from prunescope.api.errors import UsageError
+from prunescope.networks.masks import keep_largest
 from prunescope.pruning.linear_flow import linear, positive
 
 if TYPE_CHECKING:

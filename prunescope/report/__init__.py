@@ -1,14 +1,1 @@
-"""What a diagnosis says, to a person and to a program: terminal, one-file HTML, JSON.
-
-report = assemble(store, diagnose_id)
-console.print(terminal(report))
-Path("verdict.html").write_text(html(report), encoding="utf-8")
-json.dumps(as_json(report))
-"""
-
-from prunescope.report.as_json import as_json
-from prunescope.report.assemble import assemble
-from prunescope.report.html import html
-from prunescope.report.terminal import terminal
-
-__all__ = ["as_json", "assemble", "html", "terminal"]
+"""A finding for a person or a program: terminal, one-file HTML, JSON, figures."""

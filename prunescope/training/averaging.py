@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope import masks
+from prunescope.networks import masks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 
 
 def cycle_ends(epochs: int, *, cycles: int, factor: float) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from prunescope.masks import factors
+from prunescope.networks.masks import factors
 from prunescope.training.optimizers import trainable
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn.functional import cross_entropy
 
-from prunescope import masks
 from prunescope.api import Epoch
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
+from prunescope.networks import masks
 from prunescope.training.batches import passes, steps_per_epoch, within
 from prunescope.training.schedule import scheduler, span
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import nn

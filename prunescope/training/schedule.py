@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from torch.optim.lr_scheduler import LambdaLR
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from timm.scheduler.scheduler_factory import create_scheduler_v2
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 
 if TYPE_CHECKING:
     from prunescope.training.schedule import Schedule

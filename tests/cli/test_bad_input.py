@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from prunescope import checkpoint
-from prunescope.cli.command import ExitCode
-from prunescope.store import Store
+from prunescope.cli.terminal.command import ExitCode
+from prunescope.networks import checkpoints
+from prunescope.runs.store import Store
 
 DATA = "patches:images=120,test_images=60"
 
@@ -43,13 +43,13 @@ def empty(path, _good):
 
 
 def truncated(path, good):
-    checkpoint.save(path / "whole.pt", good)
+    checkpoints.save(path / "whole.pt", good)
     (path / "cut.pt").write_bytes((path / "whole.pt").read_bytes()[:5000])
     return path / "cut.pt"
 
 
 def truncated_safetensors(path, good):
-    checkpoint.save(path / "whole.safetensors", good)
+    checkpoints.save(path / "whole.safetensors", good)
     (path / "cut.safetensors").write_bytes((path / "whole.safetensors").read_bytes()[:5000])
     return path / "cut.safetensors"
 
@@ -85,7 +85,7 @@ def malicious_zip(path, good):
 
 
 def whole_module(path, good):
-    torch.save(checkpoint.to_model(good), path / "module.pt")
+    torch.save(checkpoints.to_model(good), path / "module.pt")
     return path / "module.pt"
 
 
@@ -280,7 +280,7 @@ def test_a_study_that_cannot_be_written(tmp_path, invoke):
 
 def test_a_data_set_that_changed(good, invoke, tmp_path):
     changed = replace(good, data={**good.data, "fingerprint": "0" * 32})
-    checkpoint.save(tmp_path / "ckpt.pt", changed)
+    checkpoints.save(tmp_path / "ckpt.pt", changed)
     assert_refused(invoke("diagnose", tmp_path / "ckpt.pt", "--study", tmp_path / "s"), 2, "has changed")
 
 

@@ -10,8 +10,9 @@ import pytest
 import slow_reference
 import torch
 
-from prunescope import checkpoint, sources
-from prunescope.store import Store
+from prunescope.data import sources
+from prunescope.networks import checkpoints
+from prunescope.runs.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ def replicas(study: Path, run: Callable[..., str]) -> dict[int, list[str]]:
 
 def model_of(study: Path, run_id: str) -> torch.nn.Module:
     """Return the network of a run, ready for the slow implementation."""
-    return checkpoint.to_model(Store(study).load_weights(run_id)).eval()
+    return checkpoints.to_model(Store(study).load_weights(run_id)).eval()
 
 
 @pytest.mark.parametrize("epoch", [2, 4])

@@ -43,6 +43,6 @@ def test_light(words):
 
 
 def test_the_front_page_imports_no_plugin():
-    code = CHILD.format(words=["--help"], heavy=["rich", "prunescope.builtin", "prunescope.options.fields"])
+    code = CHILD.format(words=["--help"], heavy=["rich", "prunescope.training", "prunescope.plugins.options.fields"])
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -12,7 +12,7 @@ from tiny_landscape import NORMS, learnable_data, net, replicas, same_state, sta
 from torch import nn
 
 from prunescope.api import Mask
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.connectivity import connectivity, errors, lines, losses
 
 FIELDS = ("lmc", "barrier")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tiny_landscape import learnable_data, net, replicas, same_state, state_of
 from tiny_training import Memory
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.disagreement import disagreements, jensen_shannon
 
 PROBABILITIES = st.lists(st.integers(0, 5), min_size=3, max_size=3).filter(any).map(lambda w: [v / sum(w) for v in w])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from prunescope.api import Mask
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.distance import cosine, hamming, jaccard, relative_l2
 
 

@@ -11,7 +11,7 @@ from tiny_landscape import learnable_data, net, same_state, state_of, train
 from tiny_training import Memory
 from torch import nn
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.estimate import mean
 from prunescope.landscape.evaluate import outcomes, rank
 

@@ -6,7 +6,7 @@ from tiny_landscape import learnable_data, net, same_state, state_of
 from tiny_training import Memory
 from torch import nn
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.features import layer_features, match_layers, output_logits, softmax
 
 

@@ -8,7 +8,7 @@ from tiny_landscape import learnable_data, net, same_state, state_of
 from torch import nn
 
 from prunescope.api import Mask
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.hessian import Gradient, shares, weights
 
 

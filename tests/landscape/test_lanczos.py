@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.lanczos import largest_eigenvalues
 
 

@@ -7,7 +7,7 @@ import torch
 from tiny_landscape import net, same_state, state_of
 from torch import nn
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.latency import latency
 
 

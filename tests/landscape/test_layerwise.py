@@ -7,7 +7,7 @@ import slow_reference
 import torch
 from tiny_landscape import learnable_data, replicas, same_state, state_of
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape import layerwise
 from prunescope.landscape.features import layer_features, layer_sizes
 from prunescope.landscape.similarity import cka, kernel, minibatch_cka, pairwise_cka

@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_landscape import learnable_data, net, same_state, state_of
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape import operator as module
 from prunescope.landscape.hessian import Gradient, shares, weights
 from prunescope.landscape.operator import graph_bytes, operator

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.similarity import cka, hsic, hsic_debiased, kernel, pairwise_cka
 
 BOTH = pytest.mark.parametrize("debiased", [False, True])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.size import compression, dense_bytes, sparse_bytes
 
 

@@ -6,7 +6,7 @@ from tiny_landscape import learnable_data, net, replicas
 from torch.nn import functional
 
 from prunescope.api import Mask
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.slices import filter_normalised, loss_slice, orthogonal, towards
 
 

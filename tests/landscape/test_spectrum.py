@@ -9,7 +9,7 @@ import torch
 from tiny_landscape import learnable_data, net, replicas, same_state, state_of
 
 from prunescope.api import Mask
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.landscape.spectrum import Spectrum, quadrature, spectrum
 
 

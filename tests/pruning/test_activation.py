@@ -8,8 +8,8 @@ from tiny_landscape import learnable_data, net
 from torch import nn
 from torch.nn import functional
 
-from prunescope.errors import UsageError
-from prunescope.models import prunable
+from prunescope.api.errors import UsageError
+from prunescope.networks.models import prunable
 from prunescope.pruning.activation import activation_weighted, of_convolution
 
 

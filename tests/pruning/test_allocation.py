@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunescope.masks import per_layer_density
+from prunescope.networks.masks import per_layer_density
 from prunescope.pruning.allocation import allocate, keep_allocated
 from prunescope.pruning.erdos_renyi import erdos_renyi_kernel
 from prunescope.pruning.lamp import lamp

@@ -8,8 +8,8 @@ from tiny_landscape import NORMS, learnable_data, net
 from torch import nn
 from torch.nn import functional
 
-from prunescope.errors import UsageError
-from prunescope.models import prunable
+from prunescope.api.errors import UsageError
+from prunescope.networks.models import prunable
 from prunescope.pruning.gradient import connection_sensitivity, gradient_magnitude, taylor
 from prunescope.pruning.loss import first_images, scoring
 

@@ -9,7 +9,7 @@ from torch.autograd.functional import hessian
 from torch.func import functional_call
 from torch.nn import functional
 
-from prunescope.masks import keep_largest
+from prunescope.networks.masks import keep_largest
 from prunescope.pruning.grasp import gradient_flow
 
 DATA = learnable_data()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 from prunescope.pruning.n_of_m import n_of_m
 
 

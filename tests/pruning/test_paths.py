@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tiny_landscape import NORMS, net
 from torch import nn
 
-import prunescope.networks  # noqa: F401 - registers them with timm
+import prunescope.networks.zoo  # noqa: F401 - registers them with timm
 from prunescope.api import Mask
-from prunescope.errors import UsageError
-from prunescope.masks import keep_largest
-from prunescope.models import prunable
+from prunescope.api.errors import UsageError
+from prunescope.networks.masks import keep_largest
+from prunescope.networks.models import prunable
 from prunescope.pruning.paths import effective
 from prunescope.pruning.synflow import synflow
 

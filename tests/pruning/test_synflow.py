@@ -10,9 +10,9 @@ import torch
 from tiny_landscape import NORMS, net
 from torch import nn
 
-import prunescope.networks  # noqa: F401 - registers them with timm
-from prunescope.errors import UsageError
-from prunescope.models import prunable
+import prunescope.networks.zoo  # noqa: F401 - registers them with timm
+from prunescope.api.errors import UsageError
+from prunescope.networks.models import prunable
 from prunescope.pruning.synflow import synaptic_flow, synflow
 
 RGB = (3, 32, 32)

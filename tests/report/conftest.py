@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import synthetic_study as synthetic
 
-from prunescope.report import assemble, html
+from prunescope.report.diagnosis import assemble, html
 
 
 @pytest.fixture(scope="session")

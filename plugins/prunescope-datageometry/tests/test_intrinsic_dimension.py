@@ -5,7 +5,7 @@ import pytest
 from prunescope_datageometry import intrinsic_dimension
 from prunescope_datageometry.intrinsic_dimension import distinct, maximum_likelihood, neighbour_distances, two_nn
 
-from prunescope.errors import InputError
+from prunescope.api.errors import InputError
 
 
 def manifold(name, n=2000, seed=0):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from prunescope_datageometry.probes import Dispersion, IntrinsicDimension
 
-from prunescope import registry
-from prunescope.testing import check_probe, toy_data
+from prunescope.plugins import registry
+from prunescope.plugins.testing import check_probe, toy_data
 
 
 @pytest.mark.parametrize(

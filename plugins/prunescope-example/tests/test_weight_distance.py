@@ -7,7 +7,7 @@ import torch
 from prunescope_example import WeightDistance, compare
 
 from prunescope.api import Mask, Replica
-from prunescope.testing import check_probe, toy_data, toy_model, toy_replicas
+from prunescope.plugins.testing import check_probe, toy_data, toy_model, toy_replicas
 
 
 @pytest.mark.parametrize("scope", ["global", "layer"])

@@ -5,10 +5,10 @@ import pytest
 import torch
 from prunescope_spectrum.plugins import AlphaPruning, Spectrum
 
-from prunescope import registry
 from prunescope.api import Replica
-from prunescope.masks import per_layer_density
-from prunescope.testing import check_probe, check_pruner, toy_data, toy_model
+from prunescope.networks.masks import per_layer_density
+from prunescope.plugins import registry
+from prunescope.plugins.testing import check_probe, check_pruner, toy_data, toy_model
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ import torch
 from prunescope_structured import compact, files
 from prunescope_structured.plugins import ChannelPruning
 
-from prunescope import masks
 from prunescope.landscape.flops import layer_flops
-from prunescope.models import ModelSpec, create
-from prunescope.testing import toy_data
+from prunescope.networks import masks
+from prunescope.networks.models import ModelSpec, create
+from prunescope.plugins.testing import toy_data
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -5,9 +5,9 @@ import torch
 from prunescope_structured import channels
 from torch import nn
 
-from prunescope.errors import UsageError
-from prunescope.models import ModelSpec, create
-from prunescope.testing import toy_model
+from prunescope.api.errors import UsageError
+from prunescope.networks.models import ModelSpec, create
+from prunescope.plugins.testing import toy_model
 
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from prunescope_structured import channels, choosing
 
-from prunescope.errors import UsageError
-from prunescope.models import prunable
-from prunescope.testing import toy_model
+from prunescope.api.errors import UsageError
+from prunescope.networks.models import prunable
+from prunescope.plugins.testing import toy_model
 
 IMAGES = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.comparison.layout import CONTROL
-from prunescope.comparison.measured import summary
-from prunescope.report import formatting, svg
+from prunescope.report.common import formatting, svg
+from prunescope.studies.comparison.layout import CONTROL
+from prunescope.studies.comparison.measured import summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from prunescope.comparison.measured import Measured, Quantity
+    from prunescope.studies.comparison.measured import Measured, Quantity
 
 WIDTH, HEIGHT = 500.0, 350.0
 

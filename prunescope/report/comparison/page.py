@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from prunescope.comparison.measured import best, summary
-from prunescope.report import formatting, svg
+from prunescope.report.common import formatting, svg
+from prunescope.report.common.files import read_text
 from prunescope.report.comparison import figures, tables
-from prunescope.report.html import NO_BREAK
+from prunescope.report.diagnosis.html import NO_BREAK
+from prunescope.studies.comparison.measured import best, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from prunescope.comparison.measured import Measured, Quantity
+    from prunescope.studies.comparison.measured import Measured, Quantity
 
 TITLES: dict[Quantity, str] = {
     "top1": "Top-1 accuracy, %",
@@ -40,8 +40,8 @@ TESTED = 3
 
 def html(measured: Measured, *, facts: Mapping[str, str], versions: Mapping[str, str], citations: list[str]) -> str:
     """Return a comparison as one HTML document."""
-    text = _environment().get_template("comparison.html.j2").render(
-        style=_text("style.css") + _text("phase/phase.css"),
+    text = _environment().get_template("comparison/comparison.html.j2").render(
+        style=read_text("common/style.css") + read_text("phase/phase.css"),
         measured=measured,
         headline=headline(measured),
         answers=answers(measured),
@@ -108,15 +108,14 @@ def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     made = Environment(
-        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(read_text),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     made.filters.update(density=formatting.density)
     return made
-
-
-def _text(name: str) -> str:
-    folder = files("prunescope.report").joinpath("comparison") if name.endswith(".j2") else files("prunescope.report")
-    return folder.joinpath(name).read_text(encoding="utf-8")
 
 
 def _markup(text: str) -> Markup:

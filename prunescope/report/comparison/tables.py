@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
-from prunescope.comparison.measured import Quantity, best, summary
-from prunescope.report import formatting
+from prunescope.report.common import formatting
+from prunescope.studies.comparison.measured import Quantity, best, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prunescope.comparison.measured import Measured, Point, Summary
+    from prunescope.studies.comparison.measured import Measured, Point, Summary
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
@@ -48,7 +48,7 @@ def _row(density: str, label: str, points: Sequence[Point]) -> tuple[str, ...]:
 def accuracy(found: Summary | None) -> str:
     """Write an accuracy in percent.
 
-    >>> from prunescope.comparison.measured import Summary
+    >>> from prunescope.studies.comparison.measured import Summary
     >>> accuracy(Summary(0.8123, 0.0101, 3)), accuracy(Summary(0.8, None, 1)), accuracy(None)
     ('81.23 ± 1.01', '80.00', 'n/a')
     """
@@ -60,7 +60,7 @@ def accuracy(found: Summary | None) -> str:
 def factor(found: Summary | None) -> str:
     """Write a compression ratio or speed-up; its deviation where it has one.
 
-    >>> from prunescope.comparison.measured import Summary
+    >>> from prunescope.studies.comparison.measured import Summary
     >>> factor(Summary(12.34, 0.0, 3)), factor(Summary(7.1, 0.25, 3))
     ('12.34', '7.1 ± 0.25')
     """

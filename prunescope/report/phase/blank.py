@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prunescope.report import formatting
+from prunescope.report.common import formatting
+from prunescope.report.common.words import either
 from prunescope.report.phase import labels
-from prunescope.report.words import either
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from prunescope.phase import Findings
+    from prunescope.studies.phase import Findings
 
 
 def everywhere(findings: Findings) -> bool:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.report import formatting, plots, svg
+from prunescope.report.common import formatting, plots, svg
+from prunescope.report.common.view import Curve, Paths
 from prunescope.report.phase import labels
-from prunescope.report.view import Curve, Paths
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from prunescope.phase import Findings
+    from prunescope.studies.phase import Findings
 
 WIDTH, HEIGHT = 500.0, 330.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from prunescope.errors import StoreError
-from prunescope.report import svg
+from prunescope.api.errors import StoreError
+from prunescope.report.common import svg
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

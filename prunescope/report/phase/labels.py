@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from prunescope.report import formatting
-from prunescope.report.words import either
+from prunescope.report.common import formatting
+from prunescope.report.common.words import either
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

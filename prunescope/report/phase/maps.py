@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from prunescope.report import formatting, svg, words
+from prunescope.report.common import formatting, svg, words
+from prunescope.report.common.plots import FILLS, MARKERS, PAINTS, SHORT
 from prunescope.report.phase import labels
-from prunescope.report.plots import FILLS, MARKERS, PAINTS, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
     from prunescope.api import Diagnosis, Regime
-    from prunescope.phase import Findings
-    from prunescope.phase.diagram import Quantity
+    from prunescope.studies.phase import Findings
+    from prunescope.studies.phase.diagram import Quantity
 
 CELL_WIDTH, CELL_HEIGHT = 54.0, 31.0
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from prunescope.report import formatting, plots, svg, words
-from prunescope.report.html import NO_BREAK, SLUGS
+from prunescope.report.common import formatting, plots, svg, words
+from prunescope.report.common.files import read_text
+from prunescope.report.diagnosis.html import NO_BREAK, SLUGS
 from prunescope.report.phase import curves, labels, maps, pictures, sentences
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from prunescope.phase import Findings
-    from prunescope.phase.diagram import Cell, Quantity
-    from prunescope.report.phase.made import Made
     from prunescope.report.phase.pictures import Picture
+    from prunescope.studies.phase import Findings
+    from prunescope.studies.phase.diagram import Cell, Quantity
+    from prunescope.studies.phase.provenance import Made
 
 ABOUT = {
     "test-error": "Median over dense seeds of the mean over replicas. Framed: the best of each density.",
@@ -49,8 +49,8 @@ PROBES: dict[Quantity, str] = {"test_error": "errors", "lmc": "lmc", "cka": "cka
 def html(findings: Findings, made: Made, *, drawn: Mapping[str, Picture] | None = None) -> str:
     """Return a phase diagram as one HTML document; `drawn`: its pictures, where they are drawn already."""
     drawn = pictures.draw(findings) if drawn is None else drawn
-    text = _environment().get_template("phase.html.j2").render(
-        style=_text("style.css") + _text("phase.css"),
+    text = _environment().get_template("phase/phase.html.j2").render(
+        style=read_text("common/style.css") + read_text("phase/phase.css"),
         findings=findings,
         diagram=findings.diagram,
         made=made,
@@ -72,7 +72,11 @@ def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     made = Environment(
-        loader=FunctionLoader(_text), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(read_text),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     made.filters.update(
         number=formatting.number,
@@ -99,11 +103,6 @@ def _environment() -> Environment:
         REGIMES=[regime for regime in words.SHAPES if regime is not None],
     )
     return made
-
-
-def _text(name: str) -> str:
-    folder = files("prunescope.report") if name == "style.css" else files("prunescope.report.phase")
-    return folder.joinpath(name).read_text(encoding="utf-8")
 
 
 def _markup(text: str) -> Markup:

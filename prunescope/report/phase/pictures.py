@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.report import svg
+from prunescope.report.common import svg
 from prunescope.report.phase import curves, maps
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from prunescope.phase import Findings
+    from prunescope.studies.phase import Findings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from math import inf, nan
 from typing import TYPE_CHECKING, Literal
 
-from prunescope.phase import choosing
-from prunescope.phase.bending import Bend
-from prunescope.phase.boundary import Side
-from prunescope.phase.transition import SURE, student_t
-from prunescope.report import formatting
+from prunescope.report.common import formatting
 from prunescope.report.phase import blank, labels
+from prunescope.studies.phase import choosing
+from prunescope.studies.phase.bending import Bend
+from prunescope.studies.phase.boundary import Side
+from prunescope.studies.phase.transition import SURE, student_t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prunescope.phase import Findings
-    from prunescope.phase.bending import Drift
-    from prunescope.phase.boundary import Crossing
-    from prunescope.phase.transition import Difference, Transition
-    from prunescope.regime.direction import Score
+    from prunescope.regimes.direction import Score
+    from prunescope.studies.phase import Findings
+    from prunescope.studies.phase.bending import Drift
+    from prunescope.studies.phase.boundary import Crossing
+    from prunescope.studies.phase.transition import Difference, Transition
 
 Mark = Literal["yes", "no", "open"]
 
@@ -264,7 +264,7 @@ def _crossed(one: Crossing, findings: Findings) -> str:
 
 
 def _band_text(one: Crossing, findings: Findings) -> str:
-    from prunescope.phase.boundary import place
+    from prunescope.studies.phase.boundary import place
 
     if one.band is None or one.band[0] == one.band[1]:
         return ""
@@ -323,7 +323,7 @@ def _selection(findings: Findings) -> Answer:
 
 
 def _ways(keys: Sequence[str], regrets: Mapping[str, float]) -> str:
-    from prunescope.report.words import either
+    from prunescope.report.common.words import either
 
     return either([f"“{labels.WAYS[key][0]}” ({labels.points(regrets[key])})" for key in keys], "and")
 

@@ -8,15 +8,15 @@ from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any, get_args
 
-from prunescope.phase.diagram import Quantity
 from prunescope.report.phase import sentences
+from prunescope.studies.phase.diagram import Quantity
 
 if TYPE_CHECKING:
-    from prunescope.phase import Findings
-    from prunescope.phase.bending import Drift
-    from prunescope.phase.diagram import Cell
-    from prunescope.phase.transition import Transition
-    from prunescope.report.phase.made import Made
+    from prunescope.studies.phase import Findings
+    from prunescope.studies.phase.bending import Drift
+    from prunescope.studies.phase.diagram import Cell
+    from prunescope.studies.phase.provenance import Made
+    from prunescope.studies.phase.transition import Transition
 
 SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.errors import InputError
+from prunescope.api.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -36,7 +36,7 @@ class WeightDistance(Probe):
         import numpy as np
         import torch
 
-        from prunescope.models import prunable
+        from prunescope.networks.models import prunable
 
         a, b = (prunable(replica.model, linear=self.linear) for replica in replicas)
         pairs = [(a[name].detach().flatten().double(), b[name].detach().flatten().double()) for name in a]

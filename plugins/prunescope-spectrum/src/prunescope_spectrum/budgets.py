@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope import masks
+from prunescope.networks import masks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -44,7 +44,7 @@ class Spectrum(Probe):
         """Return `alpha` and `distance` (of the fit) by layer, and `mean_alpha`."""
         import numpy as np
 
-        from prunescope.models import prunable
+        from prunescope.networks.models import prunable
 
         found = _tails(prunable(replicas[0].model, linear=self.linear), self.estimator, self.convolutions)
         tails = {name: tail for name, tail in found.items() if tail is not None}
@@ -94,8 +94,8 @@ class AlphaPruning(Pruner):
         """Rank by absolute value within each layer."""
         from statistics import median
 
-        from prunescope.masks import keep_counts
-        from prunescope.models import prunable
+        from prunescope.networks.masks import keep_counts
+        from prunescope.networks.models import prunable
         from prunescope_spectrum.budgets import layer_budgets
 
         weights = prunable(model, linear=self.linear)

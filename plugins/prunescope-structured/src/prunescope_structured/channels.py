@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from prunescope.errors import UsageError
+from prunescope.api.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor

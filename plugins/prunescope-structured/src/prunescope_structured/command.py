@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from prunescope.errors import PrunescopeError, UsageError
+from prunescope.api.errors import PrunescopeError, UsageError
 
 SUFFIXES = (".safetensors", ".pt2")
 
@@ -30,8 +30,8 @@ def main() -> int:
 def _write(checkpoint: str, output: Path, *, batch: int, repeats: int) -> None:
     import torch
 
-    from prunescope.checkpoint import load, to_model
     from prunescope.landscape.latency import latency
+    from prunescope.networks.checkpoints import load, to_model
     from prunescope_structured import compact, files
 
     if output.suffix not in SUFFIXES:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.errors import MismatchError
+from prunescope.api.errors import MismatchError
 from prunescope_structured import channels, choosing
 
 if TYPE_CHECKING:

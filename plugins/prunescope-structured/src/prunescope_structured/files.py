@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from prunescope import models
-from prunescope.errors import InputError
+from prunescope.api.errors import InputError
+from prunescope.networks import models
 from prunescope_structured import compact
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ class ChannelPruning(Pruner):
 
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank channels over the whole model by the norm of their weights, relative to the mean of their layer."""
-        from prunescope.masks import total
-        from prunescope.models import prunable
+        from prunescope.networks.masks import total
+        from prunescope.networks.models import prunable
         from prunescope_structured import channels, choosing
 
         weights = {name: weight.detach() for name, weight in prunable(model, linear=True).items()}

@@ -1,1 +1,0 @@
-"""The plugins that come with prunescope, reached only through entry points."""

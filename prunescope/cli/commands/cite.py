@@ -1,0 +1,92 @@
+"""`prunescope cite`: whom to cite for methods, runs and studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prunescope.api.errors import UsageError
+from prunescope.cli.options import parameters, parsing
+from prunescope.cli.terminal.command import Output
+from prunescope.cli.terminal.console import say
+from prunescope.plugins import citations, registry
+from prunescope.runs.recipe import run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prunescope.plugins.citations import Cited, Method
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.store import Store
+
+RULE = "three-regime"
+"""Whose paper the tool is about: cited where nothing is asked for."""
+
+
+def cite(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID|STUDY|PLUGIN]...", help="A run's id, a study's folder, or the name of a plugin."),
+    ] = None,
+    *,
+    bibtex: Annotated[bool, typer.Option("--bibtex", help="Print BibTeX entries.")] = False,
+    study: parameters.Study = parameters.STUDY,
+) -> Output:
+    """Say whom to cite: for prunescope, for a plugin's method, or for all that a run or a study was made with."""
+    store = parsing.open_store(study)
+    used = [found for text in what or () for found in _methods(text, store)] or [citations.method("rules", RULE)]
+    unique = list({(method.group, method.name): method for method in used}.values())
+    _tell_gaps(unique)
+    found = citations.cited(unique)
+    if bibtex:
+        return Output(text="\n\n".join(one.publication.bibtex for one in found))
+    return Output(text="\n".join(_line(one) for one in found))
+
+
+def _line(one: Cited) -> str:
+    return f"{one.text}\n    for {', '.join(one.methods)} [{one.publication.key}]"
+
+
+def _tell_gaps(used: list[Method]) -> None:
+    for method in used:
+        if method.problem:
+            say(f"{method.label}: cannot say whom to cite: {method.problem}")
+        elif not method.publications:
+            say(f"{method.label}: it names no publication")
+
+
+def _methods(text: str, store: Store) -> tuple[Method, ...]:
+    """Return the methods that a name stands for: a plugin's, a study's, or a run's with all it was made from."""
+    from prunescope.runs.store import Store
+
+    plugins = [
+        citations.method(group, text)
+        for group in registry.INTERFACES
+        if text in {plugin.name for plugin in registry.find(group)}
+    ]
+    if plugins:
+        return tuple(plugins)
+    if (Path(text) / "runs").is_dir():
+        of_study = Store(Path(text))
+        return citations.methods(of_study.read(run_id, only=()).recipe for run_id in of_study.ids())
+    reference = store.resolve(text)
+    if reference is None:
+        raise UsageError(
+            f"there is no plugin, no study and no run {text!r} in {store.study}",
+            fix="see: prunescope plugins, or prunescope results list --study DIR",
+        )
+    return citations.methods(_behind(run_of(reference), store))
+
+
+def _behind(run_id: str, store: Store) -> Iterator[Recipe]:
+    """Yield the recipe of a run and of every run it was made from."""
+    todo, seen = [run_id], set()
+    while todo:
+        current = todo.pop()
+        if current not in seen:
+            seen.add(current)
+            recipe = store.read(current, only=()).recipe
+            yield recipe
+            todo += [run_of(reference) for reference in recipe.inputs]

@@ -1,0 +1,43 @@
+"""`prunescope plugins new`: a plugin of one's own as a complete distribution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prunescope.api.errors import UsageError
+from prunescope.cli.terminal.command import Output
+from prunescope.cli.terminal.console import say
+from prunescope.plugins import registry, scaffold
+
+if TYPE_CHECKING:
+    from prunescope.plugins.scaffold import Kind
+
+
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the plugin is to be called: weight-norm.")],
+    *,
+    probe: Annotated[bool, typer.Option("--probe", help="It measures replicas of a model, or data.")] = False,
+    pruner: Annotated[bool, typer.Option("--pruner", help="It chooses which weights to keep.")] = False,
+    trainer: Annotated[bool, typer.Option("--trainer", help="It trains and retrains.")] = False,
+    rule: Annotated[bool, typer.Option("--rule", help="It turns readings into a regime and advice.")] = False,
+    into: Annotated[Path, typer.Option(metavar="DIR", help="Where the new folder is to be.")] = Path(),
+) -> Output:
+    """Write a distribution that works at once: a plugin, its tests, its pyproject; prints its folder."""
+    asked: dict[Kind, bool] = {"probe": probe, "pruner": pruner, "trainer": trainer, "rule": rule}
+    kinds = [kind for kind, wanted in asked.items() if wanted]
+    if len(kinds) != 1:
+        given = " and ".join(f"--{kind}" for kind in kinds) or "no kind of plugin"
+        raise UsageError(f"plugins new got {given}", fix="give one of --probe, --pruner, --trainer, --rule")
+    names = scaffold.names(name, kinds[0])
+    taken = [plugin for plugin in registry.find(f"{names.kind}s") if plugin.name == names.plugin]
+    if taken:
+        raise UsageError(
+            f"there is a {names.kind} {names.plugin!r} already, of {taken[0].distribution}", fix="choose another name"
+        )
+    folder = scaffold.write(names, into)
+    say(f"a {names.kind} {names.plugin!r} that works, and its tests; next:")
+    say(f"  cd {folder} && pip install -e . pytest && python -m pytest")
+    return Output(text=str(folder))

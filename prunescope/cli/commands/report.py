@@ -1,0 +1,194 @@
+"""`prunescope report`: a study as a phase diagram, and what it says of the three regimes."""
+
+from __future__ import annotations
+
+import json as json_text
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prunescope.api.errors import EvidenceError, UsageError
+from prunescope.cli.options import case_parameters, parameters, parsing
+from prunescope.cli.terminal import console
+from prunescope.cli.terminal.command import Output
+from prunescope.regimes import chosen
+from prunescope.runs.scheduling.memory import without_collector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prunescope.report.common.aside import Aside
+    from prunescope.report.phase import Made
+    from prunescope.studies.phase import Findings
+    from prunescope.studies.phase.diagram import PhaseDiagram
+
+TABLE = ".csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRequest:
+    """What the user asks `report` for."""
+
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="STUDY", help="A study's folder; or a CSV table of cells, as --csv prints it."),
+    ]
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="The report; report.html in the study's folder if left out."),
+    ] = None
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the pictures as SVG and PNG; beside the report if left out."),
+    ] = None
+    rule: case_parameters.Rule = "three-regime"
+    rule_option: case_parameters.RuleOption = None
+    rules: case_parameters.Rules = None
+    json: parameters.Json = False
+    csv: Annotated[bool, typer.Option("--csv", help="Print a line per cell, and nothing else, on stdout.")] = False
+
+
+def report(request: ReportRequest) -> Output:
+    """Draw a study's phase diagram and say what it shows; prints the path of the HTML file.
+
+    Maps of test error, LMC, CKA and regimes over temperature and density, the computed boundary of Regime I, tests of
+    the paper's claims, and the regret of every way to choose a model. --json and --csv print instead; then files are
+    written only where --output or --figures ask for them.
+
+    Exit codes: 0 reported; 2 wrong usage or input; 4 the study has no finished probe.
+    """
+    if request.json and request.csv:
+        raise UsageError("--json and --csv both go to stdout", fix="give one of them")
+    parsing.check_output(request.output, (".html",))
+    with without_collector():
+        return _report(request)
+
+
+def _report(request: ReportRequest) -> Output:
+    from prunescope.report.common.aside import second_process
+
+    places, source = _places(request), _open(request.source)
+    with second_process(cells=source.cells if places.figures else 0) as aside:
+        findings, made = _find(request, source)
+        from prunescope.report import phase
+
+        if not (request.json or request.csv):
+            _tell(findings, made)
+        _write(places, findings, made, aside)
+        if request.json:
+            return Output(text=json_text.dumps(phase.as_json(findings, made), indent=2))
+        if request.csv:
+            return Output(text=phase.as_csv(findings).rstrip("\n"))
+        return Output(text=str(places.page))
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where files go; None: they are not wanted."""
+
+    page: Path | None
+    figures: Path | None
+
+
+def _places(request: ReportRequest) -> _Places:
+    """Return the places that were asked for; the report and its pictures anyway where nothing is printed instead."""
+    anyway = not (request.json or request.csv)
+    page = request.output or (_beside(request.source) if anyway else None)
+    return _Places(page, request.figures or (page.with_name(f"{page.stem}-figures") if page and anyway else None))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A study or a table whose results are not read yet."""
+
+    cells: int
+    network: str | None
+    """None where a table does not say."""
+    read: Callable[[str], tuple[PhaseDiagram, Made]]
+    """From the name of the rule to the diagram and how it was made."""
+
+
+def _open(source: Path) -> _Source:
+    from prunescope.runs.store import Store
+    from prunescope.studies.grid import studyfolder
+    from prunescope.studies.phase import from_study, from_table
+
+    def table(_: str) -> tuple[PhaseDiagram, Made]:
+        from prunescope.report.phase import Made
+
+        return diagram, Made()
+
+    def study(rule: str) -> tuple[PhaseDiagram, Made]:
+        from prunescope.report.phase import of_study
+
+        found, seconds = from_study.read_timed(grid, store)
+        return found, of_study(grid, store, rule=rule, known=seconds)
+
+    if source.suffix == TABLE:
+        diagram = from_table.read(source)
+        return _Source(cells=len(diagram.cells), network=None, read=table)
+    if not (source / studyfolder.STUDY_FILE).is_file():
+        raise UsageError(
+            f"{source} is no study: it has no {studyfolder.STUDY_FILE}",
+            fix="give the folder that `prunescope sweep` printed, or a CSV table of cells",
+        )
+    grid, store = studyfolder.load_grid(source), Store(source)
+    return _Source(len(grid.study.values) * len(grid.study.densities), network=grid.study.model, read=study)
+
+
+def _find(request: ReportRequest, source: _Source) -> tuple[Findings, Made]:
+    from prunescope.studies.phase import find
+
+    diagram, made = source.read(request.rule)
+    if not any(cell.samples for cell in diagram.cells.values()):
+        raise EvidenceError(
+            f"{request.source} has no finished probe yet", fix=f"let it run: prunescope sweep {request.source}"
+        )
+    rule = chosen.rule(request.rule, request.rule_option, request.rules, network=source.network)
+    return find(diagram, rule.instance), made
+
+
+def _write(places: _Places, findings: Findings, made: Made, aside: Aside | None) -> None:
+    """Write the files that are wanted; the second process, where there is one, draws the PNG files of the maps."""
+    from prunescope.report import phase
+
+    if places.figures is None and places.page is None:
+        return
+    elsewhere = phase.MAPS if aside and places.figures else ()
+    if aside and places.figures:
+        aside.draw(findings, places.figures, elsewhere)
+    drawn = phase.draw(findings)
+    if places.figures is not None:
+        phase.write_figures(drawn, places.figures, elsewhere=elsewhere)
+    if places.page is not None:
+        _write_text(places.page, phase.html(findings, made, drawn=drawn))
+    if aside and places.figures and not aside.drawn():
+        phase.write_pngs({name: drawn[name].figure for name in elsewhere if name in drawn}, places.figures)
+    if places.figures is not None:
+        console.say(f"figures: {places.figures}")
+
+
+def _beside(source: Path) -> Path:
+    return source.with_suffix(".html") if source.suffix == TABLE else source / "report.html"
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror or error}", fix="name another place: --output FILE.html"
+        ) from error
+
+
+def _tell(findings: Findings, made: Made) -> None:
+    """Say the main result and every answer on stderr."""
+    from prunescope.report.phase import sentences
+
+    if made.finished < made.of:
+        console.say(f"{made.finished} of {made.of} steps are finished; what is missing stays blank")
+    console.say(sentences.headline(findings))
+    for answer in sentences.answers(findings):
+        console.say(f"- {answer.question} {answer.text}")

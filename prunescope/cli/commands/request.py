@@ -1,0 +1,78 @@
+"""The options of `diagnose`, one field each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prunescope.cli.options import parameters
+
+DENSITIES = "0.05,0.1,0.2,0.5"
+
+LEVELS = "0: weights alone, 1: one checkpoint and data, 2: another replica, 3: pruned and retrained"
+
+Words = list[str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the user asks `diagnose` for."""
+
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="A file or folder, hf-hub:NAME, a run id or its beginning, or ID@EPOCH; "
+            "then other replicas of the dense model, if there are any.",
+        ),
+    ]
+    data: parameters.DataOrInherited = None
+    density: Annotated[
+        str,
+        typer.Option("--density", "--densities", metavar="D,...", help="Shares of weights to keep, or none."),
+    ] = DENSITIES
+    replicas: Annotated[int, typer.Option(metavar="N", min=2, help="Retrainings of each pruned model.")] = 3
+    level: Annotated[int | None, typer.Option(metavar="N", min=0, max=3, help=f"How far to go ({LEVELS}).")] = None
+    pruner: Annotated[str, typer.Option(metavar="NAME", help="How to prune.")] = "magnitude"
+    pruner_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the pruner.")] = None
+    trainer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How to retrain; as the checkpoint was trained if left out.")
+    ] = None
+    trainer_option: Annotated[
+        Words, typer.Option(metavar="KEY=VALUE", help="Option of the trainer, such as learning_rate=0.05.")
+    ] = None
+    retrain_epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Epochs of a retraining; a fifth of the dense ones if left out."),
+    ] = None
+    probe: Annotated[Words, typer.Option(metavar="NAME", help="Measure this too.")] = None
+    probe_option: Annotated[
+        Words, typer.Option(metavar="PROBE.KEY=VALUE", help="Option of a probe, such as lmc.batch_size=128.")
+    ] = None
+    rule: Annotated[str, typer.Option(metavar="NAME", help="What judges each density.")] = "three-regime"
+    rule_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the rule.")] = None
+    rules: Annotated[
+        Path | None, typer.Option(metavar="PACK.json", help="Thresholds that `prunescope calibrate` fitted.")
+    ] = None
+    model: parameters.Model = None
+    weights: parameters.Weights = None
+    unsafe_load: parameters.UnsafeLoad = False
+    seed: parameters.Seed = 0
+    limit_batches: parameters.LimitBatches = None
+    device: parameters.Device = "auto"
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Worker processes; 0: one per core, on a GPU one.")
+    ] = 0
+    executor: Annotated[str, typer.Option(metavar="NAME", help="What runs the steps.")] = "local"
+    executor_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the executor.")] = None
+    json: parameters.Json = False
+    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a report that opens offline.")] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would cost, and stop.")] = False
+    fail_on: Annotated[
+        Words,
+        typer.Option(metavar="VERDICT", help="Exit with 1 for this advice (raise, lower) or regime (I, II-A)."),
+    ] = None
+    study: parameters.Study = parameters.STUDY

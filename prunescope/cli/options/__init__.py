@@ -1,0 +1,1 @@
+"""The options that commands share, and the parsing of their values."""

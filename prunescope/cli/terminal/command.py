@@ -1,0 +1,145 @@
+"""How every command runs: what goes to stdout, how errors are told, and the exit codes."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import traceback
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from prunescope.api.errors import PrunescopeError
+from prunescope.cli.terminal import interrupts
+from prunescope.cli.terminal.console import render, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import RenderableType
+
+
+class ExitCode(IntEnum):
+    """Exit codes beyond those that each error carries (2: usage or input, 3: mismatch, 4: evidence)."""
+
+    DONE = 0
+    FAILED_ON = 1
+    """The verdict is one that --fail-on names."""
+    EVIDENCE = 4
+    BUG = 70
+    """An exception nobody foresaw."""
+    INTERRUPTED = interrupts.INTERRUPTED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What a command puts on stdout, and how the program exits."""
+
+    text: str | RenderableType = ""
+    """A text, or something rich that is laid out for the terminal or the pipe that stdout is."""
+    exit_code: int = ExitCode.DONE
+
+
+DEBUG = inspect.Parameter(
+    "debug",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
+)
+
+
+def command(function: Callable[..., Output]) -> Callable[..., None]:
+    """Return `function` as Typer wants it: it prints its output and turns errors into two lines and an exit code."""
+
+    def run(**values: Any) -> None:  # noqa: ANN401 - Typer passes each parameter as its annotation says
+        debug = values.pop("debug")
+        output = _attempt(function, values, debug=debug)
+        if output.text:
+            typer.echo(output.text if isinstance(output.text, str) else render(output.text, sys.stdout))
+        raise typer.Exit(int(output.exit_code))
+
+    signature = inspect.signature(function, eval_str=True)
+    with_signature(run, [*signature.parameters.values(), DEBUG])
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    return run
+
+
+def taking(made: type, function: Callable[[Any], Output]) -> Callable[..., Output]:
+    """Return `function`, which takes one dataclass, as a function of that dataclass's fields."""
+
+    def run(**values: Any) -> Output:  # noqa: ANN401 - Typer passes each field as its annotation says
+        return function(made(**values))
+
+    with_signature(run, list(inspect.signature(made, eval_str=True).parameters.values()))
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    return run
+
+
+def with_signature(function: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
+    """Give a function that takes any keywords the parameters that Typer shall read off it."""
+    keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    function.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+    function.__annotations__ = {parameter.name: parameter.annotation for parameter in keywords}
+
+
+def _attempt(function: Callable[..., Output], values: dict[str, Any], *, debug: bool) -> Output:
+    with interrupts.noting() as pressed:
+        return _told(function, values, pressed, debug=debug)
+
+
+def _told(function: Callable[..., Output], values: dict[str, Any], pressed: list[int], *, debug: bool) -> Output:
+    """Call the command; turn whatever ends it into two lines and an exit code."""
+    try:
+        with stdout_on_stderr():
+            return function(**values)
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise
+    except PrunescopeError as error:
+        _tell(error.message, error.fix, debug=debug)
+        return Output(exit_code=error.exit_code)
+    except KeyboardInterrupt:
+        return _interrupted(values, debug=debug)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person gets two lines
+        return _interrupted(values, debug=debug) if pressed else _unforeseen(error, debug=debug)
+
+
+def _interrupted(values: dict[str, Any], *, debug: bool) -> Output:
+    folder = values.get("study") or values.get("folder") or ("its folder" if "study" in values else "")
+    kept = f"; what was finished is kept in {folder}" if folder else ""
+    _tell(f"interrupted{kept}", "the same command goes on from there" if kept else "", debug=debug)
+    return Output(exit_code=ExitCode.INTERRUPTED)
+
+
+def _unforeseen(error: Exception, *, debug: bool) -> Output:
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        _tell("out of memory", "smaller batches or fewer workers (--workers 1) need less", debug=debug)
+        return Output(exit_code=PrunescopeError.exit_code)
+    what = f"this is a bug in prunescope or in a plugin: {type(error).__name__}: {error}".partition("\n")[0]
+    _tell(what, "run the command again with --debug and report what it prints", debug=debug)
+    return Output(exit_code=ExitCode.BUG)
+
+
+def _tell(message: str, fix: str, *, debug: bool) -> None:
+    if debug:
+        say(traceback.format_exc().rstrip())
+    say(f"error: {message}")
+    if fix:
+        say(f"fix: {fix}")
+
+
+@contextmanager
+def stdout_on_stderr() -> Iterator[None]:
+    """Send whatever libraries print to stdout, here or in worker processes, to stderr: stdout is for the result."""
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)

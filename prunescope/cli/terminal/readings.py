@@ -1,0 +1,64 @@
+"""Readings as rows of a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prunescope.cli.terminal import console
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from prunescope.api import Reading
+
+COLUMNS = ("reading", "value", "± stderr", "unit", "n")
+
+SHOWN = 6
+"""Values of an array that fit into a cell."""
+
+SHOWN_NARROW = 2
+
+NARROW = 100
+"""On terminals narrower than this a cell holds less, so that a row stays on its line."""
+
+
+def reading_table(readings: Mapping[str, Mapping[str, Reading]], *, width: int) -> RenderableType:
+    """Return a table of every reading, a line each, and below it how they were estimated, each way once.
+
+    width: of what it is printed on, in columns.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    narrow = width < NARROW
+    found = [(f"{probe}/{name}", one) for probe, named in sorted(readings.items()) for name, one in named.items()]
+    ways: dict[str, list[str]] = {}
+    for name, reading in found:
+        if reading.estimator:
+            ways.setdefault(reading.estimator, []).append(name)
+    told = [Text(f"{', '.join(names)}: {way}", style="dim") for way, names in ways.items()]
+    rows = [_row(name, reading, narrow=narrow) for name, reading in found]
+    return Group(console.table(COLUMNS, rows), *([Text(""), *told] if told else []))
+
+
+def _row(name: str, reading: Reading, *, narrow: bool) -> tuple[str, ...]:
+    import numpy as np
+
+    stderr = "-" if reading.stderr is None else _values(np.asarray(reading.stderr), narrow=narrow)
+    value = _values(np.asarray(reading.value), narrow=narrow, axes=reading.axes)
+    return name, value, stderr, reading.unit, "-" if reading.n is None else f"{reading.n:,}"
+
+
+def _values(array: Any, *, narrow: bool, axes: Sequence[str] | None = None) -> str:  # noqa: ANN401 - numpy comes late
+    """Return all values where they have room, else the ends; how many there are is told with the axes."""
+    flat = array.reshape(-1)
+    if array.ndim <= 1 and flat.size <= (SHOWN_NARROW if narrow else SHOWN):
+        return ", ".join(f"{float(value):.5g}" for value in flat)
+    low, high = (f"{float(end):.4g}" for end in (flat.min(), flat.max())) if flat.size else ("none", "none")
+    ends = low if low == high else f"{low} to {high}"
+    if axes is None:
+        return f"≤ {high}" if narrow else ends
+    shape = "×".join(map(str, array.shape))
+    return f"{ends} ({shape} by {', '.join(axes)})" if axes and not narrow else f"{ends} ({shape})"

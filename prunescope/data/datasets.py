@@ -1,0 +1,177 @@
+"""The built-in data sets: digits, patches, whatever timm can open, and a function of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from prunescope.api import Dataset, Option
+
+if TYPE_CHECKING:
+    from prunescope.api import Data
+
+CROP_HELP = "training crops images out of a black border of so many pixels; 0 switches it off"
+FLIP_HELP = "training mirrors images left and right half of the time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits(Dataset):
+    """Handwritten digits of scikit-learn: real, 8x8 grey, 1,297 for training and 500 for testing."""
+
+    test_images: Annotated[int, Option("images set aside for testing, the same share of each class", minimum=10)] = 500
+    crop_padding: Annotated[int, Option(CROP_HELP, minimum=0, maximum=4)] = 1
+    seed: Annotated[int, Option("seed of the division into training and test images", minimum=0)] = 0
+
+    citations = ("alpaydin1998optical",)
+
+    def load(self) -> Data:
+        """Divide the 1,797 images by class; the 17 grey levels 0..16 become 0..255."""
+        import numpy as np
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
+
+        from prunescope.data import arrays
+
+        digits = load_digits()
+        images = np.rint(digits.images[:, None] * (255 / 16)).astype(np.uint8)
+        train, test = train_test_split(
+            np.arange(len(images)), test_size=self.test_images, random_state=self.seed, stratify=digits.target
+        )
+        return arrays.to_data(
+            "digits",
+            (images[train], digits.target[train], images[test], digits.target[test]),
+            augmentation=arrays.Augmentation(crop_padding=self.crop_padding),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patches(Dataset):
+    """Generated ten-class images of controllable difficulty: prototype patches, distractors, background, noise."""
+
+    images: Annotated[int, Option("training images", minimum=10)] = 2000
+    test_images: Annotated[int, Option("test images", minimum=10)] = 4000
+    size: Annotated[int, Option("height and width of an image in pixels", minimum=4)] = 8
+    channels: Annotated[int, Option("channels: 3 for colour, 1 for grey", minimum=1)] = 3
+    patch: Annotated[int, Option("height and width of a prototype in pixels", minimum=2)] = 5
+    prototypes: Annotated[int, Option("prototypes per class", minimum=1)] = 2
+    background: Annotated[float, Option("strength of the smooth background; 1 is a prototype's", minimum=0)] = 0.4
+    distractor: Annotated[float, Option("strength of the other class's prototype; 1 is the right one's", minimum=0)] = (
+        0.5
+    )
+    noise: Annotated[float, Option("standard deviation of the white noise; 1 is a prototype's", minimum=0)] = 0.4
+    label_noise: Annotated[float, Option("fraction of training labels that are wrong", minimum=0, maximum=1)] = 0.0
+    intrinsic_dimension: Annotated[
+        int | None, Option("project images on so many random smooth directions; none: leave them", minimum=1)
+    ] = None
+    crop_padding: Annotated[int, Option(CROP_HELP, minimum=0)] = 1
+    flip: Annotated[bool, Option(FLIP_HELP)] = False
+    seed: Annotated[int, Option("seed of everything random in the images", minimum=0)] = 0
+
+    def load(self) -> Data:
+        """Generate both splits."""
+        from prunescope.data import arrays
+        from prunescope.data.patches import PatchesOptions, generate
+
+        options = PatchesOptions(
+            size=self.size,
+            channels=self.channels,
+            patch=self.patch,
+            prototypes=self.prototypes,
+            background=self.background,
+            distractor=self.distractor,
+            noise=self.noise,
+            intrinsic_dimension=self.intrinsic_dimension,
+            seed=self.seed,
+        )
+        train = generate(options, self.images, split=0, label_noise=self.label_noise)
+        test = generate(options, self.test_images, split=1)
+        return arrays.to_data(
+            "patches",
+            (train.images, train.labels, test.images, test.labels),
+            augmentation=arrays.Augmentation(crop_padding=self.crop_padding, flip=self.flip),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timm(Dataset):
+    """Any data set timm can open: a folder of images, torch/cifar10, hfds/..., tfds/..., wds/...."""
+
+    dataset: Annotated[str, Option("timm's name, such as torch/cifar10; empty for a folder of images")] = ""
+    root: Annotated[str, Option("folder of the data; a folder of images holds train/ and val/ (or test/)")] = ""
+    train_split: Annotated[str, Option("name of the training split")] = "train"
+    test_split: Annotated[str, Option("name of the split to test on; empty: validation, val, valid, eval or test")] = ""
+    download: Annotated[bool, Option("fetch data that are not here; Hugging Face's library always does")] = False
+    num_classes: Annotated[int | None, Option("none: count class names, or read all labels", minimum=1)] = None
+    image_size: Annotated[
+        int | None, Option("side of the images in pixels; none: as they are up to 64, else 224", minimum=1)
+    ] = None
+    in_chans: Annotated[int | None, Option("1 for grey, 3 for colour; none: as the data are", minimum=1, maximum=3)] = (
+        None
+    )
+    in_memory: Annotated[
+        Literal["auto", "always", "never"], Option("decode once and keep as bytes; auto: small images that fit")
+    ] = "auto"
+    memory_limit: Annotated[int, Option("megabytes of decoded images that auto keeps in memory", minimum=0)] = 1024
+    crop_padding: Annotated[int, Option(f"in memory, {CROP_HELP}", minimum=0)] = 4
+    scale_min: Annotated[
+        float, Option("streamed, the least share of the image that a random crop shows", minimum=0.01, maximum=1)
+    ] = 0.08
+    flip: Annotated[bool, Option(FLIP_HELP)] = True
+    mean: Annotated[
+        tuple[float, ...], Option("mean per channel to subtract; empty: of the images in memory, or ImageNet's")
+    ] = ()
+    std: Annotated[tuple[float, ...], Option("standard deviation per channel to divide by; empty: as for mean")] = ()
+    interpolation: Annotated[Literal["bilinear", "bicubic", "nearest", "lanczos"], Option("how images are resized")] = (
+        "bicubic"
+    )
+    crop_pct: Annotated[
+        float | None,
+        Option("share of the side that measuring sees; none: 1 up to 64 pixels, else 0.875", minimum=0.1, maximum=1),
+    ] = None
+    workers: Annotated[
+        int, Option("processes that decode streamed images; the order does not depend on it", minimum=0)
+    ] = 0
+
+    def load(self) -> Data:
+        """Open both splits; decode small sets into memory, stream large ones."""
+        from prunescope.data import library, vision
+
+        return vision.load(
+            library.Where(
+                dataset=self.dataset,
+                root=self.root,
+                train_split=self.train_split,
+                test_split=self.test_split,
+                download=self.download,
+                num_classes=self.num_classes,
+            ),
+            vision.Look(
+                image_size=self.image_size,
+                in_chans=self.in_chans,
+                mean=self.mean,
+                std=self.std,
+                interpolation=self.interpolation,
+                crop_pct=self.crop_pct,
+                crop_padding=self.crop_padding,
+                scale_min=self.scale_min,
+                flip=self.flip,
+            ),
+            vision.Keep(in_memory=self.in_memory, memory_limit=self.memory_limit, workers=self.workers),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factory(Dataset):
+    """Data of one's own: a function that returns prunescope.api.Data, or four arrays."""
+
+    factory: Annotated[str, Option('"pkg.mod:function" returning Data or (train images, labels, test images, labels)')]
+    crop_padding: Annotated[int, Option(f"for arrays, {CROP_HELP}", minimum=0)] = 0
+    flip: Annotated[bool, Option(f"for arrays, {FLIP_HELP}")] = False
+
+    def load(self) -> Data:
+        """Import the module and call the function."""
+        from prunescope.data import arrays
+
+        return arrays.from_factory(
+            self.factory, augmentation=arrays.Augmentation(crop_padding=self.crop_padding, flip=self.flip)
+        )

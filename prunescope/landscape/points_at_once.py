@@ -1,0 +1,145 @@
+"""Many points of the lines between replicas evaluated at once, in one grouped network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from prunescope.api.errors import UsageError
+from prunescope.landscape import batchnorm
+from prunescope.landscape.evaluate import Outcomes, logits, rank
+from prunescope.landscape.guard import guarded
+from prunescope.networks.grouped.choice import piece_size
+from prunescope.networks.grouped.evaluation import Evaluation
+from prunescope.networks.grouped.grouping import Grouped, tensors
+from prunescope.networks.grouped.re_estimation import ReEstimation
+from prunescope.networks.grouped.rewriting import rewritable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor, fx, nn
+
+    from prunescope.api import Split
+
+Point = tuple[int, int, float]
+"""(first, second, t): the model (1 − t) θ_first + t θ_second."""
+
+
+def at_points(
+    work: nn.Module,
+    models: Sequence[nn.Module],
+    points: Sequence[Point],
+    sides: Sequence[Split],
+    *,
+    batch_size: int,
+    limit: int | None,
+    count: int,
+    graph: fx.Graph | None = None,
+) -> Iterator[tuple[Outcomes, ...]]:
+    """Yield what the model at each point makes of the images of each side, in order; `count` models at a time.
+
+    work: a model of their architecture in eval mode and float32, whose own weights do not matter.
+    graph: its graph, from `grouping.traced`, where it is at hand.
+    sides: the first is the training split, on whose images BatchNorm is re-estimated at every point, in batches of
+    `batch_size` as the definition asks; nothing but BatchNorm can tell the size of the batches it is evaluated in.
+    Equal to evaluating one point after the other, to float32 rounding.
+    Raises UsageError for models that cannot be grouped, and where there are no images.
+    """
+    states = [_floating(model) for model in models]
+    passes: Passes | None = None
+    for start in range(0, len(points), count):
+        group = points[start : start + count]
+        if passes is None or passes.grouped.count != len(group):
+            passes = _passes(work, sides[0], count=len(group), batch_size=batch_size, graph=graph)
+        _interpolate(passes.grouped, states, group)
+        with guarded([passes.grouped]):
+            passes.re_estimate(sides[0], limit=limit)
+            found = [_outcomes(passes, side, limit=limit) for side in sides]
+        yield from zip(*found, strict=True)
+
+
+@dataclass(frozen=True)
+class Passes:
+    """The passes over the images that a point takes, for the models of `grouped` at once."""
+
+    grouped: Grouped
+    batch_size: int
+    """In which BatchNorm is re-estimated."""
+    piece: int
+    """How many images go through the layers at a time."""
+    fast: tuple[ReEstimation, Evaluation] | None
+    """None where the network can only be called as it is, in batches of the given size."""
+
+    def re_estimate(self, split: Split, *, limit: int | None) -> None:
+        """Re-estimate BatchNorm on the images of `split`."""
+        if self.fast is None:
+            batchnorm.re_estimate(self.grouped, split, batch_size=self.batch_size, limit=limit)
+            return
+        statistics, evaluation = self.fast
+        if statistics.needed:
+            statistics((images for images, _ in split.batches(self.batch_size, limit=limit)), piece=self.piece)
+        evaluation.refresh()
+
+    def logits(self, split: Split, *, limit: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (logits (batch, K, classes), labels) of the images of `split`."""
+        if self.fast is None:
+            yield from logits(self.grouped, split, batch_size=self.batch_size, limit=limit)
+            return
+        for images, labels in _first(split, images=limit and limit * self.batch_size, size=self.piece):
+            with torch.inference_mode():
+                output = self.fast[1](images)
+            yield torch.unflatten(output, 1, (self.grouped.count, -1)), labels
+
+
+def _passes(work: nn.Module, train: Split, *, count: int, batch_size: int, graph: fx.Graph | None = None) -> Passes:
+    grouped = Grouped([work] * count, shared=True, graph=graph)
+    image = next((images[0] for images, _ in train.batches(1, limit=1)), None)
+    if image is None or not rewritable(grouped.net):
+        return Passes(grouped, batch_size, batch_size, None)
+    piece = piece_size(work, tuple(image.shape), copies=count)
+    return Passes(grouped, batch_size, piece, (ReEstimation(grouped.net), Evaluation(grouped.net)))
+
+
+def _first(split: Split, *, images: int | None, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the first so many images of a split (None: all) in batches of about equal size, at most `size`."""
+    if images is None:
+        yield from split.batches(size)
+        return
+    count = -(-images // size)
+    left = images
+    for batch, labels in split.batches(-(-images // count), limit=count):
+        yield batch[:left], labels[:left]
+        left -= len(labels)
+
+
+def _floating(model: nn.Module) -> dict[str, Tensor]:
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return {name: tensor.detach().float() for name, tensor in named if tensor.is_floating_point()}
+
+
+@torch.no_grad()
+def _interpolate(grouped: Grouped, states: Sequence[dict[str, Tensor]], points: Sequence[Point]) -> None:
+    """Set place i of `grouped` to point i, in place. torch.lerp gives the end points, and zeros, to the bit."""
+    for name, places in tensors(grouped).items():
+        for place, (first, second, t) in zip(places.unbind(), points, strict=True):
+            torch.lerp(states[first][name].view_as(place), states[second][name].view_as(place), t, out=place)
+
+
+def _outcomes(passes: Passes, split: Split, *, limit: int | None) -> list[Outcomes]:
+    """Evaluate every model; see landscape.evaluate.outcomes."""
+    losses: list[Tensor] = []
+    ranks: list[Tensor] = []
+    for output, labels in passes.logits(split, limit=limit):
+        with torch.inference_mode():
+            flat, all_labels = output.float().flatten(0, 1), labels.repeat_interleave(output.shape[1])
+            loss = functional.cross_entropy(flat, all_labels, reduction="none")
+            losses.append(torch.unflatten(loss, 0, (-1, output.shape[1])))
+            ranks.append(torch.unflatten(rank(flat, all_labels), 0, (-1, output.shape[1])))
+    if not losses:
+        raise UsageError("no images to evaluate: the split yields no batch", fix="give a split with at least one image")
+    loss, place = torch.cat(losses).cpu().T.contiguous(), torch.cat(ranks).cpu().T.contiguous()
+    return [Outcomes(loss=a, wrong=b >= 1, wrong_top5=b >= 5) for a, b in zip(loss, place, strict=True)]

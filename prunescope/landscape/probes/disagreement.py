@@ -1,0 +1,43 @@
+"""Disagreement of the predictions of replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prunescope.api import Data, Probe, Reading, Replica
+from prunescope.landscape.probes.batches import BatchSize, LimitBatches, limited
+from prunescope.landscape.probes.readings import by_pair
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disagreement(Probe):
+    """How often replicas predict different classes, and the Jensen–Shannon divergence of their predictions."""
+
+    batch_size: BatchSize = 256
+    limit_batches: LimitBatches = None
+
+    replicas = "any"
+
+    citations = ("fort2019deep", "lin1991divergence")
+
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """One pass over both splits by every replica."""
+        return float(replicas * sum(limited(self.limit_batches, self.batch_size, images) for images in (train, test)))
+
+    def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
+        """Return `<split>_disagreement` (fraction) and `<split>_jensen_shannon` (nat) for test and train, per pair."""
+        del seed
+        from prunescope.landscape.disagreement import disagreements
+
+        models = [replica.model for replica in replicas]
+        readings = {}
+        for side, split in (("test", data.test), ("train", data.train)):
+            found = disagreements(models, split, batch_size=self.batch_size, limit=self.limit_batches)
+            readings[f"{side}_disagreement"] = by_pair(
+                [pair.disagreement for pair in found], "fraction", estimator="classes of the largest logit"
+            )
+            readings[f"{side}_jensen_shannon"] = by_pair(
+                [pair.jensen_shannon for pair in found], "nat", estimator="of softmax outputs"
+            )
+        return readings

@@ -1,0 +1,123 @@
+"""Trace and top eigenvalues of the Hessian."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.landscape.probes.batches import limited
+from prunescope.landscape.probes.readings import single
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from prunescope.landscape.hutchinson import Trace
+
+Parameters = Annotated[
+    tuple[str, ...], Option("only these parameters, by name or pattern (fc.*); all of them when empty")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hessian(Probe):
+    """Trace and top eigenvalues of the Hessian of the training loss, over the kept weights."""
+
+    batch_size: Annotated[int, Option("training images per batch", minimum=1)] = 64
+    batches: Annotated[int, Option("how many training batches, from the first on", minimum=1)] = 8
+    vectors: Annotated[int, Option("random vectors per batch for the trace", minimum=2)] = 8
+    top: Annotated[int, Option("how many of the largest eigenvalues; 0 measures the trace alone", minimum=0)] = 1
+    tolerance: Annotated[float, Option("relative residual at which an eigenvalue is good enough", minimum=0)] = 1e-3
+    max_products: Annotated[int, Option("most products with all batches for the eigenvalues", minimum=1)] = 200
+    sketch: Annotated[int, Option("vectors per batch that take its large eigenvalues out of the noise", minimum=0)] = 0
+    stderr: Annotated[
+        float | None, Option("draw more vectors until the standard error is this share of the trace", minimum=0)
+    ] = None
+    max_vectors: Annotated[int, Option("most vectors per batch with --stderr", minimum=2)] = 256
+    parameters: Parameters = ()
+
+    replicas = 1
+
+    citations = ("hutchinson1990stochastic", "meyer2021hutchpp", "yang2021taxonomizing")
+
+    def passes(self, *, replicas: int, train: int, test: int) -> float:
+        """Count 3 passes for a graph, 6 for a product, and about a dozen products for one eigenvalue."""
+        del test
+        products = min(self.max_products, 10 + 2 * self.top) if self.top else 0
+        drawn = self.vectors + 2 * self.sketch
+        return float(replicas * limited(self.batches, self.batch_size, train) * (3 + 6 * drawn + 9 * products))
+
+    def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
+        """Return `trace`, `layer_trace`, `top_eigenvalues`, their residuals, and `products` (of one batch each)."""
+        import torch
+
+        replica, generator = replicas[0], torch.Generator().manual_seed(seed)
+        batches = list(data.train.batches(self.batch_size, limit=self.batches))
+        found = self._trace(replica, batches, generator)
+        readings = self._traces(found, len(batches))
+        products = found.products
+        if self.top:
+            more, used = self._eigenvalues(replica, batches, generator)
+            readings |= more
+            products += used
+        return readings | {"products": Reading(float(products), "1", estimator="Hessian-vector products of one batch")}
+
+    def _trace(self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator) -> Trace:
+        from prunescope.landscape.hutchinson import Stop, trace
+
+        return trace(
+            replica.model,
+            batches,
+            vectors=self.vectors,
+            generator=generator,
+            mask=replica.mask,
+            only=self.parameters,
+            sketch=self.sketch,
+            stop=None if self.stderr is None else Stop(relative_stderr=self.stderr, max_vectors=self.max_vectors),
+        )
+
+    def _traces(self, found: Trace, batches: int) -> dict[str, Reading]:
+        import numpy as np
+
+        drawn = f"{self.vectors} Rademacher vectors" if self.stderr is None else "Rademacher vectors as needed"
+        how = f"Hutchinson, {drawn} for each of {batches} batches"
+        if self.sketch:
+            how = f"{how}, beyond a sketch of {self.sketch} (Hutch++)"
+        values, errors = (np.array([getattr(e, key) for e in found.layers.values()]) for key in ("value", "stderr"))
+        layers = Reading(
+            values,
+            "nat/weight^2",
+            n=found.estimate.n,
+            stderr=errors,
+            estimator=f"{how}; each layer's diagonal block",
+            axes=("layer",),
+            labels=tuple(found.layers),
+        )
+        return {"trace": single(found.estimate, "nat/weight^2", estimator=how), "layer_trace": layers}
+
+    def _eigenvalues(
+        self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator
+    ) -> tuple[dict[str, Reading], int]:
+        """Return the readings and the number of products of one batch."""
+        from prunescope.landscape.eigenvalues import top_eigenvalues
+
+        found = top_eigenvalues(
+            replica.model,
+            batches,
+            count=self.top,
+            generator=generator,
+            mask=replica.mask,
+            only=self.parameters,
+            tolerance=self.tolerance,
+            max_products=self.max_products,
+        )
+        n = sum(len(labels) for _, labels in batches)
+        unit, axes = "nat/weight^2", ("index",)
+        readings = {
+            "top_eigenvalues": Reading(found.values.numpy(), unit, n=n, estimator="Lanczos, largest first", axes=axes),
+            "eigenvalue_residuals": Reading(
+                found.residuals.numpy(), unit, n=n, estimator="an eigenvalue lies within this distance", axes=axes
+            ),
+        }
+        return readings, found.products * len(batches)

@@ -1,0 +1,13 @@
+"""Checkpoints: every format a practitioner has -> network, weights, mask, and how it was trained as far as known.
+
+>>> from prunescope import checkpoint
+>>> one = checkpoint.load("ckpt.pt")  # doctest: +SKIP
+>>> model = checkpoint.to_model(one)  # doctest: +SKIP
+"""
+
+from prunescope.networks.checkpoints.layouts import Weights
+from prunescope.networks.checkpoints.loading import load
+from prunescope.networks.checkpoints.own import save, to_safetensors
+from prunescope.networks.checkpoints.record import Checkpoint, to_model
+
+__all__ = ["Checkpoint", "Weights", "load", "save", "to_model", "to_safetensors"]

@@ -1,0 +1,166 @@
+"""How a checkpoint was trained, read off what its training program saved beside the weights.
+
+Everything is translated to the options of prunescope's trainers (epochs, learning_rate, batch_size, ...); what has no
+counterpart there is left out. The temperature-like part of it is what `prunescope.api.knobs` lists.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api.knobs import HOTTER
+from prunescope.networks.checkpoints.schedules import drops_of, schedule_of
+
+if TYPE_CHECKING:
+    from prunescope.networks.models import JSON
+
+NAMES = {
+    "learning_rate": ("lr", "learning_rate", "base_lr", "init_lr", "initial_lr"),
+    "batch_size": ("batch_size", "train_batch_size", "bs"),
+    "epochs": ("epochs", "max_epochs", "num_epochs", "n_epochs"),
+    "momentum": ("momentum",),
+    "weight_decay": ("weight_decay", "wd"),
+    "label_smoothing": ("label_smoothing", "smoothing"),
+    "mixup": ("mixup", "mixup_alpha"),
+    "warmup_epochs": ("warmup_epochs",),
+    "rho": ("rho", "sam_rho"),
+    "seed": ("seed",),
+}
+"""Our option -> the names training programs give it, most telling first."""
+
+WHOLE = ("batch_size", "epochs", "seed")
+
+ARGUMENTS = ("args", "hyper_parameters", "hparams", "config", "cfg", "opt", "options")
+"""Where training programs keep their settings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What is known of the training."""
+
+    options: dict[str, JSON] = field(default_factory=dict)
+    """In the names of prunescope's trainers, and `optimizer`, `seed`."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def knobs(self) -> dict[str, float]:
+        """The temperature-like settings."""
+        return {name: float(value) for name in HOTTER if isinstance(value := self.options.get(name), int | float)}
+
+
+def arguments(beside: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings saved beside the weights, whatever they were called; empty where there are none."""
+    for key in ARGUMENTS:
+        value = beside.get(key)
+        if isinstance(value, argparse.Namespace):
+            return dict(vars(value))
+        if isinstance(value, Mapping):
+            return {str(name): item for name, item in value.items()}
+    return {}
+
+
+def read_training(settings: Mapping[str, Any], beside: Mapping[str, Any]) -> Training:
+    """Return what `settings` (the program's arguments) and `beside` (optimiser state, epoch) say of the training."""
+    options: dict[str, JSON] = {}
+    for ours, theirs in NAMES.items():
+        value = next((number for name in theirs if (number := _number(settings.get(name))) is not None), None)
+        if value is not None:
+            options[ours] = int(value) if ours in WHOLE else value
+    options |= {name: value for name, value in _from_optimizer(beside).items() if name not in options}
+    _apply_timm(settings, options)
+    optimizer = settings.get("opt") or settings.get("optimizer")
+    if isinstance(optimizer, str):
+        options["optimizer"] = optimizer
+        if "lr_base" in settings and optimizer in {"sgd", "nesterov", "momentum"}:
+            options["nesterov"] = optimizer != "momentum"  # timm's `sgd` is Nesterov's
+    schedule, notes = schedule_of(settings)
+    done, epoch_notes = _epochs(settings, beside, options)
+    drops = drops_of(settings, schedule, planned=_whole(options.get("epochs")), done=done)
+    options |= schedule | ({"drops": drops} if drops is not None else {}) | ({"epochs": done} if done else {})
+    return Training(options=options, notes=(*notes, *epoch_notes))
+
+
+def _apply_timm(settings: Mapping[str, Any], options: dict[str, JSON]) -> None:
+    """Count the batch over all processes and accumulated steps, and scale timm's base learning rate by it."""
+    per_process = _number(settings.get("batch_size"))
+    if "lr_base" not in settings or per_process is None:
+        return
+    batch = per_process * (_number(settings.get("world_size")) or 1) * (_number(settings.get("grad_accum_steps")) or 1)
+    options["batch_size"] = int(batch)
+    base, base_size = _number(settings.get("lr_base")), _number(settings.get("lr_base_size"))
+    if settings.get("lr") or not base or not base_size:
+        return
+    optimizer = str(settings.get("opt", "sgd")).lower()
+    root = "sqrt" if "ada" in optimizer or "lamb" in optimizer else "linear"
+    ratio = batch / base_size
+    options["learning_rate"] = base * (ratio**0.5 if (settings.get("lr_base_scale") or root) == "sqrt" else ratio)
+
+
+def _from_optimizer(beside: Mapping[str, Any]) -> dict[str, JSON]:
+    """Read what the optimiser's state says for sure; its learning rate only where the initial one was kept."""
+    states = beside.get("optimizer", beside.get("optimizer_states", beside.get("optimizer_state_dict")))
+    state = states[0] if isinstance(states, list) and states else states
+    groups = state.get("param_groups") if isinstance(state, Mapping) else None
+    if not isinstance(groups, list) or not groups or not all(isinstance(group, Mapping) for group in groups):
+        return {}
+    found: dict[str, JSON] = {}
+    for ours, theirs in (("learning_rate", "initial_lr"), ("momentum", "momentum"), ("weight_decay", "weight_decay")):
+        # biases and norms often are in a group without decay
+        values = [number for group in groups if (number := _number(group.get(theirs))) is not None]
+        if values:
+            found[ours] = max(values)
+    return found
+
+
+def _epochs(
+    settings: Mapping[str, Any], beside: Mapping[str, Any], options: Mapping[str, JSON]
+) -> tuple[int | None, tuple[str, ...]]:
+    """Return the epochs the weights have seen, which is what counts, and a note where more were planned."""
+    planned = _whole(options.get("epochs"))
+    done = _epochs_done(beside)
+    if done is None:
+        return planned, ()
+    if "pytorch-lightning_version" in beside and planned:
+        done = min(done, planned)  # saved after the end, Lightning has counted one more
+    if planned is None or done == planned:
+        return done, ()
+    extra = _number(settings.get("cooldown_epochs")) or 0
+    why = "the cool-down counts" if done > planned and extra else "the weights' epoch counts"
+    return done, (f"saved after epoch {done}, planned were {planned}: {why}",)
+
+
+def _epochs_done(beside: Mapping[str, Any]) -> int | None:
+    progress: Any = beside.get("loops")
+    for key in ("fit_loop", "epoch_progress", "current", "processed"):
+        progress = progress.get(key) if isinstance(progress, Mapping) else None
+    if isinstance(progress, int) and progress > 0:
+        return progress
+    epoch = _number(beside.get("epoch"))
+    if epoch is None or epoch < 0:
+        return None
+    # programs save the index of the epoch just finished; timm before its version 2 counted it up first
+    counted = "arch" in beside and "args" in beside and "version" in beside and _number(beside["version"]) == 1
+    return int(epoch) if counted else int(epoch) + 1
+
+
+def _number(value: object) -> float | None:
+    """Return a number, also from numpy's and torch's types of one element; None for anything else.
+
+    >>> _number(3), _number(True), _number("0.1")
+    (3, None, None)
+    """
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return None
+    if isinstance(value, int | float):
+        return value
+    item = getattr(value, "item", None)
+    size = getattr(value, "size", None)
+    single = (size() == () if callable(size) else size == 1) if item is not None else False
+    return _number(item()) if single and item is not None else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,167 @@
+"""Find the weights in what a training program saved: bare, under a key, EMA beside raw, and who wrote it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from prunescope.api.errors import InputError, UsageError
+
+Weights: TypeAlias = Literal["ema", "raw"]
+
+EMA_KEYS = (
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+    "model_ema_state_dict",
+    "ema_model",
+    "ema_weights",
+    "ema",
+)
+RAW_KEYS = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "net",
+    "network",
+    "module",
+    "weights",
+    "params",
+    "state",
+    "student",
+)
+NOT_WEIGHTS = ("optimizer", "scheduler", "scaler", "lr_scheduler", "amp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The weights found in a file, and what stands beside them."""
+
+    state: dict[str, Tensor]
+    beside: dict[str, Any] = field(default_factory=dict)
+    """The rest of the file: args, epoch, hyper_parameters, ...; tensors of optimisers left out."""
+    format: str
+    notes: tuple[str, ...] = ()
+
+
+def find_weights(value: Any, *, weights: Weights | None, source: str) -> Layout:  # noqa: ANN401 - whatever was in the file
+    """Return the weights in `value`: EMA weights where there are any, unless `weights` says "raw".
+
+    Raises:
+        InputError: no weights, or several sets under keys nobody knows.
+        UsageError: `weights` asks for what the file does not have.
+    """
+    if isinstance(value, nn.Module):
+        note = f"the file holds a whole {type(value).__name__}; its weights were taken"
+        return Layout(state=_tensors(value.state_dict()), format="pickled module", notes=(note,))
+    if not isinstance(value, Mapping):
+        raise InputError(
+            f"'{source}' holds {_article(type(value).__name__)}, not weights", fix="save the state_dict of the network"
+        )
+    if is_state(value):
+        refuse_missing_choice(weights, found="raw", source=source)
+        return Layout(state=_tensors(value), format="state_dict", notes=_extra_state_note(value))
+    return _unwrap(value, weights=weights, source=source)
+
+
+def is_state(value: object) -> bool:
+    """Whether `value` is a state_dict: tensors by name, and at most the extra state of modules beside them."""
+    return (
+        isinstance(value, Mapping)
+        and any(isinstance(item, Tensor) and item.is_floating_point() for item in value.values())
+        and all(
+            isinstance(name, str) and (isinstance(item, Tensor) or name.endswith("_extra_state"))
+            for name, item in value.items()
+        )
+    )
+
+
+def _unwrap(value: Mapping[Any, Any], *, weights: Weights | None, source: str) -> Layout:
+    ema = _first(value, EMA_KEYS, source=source)
+    raw = _first(value, RAW_KEYS, source=source) or (None if ema else _only_unknown(value, source=source))
+    if ema is None and raw is None:
+        keys = ", ".join(sorted(str(key) for key in value)[:8]) or "nothing"
+        raise InputError(f"'{source}' holds no weights, only: {keys}", fix="save the state_dict of the network")
+    refuse_missing_choice(weights, found="ema" if raw is None else "raw" if ema is None else None, source=source)
+    chosen = raw if ema is None or (weights == "raw" and raw is not None) else ema
+    assert chosen is not None  # noqa: S101 - one of them is there
+    key, inner = chosen
+    return Layout(
+        state=inner.state,
+        beside={str(name): item for name, item in value.items() if name not in {*EMA_KEYS, *RAW_KEYS}} | inner.beside,
+        format=_writer(value),
+        notes=(*_choice_note(ema, raw, key), *inner.notes),
+    )
+
+
+def _first(value: Mapping[Any, Any], keys: tuple[str, ...], *, source: str) -> tuple[str, Layout] | None:
+    for key in keys:
+        inner = value.get(key)
+        if isinstance(inner, nn.Module) or is_state(inner) or (isinstance(inner, Mapping) and _holds_state(inner)):
+            return key, find_weights(inner, weights=None, source=f"{source}[{key}]")
+    return None
+
+
+def _holds_state(value: Mapping[Any, Any]) -> bool:
+    return any(is_state(value.get(key)) or isinstance(value.get(key), nn.Module) for key in (*EMA_KEYS, *RAW_KEYS))
+
+
+def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, Layout] | None:
+    found = [str(key) for key, item in value.items() if is_state(item) and not str(key).startswith(NOT_WEIGHTS)]
+    if len(found) > 1:
+        raise InputError(
+            f"'{source}' holds several sets of weights: {', '.join(sorted(found)[:8])}",
+            fix="save the one you mean as a state_dict of its own",
+        )
+    return (found[0], find_weights(value[found[0]], weights=None, source=source)) if found else None
+
+
+def refuse_missing_choice(weights: Weights | None, *, found: Weights | None, source: str) -> None:
+    """Raise UsageError where only one kind was found and the other is wanted; None: both were found."""
+    if weights == "ema" and found == "raw":
+        raise UsageError(f"'{source}' holds no EMA weights", fix="leave out --weights ema")
+    if weights == "raw" and found == "ema":
+        raise UsageError(f"'{source}' holds EMA weights only", fix="leave out --weights raw")
+
+
+def _choice_note(ema: tuple[str, Layout] | None, raw: tuple[str, Layout] | None, key: str) -> tuple[str, ...]:
+    if ema is None or raw is None:
+        return (f"weights read from '{key}'",)
+    other = ("raw", raw[0]) if key == ema[0] else ("ema", ema[0])
+    mine = "EMA" if key == ema[0] else "raw"
+    return (f"{mine} weights read from '{key}'; --weights {other[0]} reads '{other[1]}' instead",)
+
+
+def _writer(value: Mapping[Any, Any]) -> str:
+    if "pytorch-lightning_version" in value:
+        return "Lightning"
+    if isinstance(value.get("args"), argparse.Namespace) and hasattr(value["args"], "model") and "arch" in value:
+        return "timm"
+    return "wrapped state_dict"
+
+
+def _tensors(value: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return plain, dense tensors; the extra state of modules is left out."""
+    return {name: _plain(name, item) for name, item in value.items() if isinstance(item, Tensor)}
+
+
+def _plain(name: str, tensor: Tensor) -> Tensor:
+    if tensor.is_quantized:
+        raise InputError(f"tensor '{name}' is quantised", fix="give the network before quantisation")
+    tensor = tensor.detach()
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()
+
+
+def _extra_state_note(value: Mapping[str, Any]) -> tuple[str, ...]:
+    extra = [name for name, item in value.items() if not isinstance(item, Tensor)]
+    return (f"extra state of modules left out: {', '.join(extra[:5])}",) if extra else ()
+
+
+def _article(word: str) -> str:
+    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"

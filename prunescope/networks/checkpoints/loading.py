@@ -1,0 +1,224 @@
+"""Load any checkpoint a practitioner has: the one way in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from timm.models import is_model
+
+from prunescope.api import Mask
+from prunescope.api.errors import InputError, MismatchError
+from prunescope.networks.checkpoints import knobs, neighbours, transforms
+from prunescope.networks.checkpoints.finite import check_finite
+from prunescope.networks.checkpoints.layouts import Layout, Weights, find_weights, refuse_missing_choice
+from prunescope.networks.checkpoints.matching import Known, Match, fit
+from prunescope.networks.checkpoints.names import fold_pruning, strip_wrappers
+from prunescope.networks.checkpoints.own import is_own, unpack
+from prunescope.networks.checkpoints.places import Place, locate
+from prunescope.networks.checkpoints.reading import read
+from prunescope.networks.checkpoints.record import Checkpoint
+from prunescope.networks.checkpoints.search import hinted_names, search
+from prunescope.networks.masks import infer
+from prunescope.networks.models import create, prunable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from prunescope.networks.models import JSON
+
+ZEROS = 0.01
+"""From this share of exact zeros among the prunable weights on they are taken for a mask; training leaves a few too."""
+
+
+def load(  # the one function everybody calls: each argument is an option of the command line
+    path: Path | str,
+    *,
+    weights: Weights | None = None,
+    model: str | None = None,
+    options: Mapping[str, JSON] | None = None,
+    image_size: tuple[int, int] | None = None,
+    unsafe: bool = False,
+) -> Checkpoint:
+    """Return the checkpoint at a path, in a folder, or under timm's `local-dir:` and `hf-hub:` names.
+
+    weights: which of EMA and raw weights to take; None takes EMA weights where there are any. model: the
+    architecture, where the file does not say it or says it wrong; with `options` for its constructor. image_size:
+    the input's (height, width), where it is known. unsafe: let the file execute code while it is read.
+
+    Raises:
+        InputError: nothing there, unreadable, damaged, something else, unsafe, or with NaN in its weights.
+        UsageError: an unknown `model`, or `weights` that the file does not have.
+        MismatchError: a single tensor that does not fit the architecture.
+    """
+    place = locate(str(path))
+    content = read(place.weights, unsafe=unsafe)
+    source = str(place.weights)
+    if is_own(content):
+        own = unpack(content, source=source)
+        check_finite(own.state, source=source)
+        refuse_missing_choice(weights, found="raw", source=source)
+        if model in {None, own.spec.name}:
+            return own
+        layout = Layout(state=dict(own.state), format=own.format)
+    else:
+        layout = find_weights(content.value, weights=weights, source=source)
+        if content.kind == "safetensors":
+            layout = replace(layout, format="safetensors")
+    facts = _gather(place, layout)
+    known = _known(facts, place, layout, prefer=weights or "ema")
+    if image_size:
+        known = replace(known, image_size=image_size)
+    if model:
+        known = replace(known, name=model, options=options or {})
+    return replace(_assemble(layout, facts, known, source=source), sha256=content.sha256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the file, its folder and its config.json say beside the weights."""
+
+    settings: dict[str, Any]
+    """The training program's arguments."""
+    training: knobs.Training
+    data: dict[str, JSON] | None
+    config: dict[str, Any] = field(default_factory=dict)
+    """timm's config.json."""
+    notes: tuple[str, ...] = ()
+
+
+def _gather(place: Place, layout: Layout) -> Facts:
+    folder = place.weights.parent
+    settings = knobs.arguments(layout.beside)
+    notes: tuple[str, ...] = ()
+    if not settings:
+        settings = neighbours.read_arguments(folder)
+        notes = ("training settings read from args.yaml beside the file",) if settings else ()
+    training = knobs.read_training(settings, layout.beside)
+    epochs = training.options.get("epochs")
+    config = dict(place.config)
+    about_data = settings or {**config, **config.get("pretrained_cfg", {})}
+    timm_name = str(settings.get("model", "")) if "lr_base" in settings or layout.format == "timm" else ""
+    return Facts(
+        settings=settings,
+        training=training,
+        data=transforms.read_data(about_data, timm_name=timm_name),
+        config=config,
+        notes=(*notes, *training.notes, *neighbours.summary_notes(folder, epochs if isinstance(epochs, int) else None)),
+    )
+
+
+def _known(facts: Facts, place: Place, layout: Layout, *, prefer: str) -> Known:
+    """Collect what is said of the network: config.json first, then the arguments, then `arch`, then names of files."""
+    config = {**facts.config.get("pretrained_cfg", {}), **facts.config}
+    said = [
+        config.get("architecture"),
+        *(facts.settings.get(key) for key in ("model", "arch", "model_name", "architecture", "backbone")),
+        layout.beside.get("arch"),
+    ]
+    names = [name for name in said if isinstance(name, str) and name]
+    certain = [name for name in names if is_model(name.partition(".")[0])]
+    options = facts.config.get("model_args") or facts.settings.get("model_kwargs") or {}
+    return Known(
+        name=certain[0] if certain else "",
+        hints=(*names, place.weights.name.removesuffix(place.weights.suffix), place.weights.resolve().parent.name),
+        options={name: value for name, value in options.items() if name not in {"num_classes", "in_chans", "img_size"}},
+        num_classes=_positive(config.get("num_classes"), facts.settings.get("num_classes")),
+        in_chans=_positive(facts.settings.get("in_chans")),
+        image_size=transforms.image_size(facts.settings) or transforms.image_size({**config, **options}),
+        prefer=prefer,
+    )
+
+
+def _positive(*values: object) -> int | None:
+    return next((value for value in values if isinstance(value, int) and value > 0), None)
+
+
+def _assemble(layout: Layout, facts: Facts, known: Known, *, source: str) -> Checkpoint:
+    named = strip_wrappers(layout.state)
+    folded = fold_pruning(named.state)
+    check_finite(folded.state, source=source)
+    match = _match(folded.state, known, source=source)
+    state, mask, notes = _finish(match, folded.masks)
+    per_channel = transforms.normalization(facts.data)
+    return Checkpoint(
+        spec=match.spec,
+        state=state,
+        mask=mask,
+        knobs=facts.training.knobs,
+        training=facts.training.options,
+        notes=(*layout.notes, *named.notes, *folded.notes, *match.notes, *notes, *facts.notes),
+        format="timm folder" if facts.config else layout.format,
+        data=facts.data,
+        normalization=per_channel if per_channel and len(per_channel[0]) == match.spec.in_chans else None,
+    )
+
+
+def _match(state: Mapping[str, Tensor], known: Known, *, source: str) -> Match:
+    if known.name:
+        try:
+            return fit(state, known)
+        except MismatchError as error:
+            if "structurally" in error.message:
+                raise
+            found = search(state, known)
+            raise MismatchError(error.message, fix=_advice(found.match, found.nearest)) from error
+    found = search(state, known)
+    if found.match is None:
+        raise MismatchError(
+            f"'{source}' does not say its architecture, and none that was tried fits all of its {len(state)} tensors",
+            fix=_advice(None, found.nearest),
+        )
+    name = found.match.spec.name
+    said = "named by the file" if name in hinted_names(known.hints) else "found by names and shapes of its tensors"
+    note = f"architecture '{name}' {said}; give --model if it is another one"
+    return replace(found.match, notes=(note, *found.match.notes))
+
+
+def _advice(match: Match | None, nearest: tuple[tuple[str, float], ...]) -> str:
+    if match is not None:
+        return f"all of it fits '{match.spec.name}': --model {match.spec.name}"
+    names = ", ".join(f"'{name}' ({share:.0%} of the tensors fit)" for name, share in nearest if share > 0)
+    return f"nearest in timm: {names or 'nothing'}; for a network of your own give --model pkg.mod:factory"
+
+
+def _finish(match: Match, masks: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Mask | None, tuple[str, ...]]:
+    """Bring the tensors to the network's types, and find its mask."""
+    network = create(match.spec, seed=0)
+    own = network.state_dict()
+    state = {name: tensor.to(own[name].dtype) for name, tensor in match.state.items()}
+    other = sorted({str(tensor.dtype) for name, tensor in match.state.items() if tensor.dtype != own[name].dtype})
+    types = (f"{', '.join(other)} converted to the network's types",) if other else ()
+    prefix = _mask_prefix(masks, state)
+    kept = {name.removeprefix(prefix): tensor for name, tensor in masks.items()}
+    convolutions, weights = list(prunable(network)), list(prunable(network, linear=True))
+    if any(name in kept for name in weights):
+        names = [name for name in weights if name in kept or name in convolutions]
+        return state, Mask({n: kept.get(n, torch.ones_like(state[n], dtype=torch.bool)) for n in names}), types
+    mask, notes = _infer_mask(state, convolutions)
+    return state, mask, (*types, *notes)
+
+
+def _mask_prefix(masks: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
+    """Return what stands before the network's names in the masks' names."""
+    for name in masks:
+        for end in [0, *(index + 1 for index, character in enumerate(name) if character == ".")]:
+            if name[end:] in state:
+                return name[:end]
+    return ""
+
+
+def _infer_mask(state: Mapping[str, Tensor], names: list[str]) -> tuple[Mask | None, tuple[str, ...]]:
+    mask = infer(state, names) if names else None
+    if mask is None:
+        return None, ()
+    zeros = mask.n_weights - mask.n_kept
+    if zeros < ZEROS * mask.n_weights:
+        return None, (f"{zeros} of {mask.n_weights} prunable weights are exactly zero: too few for a mask",)
+    if mask.n_kept == 0:
+        raise InputError("all prunable weights are zero", fix="give a trained network")
+    return mask, (f"mask inferred from exact zeros: density {mask.density:.4f} ({mask.n_kept} of {mask.n_weights})",)

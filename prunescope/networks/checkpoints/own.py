@@ -1,0 +1,190 @@
+"""Prunescope's own checkpoints: `.pt` (loads with weights_only=True) and `.safetensors`, everything inside.
+
+Both hold the plain state_dict any program can read, and beside it one JSON text: spec, knobs, training, recipe,
+provenance, notes. In `.pt` the masks stand under "mask"; in `.safetensors` they are bool tensors named
+"prunescope.mask/<name>". Saving writes to a temporary name, reads it back, compares, and only then renames. A study
+keeps its weights' digest beside them, and needs no reading back: `to_safetensors`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from prunescope.api import Mask
+from prunescope.api.errors import InputError, StoreError, UsageError
+from prunescope.networks.checkpoints import tensors
+from prunescope.networks.checkpoints.finite import check_finite
+from prunescope.networks.checkpoints.reading import Content, read
+from prunescope.networks.checkpoints.record import Checkpoint
+from prunescope.networks.models import ModelSpec
+from prunescope.runs.files.whole import sync_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+SCHEMA = 1
+
+KEY = "prunescope"
+
+MASK = "prunescope.mask/"
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write `checkpoint` as `.pt` or `.safetensors`, whichever `path` ends in; an older file there is replaced.
+
+    Raises:
+        UsageError: `path` ends in something else.
+        InputError: a weight is NaN or infinite.
+        StoreError: the file cannot be written, or does not read back as it was.
+    """
+    if path.suffix not in {".pt", ".safetensors"}:
+        raise UsageError(f"'{path}' ends in '{path.suffix}'", fix="end the name in .pt or .safetensors")
+    check_finite(checkpoint.state, source="the checkpoint to save")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        _write(temporary, checkpoint)
+        _compare(checkpoint, temporary)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write '{path}': {error.strerror or error}", fix="check the folder, its permissions and the space"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def to_safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
+    """Return the parts of a `.safetensors` file, one after the other; tensors are not copied.
+
+    Raises:
+        InputError: a weight is NaN or infinite.
+    """
+    check_finite(checkpoint.state, source="the checkpoint to save")
+    return _safetensors(checkpoint)
+
+
+def is_own(content: Content) -> bool:
+    """Whether prunescope wrote the file."""
+    if content.kind == "safetensors":
+        return KEY in content.metadata
+    return isinstance(content.value, Mapping) and KEY in content.value
+
+
+def unpack(content: Content, *, source: str) -> Checkpoint:
+    """Return what `save` wrote; InputError for a damaged file or one from a newer prunescope."""
+    try:
+        if content.kind == "safetensors":
+            facts = json.loads(content.metadata[KEY])
+            state, kept = _split_masks(content.value, facts)
+        else:
+            facts = json.loads(content.value[KEY])
+            state, kept = content.value["state_dict"], content.value["mask"]
+        _check_schema(facts, source)
+        return replace(
+            _from_facts(facts),
+            state=dict(state),
+            mask=None if kept is None else Mask(dict(kept)),
+            format=f"prunescope {'.safetensors' if content.kind == 'safetensors' else '.pt'}",
+            sha256=content.sha256,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"'{source}' is a damaged prunescope checkpoint: {error!r}", fix="save it again") from error
+
+
+def _check_schema(facts: Mapping[str, Any], source: str) -> None:
+    if facts["schema"] > SCHEMA:
+        raise InputError(
+            f"'{source}' has schema {facts['schema']}, this prunescope knows up to {SCHEMA}", fix="update prunescope"
+        )
+
+
+# ---- writing ------------------------------------------------------------------------------------------------------
+
+
+def _write(path: Path, checkpoint: Checkpoint) -> None:
+    with path.open("xb") as file:
+        if path.suffix == ".pt":
+            state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in checkpoint.state.items()}
+            kept = {name: tensor.cpu() for name, tensor in checkpoint.mask.kept.items()} if checkpoint.mask else None
+            torch.save({KEY: _facts_text(checkpoint), "state_dict": state, "mask": kept}, file)
+        else:
+            file.writelines(_safetensors(checkpoint))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
+    masks = {f"{MASK}{name}": kept for name, kept in checkpoint.mask.kept.items()} if checkpoint.mask else {}
+    return tensors.to_bytes({**checkpoint.state, **masks}, {"format": "pt", KEY: _facts_text(checkpoint)})
+
+
+def _facts_text(checkpoint: Checkpoint) -> str:
+    return json.dumps(_facts(checkpoint), allow_nan=False)
+
+
+def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "spec": checkpoint.spec.to_json(),
+        "names": list(checkpoint.state),
+        "masked": None if checkpoint.mask is None else list(checkpoint.mask.kept),
+        "knobs": dict(checkpoint.knobs),
+        "training": dict(checkpoint.training),
+        "notes": list(checkpoint.notes),
+        "data": None if checkpoint.data is None else dict(checkpoint.data),
+        "normalization": checkpoint.normalization,
+        "recipe": checkpoint.recipe,
+        "provenance": dict(checkpoint.provenance),
+    }
+
+
+def _from_facts(facts: Mapping[str, Any]) -> Checkpoint:
+    normalization = facts["normalization"]
+    return Checkpoint(
+        spec=ModelSpec.from_json(facts["spec"]),
+        state={},
+        knobs=facts["knobs"],
+        training=facts["training"],
+        notes=tuple(facts["notes"]),
+        data=facts["data"],
+        normalization=None if normalization is None else (tuple(normalization[0]), tuple(normalization[1])),
+        recipe=facts["recipe"],
+        provenance=facts["provenance"],
+    )
+
+
+def _split_masks(
+    found: Mapping[str, Tensor], facts: Mapping[str, Any]
+) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
+    """Put tensors back into the order they had, which safetensors does not keep."""
+    state = {name: found[name] for name in facts["names"]}
+    masked = facts["masked"]
+    return state, None if masked is None else {name: found[f"{MASK}{name}"] for name in masked}
+
+
+# ---- comparing ----------------------------------------------------------------------------------------------------
+
+
+def _compare(checkpoint: Checkpoint, path: Path) -> None:
+    again = unpack(read(path, unsafe=False), source=str(path))
+    kept = ({} if mask is None else dict(mask.kept) for mask in (checkpoint.mask, again.mask))
+    facts = (json.dumps(_facts(one), sort_keys=True) for one in (checkpoint, again))
+    same = _equal(checkpoint.state, again.state) and _equal(*kept) and len(set(facts)) == 1
+    if not same:
+        raise StoreError(f"'{path.name}' does not read back as it was written", fix="check the disk, then save again")
+
+
+def _equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    return list(one) == list(other) and all(
+        tensor.dtype == other[name].dtype and torch.equal(tensor.cpu(), other[name]) for name, tensor in one.items()
+    )

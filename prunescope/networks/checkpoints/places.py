@@ -1,0 +1,90 @@
+"""Where a checkpoint is: a file, a folder with config.json and weights, or a name on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prunescope.api.errors import InputError
+
+PREFERRED = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pth.tar")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A weights file, and the config.json that describes its network (empty where there is none)."""
+
+    weights: Path
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+def locate(name: str) -> Place:
+    """Return the weights file for a path, `local-dir:...` or `hf-hub:...`; InputError where there is none."""
+    source, _, rest = name.partition(":")
+    if source in {"hf-hub", "hf_hub"}:
+        return _from_hub(rest)
+    path = Path(rest if source == "local-dir" else name)
+    if not path.is_dir():
+        if source == "local-dir":
+            raise InputError(f"no folder at '{path}'", fix="check the path")
+        return Place(weights=path)
+    return _from_folder(path)
+
+
+def _from_folder(folder: Path) -> Place:
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.endswith(SUFFIXES))
+    except OSError as error:
+        raise InputError(f"cannot read folder '{folder}': {error.strerror}", fix="check the permissions") from error
+    config = folder / "config.json"
+    described = _read_config(config) if config.is_file() else {}
+    preferred = [folder / name for name in PREFERRED if (folder / name).is_file()]
+    if preferred:
+        return Place(weights=preferred[0], config=described)
+    if len(files) == 1:
+        return Place(weights=files[0], config=described)
+    if not files:
+        raise InputError(f"folder '{folder}' holds no weights", fix=f"wanted is a file ending in {', '.join(SUFFIXES)}")
+    raise InputError(
+        f"folder '{folder}' holds {len(files)} checkpoints", fix=f"name one of them, for example '{files[-1]}'"
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read '{path}': {error}", fix="mend it, or name the weights file itself") from error
+    if not isinstance(config, dict) or not isinstance(config.get("architecture"), str):
+        raise InputError(
+            f"'{path}' names no 'architecture' as timm's do", fix="name the weights file itself, and its --model"
+        )
+    return config
+
+
+def _from_hub(name: str) -> Place:
+    import huggingface_hub
+    from huggingface_hub.errors import EntryNotFoundError
+
+    repository, _, revision = name.partition("@")
+
+    def fetch(file: str) -> Path:
+        return Path(huggingface_hub.hf_hub_download(repository, file, revision=revision or None))
+
+    try:
+        config = _read_config(fetch("config.json"))
+        try:
+            return Place(weights=fetch("model.safetensors"), config=config)
+        except EntryNotFoundError:
+            return Place(weights=fetch("pytorch_model.bin"), config=config)
+    except InputError:
+        raise
+    except Exception as error:  # no network, no such repository, no permission: a dozen types
+        raise InputError(
+            f"cannot fetch 'hf-hub:{name}': {(str(error).splitlines() or [''])[0][:200] or type(error).__name__}",
+            fix="check the name and the network, or download the folder and give its path",
+        ) from error

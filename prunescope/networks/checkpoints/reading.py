@@ -1,0 +1,214 @@
+"""From a file to Python values without executing anything: safetensors, and pickles restricted to data.
+
+A pickle may name any function and have it called while it is read. Files written by torch.save are read by torch's
+restricted unpickler, which knows tensors and containers; to these come the few types, all plain data, that training
+programs put beside their weights (argparse.Namespace, numpy scalars, paths, dates). Any other name is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import hashlib
+import io
+import pathlib
+import pickletools
+import re
+import struct
+import warnings
+import zipfile
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch.torch_version import TorchVersion
+
+from prunescope.api.errors import InputError
+from prunescope.networks.checkpoints.sniffing import Kind, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+RESAVE = "save the weights alone: torch.save(model.state_dict(), path)"
+
+NUMPY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
+PATH_MODULES = ("pathlib", "pathlib._local")
+"""Where these have been in different versions."""
+
+BEFORE = ("PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "MARK")
+"""Opcodes that make no value."""
+
+ROOT_DATA = ("collections.OrderedDict", "collections.defaultdict", "collections.Counter")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a file holds."""
+
+    kind: Kind
+    value: Any
+    """A mapping, as a rule; whatever was pickled where unsafe loading was asked for."""
+    sha256: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """The text beside the tensors of a safetensors file."""
+
+
+def read(path: pathlib.Path, *, unsafe: bool) -> Content:
+    """Return the content of a checkpoint file.
+
+    Raises:
+        InputError: the file is missing, unreadable, damaged, something else, or asks for code to be executed while
+            it is read and `unsafe` is not set.
+    """
+    _check_readable(path)
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    kind = sniff(path)
+    if kind == "safetensors":
+        value, metadata = _read_safetensors(path)
+        return Content(kind=kind, value=value, sha256=sha256, metadata=metadata)
+    if not unsafe:
+        _refuse_whole_object(path, kind)
+    return Content(kind=kind, value=_read_torch(path, unsafe=unsafe), sha256=sha256)
+
+
+def _check_readable(path: pathlib.Path) -> None:
+    try:
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except FileNotFoundError as error:
+        raise InputError(f"no file at '{path}'", fix="check the path") from error
+    except OSError as error:
+        raise InputError(f"cannot read '{path}': {error.strerror}", fix="check the permissions") from error
+    if size == 0:
+        raise InputError(f"'{path}' is empty", fix="copy or download it again")
+
+
+# ---- safetensors --------------------------------------------------------------------------------------------------
+
+
+def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"'{path}' is a damaged or truncated safetensors file: {error}", fix="copy or download it again"
+        ) from error
+
+
+# ---- pickles ------------------------------------------------------------------------------------------------------
+
+
+def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - whatever was pickled
+    try:
+        with torch.serialization.safe_globals(_data_types()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about its own types and their future; nothing here to act on
+            return torch.load(path, map_location="cpu", weights_only=not unsafe)
+    except Exception as error:  # a damaged pickle can raise anything
+        name = _refused_name(str(error))
+        if name and not unsafe:
+            raise InputError(
+                f"'{path}' was not loaded: it holds '{name}', which is more than data and could execute code",
+                fix=f"{RESAVE}; or pass --unsafe-load if you trust whoever made the file",
+            ) from error
+        raise InputError(
+            f"'{path}' is a damaged or truncated checkpoint: {_first_line(error)}",
+            fix="copy or download it again",
+        ) from error
+
+
+def _data_types() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
+    """Return the types beyond torch's own that may be built: they hold data and run nothing.
+
+    Paths become pure paths, which cannot touch the disk.
+    """
+    # found by pickling, since numpy moved these functions between versions
+    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
+    renamed = {
+        **{f"{module}.scalar": scalar for module in NUMPY_MODULES},
+        **{f"{module}._reconstruct": reconstruct for module in NUMPY_MODULES},
+        **{f"{module}.{kind}PosixPath": pathlib.PurePosixPath for module in PATH_MODULES for kind in ("", "Pure")},
+        **{f"{module}.{kind}WindowsPath": pathlib.PureWindowsPath for module in PATH_MODULES for kind in ("", "Pure")},
+    }
+    dates = (dt.date, dt.datetime, dt.timedelta, dt.timezone)
+    numbers = (type(np.dtype(code)) for code in "?bhilqBHILQefdgUS")
+    plain = (argparse.Namespace, *dates, TorchVersion, np.dtype, np.ndarray, *numbers)
+    return [*plain, *(_named(function, name) for name, function in renamed.items())]
+
+
+def _named(function: Any, path: str) -> Callable[..., Any]:  # noqa: ANN401 - numpy gives no type for its own
+    """Return a stand-in for `function` that torch's unpickler finds under another name."""
+
+    def stand_in(*arguments: object) -> object:
+        return function(*arguments)
+
+    stand_in.__module__, _, stand_in.__qualname__ = path.rpartition(".")
+    return stand_in
+
+
+def _refused_name(message: str) -> str:
+    """Return the name torch's restricted unpickler refused; empty where it failed for another reason.
+
+    >>> _refused_name("Unsupported global: GLOBAL posix.system was not an allowed global by default.")
+    'posix.system'
+    """
+    for pattern in (
+        r"GLOBAL (\S+) was not an allowed",
+        r"unsupported GLOBAL (\S+) whose module",
+        r"unrecognized function (.+)",
+        r"Can only (?:build|create new object).*but got (.+)",
+    ):
+        found = re.search(pattern, message)
+        if found:
+            return found[1]
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+
+
+# ---- a whole object instead of its weights ------------------------------------------------------------------------
+
+
+def _refuse_whole_object(path: pathlib.Path, kind: Kind) -> None:
+    """Raise InputError where the pickle's outermost value is an object of some class, for example a network."""
+    try:
+        root = _root_of(path, kind)
+    except (ValueError, EOFError, OSError, IndexError, KeyError, struct.error, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"'{path}' is a damaged or truncated checkpoint: {_first_line(error)}", fix="copy or download it again"
+        ) from error
+    if root and root not in ROOT_DATA and not root.startswith(("torch._utils.", "torch._tensor.")):
+        raise InputError(
+            f"'{path}' was not loaded: it is a whole pickled '{root}', which only loads by executing code",
+            fix=f"{RESAVE}; or pass --unsafe-load if you trust whoever made the file",
+        )
+
+
+def _root_of(path: pathlib.Path, kind: Kind) -> str:
+    """Return the class of the outermost value, empty for a dict or list; reads opcodes and executes none."""
+    if kind == "zip":
+        with zipfile.ZipFile(path) as archive:
+            member = next(name for name in archive.namelist() if name.split("/", 1)[-1] == "data.pkl")
+            return _first_global(io.BytesIO(archive.read(member)))
+    with path.open("rb") as file:
+        for _ in range(3):  # magic number, protocol, machine: each a pickle of its own
+            for _opcode in pickletools.genops(file):
+                pass
+        return _first_global(file)
+
+
+def _first_global(file: BinaryIO | io.BytesIO) -> str:
+    """Return the class the pickle's first value is made of; empty where that value is no object.
+
+    torch's legacy layout puts the class of a network into a tuple that begins with the text "module".
+    """
+    opcodes = pickletools.genops(file)
+    name, argument = next((op.name, arg) for op, arg, _ in opcodes if op.name not in BEFORE and arg != "module")
+    return str(argument).replace(" ", ".") if name in {"GLOBAL", "INST"} else ""

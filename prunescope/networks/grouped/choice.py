@@ -1,0 +1,104 @@
+"""Whether to group models, and how many at a time: what is fastest, told from sizes alone.
+
+A stop-watch would choose otherwise on a busy machine, and with the choice the last bits of a result would change from
+one run to the next. The rule here looks at the model and the shape of a batch only; its two constants were measured
+on AVX512 cores (`nox -s bench`): a tiny network gains until the features of all K models in one layer outgrow the
+cache, and nothing more after a dozen.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.networks.grouped.grouping import supports
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+MOST = 12
+"""Models at a time beyond which nothing is gained."""
+
+MOST_TRAINED = 6
+"""The same for training, which keeps the features of every layer: what twelve gain over six is not worth the memory,
+and more groups keep more processes busy."""
+
+FEATURE_BYTES = 1 << 21
+"""What the largest features of all models together may occupy."""
+
+PIECE_BYTES = 1 << 21
+"""What the features of a piece of a batch may occupy in one layer."""
+
+DEVICE_BYTES = 1 << 28
+"""The same where there is no such cache."""
+
+WEIGHTS = 1 << 20
+"""Parameters of a network that is tiny."""
+
+
+def group_size(model: nn.Module, batch: tuple[int, ...], *, copies: int, supported: bool | None = None) -> int:
+    """Return how many of `copies` models to run at a time on batches of shape (images, channels, height, width).
+
+    1: one by one, because the model cannot be grouped, is not tiny, or its features fill the cache alone. Otherwise the
+    copies are divided evenly into as few groups as possible. One image is sent through a copy of the model in eval
+    mode to see its features. supported: whether it can be grouped, where that is known.
+    """
+    if copies < 2 or not tiny(model) or not (supports(model) if supported is None else supported):
+        return 1
+    fitting = _fitting(model, batch, most=MOST)
+    return -(-copies // -(-copies // fitting)) if fitting > 1 else 1
+
+
+def training_group(model: nn.Module, batch: tuple[int, ...]) -> int:
+    """Return how many models like `model` to train at a time on batches of shape (images, channels, height, width).
+
+    1: one by one, because the model cannot be grouped in train mode (active dropout), is not tiny, or its features
+    fill the cache alone.
+    """
+    if not tiny(model) or not supports(copy.deepcopy(model).train()):
+        return 1
+    return _fitting(model, batch, most=MOST_TRAINED)
+
+
+def _fitting(model: nn.Module, batch: tuple[int, ...], *, most: int) -> int:
+    return max(1, min(most, FEATURE_BYTES // max(1, batch[0] * feature_bytes(model, batch[1:]))))
+
+
+def piece_size(model: nn.Module, image: tuple[int, ...], *, copies: int) -> int:
+    """Return how many images to send through the layers of `copies` models at a time, where the number does not matter.
+
+    So many that the largest features of one layer stay in the cache; on other devices than the CPU a few hundred times
+    as many, since there calls cost more than memory.
+    """
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    room = PIECE_BYTES if on_cpu else DEVICE_BYTES
+    return max(1, room // (copies * max(1, feature_bytes(model, image))))
+
+
+def tiny(model: nn.Module) -> bool:
+    """Whether a network is small enough for grouping to be worth a look."""
+    return sum(parameter.numel() for parameter in model.parameters()) <= WEIGHTS
+
+
+def feature_bytes(model: nn.Module, image: tuple[int, ...]) -> int:
+    """Return the size of the largest output of any layer for one image, in bytes.
+
+    >>> feature_bytes(torch.nn.Sequential(torch.nn.Conv2d(1, 6, 3), torch.nn.ReLU()), (1, 8, 8)) == 6 * 6 * 6 * 4
+    True
+    """
+    work = copy.deepcopy(model).eval()
+    found = [0]
+
+    def see(layer: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
+        del layer, inputs
+        if isinstance(output, torch.Tensor):
+            found.append(output.numel() * output.element_size())
+
+    for layer in work.modules():
+        layer.register_forward_hook(see)
+    weight = next(work.parameters())
+    with torch.inference_mode():
+        work(torch.zeros((1, *image), dtype=weight.dtype, device=weight.device))
+    return max(found)

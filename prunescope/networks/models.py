@@ -1,0 +1,165 @@
+"""Models by name: timm's, prunescope's own small networks, and networks of one's own ("pkg.mod:factory")."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from typing import Any
+
+import timm
+import torch
+from timm.models import get_pretrained_cfg, is_model, list_models
+from torch import nn
+
+import prunescope.networks.zoo  # noqa: F401 - registers them with timm
+from prunescope.api.errors import UsageError
+from prunescope.networks.spec import JSON, ModelSpec
+
+__all__ = ["JSON", "ModelSpec", "create", "create_empty", "nearest_names", "prunable"]
+
+TIMM_SOURCES = ("hf-hub:", "hf_hub:", "local-dir:")
+
+RESERVED = ("num_classes", "in_chans", "img_size", "image_size", "pretrained")
+
+
+def create(spec: ModelSpec, *, seed: int) -> nn.Module:
+    """Return the network of `spec` with fresh weights drawn from `seed`; torch's global generator is left as it was.
+
+    Raises:
+        UsageError: no such network, or one that cannot be built for these classes, channels, image size and options.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return _build(spec)
+
+
+def create_empty(spec: ModelSpec) -> nn.Module:
+    """Return the network of `spec` on the meta device: names and shapes without memory or initialisation."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return _build(spec)
+
+
+def prunable(
+    model: nn.Module, *, linear: bool = False, first: bool = True, last: bool = True
+) -> dict[str, nn.Parameter]:
+    """Return the weights that pruning may touch, by name as in the state_dict, in the model's order.
+
+    Weights of convolutions (1, 2 or 3 dimensions), and of linear layers where `linear` asks for them. `first` and
+    `last` set to False leave out the model's first and last layer with weights, convolution or linear: with
+    convolutions only, `last` changes nothing in a network that ends in a linear classifier. A weight that several
+    layers share counts once.
+    """
+    parameters = dict(model.named_parameters())
+    layers = {
+        name: module
+        for path, module in model.named_modules()
+        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))
+        and (name := f"{path}.weight" if path else "weight") in parameters
+    }
+    names = list(layers)
+    left_out = set(names[:1] if not first else []) | set(names[-1:] if not last else [])
+    return {
+        name: parameters[name]
+        for name, module in layers.items()
+        if name not in left_out and (linear or not isinstance(module, nn.Linear))
+    }
+
+
+def nearest_names(name: str, *, count: int = 3) -> list[str]:
+    """Return the names known to timm that look most like `name`.
+
+    >>> nearest_names("preresnet21")
+    ['preresnet14', 'preresnet20', 'preresnet32']
+    """
+    wanted = name.partition(".")[0].lower()
+    likeness = {known: difflib.SequenceMatcher(a=known, b=wanted).ratio() for known in list_models()}
+    return sorted(likeness, key=lambda known: (-likeness[known], known))[:count]
+
+
+def _build(spec: ModelSpec) -> nn.Module:
+    taken = sorted(set(spec.options) & set(RESERVED))
+    if taken:
+        raise UsageError(
+            f"option '{taken[0]}' of model '{spec.name}' is not free to set",
+            fix="give classes, channels and image size by their own options; they follow from the data",
+        )
+    if spec.name.startswith(TIMM_SOURCES) or ":" not in spec.name:
+        return _timm_model(spec)
+    return _own_model(spec)
+
+
+def _timm_model(spec: ModelSpec) -> nn.Module:
+    if ":" not in spec.name and not is_model(spec.name.partition(".")[0]):
+        raise UsageError(
+            f"no model is called '{spec.name}'", fix=f"did you mean {_or(nearest_names(spec.name))}? Or pkg.mod:factory"
+        )
+    arguments: dict[str, Any] = {"num_classes": spec.num_classes, "in_chans": spec.in_chans, **spec.options}
+    if _needs_image_size(spec.name):
+        arguments["img_size"] = spec.image_size
+    try:
+        model: nn.Module = timm.create_model(spec.name, pretrained=False, **arguments)
+    except Exception as error:  # whatever the constructors of a thousand architectures raise
+        raise _cannot_build(spec, error) from error
+    return model
+
+
+def _needs_image_size(name: str) -> bool:
+    """Whether the architecture is built for one image size and takes it as img_size, as vision transformers do."""
+    if name.startswith(TIMM_SOURCES):
+        return False
+    config = get_pretrained_cfg(name, allow_unregistered=True)
+    return bool(config is not None and config.fixed_input_size)
+
+
+def _own_model(spec: ModelSpec) -> nn.Module:
+    factory = _import_factory(spec.name)
+    known = {
+        "num_classes": spec.num_classes,
+        "in_chans": spec.in_chans,
+        "img_size": spec.image_size,
+        "image_size": spec.image_size,
+    }
+    try:
+        parameters = inspect.signature(factory).parameters
+        model = factory(**{name: value for name, value in known.items() if name in parameters}, **spec.options)
+    except Exception as error:  # whatever a stranger's function raises
+        raise _cannot_build(spec, error) from error
+    if not isinstance(model, nn.Module):
+        raise UsageError(
+            f"'{spec.name}' returned {type(model).__name__}, wanted a torch.nn.Module", fix="return the network itself"
+        )
+    return model
+
+
+def _import_factory(name: str) -> Any:  # noqa: ANN401 - checked by whoever calls it
+    module_name, _, attribute = name.partition(":")
+    try:
+        factory: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            factory = getattr(factory, part)
+    except Exception as error:  # whatever importing a stranger's module raises
+        raise UsageError(
+            f"cannot import '{name}': {error}",
+            fix="give module:function, with the module's folder on PYTHONPATH",
+        ) from error
+    if not callable(factory):
+        raise UsageError(
+            f"'{name}' is {type(factory).__name__}, wanted a function that returns the network",
+            fix="give module:function",
+        )
+    return factory
+
+
+def _cannot_build(spec: ModelSpec, error: Exception) -> UsageError:
+    height, width = spec.image_size
+    options = "".join(f", {name}={value}" for name, value in sorted(spec.options.items()))
+    return UsageError(
+        f"cannot build '{spec.name}' for {spec.num_classes} classes, {spec.in_chans} channels, "
+        f"{height}x{width} images{options}: {type(error).__name__}: {error}",
+        fix="check the options and whether the network takes images of this size",
+    )
+
+
+def _or(names: list[str]) -> str:
+    return " or ".join(f"'{name}'" for name in names)

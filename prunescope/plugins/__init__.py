@@ -1,0 +1,1 @@
+"""Find, configure, check, cite, write and test a plugin."""

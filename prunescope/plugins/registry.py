@@ -1,0 +1,146 @@
+"""Finds plugins through entry points: metadata first, load on use.
+
+A plugin is a `Plugin` (name, group, distribution, where it lives) before it is loaded and a class after. Built-in
+plugins are declared in our own pyproject like anyone's.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import entrypoints
+
+from prunescope import api
+from prunescope.api.errors import PluginError, UsageError
+from prunescope.plugins import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+INTERFACES: dict[str, type] = {
+    "pruners": api.Pruner,
+    "trainers": api.Trainer,
+    "probes": api.Probe,
+    "rules": api.RegimeRule,
+    "datasets": api.Dataset,
+    "executors": api.Executor,
+}
+"""Group -> the abstract class its plugins implement; the entry-point group is "prunescope.<group>"."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """A plugin as its distribution's metadata declares it; nothing of it has been imported."""
+
+    group: str
+    name: str
+    distribution: str
+    version: str
+    module: str
+    attribute: str
+
+    def load(self) -> type[Any]:
+        """Import the class and check that it is what its group asks for; PluginError names the distribution."""
+        try:
+            found = entrypoints.EntryPoint(self.name, self.module, self.attribute).load()
+        except Exception as error:
+            raise PluginError(
+                f"{self._title} fails to load: {type(error).__name__}: {error}",
+                fix=f"repair or remove it: pip uninstall {self.distribution}",
+            ) from error
+        interface = INTERFACES[self.group]
+        if not (inspect.isclass(found) and issubclass(found, interface)) or inspect.isabstract(found):
+            raise PluginError(
+                f"{self._title} is not a {interface.__name__}: {self.module}:{self.attribute}",
+                fix=f"derive it from prunescope.api.{interface.__name__} and implement its abstract method",
+            )
+        options.fields(found)
+        return found
+
+    @property
+    def _title(self) -> str:
+        return f"{self.group[:-1]} {self.name!r} of {self.distribution} {self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A plugin's instance together with where it comes from."""
+
+    plugin: Plugin
+    instance: Any
+
+    @cached_property
+    def given(self) -> dict[str, options.Json]:
+        """The options that differ from their defaults, asked once: a study has thousands of recipes of one plugin."""
+        return options.non_default(self.instance)
+
+
+def find(group: str, *, path: Sequence[str] | None = None) -> tuple[Plugin, ...]:
+    """Return the plugins of a group sorted by name; imports none of them.
+
+    path: where to look for distributions (sys.path when None).
+    """
+    return _find(group, tuple(sys.path if path is None else path))
+
+
+@lru_cache(maxsize=64)
+def _find(group: str, path: tuple[str, ...]) -> tuple[Plugin, ...]:
+    """Look into the metadata of every distribution: milliseconds, which a sweep would pay at each step."""
+    declared = [_describe(group, entry) for entry in entrypoints.get_group_all(f"prunescope.{group}", list(path))]
+    return tuple(sorted(set(declared), key=lambda plugin: (plugin.name, plugin.distribution, plugin.version)))
+
+
+def get(group: str, name: str, *, path: Sequence[str] | None = None) -> Plugin:
+    """Return one plugin.
+
+    Raises UsageError with the nearest names for an unknown one, PluginError when two distributions declare the name.
+    """
+    found = find(group, path=path)
+    called = [plugin for plugin in found if plugin.name == name]
+    if not called:
+        names = sorted({plugin.name for plugin in found})
+        near = get_close_matches(name, names, n=3, cutoff=0.4) or names
+        raise UsageError(
+            f"there is no {group[:-1]} {name!r}",
+            fix=f"did you mean {_either(near)}? `prunescope plugins` lists them all",
+        )
+    if len(called) > 1:
+        first, second = called[0].distribution, called[1].distribution
+        raise PluginError(
+            f"two plugins are called {name!r} in prunescope.{group}: one of {first}, one of {second}",
+            fix=f"uninstall one: pip uninstall {first}, or pip uninstall {second}",
+        )
+    return called[0]
+
+
+def make(group: str, name: str, values: Mapping[str, object]) -> Loaded:
+    """Load a plugin and build it from option values."""
+    plugin = get(group, name)
+    return Loaded(plugin=plugin, instance=options.build(plugin.load(), values))
+
+
+def summary(plugin_class: type) -> str:
+    """Return the first line of a plugin's docstring."""
+    return (inspect.getdoc(plugin_class) or "").partition("\n")[0]
+
+
+def _describe(group: str, entry: entrypoints.EntryPoint) -> Plugin:
+    """Return an entry point as a plugin; folders of distributions spell "-" as "_"."""
+    distribution = entry.distro
+    return Plugin(
+        group=group,
+        name=entry.name,
+        distribution=distribution.name.replace("_", "-") if distribution else "(unknown distribution)",
+        version=distribution.version if distribution else "",
+        module=entry.module_name,
+        attribute=entry.object_name,
+    )
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(repr(name) for name in names)

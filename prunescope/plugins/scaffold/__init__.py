@@ -1,0 +1,8 @@
+"""A new plugin as a complete distribution: names, templates, files."""
+
+from __future__ import annotations
+
+from prunescope.plugins.scaffold.names import Kind, Names, names
+from prunescope.plugins.scaffold.writing import files, write
+
+__all__ = ["Kind", "Names", "files", "names", "write"]

@@ -1,0 +1,71 @@
+"""Writes a distribution from the templates beside this module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prunescope import __version__
+from prunescope.api.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from prunescope.plugins.scaffold.names import Names
+
+SUMMARIES = {
+    "probe": "how sure a network is of its answers",
+    "pruner": "magnitude relative to the layer, ranked over the model",
+    "trainer": "Adam with a constant learning rate",
+    "rule": "the regime from linear mode connectivity alone",
+}
+"""What the example of each kind does, to be replaced by the author."""
+
+
+def files(names: Names) -> Mapping[str, str]:
+    """Return the files of a new distribution: path inside its folder -> text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("prunescope.plugins.scaffold", "templates"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - it writes Python and TOML
+    )
+    version = ".".join(__version__.split(".")[:2])
+    templates = {
+        "pyproject.toml": "pyproject.toml",
+        "README.md": "README.md",
+        f"src/{names.package}/__init__.py": f"{names.kind}.py",
+        f"src/{names.package}/py.typed": "py.typed",
+        f"src/{names.package}/references.bib": f"{names.kind}.bib",
+        f"tests/test_{names.package}.py": f"test_{names.kind}.py",
+    }
+    return {
+        path: environment.get_template(f"{template}.j2").render(
+            names=names, summary=SUMMARIES[names.kind], version=version
+        )
+        for path, template in templates.items()
+    }
+
+
+def write(names: Names, parent: Path) -> Path:
+    """Write a new distribution into a folder of its own inside `parent`, and return that folder.
+
+    Raises:
+        UsageError: the folder is there already, or cannot be made.
+    """
+    folder = parent / names.distribution
+    made = files(names)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise UsageError(f"{folder} is there already", fix="choose another name, or --into another folder") from error
+    except OSError as error:
+        raise UsageError(
+            f"cannot make {folder}: {error.strerror}", fix="give --into a folder you can write to"
+        ) from error
+    for path, text in made.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder

@@ -1,0 +1,29 @@
+"""For the tests of plugins: a toy model and toy data, and checks of what api.py asks of each kind of plugin.
+
+    from prunescope.plugins.testing import check_probe
+
+    def test_it_is_a_probe():
+        check_probe(WeightNorm(order=1))
+
+A check raises AssertionError with the reason. Everything here runs on the CPU within seconds, without files or network.
+"""
+
+from __future__ import annotations
+
+from prunescope.plugins.testing.datasets import check_dataset
+from prunescope.plugins.testing.probes import check_probe
+from prunescope.plugins.testing.pruners import check_pruner
+from prunescope.plugins.testing.rules import check_rule
+from prunescope.plugins.testing.toys import toy_data, toy_model, toy_replicas
+from prunescope.plugins.testing.trainers import check_trainer
+
+__all__ = [
+    "check_dataset",
+    "check_probe",
+    "check_pruner",
+    "check_rule",
+    "check_trainer",
+    "toy_data",
+    "toy_model",
+    "toy_replicas",
+]

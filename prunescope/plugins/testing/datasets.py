@@ -1,0 +1,119 @@
+"""Checks a data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.api import Data, Dataset
+from prunescope.plugins.testing import state
+from prunescope.plugins.testing.plugin import check_plugin, require, seeded, title
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor
+
+    from prunescope.api import Split
+
+Batches = list[tuple["Tensor", "Tensor"]]
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Check a data set that fits in memory: the same content each time, in the form api.Split promises.
+
+    `batches` come in fixed order whatever their size; `epoch` depends on its generator alone. Everything is read
+    several times: give the data set options that make it small.
+
+    Raises:
+        AssertionError: what is wrong.
+    """
+    check_plugin(dataset, Dataset)
+    who, data, again = title(dataset), dataset.load(), dataset.load()
+    _check_description(who, data)
+    for side, split in (("train", data.train), ("test", data.test)):
+        _check_batches(f"{who}, {side} split", split, data)
+        _check_epoch(f"{who}, {side} split", split)
+    changed = state.changed(state.of_data(data), state.of_data(again))
+    require(not changed, f"{who}: {changed} differ when loaded again with the same options")
+    require(data.fingerprint == again.fingerprint, f"{who}: the fingerprint differs when loaded again")
+
+
+def _check_description(who: str, data: object) -> None:
+    if not isinstance(data, Data):
+        raise AssertionError(f"{who} loads a {type(data).__name__}, wanted prunescope.api.Data")  # noqa: TRY004 - a check
+    require(bool(data.name), f"{who}: its data have no name")
+    require(isinstance(data.fingerprint, str) and bool(data.fingerprint), f"{who}: its data have no fingerprint")
+    require(data.num_classes >= 2, f"{who}: {data.num_classes} classes, wanted at least 2")
+    sizes = len(data.train), len(data.test)
+    require(min(sizes) > 1, f"{who}: {sizes[0]} training and {sizes[1]} test images")
+
+
+def _check_batches(who: str, split: Split, data: Data) -> None:
+    small, large = list(split.batches(7)), list(split.batches(64))
+    wanted = (data.in_chans, *data.image_size)
+    for images, labels in small + large:
+        _check_batch(who, images, labels)
+        require(images.shape[1:] == wanted, f"{who}: images of shape {tuple(images.shape[1:])}, the data say {wanted}")
+        inside = bool(((labels >= 0) & (labels < data.num_classes)).all())
+        require(inside, f"{who}: labels outside 0 to {data.num_classes - 1}")
+    sizes = [len(labels) for _, labels in small]
+    expected = [7] * (len(split) // 7) + [len(split) % 7] * (len(split) % 7 > 0)
+    require(sizes == expected, f"{who}: batches(7) of {len(split)} images have the sizes {_short(sizes)}")
+    require(_same(small, split.batches(7)), f"{who}: batches differ the second time: do not shuffle or augment them")
+    require(_same(_joined(small), _joined(large)), f"{who}: the images depend on the batch size")
+    require(_same(small[:2], split.batches(7, limit=2)), f"{who}: batches(7, limit=2) are not the first two")
+
+
+def _check_batch(who: str, images: Tensor, labels: Tensor) -> None:
+    require(
+        images.dtype == torch.float32 and images.dim() == 4 and images.device.type == "cpu",
+        f"{who}: images {images.dtype} of shape {tuple(images.shape)} on {images.device}, wanted float32 NCHW on cpu",
+    )
+    require(images.is_contiguous(memory_format=torch.channels_last), f"{who}: images are not channels_last")
+    require(bool(images.isfinite().all()), f"{who}: images have NaN or infinite pixels")
+    require(
+        labels.dtype == torch.int64 and labels.shape == images.shape[:1],
+        f"{who}: labels {labels.dtype} of shape {tuple(labels.shape)}, wanted int64, {tuple(images.shape[:1])}",
+    )
+
+
+def _check_epoch(who: str, split: Split) -> None:
+    first = _epoch(split, seed=0, surroundings=0)
+    require(_same(first, _epoch(split, seed=0, surroundings=1)), f"{who}: epoch() does not follow from its generator")
+    require(not _same(first, _epoch(split, seed=1, surroundings=0)), f"{who}: epoch() ignores its generator")
+    for images, labels in first:
+        _check_batch(who, images, labels)
+    seen = torch.cat([labels for _, labels in first]).sort().values
+    there = torch.cat([labels for _, labels in split.batches(64)]).sort().values
+    require(torch.equal(seen, there), f"{who}: an epoch is not one pass over all images")
+    # of n images, batches of n - 1 leave one over
+    left = [len(labels) for _, labels in split.epoch(len(split) - 1, generator=torch.Generator().manual_seed(0))]
+    require(left == [len(split) - 1], f"{who}: epoch({len(split) - 1}) has the sizes {left}: leave out the last one")
+
+
+def _epoch(split: Split, *, seed: int, surroundings: int) -> Batches:
+    """Return one pass; `surroundings` seeds torch's global generator, which must not matter."""
+    with seeded(surroundings):
+        return list(split.epoch(_size(split), generator=torch.Generator().manual_seed(seed)))
+
+
+def _size(split: Split) -> int:
+    """Return a batch size of about 8 that leaves no last batch of one image."""
+    return next(size for size in (8, 7, 9, 10, 11, 13) if len(split) % size != 1)
+
+
+def _joined(batches: Batches) -> Batches:
+    return [(torch.cat([images for images, _ in batches]), torch.cat([labels for _, labels in batches]))]
+
+
+def _same(one: Batches, other: Iterable[tuple[Tensor, Tensor]]) -> bool:
+    others = list(other)
+    return len(one) == len(others) and all(
+        torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in zip(one, others, strict=True)
+    )
+
+
+def _short(sizes: list[int]) -> str:
+    return f"{sizes[:4]}".replace("]", ", ...]") if len(sizes) > 4 else f"{sizes}"

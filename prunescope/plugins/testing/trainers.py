@@ -1,0 +1,169 @@
+"""Checks a trainer."""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.api import Trainer
+from prunescope.networks import masks
+from prunescope.plugins.checks import check_epoch
+from prunescope.plugins.testing import state
+from prunescope.plugins.testing.plugin import accepted, check_plugin, require, seeded, title
+from prunescope.plugins.testing.toys import toy_data, toy_mask, toy_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from prunescope.api import Data, Epoch, Mask
+
+
+ROUNDING = 1e-2
+"""How far apart training alone and together may be after an epoch, as a share of how far the weights moved."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a fit of the toy model ended."""
+
+    weights: state.Snapshot
+    error: float
+    """Top-1 error on the training data in eval mode, fraction in [0, 1]."""
+
+
+def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float = 0.2, learns: bool = True) -> None:
+    """Check a trainer on the toy model, dense and pruned: give it options of a few epochs.
+
+    It yields its epochs in order; masked weights are zero at every yield; the weights follow from the seed, and not
+    from what the caller does to the model's mode between epochs; another seed gives others. Where it trains several
+    models together, each comes out of the first epoch as it does alone. learns: it must get the error on the training
+    data below half of that of guessing.
+
+    Raises:
+        AssertionError: what is wrong.
+    """
+    check_plugin(trainer, Trainer)
+    who, data = title(trainer), data or toy_data()
+    passes = trainer.passes(train=1000)
+    require(
+        math.isfinite(passes) and passes > 0, f"{who}.passes(train=1000) is {passes}, wanted a finite number above 0"
+    )
+    mask = toy_mask(_model(data), density)
+    dense, pruned = _fit(trainer, data, seed=0), _fit(trainer, data, mask=mask, seed=0)
+    changed = state.changed(pruned.weights, _fit(trainer, data, mask=mask, seed=0).weights)
+    require(not changed, f"{who} is not reproducible: {changed} differs for the same seed")
+    require(
+        not state.changed(dense.weights, _fit(trainer, data, seed=0, disturb=True).weights),
+        f"{who} depends on the model's mode between epochs: call model.train() when an epoch begins",
+    )
+    other = _fit(trainer, data, mask=mask, seed=1)
+    require(
+        bool(state.changed(pruned.weights, other.weights)), f"{who} ignores the seed: another gives the same weights"
+    )
+    _check_together(trainer, data, mask)
+    guessing = 1 - 1 / data.num_classes
+    require(
+        not learns or dense.error < guessing / 2,
+        f"{who} learns nothing: error {dense.error:.2f} on the training data, guessing has {guessing:.2f}",
+    )
+
+
+def _fit(trainer: Trainer, data: Data, *, seed: int, mask: Mask | None = None, disturb: bool = False) -> Fit:
+    who, model, epochs = title(trainer), _model(data), []
+    if mask is not None:
+        masks.apply(model, mask)
+    start, kept, before = _tensors(model), state.of_mask(mask), state.of_data(data)
+    with seeded(seed), accepted():
+        for epoch in trainer.fit(model, data, mask=mask, seed=seed):
+            epochs.append(check_epoch(who, epoch))
+            if mask is not None:
+                masks.audit(model, mask, who=who)
+            if disturb:
+                model.eval()
+    _check_epochs(who, epochs)
+    trained = any(not torch.equal(weight, start[name]) for name, weight in model.named_parameters())  # type: ignore[arg-type]
+    require(trained, f"{who} does not train: all weights are as before")
+    changed = state.changed(kept, state.of_mask(mask)) or state.changed(before, state.of_data(data))
+    require(not changed, f"{who} changes {changed}")
+    return Fit(_tensors(model), _error(model, data))
+
+
+def _check_together(trainer: Trainer, data: Data, mask: Mask) -> None:
+    """Compare the weights after the first epoch with those of training alone: later, rounding has grown."""
+    who, most = title(trainer), trainer.together(_model(data), data)
+    require(isinstance(most, int) and most >= 1, f"{who}.together returns {most!r}, wanted a whole number from 1")
+    if most < 2:
+        return
+    kept, seeds = [mask, None, mask], [0, 0, 1]
+    models = [_model(data) for _ in seeds]
+    for model, one in zip(models, kept, strict=True):
+        if one is not None:
+            masks.apply(model, one)
+    start = [_tensors(model) for model in models]
+    alone = [deepcopy(model) for model in models]
+    for model, one, seed in zip(alone, kept, seeds, strict=True):
+        with seeded(seed):
+            next(iter(trainer.fit(model, data, mask=one, seed=seed)), None)
+    with seeded(seeds[0]):
+        epochs = next(iter(trainer.fit_together(models, data, masks=kept, seeds=seeds)), (None,) * 3)
+    require(isinstance(epochs, tuple) and len(epochs) == 3, f"{who}.fit_together yields no tuple of 3 epochs")
+    with accepted():
+        for model, one in zip(models, kept, strict=True):
+            if one is not None:
+                masks.audit(model, one, who=who)
+    for number, model in enumerate(models):
+        far = _distance(_tensors(model), _tensors(alone[number]))
+        moved = _distance(start[number], _tensors(alone[number]))
+        require(
+            far <= ROUNDING * moved,
+            f"{who}.fit_together trains model {number} as fit does not: {far:.2g} apart after an epoch, which moves "
+            f"the weights by {moved:.2g}",
+        )
+
+
+def _distance(first: state.Snapshot, second: state.Snapshot) -> float:
+    """Euclidean distance over all tensors."""
+    squares = [
+        float((one.double() - other.double()).square().sum())
+        for one, other in ((value, second[name]) for name, value in first.items())
+        if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)
+    ]
+    return math.sqrt(sum(squares))
+
+
+def _check_epochs(who: str, epochs: Sequence[Epoch]) -> None:
+    numbers = [epoch.number for epoch in epochs]
+    wanted = list(range(1, len(epochs) + 1))
+    require(bool(epochs) and numbers == wanted, f"{who} yields the epochs {numbers}, wanted 1, 2, ... without a gap")
+    announced = {epoch.of for epoch in epochs}
+    require(announced == {len(epochs)}, f"{who} yields {len(epochs)} epochs but announces {sorted(announced)}")
+    for epoch in epochs:
+        require(
+            math.isfinite(epoch.learning_rate) and epoch.learning_rate >= 0,
+            f"{who}: the learning rate of epoch {epoch.number} is {epoch.learning_rate}",
+        )
+        require(
+            0 <= epoch.train_error <= 1,
+            f"{who}: the training error of epoch {epoch.number} is {epoch.train_error}, wanted a fraction in [0, 1]",
+        )
+
+
+def _model(data: Data) -> nn.Module:
+    return toy_model(num_classes=data.num_classes, in_chans=data.in_chans).train()
+
+
+def _tensors(model: nn.Module) -> state.Snapshot:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def _error(model: nn.Module, data: Data) -> float:
+    model.eval()
+    with torch.inference_mode():
+        wrong = sum(int((model(images).argmax(1) != labels).sum()) for images, labels in data.train.batches(64))
+    return wrong / len(data.train)

@@ -1,0 +1,46 @@
+"""Pruning by the first-order Taylor expansion of the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prunescope.api import Pruner
+from prunescope.pruning.pruners.choosing import check_scope, keep, weights_of
+from prunescope.pruning.pruners.options import Allocation, BatchNorm, BatchSize, First, Images, Last, Linear, Scope
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from prunescope.api import Data, Mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taylor(Pruner):
+    """Keep the weights whose removal changes the loss most: squared, to first order, averaged over batches.
+
+    Formula: score = mean over mini-batches b of (w · ∂L_b/∂w)². Source: Molchanov et al. 2017 (channels) and 2019.
+    """
+
+    scope: Scope = "global"
+    allocation: Allocation = "uniform"
+    images: Images = 512
+    batch_size: BatchSize = 32
+    batchnorm: BatchNorm = "running"
+    linear: Linear = False
+    first: First = True
+    last: Last = True
+
+    citations = ("molchanov2017pruning", "molchanov2019importance")
+
+    def __post_init__(self) -> None:
+        check_scope(self)
+
+    def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
+        """Rank by the squared change of the loss on batches of the first training images."""
+        from prunescope.pruning.gradient import taylor
+        from prunescope.pruning.loss import first_images
+
+        weights = weights_of(self, model)
+        batches = first_images(data.train, images=self.images, batch_size=self.batch_size)
+        return keep(self, weights, taylor(model, weights, batches, batchnorm=self.batchnorm), density)

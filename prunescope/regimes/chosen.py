@@ -1,0 +1,45 @@
+"""The rule that judges, from the options of a command and the pack of thresholds it names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prunescope.api.errors import UsageError
+from prunescope.cli.options import parsing
+from prunescope.plugins import registry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prunescope.plugins.registry import Loaded
+
+
+DENSE_RULE = "md-tree"
+
+
+def rule(name: str, options: list[str] | None, pack: Path | None, *, network: str | None = None) -> Loaded:
+    """Return the rule of that name; a pack gives its thresholds, single options go before it.
+
+    network: of the model that is judged; the rule gives no confidence where the pack was fitted to others. Raises
+    UsageError for a pack of another rule.
+    """
+    values: dict[str, object] = {}
+    if pack is not None:
+        from prunescope.regimes import packs
+
+        found = packs.load(pack)
+        fitted = found.options_of(name)
+        if fitted is None:
+            raise UsageError(f"{pack} is a pack for the rule {found.rule!r}", fix=f"give --rule {found.rule}")
+        values |= fitted
+        if network is not None and network not in found.models:
+            values["trusted"] = False
+    return registry.make("rules", name, values | parsing.pairs("--rule-option", options))
+
+
+def dense_rule(pack: Path | None, *, network: str | None) -> Loaded:
+    """Return the rule that judges the dense model: with the thresholds of the pack where it has some for it."""
+    from prunescope.regimes import packs
+
+    fitted = pack is not None and packs.load(pack).options_of(DENSE_RULE) is not None
+    return rule(DENSE_RULE, None, pack if fitted else None, network=network)

@@ -1,0 +1,1 @@
+"""What the reports share: the page, figures, numbers and words."""

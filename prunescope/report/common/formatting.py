@@ -1,0 +1,176 @@
+"""Numbers as a person reads them: sensible digits, percent for display only, units of time and size."""
+
+from __future__ import annotations
+
+import math
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prunescope.report.common.view import Cell, Style
+
+MINUS = "−"
+SCALED = ("second", "s", "byte")
+"""Units that are written in thousands."""
+
+LARGE = 1e4
+
+SECONDS_PER_MINUTE, SECONDS_PER_HOUR = 60, 3600
+
+
+def density(value: float) -> str:
+    """Write a density.
+
+    >>> density(0.05), density(0.125), density(1.0)
+    ('5 %', '12.5 %', 'dense')
+    """
+    return "dense" if value == 1 else f"{100 * value:.3g} %"
+
+
+def count(number: float, thing: str) -> str:
+    """Write how many of a thing there are.
+
+    >>> count(1, "epoch"), count(16, "epoch"), count(0.5, "epoch")
+    ('1 epoch', '16 epochs', '0.5 epochs')
+    """
+    return f"{number:,g} {thing}" if number == 1 else f"{number:,g} {thing}s"
+
+
+def probability(value: float) -> str:
+    """Write a probability; never as certain as 100 %.
+
+    >>> probability(0.934), probability(1.0), probability(0.004)
+    ('93 %', '> 99 %', '< 1 %')
+    """
+    if value > 0.99:
+        return "> 99 %"
+    return "< 1 %" if value < 0.01 else f"{100 * value:.0f} %"
+
+
+def number(value: float) -> str:
+    """Write a number of unknown size.
+
+    >>> number(0.1), number(12345.0), number(3.14159), number(2.5e-7), number(-2.0)
+    ('0.1', '12,345', '3.142', '2.5e−7', '−2')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if float(value).is_integer() and abs(value) < 1e9:
+        return f"{value:,.0f}".replace("-", MINUS)
+    size = abs(value)
+    if size >= 1e6 or size < 1e-3:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}".replace("-", MINUS)
+    if size >= 1000:
+        return f"{value:,.0f}".replace("-", MINUS)
+    return f"{value:.4g}".replace("-", MINUS)
+
+
+def signed(value: float) -> str:
+    """Write an LMC.
+
+    >>> signed(-0.08), signed(0.0061)
+    ('−0.080', '+0.006')
+    """
+    return _fixed(value, 3, signed=True)
+
+
+def duration(seconds: float) -> str:
+    """Write a time.
+
+    >>> duration(0.42), duration(12.3), duration(200), duration(4000)
+    ('0.4 s', '12 s', '3 min 20 s', '1 h 07 min')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < SECONDS_PER_MINUTE:
+        return f"{whole} s"
+    if whole < SECONDS_PER_HOUR:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / SECONDS_PER_MINUTE)
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """Write a number with its unit; a fraction as percent.
+
+    >>> with_unit(0.25, "fraction"), with_unit(3.5, "nat"), with_unit(2.0, "1"), with_unit(2_500_000, "byte")
+    ('25 %', '3.5 nat', '2', '2.5 MB')
+    """
+    if unit == "fraction":
+        return f"{number(100 * value)} %"
+    if unit in ("second", "s"):
+        return _scaled(value, (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)))
+    if unit == "byte":
+        return _scaled(value, (("GB", 1e9), ("MB", 1e6), ("kB", 1e3), ("B", 1.0)))
+    return number(value) if unit in ("1", "") else f"{number(value)} {unit}"
+
+
+def cell(found: Cell, style: Style, unit: str = "", *, brief: bool = False) -> str:
+    """Write a cell: mean ± standard deviation over pairs, mean and range over replicas; brief: always ±.
+
+    A unit that is neither a fraction, time nor bytes is left to the label of the row.
+
+    >>> from prunescope.report.common.view import Cell
+    >>> cell(Cell(values=(-0.30, -0.34, -0.32), over="pair"), "signed")
+    '−0.320 ± 0.020'
+    >>> cell(Cell(values=(0.10, 0.12), over="replica"), "percent")
+    '11.0 % (10.0–12.0)'
+    >>> cell(Cell(values=(0.10, 0.12), over="replica"), "percent", brief=True)
+    '11.0 ± 1.4 %'
+    """
+    if not found.values:
+        return "n/a"
+    mean, low, high = fmean(found.values), min(found.values), max(found.values)
+    if style == "plain" and (unit in SCALED or max(abs(low), abs(high)) >= LARGE):
+        return _measure(mean, low, high, unit)
+    places, scale = decimals(found, style), 100.0 if style == "percent" else 1.0
+    suffix = {"percent": " %", "times": "×"}.get(style, "")
+    text, least, most = (_fixed(scale * value, places, signed=style == "signed") for value in (mean, low, high))
+    if least == most:
+        return text + suffix
+    if brief or found.over == "pair":
+        return f"{text} ± {_fixed(scale * stdev(found.values), places)}{suffix}"
+    return f"{text}{suffix} ({least}–{most})"
+
+
+def row_unit(unit: str) -> str:
+    """Return the unit a row's label must carry, because its cells do not.
+
+    >>> row_unit("nat"), row_unit("fraction")
+    ('nat', '')
+    """
+    return "" if unit in ("", "1", "fraction", *SCALED) else unit
+
+
+def decimals(found: Cell, style: Style) -> int:
+    """Return the decimals a cell deserves: two digits of its spread, between bounds."""
+    if style == "times":
+        return 1
+    if style == "plain" and all(value.is_integer() for value in found.values):
+        return 0
+    if style == "percent":
+        mean = 100 * fmean(found.values)
+        return 2 if 0 < mean < 1 else 0 if mean == 100 else 1
+    spread = max(stdev(found.values) if len(found.values) > 1 else 0.0, found.stderr or 0.0)
+    return 3 if spread <= 0 else min(4, max(0, 1 - math.floor(math.log10(spread))))
+
+
+def _measure(mean: float, low: float, high: float, unit: str) -> str:
+    text, least, most = (with_unit(value, unit if unit in SCALED else "") for value in (mean, low, high))
+    return text if least == most else f"{text} ({least} to {most})"
+
+
+def _fixed(value: float, places: int, *, signed: bool = False) -> str:
+    text = f"{value:.{places}f}"
+    if float(text) == 0:
+        return text.lstrip("-")
+    return (f"{value:+.{places}f}" if signed else text).replace("-", MINUS)
+
+
+def _scaled(value: float, steps: tuple[tuple[str, float], ...]) -> str:
+    """Write a value in the largest unit that leaves at least 1 before the point."""
+    fitting = [(unit, size) for unit, size in steps if abs(value) >= size]
+    unit, size = fitting[0] if fitting else steps[-1]
+    return f"{value / size:.3g} {unit}"

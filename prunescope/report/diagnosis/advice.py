@@ -1,0 +1,351 @@
+"""What "raise" and "lower" mean in the knobs of the dense training at hand, and the command to type next."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api import Advice
+from prunescope.api.errors import PrunescopeError
+from prunescope.api.knobs import HOTTER
+from prunescope.plugins import options, registry
+from prunescope.report.common import formatting, words
+from prunescope.report.common.view import Command, Headline, Knob
+from prunescope.report.diagnosis import evidence
+from prunescope.runs.recipe import snapshot_of
+from prunescope.studies.diagnosis.question import COMPRESSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from prunescope.studies.diagnosis.trail import Branch, Trail
+
+USUAL_STUDY = "prunescope-study"
+
+NAMES = {
+    "epochs": ("fewer than {} epochs", "more than {} epochs"),
+    "batch_size": ("batch smaller than {}", "batch larger than {}"),
+    "learning_rate": ("learning rate below {}", "learning rate above {}"),
+    "weight_decay": ("weight decay below {}", "weight decay above {}"),
+    "rho": ("rho below {}", "rho above {}"),
+}
+"""Knob -> how a smaller and a larger value is said."""
+
+STEP = 2.0
+"""The factor by which the next command moves a knob."""
+
+Words = tuple[str, ...]
+
+
+REPLICAS = 3
+"""Retrainings of each pruned model that `diagnose` asks for by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is known of the dense model, as the command line takes it."""
+
+    reference: str
+    study: Words
+    data: Words
+    """What was measured on, with its limit."""
+    training_data: Words
+    """The same, limited only where the dense training was."""
+    model: Words
+    trainer: str
+    settings: Mapping[str, Any]
+    """Options of the trainer that made it, or that come nearest to what did."""
+    seed: int
+    snapshots: tuple[int, ...]
+    """Epochs of the same run whose weights were kept."""
+    foreign: bool
+    """Trained elsewhere."""
+
+
+def known_knobs(trail: Trail) -> dict[str, float | str]:
+    """Return the temperature-like settings of the dense training; a snapshot was trained as long as it says."""
+    knobs = {name: value for name, value in trail.dense.facts.get("knobs", {}).items() if value is not None}
+    epoch = snapshot_of(trail.reference)
+    return knobs if epoch is None else {**knobs, "epochs": epoch}
+
+
+def knobs(trail: Trail) -> tuple[Knob, ...]:
+    """Return the knobs in the order of HOTTER, those that act like a temperature first."""
+    found = known_knobs(trail)
+    order = [name for name in HOTTER if name in found] + sorted(set(found) - set(HOTTER))
+    return tuple(_knob(name, found[name]) for name in order)
+
+
+def commands(trail: Trail, verdicts: Sequence[Headline], *, study: Path) -> tuple[Command, ...]:
+    """Return what to type next: one entry for each advice that was given, in the order of what changes most."""
+    known = _known(trail, study)
+    made = []
+    blank = {branch.density for branch in trail.pruned if not evidence.learned(branch)}
+    for advice, build, where in (
+        (Advice.RAISE, _hotter, None),
+        (Advice.LOWER, _colder, None),
+        (Advice.KEEP, _keep, None),
+        (Advice.NONE, _longer, True),
+        (Advice.NONE, _more_replicas, False),
+    ):
+        asked = [one for one in verdicts if one.advice is advice and where in (None, one.density in blank)]
+        if asked:
+            made.append(build(trail, known, asked))
+    return tuple(made) or (_prune_first(known),)
+
+
+def data_text(source: Mapping[str, Any]) -> str:
+    """Return a data set as the command line takes it: the inverse of `prunescope.data.parse_spec`.
+
+    >>> data_text({"name": "patches", "options": {"noise": 0.2, "size": 16}})
+    'patches:noise=0.2,size=16'
+    >>> data_text({"name": "timm", "options": {"dataset": "torch/cifar10", "root": "/data"}})
+    'torch/cifar10:root=/data'
+    >>> data_text({"name": "timm", "options": {"root": "birds"}})
+    'birds'
+    """
+    rest = dict(source.get("options", {}))
+    name = source["name"]
+    if name == "timm":
+        name = rest.pop("dataset", "") or rest.pop("root", "")
+    elif name == "factory":
+        name = rest.pop("factory", "")
+    given = ",".join(f"{key}={_value(value)}" for key, value in sorted(rest.items()))
+    return f"{name}:{given}" if given else str(name)
+
+
+def _data(source: Mapping[str, Any]) -> Words:
+    limit = source.get("limit_batches")
+    return ("--data", data_text(source), *(("--limit-batches", str(limit)) if limit is not None else ()))
+
+
+def _knob(name: str, value: float | str) -> Knob:
+    sign = HOTTER.get(name)
+    if sign is None or not isinstance(value, int | float):
+        return Knob(name=name, value=value, hotter="", colder="")
+    smaller, larger = (phrase.format(formatting.number(value)) for phrase in NAMES[name])
+    smaller = smaller if value > 0 else ""
+    hotter, colder = (larger, smaller) if sign > 0 else (smaller, larger)
+    return Knob(name=name, value=value, hotter=hotter, colder=colder)
+
+
+def _known(trail: Trail, study: Path) -> Known:
+    recipe, facts = trail.dense.recipe, trail.dense.facts
+    source = next((run.recipe.arguments["data"] for _, run in trail.runs if "data" in run.recipe.arguments), None)
+    model = facts.get("model", {})
+    made = chain.from_iterable(
+        ("--model-option", f"{name}={_value(value)}") for name, value in sorted(model.get("options", {}).items())
+    )
+    foreign = recipe.step != "train"
+    trainer = str(facts.get("training", {}).get("optimizer") or "sgd") if foreign else recipe.plugin
+    epochs = (snapshot_of(name.removesuffix(".safetensors")) for name in trail.dense.weights)
+    return Known(
+        reference=trail.reference,
+        study=() if study.name == USUAL_STUDY and not study.is_absolute() else ("--study", str(study)),
+        data=_data(source) if source else (),
+        training_data=_data(recipe.arguments.get("data") or {**source, "limit_batches": None}) if source else (),
+        model=("--model", str(model["name"]), *made) if model else (),
+        trainer=trainer,
+        settings=_settings(trainer, facts.get("training", {})) if foreign else dict(recipe.options),
+        seed=int(recipe.arguments.get("seed", 0)),
+        snapshots=tuple(sorted(epoch for epoch in epochs if epoch is not None)),
+        foreign=foreign,
+    )
+
+
+def _settings(trainer: str, training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a trainer of ours can take of the settings of a stranger's training; {} where there is no such."""
+    try:
+        plugin = registry.get("trainers", trainer).load()
+        fields = {field.name for field in options.fields(plugin)}
+        given = {name: value for name, value in training.items() if name in fields and value is not None}
+        return dict(options.non_default(options.build(plugin, given)))
+    except PrunescopeError:
+        return {}
+
+
+def _can_train(known: Known) -> bool:
+    trainers = {plugin.name for plugin in registry.find("trainers")}
+    return bool(known.data and known.model) and known.trainer in trainers
+
+
+def _hotter(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
+    return _move(trail, known, asked, sign=+1)
+
+
+def _colder(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
+    return _move(trail, known, asked, sign=-1)
+
+
+def _move(trail: Trail, known: Known, asked: Sequence[Headline], *, sign: int) -> Command:
+    """Train with one knob moved by a factor, or take a snapshot that is there already; then diagnose that."""
+    word, labels = ("Hotter" if sign > 0 else "Colder"), words.either([verdict.label for verdict in asked], "and")
+    values = known_knobs(trail)
+    snapshot = _nearest_snapshot(values.get("epochs"), known.snapshots, sign)
+    if snapshot is not None:
+        reference = f"{trail.dense.id}@{snapshot}"
+        when = f"the snapshot after {formatting.count(snapshot, 'epoch')} of the same training"
+        why = f"{word}, for {labels}: {when} is there already."
+        return Command(why=why, lines=(_diagnose(known, asked, shlex.quote(reference), *_comparably(trail)),))
+    moved = _moved(values, sign)
+    if moved is None or not _can_train(known):
+        how = "hotter (fewer epochs, smaller batch or larger learning rate)" if sign > 0 else "colder (more epochs)"
+        return Command(why=f"For {labels}: train the dense model {how}, then diagnose the new checkpoint.", lines=())
+    name, value = moved
+    here, there = formatting.number(float(values[name])), formatting.number(value)
+    why = f"{word}, for {labels}: {_spoken(name)} {there} instead of {here}."
+    if known.foreign:
+        why += " Your own training script with this one change serves as well; then diagnose its checkpoint."
+    asking = _diagnose(known, asked, '"$dense"', *_comparably(trail))
+    return Command(why=why, lines=(_train(known, {name: value}), asking))
+
+
+def _keep(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
+    """Prune this very model, with the pruner that was judged."""
+    pruner = next((branch.prune.recipe.plugin for branch in trail.pruned if branch.prune), "magnitude")
+    density = f"{asked[0].density:g}"
+    prune = ("prunescope", "prune", pruner, shlex.quote(known.reference), *_quoted(known.data), "--density", density)
+    why = f"Keep this dense model for {words.either([verdict.label for verdict in asked], 'and')}, and prune it."
+    return Command(why=why, lines=((*prune, *_quoted(known.study)),))
+
+
+def _longer(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
+    """Retrain longer: where replicas have not learned, more of them decide nothing."""
+    densities = {verdict.density for verdict in asked}
+    branch = next(branch for branch in trail.pruned if branch.density in densities)
+    epochs = len(branch.retrainings[0].history)
+    longer, replicas = max(1, round(STEP * epochs)), len(branch.retrainings)
+    labels = words.either([verdict.label for verdict in asked], "and")
+    more = ("--retrain-epochs", str(longer), *(("--replicas", str(replicas)) if replicas != REPLICAS else ()))
+    line = _diagnose(known, asked, shlex.quote(known.reference), *more, *_same_pruning(branch))
+    why = (
+        f"Replicas have not learned at {labels}: retrain for {formatting.count(longer, 'epoch')} instead of "
+        f"{epochs}, or ask for a higher density."
+    )
+    if any(branch.prune is None and not evidence.learned(branch) for branch in trail.branches):
+        why = f"The dense model has not learned: train it first. {why}"
+    return Command(why=why, lines=(line,))
+
+
+def _more_replicas(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
+    """Ask the same question with more replicas: what is finished is not computed again."""
+    most = max((len(branch.retrainings) for branch in trail.pruned), default=3)
+    labels = words.either([verdict.label for verdict in asked], "and")
+    line = _diagnose(known, asked, shlex.quote(known.reference), "--replicas", str(most + 2), *_as_before(trail))
+    return Command(
+        why=f"Decide {labels} with {most + 2} replicas; the {most} that are finished are not trained again.",
+        lines=(line,),
+    )
+
+
+def _as_before(trail: Trail) -> Words:
+    """Return the options without which a second diagnosis would not meet the runs of this one."""
+    branch = next(iter(trail.pruned), None)
+    if branch is None or branch.prune is None:
+        return ()
+    epochs = len(branch.retrainings[0].history)
+    usual = max(1, round(COMPRESSION * float(trail.dense.facts.get("training", {}).get("epochs") or 0)))
+    return (*(("--retrain-epochs", str(epochs)) if epochs != usual else ()), *_same_pruning(branch))
+
+
+def _same_pruning(branch: Branch) -> Words:
+    """Return the options that prune as a branch was pruned."""
+    if branch.prune is None:
+        return ()
+    pruner, seed = branch.prune.recipe.plugin, int(branch.prune.recipe.arguments.get("seed", 0))
+    return (*(("--pruner", pruner) if pruner != "magnitude" else ()), *(("--seed", str(seed)) if seed else ()))
+
+
+def _comparably(trail: Trail) -> Words:
+    """Return the options that retrain another model's replicas as long and as often, so that the two compare."""
+    branch = next(iter(trail.pruned), None)
+    if branch is None or not branch.retrainings:
+        return ()
+    replicas = len(branch.retrainings)
+    return (
+        *("--retrain-epochs", str(len(branch.retrainings[0].history))),
+        *(("--replicas", str(replicas)) if replicas != REPLICAS else ()),
+    )
+
+
+def _prune_first(known: Known) -> Command:
+    line = ("prunescope", "diagnose", shlex.quote(known.reference), *_quoted(known.data), "--density", "0.05,0.1,0.2")
+    return Command(
+        why="Prune and retrain at the densities you want: that names the regime of each.",
+        lines=((*line, *_quoted(known.study)),),
+    )
+
+
+def _diagnose(known: Known, asked: Sequence[Headline], reference: str, *more: str) -> Words:
+    densities = ",".join(f"{verdict.density:g}" for verdict in asked)
+    return (
+        "prunescope",
+        "diagnose",
+        reference,
+        *_quoted(known.data),
+        "--density",
+        densities,
+        *more,
+        *_quoted(known.study),
+    )
+
+
+def _train(known: Known, change: Mapping[str, float]) -> Words:
+    settings = {**known.settings, **change}
+    flags = chain.from_iterable(_flag(name, value) for name, value in sorted(settings.items()))
+    given = (*known.model, *known.training_data, *flags, "--seed", str(known.seed), *known.study)
+    return ("dense=$(prunescope", "train", known.trainer, *_close(_quoted(given)))
+
+
+def _close(given: Words) -> Words:
+    return (*given[:-1], f"{given[-1]})")
+
+
+def _flag(name: str, value: object) -> Words:
+    flag = name.replace("_", "-")
+    if isinstance(value, bool):
+        return (f"--{flag}",) if value else (f"--no-{flag}",)
+    return (f"--{flag}", _value(value))
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ",".join(_value(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _moved(values: Mapping[str, float | str], sign: int) -> tuple[str, float] | None:
+    """Return the first known knob, moved towards hotter (+1) or colder (-1); whole numbers stay whole."""
+    for name in ("epochs", "learning_rate", "batch_size"):
+        value = values.get(name)
+        if isinstance(value, int | float) and value > 0:
+            moved = value * STEP ** (sign * HOTTER[name])
+            if name == "learning_rate":
+                return name, moved
+            if round(moved) >= 1 and round(moved) != value:
+                return name, round(moved)
+    return None
+
+
+def _nearest_snapshot(epochs: object, snapshots: Sequence[int], sign: int) -> int | None:
+    """Return the snapshot nearest to half (or twice) the epochs on the hotter (or colder) side; None where none is."""
+    if not isinstance(epochs, int | float):
+        return None
+    wanted = epochs * STEP ** (sign * HOTTER["epochs"])
+    side = [epoch for epoch in snapshots if (epochs - epoch) * sign > 0]
+    return min(side, key=lambda epoch: (abs(epoch - wanted), epoch), default=None)
+
+
+def _spoken(name: str) -> str:
+    return {"epochs": "epochs", "learning_rate": "learning rate", "batch_size": "batch size"}[name]
+
+
+def _quoted(given: Sequence[str]) -> Words:
+    return tuple(shlex.quote(word) for word in given)

@@ -1,0 +1,263 @@
+"""From a study and a diagnosis to the view model of its report."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prunescope.api import Regime
+from prunescope.api.errors import PrunescopeError
+from prunescope.plugins import citations, registry
+from prunescope.report.common import formatting
+from prunescope.report.common.view import Curve, Headline, Level, Made, Paths, Report, StepCost, Taken
+from prunescope.report.diagnosis import advice, caveats, evidence
+from prunescope.runs.recipe import run_of, snapshot_of
+from prunescope.studies.diagnosis.trail import follow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prunescope.runs.files.runfile import Run, Verdict
+    from prunescope.runs.store import Store
+    from prunescope.studies.diagnosis.trail import Branch, Trail
+
+PATH = "lmc/train_error_path"
+
+STEPS = ("import", "train", "prune", "retrain", "probe", "diagnose")
+
+
+def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Report:
+    """Return everything a report on a diagnosis says; it computes no new reading.
+
+    notes: assumptions made on the way that no run records; they join the warnings.
+
+    Raises UsageError where the id is not a diagnosis, InputError or StoreError where a run behind it is missing or
+    damaged.
+    """
+    trail = follow(store, diagnose_id)
+    branches = trail.branches
+    verdicts = tuple(_headline(verdict) for branch in trail.pruned for verdict in branch.verdicts)
+    pruned = {branch.density for branch in trail.pruned}
+    votes = tuple(_headline(verdict) for verdict in trail.diagnosis.verdicts if verdict.density not in pruned)
+    diagnosis = trail.diagnosis
+    return Report(
+        id=diagnosis.id,
+        created=diagnosis.created,
+        title=_title(trail),
+        subject=_subject(trail),
+        verdicts=verdicts,
+        dense_votes=votes,
+        level=_level(trail, verdicts),
+        knobs=advice.knobs(trail),
+        columns=tuple(evidence.column(branch) for branch in branches),
+        evidence=evidence.known_rows(branches),
+        others=evidence.other_rows(branches),
+        vectors=evidence.vectors(branches),
+        maps=evidence.heat_maps(branches),
+        summaries=tuple(summary for summary in evidence.summaries(branches) if summary.key != PATH),
+        paths=tuple(path for branch in branches for path in _paths(branch)),
+        warnings=(*caveats.caveats(trail), *notes),
+        cost=_cost(trail),
+        made=tuple(_made(branch, run) for branch, run in trail.runs),
+        provenance=_provenance(trail),
+        recipes=_recipes(trail),
+        versions=diagnosis.versions,
+        seeds=_seeds(trail),
+        device=diagnosis.device,
+        commands=advice.commands(trail, verdicts, study=store.study),
+        taken=tuple(
+            _taken(branch, run, probe) for branch in branches for run in branch.probes for probe in run.readings
+        ),
+        judged=diagnosis.verdicts,
+        cited=citations.cited(citations.methods(run.recipe for _, run in trail.runs)),
+    )
+
+
+def _headline(verdict: Verdict) -> Headline:
+    diagnosis = verdict.diagnosis
+    return Headline(
+        density=verdict.density,
+        label=formatting.density(verdict.density),
+        rule=verdict.rule,
+        regime=diagnosis.regime,
+        advice=diagnosis.advice,
+        confidence=diagnosis.confidence,
+        unsure=diagnosis.because[0] if diagnosis.confidence is None and diagnosis.because else "",
+        because=diagnosis.because,
+    )
+
+
+def _title(trail: Trail) -> str:
+    subject = _subject(trail)
+    on = f" on {subject['data']}" if subject["data"] else ""
+    return f"{subject['model'] or trail.reference}{on}"
+
+
+def _subject(trail: Trail) -> dict[str, Any]:
+    dense = trail.dense
+    imported = dense.recipe.step == "import"
+    data = next((run.recipe.arguments["data"] for _, run in trail.runs if "data" in run.recipe.arguments), None)
+    return {
+        "run": trail.reference,
+        "sha256": dense.recipe.arguments["sha256"]
+        if imported
+        else dense.weights.get(f"{trail.reference}.safetensors", ""),
+        "source": str(dense.facts.get("source", "")),
+        "format": str(dense.facts.get("format", "")),
+        "model": str(dense.facts.get("model", {}).get("name", "")),
+        "data": advice.data_text(data) if data else "",
+        "fingerprint": data.get("fingerprint", "") if data else "",
+    }
+
+
+def _level(trail: Trail, verdicts: Sequence[Headline]) -> Level:
+    """Say what kind of evidence there is, and what the next kind would answer."""
+    if any(verdict.regime in (Regime.II_A, Regime.II_B) for verdict in verdicts):
+        return Level(
+            name="L4",
+            stands_on="replicas retrained at each density, compared with other temperatures",
+            next_buys="More dense seeds would show how far the verdict depends on the one at hand.",
+        )
+    if trail.pruned:
+        return Level(
+            name="L3",
+            stands_on="replicas pruned and retrained at each density",
+            next_buys="One more temperature at the same densities would separate II-A from II-B (level L4).",
+        )
+    if any("lmc/lmc" in evidence.readings(branch) for branch in trail.branches):
+        return Level(
+            name="L2",
+            stands_on="two dense replicas and the data",
+            next_buys="Pruning and retraining at the wanted densities would name the regime of each (level L3).",
+        )
+    return Level(
+        name="L1",
+        stands_on="one dense checkpoint and the data",
+        next_buys="A second dense replica would add its connectivity (level L2); pruning and retraining would name the "
+        "regime at each density (level L3).",
+    )
+
+
+def _paths(branch: Branch) -> tuple[Paths, ...]:
+    """Return the lines between replicas at one density, where they were measured."""
+    reading = evidence.readings(branch).get(PATH)
+    if reading is None or reading.axes[:1] != ("pair",) or len(reading.axes) != 2:
+        return ()
+    values = evidence.paths(reading)
+    means = (values[:, 0] + values[:, -1]) / 2
+    names = _pair_names(len(values))
+    lmc = np.asarray(evidence.readings(branch)["lmc/lmc"].value, dtype=np.float64)
+    curves = tuple(
+        Curve(pair=name, values=tuple(path.tolist()), lmc=float(one))
+        for name, path, one in zip(names, values, lmc, strict=True)
+    )
+    return (
+        Paths(
+            density=branch.density,
+            label=formatting.density(branch.density),
+            regime=next((verdict.diagnosis.regime for verdict in branch.verdicts), None),
+            curves=curves,
+            lmc=float(lmc.mean()),
+            ends=float(means.mean()),
+            epsilon=next((found for case in branch.cases if (found := _epsilon(case)) is not None), None),
+        ),
+    )
+
+
+def _pair_names(pairs: int) -> list[str]:
+    replicas = next(count for count in range(2, pairs + 3) if count * (count - 1) // 2 >= pairs)
+    return [f"{first}–{second}" for first, second in combinations(range(1, replicas + 1), 2)][:pairs]
+
+
+def _epsilon(case: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return between which values the rule of a case takes -LMC's threshold to lie, if it is a rule of that kind."""
+    try:
+        rule = registry.make("rules", case["rule"], case["options"]).instance
+    except PrunescopeError:
+        return None  # the rule is no longer installed: its verdict stands, its threshold is not drawn
+    low, high = getattr(rule, "epsilon_low", None), getattr(rule, "epsilon_high", None)
+    return (float(low), float(high)) if low is not None and high is not None else None
+
+
+def _cost(trail: Trail) -> tuple[StepCost, ...]:
+    runs = [run for _, run in trail.runs]
+    return tuple(
+        StepCost(
+            step=step,
+            runs=len(group),
+            seconds=sum(run.wall_seconds for run in group),
+            detail=_epochs(group),
+        )
+        for step in STEPS
+        if (group := [run for run in runs if run.recipe.step == step])
+    )
+
+
+def _epochs(group: Sequence[Run]) -> str:
+    epochs = sorted({len(run.history) for run in group if run.history})
+    if not epochs:
+        return ""
+    each = " each" if len(group) > 1 else ""
+    if len(epochs) == 1:
+        return f"{formatting.count(epochs[0], 'epoch')}{each}"
+    return f"{epochs[0]}–{epochs[-1]} epochs{each}"
+
+
+def _made(branch: Branch | None, run: Run) -> Made:
+    seed = run.recipe.arguments.get("seed")
+    what = " ".join(part for part in (run.recipe.plugin, f"seed {seed}" if seed is not None else "") if part)
+    return Made(
+        label=formatting.density(branch.density) if branch else "",
+        step=run.recipe.step,
+        what=what,
+        id=run.id,
+        seconds=run.wall_seconds,
+    )
+
+
+def _taken(branch: Branch, run: Run, probe: str) -> Taken:
+    return Taken(
+        density=branch.density, run=run.id, probe=probe, replicas=run.recipe.inputs, readings=run.readings[probe]
+    )
+
+
+def _provenance(trail: Trail) -> tuple[tuple[str, str], ...]:
+    subject, diagnosis = _subject(trail), trail.diagnosis
+    epoch = snapshot_of(trail.reference)
+    told = (
+        ("diagnosis", diagnosis.id),
+        ("made", diagnosis.created),
+        (
+            "dense model",
+            run_of(trail.reference)
+            + (f", snapshot after {formatting.count(epoch, 'epoch')}" if epoch is not None else ""),
+        ),
+        ("checkpoint", subject["source"]),
+        ("format", subject["format"]),
+        ("sha256", subject["sha256"]),
+        ("network", subject["model"]),
+        ("data", subject["data"]),
+        ("fingerprint of the data", subject["fingerprint"]),
+        ("device", diagnosis.device),
+        ("versions", ", ".join(f"{name} {number}" for name, number in sorted(diagnosis.versions.items()))),
+        ("seeds", "; ".join(f"{step} {', '.join(map(str, seeds))}" for step, seeds in _seeds(trail).items())),
+    )
+    return tuple((name, value) for name, value in told if value)
+
+
+def _seeds(trail: Trail) -> dict[str, tuple[int, ...]]:
+    found: dict[str, set[int]] = {}
+    for _, run in trail.runs:
+        if "seed" in run.recipe.arguments:
+            found.setdefault(run.recipe.step, set()).add(int(run.recipe.arguments["seed"]))
+    return {step: tuple(sorted(found[step])) for step in STEPS if step in found}
+
+
+def _recipes(trail: Trail) -> tuple[tuple[str, str], ...]:
+    first = next(iter(trail.pruned), None)
+    named = [("dense training" if trail.dense.recipe.step == "train" else "import", trail.dense)]
+    if first is not None and first.prune is not None:
+        named += [("pruning", first.prune), ("retraining", first.retrainings[0])]
+    return tuple((what, run.recipe.canonical()) for what, run in named)

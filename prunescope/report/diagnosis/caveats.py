@@ -1,0 +1,151 @@
+"""What a reader must know before believing a verdict: every sentence here is true of the runs at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunescope.api import Advice
+from prunescope.regimes.learning import train_error
+from prunescope.report.common import formatting, words
+from prunescope.report.diagnosis import advice, evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prunescope.api import Reading
+    from prunescope.studies.diagnosis.trail import Branch, Trail
+
+FEW_REPLICAS = 3
+
+UNDER_TRAINED = 0.01
+"""An LMC above this, in units of training error, and above two of its standard errors."""
+
+LITTLE_LEARNED = 0.25
+"""A mean training error of replicas above this leaves little room for a barrier."""
+
+
+def caveats(trail: Trail) -> tuple[str, ...]:
+    """Return all warnings, what weakens the verdict most first."""
+    return tuple(
+        dict.fromkeys(
+            (
+                *_blank(trail),
+                *_contradiction(trail),
+                *_training(trail),
+                *_replicas(trail),
+                *_calibration(trail),
+                *_inputs(trail),
+                *_pruning(trail),
+            )
+        )
+    )
+
+
+def _blank(trail: Trail) -> Iterator[str]:
+    """Say that the dense model itself has not learned, by what a rule asks of replicas."""
+    for branch in trail.branches:
+        if branch.prune is None and not evidence.learned(branch):
+            error = formatting.probability(train_error(evidence.readings(branch)))
+            yield (
+                f"The dense model errs on {error} of the training images: it has not learned, and nothing here is true "
+                "of the same network once it is trained. Train it, or check that weights, data and labels belong "
+                "together."
+            )
+
+
+def _contradiction(trail: Trail) -> Iterator[str]:
+    pruned = {branch.density for branch in trail.pruned}
+    advised = {verdict.diagnosis.advice for verdict in trail.diagnosis.verdicts if verdict.density in pruned}
+    voted = {verdict.diagnosis.advice for verdict in trail.diagnosis.verdicts if verdict.density not in pruned}
+    directions = {Advice.RAISE, Advice.LOWER}
+    if len(voted) == 1 and voted <= directions and advised & directions and not advised & voted:
+        yield (
+            "The vote on the dense model alone points the other way. Retrained replicas are the stronger evidence: "
+            "they were pruned, the dense model was not."
+        )
+
+
+def _training(trail: Trail) -> Iterator[str]:
+    below = [formatting.density(branch.density) for branch in trail.pruned if _is_under_trained(branch)]
+    if below:
+        yield (
+            f"At {words.either(below, 'and')} the training error falls between replicas (LMC > 0): they are "
+            "under-trained. Retrain longer before trusting the verdict."
+        )
+    for branch in trail.pruned:
+        error = _train_error(branch)
+        if error > LITTLE_LEARNED:
+            yield (
+                f"At {formatting.density(branch.density)} replicas err on {formatting.probability(error)} of the "
+                "training images: where little is learned, little can rise between replicas. Retrain longer to be sure."
+            )
+    dense = advice.known_knobs(trail).get("epochs")
+    epochs = {len(run.history) for branch in trail.pruned for run in branch.retrainings if run.history}
+    if epochs and isinstance(dense, int | float) and max(epochs) < dense:
+        yield (
+            f"Replicas were retrained for {formatting.count(max(epochs), 'epoch')}, the dense model was trained for "
+            f"{dense:g}: on small networks this ranks settings like the full schedule; after full retraining, errors "
+            "are usually lower."
+        )
+
+
+def _replicas(trail: Trail) -> Iterator[str]:
+    counts = {len(branch.retrainings) for branch in trail.pruned}
+    if counts and min(counts) < FEW_REPLICAS:
+        yield f"Only {min(counts)} replicas: one pair says little about the spread between pairs; three or more do."
+    if trail.pruned:
+        yield (
+            "All densities start from one dense model: the confidence covers the seeds of retraining, not the seed of "
+            "the dense training."
+        )
+
+
+def _calibration(trail: Trail) -> Iterator[str]:
+    model = trail.dense.facts.get("model", {}).get("name", "this network")
+    rules = {verdict.rule for verdict in trail.diagnosis.verdicts}
+    if "three-regime" in rules:
+        yield (
+            "The thresholds were read off PreResNet-20 on CIFAR-10 (Zhou et al. 2023): one network, one data set. "
+            f"That they suit {model} is an assumption, which the confidence does not cover."
+        )
+    if "md-tree" in rules:
+        yield "The vote on the dense model was fitted on ResNet-18 networks on CIFAR-10; elsewhere it is a hint."
+
+
+def _inputs(trail: Trail) -> Iterator[str]:
+    for note in trail.dense.facts.get("notes", ()):
+        yield f"Checkpoint: {note}"
+    limits = {
+        run.recipe.arguments["data"].get("limit_batches")
+        for _, run in trail.runs
+        if isinstance(run.recipe.arguments.get("data"), dict)
+    } - {None}
+    if limits:
+        yield f"Only the first {max(limits)} batches of each split were used: numbers on all the data will differ."
+
+
+def _pruning(trail: Trail) -> Iterator[str]:
+    if trail.pruned:
+        yield "Masking alone speeds nothing up: the theoretical speed-up takes a kernel that skips every zero weight."
+
+
+def _is_under_trained(branch: Branch) -> bool:
+    reading = evidence.readings(branch).get("lmc/lmc")
+    if reading is None:
+        return False
+    return float(np.mean(reading.value)) > max(UNDER_TRAINED, 2 * _stderr(reading))
+
+
+def _train_error(branch: Branch) -> float:
+    reading = evidence.readings(branch).get("errors/train_error")
+    return 0.0 if reading is None else float(np.mean(reading.value))
+
+
+def _stderr(reading: Reading) -> float:
+    """Return the standard error of the mean over pairs, as if the pairs were independent."""
+    if reading.stderr is None:
+        return 0.0
+    errors = np.asarray(reading.stderr, dtype=np.float64)
+    return float(np.sqrt(np.square(errors).sum()) / errors.size)

@@ -1,0 +1,264 @@
+"""Readings of all probes as rows of a table: those the verdict rests on by name, every other one by its shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunescope.regimes.learning import LEARNED, train_error
+from prunescope.report.common.view import Cell, Column, HeatMap, Row, Style, Summary, Vector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from prunescope.api import Reading
+    from prunescope.studies.diagnosis.trail import Branch
+
+REPLICATES = ("replica", "pair")
+
+DENSE_HAS_NO_PAIR = "one dense model was measured, and this takes two"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A reading that every diagnosis shows, measured or not."""
+
+    key: str
+    label: str
+    style: Style
+    about: str
+
+
+CORE = ("lmc", "cka", "disagreement", "errors", "size")
+"""The probes of every diagnosis; KNOWN names what matters most of what they read."""
+
+KNOWN = (
+    Known(
+        key="lmc/lmc",
+        label="LMC",
+        style="signed",
+        about="signed, in units of training error; well below 0 is a barrier between replicas",
+    ),
+    Known(
+        key="lmc/barrier",
+        label="barrier",
+        style="plain",
+        about="how far the training error rises above that of the end points, at most",
+    ),
+    Known(key="cka/softmax", label="CKA", style="plain", about="similarity of the replicas' outputs; 1 is equal"),
+    Known(
+        key="disagreement/test_disagreement",
+        label="disagreement",
+        style="percent",
+        about="test images for which two replicas predict different classes",
+    ),
+    Known(key="errors/train_error", label="train error", style="percent", about="top-1, images not augmented"),
+    Known(key="errors/test_error", label="test error", style="percent", about="top-1"),
+    Known(key="size/density", label="density", style="percent", about="kept prunable weights / all prunable weights"),
+    Known(
+        key="size/theoretical_speedup",
+        label="theoretical speed-up",
+        style="times",
+        about="operations of all weights / of those that are not zero",
+    ),
+)
+
+Found = tuple["Branch", str, "Reading"]
+
+
+def readings(branch: Branch) -> dict[str, Reading]:
+    """Return all readings at one density by "<probe>/<name>"."""
+    return {
+        f"{probe}/{name}": reading
+        for run in branch.probes
+        for probe, named in run.readings.items()
+        for name, reading in named.items()
+    }
+
+
+def learned(branch: Branch) -> bool:
+    """Whether the models of a branch have learned the training data, as far as the rule that judged them asks."""
+    limits = [float(case["options"].get("learned", LEARNED)) for case in branch.cases]
+    return train_error(readings(branch)) <= min(limits, default=LEARNED)
+
+
+def column(branch: Branch) -> Column:
+    """Return the column of a branch."""
+    from prunescope.report.common import formatting
+
+    return Column(density=branch.density, label=formatting.density(branch.density))
+
+
+def known_rows(branches: Sequence[Branch]) -> tuple[Row, ...]:
+    """Return the rows every diagnosis shows, with the reason wherever there is no number."""
+    at = [readings(branch) for branch in branches]
+    return tuple(
+        _row(
+            known.key,
+            [_cell(known, branch, found) for branch, found in zip(branches, at, strict=True)],
+            at,
+            known=known,
+        )
+        for known in KNOWN
+    )
+
+
+def other_rows(branches: Sequence[Branch], *, left_out: Sequence[str] = ()) -> tuple[Row, ...]:
+    """Return a row for every other reading that is a number for each replica or pair."""
+    at = [readings(branch) for branch in branches]
+    taken = {known.key for known in KNOWN} | set(left_out)
+    keys = [key for key in _keys(at) if key not in taken and all(is_scalar(found[key]) for found in at if key in found)]
+    return tuple(
+        _row(key, [scalar(found[key]) if key in found else Cell(missing=_absent(key)) for found in at], at)
+        for key in keys
+    )
+
+
+def vectors(branches: Sequence[Branch]) -> tuple[Vector, ...]:
+    """Return every reading with one value per layer, or per whatever its labels name."""
+    at = [readings(branch) for branch in branches]
+    found = []
+    for key in _keys(at):
+        holders = [(branch, named[key]) for branch, named in zip(branches, at, strict=True) if key in named]
+        labels = {_labels(reading) for _, reading in holders}
+        if len(labels) == 1 and labels != {()}:
+            found.append(_vector(key, holders, labels.pop()))
+    return tuple(found)
+
+
+def heat_maps(branches: Sequence[Branch]) -> tuple[HeatMap, ...]:
+    """Return every reading with a value for each two of the things its labels name."""
+    return tuple(
+        _heat_map(key, branch, reading)
+        for branch in branches
+        for key, reading in readings(branch).items()
+        if _is_map(reading)
+    )
+
+
+def _is_map(reading: Reading) -> bool:
+    axes = [axis for axis in reading.axes if axis not in ("replica", "pair")]
+    square = len(axes) == 2 and np.shape(reading.value)[-2:] == (len(reading.labels),) * 2
+    return square and reading.axes[-2:] == tuple(axes) and not all(_is_number(label) for label in reading.labels)
+
+
+def _heat_map(key: str, branch: Branch, reading: Reading) -> HeatMap:
+    size = len(reading.labels)
+    values = np.asarray(reading.value, dtype=np.float64).reshape(-1, size, size).mean(axis=0)
+    return HeatMap(
+        key=key,
+        label=column(branch).label,
+        unit=reading.unit,
+        estimator=reading.estimator,
+        axes=(reading.axes[-2], reading.axes[-1]),
+        labels=reading.labels,
+        values=tuple(map(tuple, values.tolist())),
+    )
+
+
+def summaries(branches: Sequence[Branch]) -> tuple[Summary, ...]:
+    """Return what remains: readings that are neither numbers nor named vectors, by their range."""
+    listed = {vector.key for vector in vectors(branches)} | {
+        row.key for row in (*known_rows(branches), *other_rows(branches))
+    }
+    listed |= {found.key for found in heat_maps(branches)}
+    return tuple(
+        _summary(key, branch, reading)
+        for branch in branches
+        for key, reading in readings(branch).items()
+        if key not in listed
+    )
+
+
+def is_scalar(reading: Reading) -> bool:
+    """Whether a reading is one number for each replica or pair."""
+    return reading.axes in ((), ("replica",), ("pair",))
+
+
+def scalar(reading: Reading) -> Cell:
+    """Return the cell of a reading that is one number for each replica or pair."""
+    errors = None if reading.stderr is None else np.asarray(reading.stderr, dtype=np.float64)
+    known = errors is not None and bool(np.isfinite(errors).all())
+    return Cell(
+        values=tuple(np.asarray(reading.value, dtype=np.float64).reshape(-1).tolist()),
+        over=reading.axes[0] if reading.axes else "",  # type: ignore[arg-type]
+        n=reading.n,
+        stderr=float(errors.max()) if known and errors is not None else None,
+    )
+
+
+def paths(reading: Reading) -> np.ndarray:
+    """Return a reading along a path as (pairs, points)."""
+    values = np.asarray(reading.value, dtype=np.float64)
+    return values.reshape(-1, values.shape[-1])
+
+
+def _cell(known: Known, branch: Branch, found: Mapping[str, Reading]) -> Cell:
+    reading = found.get(known.key)
+    if reading is None:
+        dense_alone = branch.prune is None and known.key.partition("/")[0] in ("lmc", "cka", "disagreement")
+        return Cell(missing=DENSE_HAS_NO_PAIR if dense_alone else _absent(known.key))
+    return scalar(reading) if is_scalar(reading) else Cell(missing="not one number for each replica or pair")
+
+
+def _absent(key: str) -> str:
+    return f"probe {key.partition('/')[0]} was not run here"
+
+
+def _row(key: str, cells: Sequence[Cell], at: Sequence[Mapping[str, Reading]], *, known: Known | None = None) -> Row:
+    reading = next((found[key] for found in at if key in found), None)
+    unit = reading.unit if reading else ""
+    return Row(
+        key=key,
+        label=known.label if known else key,
+        style=known.style if known else ("percent" if unit == "fraction" else "plain"),
+        # the rows that are known are written in their own way; a third party's unit is printed
+        unit="" if known else unit,
+        estimator=reading.estimator if reading else "",
+        cells=tuple(cells),
+        about=known.about if known else "",
+    )
+
+
+def _labels(reading: Reading) -> tuple[str, ...]:
+    """Return the names along the last axis of a vector, made up for layers that have none; () for other shapes."""
+    axes = tuple(axis for axis in reading.axes if axis not in REPLICATES)
+    if len(axes) != 1 or reading.axes[-1] != axes[0]:
+        return ()
+    if not reading.labels and axes == ("layer",):
+        return tuple(f"layer {number + 1}" for number in range(np.shape(reading.value)[-1]))
+    return () if all(_is_number(label) for label in reading.labels) else reading.labels
+
+
+def _is_number(label: str) -> bool:
+    return label.replace(".", "", 1).lstrip("-").isdigit()
+
+
+def _vector(key: str, holders: Sequence[tuple[Branch, Reading]], labels: tuple[str, ...]) -> Vector:
+    first = holders[0][1]
+    means = [paths(reading).mean(axis=0) for _, reading in holders]
+    return Vector(
+        key=key,
+        unit=first.unit,
+        estimator=first.estimator,
+        axis=first.axes[-1],
+        labels=labels,
+        columns=tuple(column(branch) for branch, _ in holders),
+        values=tuple(tuple(mean.tolist()) for mean in means),
+    )
+
+
+def _summary(key: str, branch: Branch, reading: Reading) -> Summary:
+    values = np.asarray(reading.value, dtype=np.float64)
+    shape = " × ".join(f"{axis} {length}" for axis, length in zip(reading.axes, values.shape, strict=True))
+    low, median, high = (float(value) for value in np.quantile(values, [0.0, 0.5, 1.0])) if values.size else (0.0,) * 3
+    return Summary(
+        key=key, label=column(branch).label, unit=reading.unit, shape=shape, low=low, median=median, high=high
+    )
+
+
+def _keys(at: Sequence[Mapping[str, Reading]]) -> Iterator[str]:
+    """Yield every key once, in the order in which the readings stand."""
+    yield from dict.fromkeys(key for found in at for key in found)

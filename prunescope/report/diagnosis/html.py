@@ -1,0 +1,232 @@
+"""A report as one HTML file that opens offline: style and pictures are inside, scripts there are none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api import Advice, Regime
+from prunescope.report.common import formatting, words
+from prunescope.report.common.files import read_text
+from prunescope.report.diagnosis import evidence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jinja2 import Environment
+
+    from prunescope.report.common.view import Command, Headline, Report, Row, Vector
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+WIDE, NARROW = 1016.0, 350.0
+"""Widths of the density axis in CSS pixels: on a laptop, on a phone."""
+
+OPEN_LAYERS = 24
+"""A table of more layers than this starts folded."""
+
+SLUGS: dict[Regime | None, str] = {
+    Regime.I: "regime-i",
+    Regime.II: "regime-ii",
+    Regime.II_A: "regime-iia",
+    Regime.II_B: "regime-iib",
+    Regime.UNRESOLVED: "unresolved",
+    None: "dense",
+}
+
+TITLES = {
+    "size/layer_density": "Density of each layer",
+    "size/layer_flops": "Operations of each layer",
+    "hessian/layer_trace": "Trace of the Hessian by layer",
+    "cka-map/map": "Similarity of all layers",
+}
+"""Vectors and maps with a title; others go by their key."""
+
+ALONG_DENSITY = ("cka/softmax", "disagreement/test_disagreement", "errors/test_error")
+
+
+def html(report: Report) -> str:
+    """Return a report as one HTML document."""
+    template = _environment().get_template("diagnosis/template.html.j2")
+    text = template.render(
+        report=report,
+        style=read_text("common/style.css"),
+        headline=words.headline(report.verdicts, report.dense_votes),
+        axes=_axes(report),
+        panels=_panels(report),
+        along=_along(report),
+        maps=_maps(report),
+        hotter=words.either(sides) if (sides := [knob.hotter for knob in report.knobs if knob.hotter]) else "",
+        colder=words.either(sides) if (sides := [knob.colder for knob in report.knobs if knob.colder]) else "",
+        advised={verdict.advice for verdict in (*report.verdicts, *report.dense_votes)},
+        missing=_missing(report.evidence),
+        own=[row for row in report.others if row.key.partition("/")[0] not in evidence.CORE],
+        more=[row for row in report.others if row.key.partition("/")[0] in evidence.CORE],
+        shared=_shared(report),
+        recipes=[(what, json.dumps(json.loads(recipe), indent=2)) for what, recipe in report.recipes],
+    )
+    return text.replace(" %", f"{NO_BREAK}%")
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    made = Environment(
+        loader=FunctionLoader(read_text),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        number=formatting.number,
+        duration=formatting.duration,
+        probability=formatting.probability,
+        joined=" ".join,
+        either=words.either,
+        label=_row_label,
+    )
+    made.globals.update(
+        Advice=Advice,
+        slug=SLUGS.__getitem__,
+        regime=words.REGIMES.__getitem__,
+        meaning=words.MEANINGS.__getitem__,
+        sure_of=words.SURE_OF.__getitem__,
+        arrow=words.ARROWS.__getitem__,
+        advice=words.ADVICE.__getitem__,
+        cell=formatting.cell,
+        with_unit=formatting.with_unit,
+        row_unit=formatting.row_unit,
+        details=_details,
+        bars=_bars,
+        command=_command,
+        titles=TITLES,
+        OPEN_LAYERS=OPEN_LAYERS,
+    )
+    return made
+
+
+def _axes(report: Report) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    from prunescope.report.common import plots
+
+    if not report.verdicts:
+        return {}
+    return {
+        "wide": Markup(plots.density_axis(report.verdicts, width=WIDE, name="axis-wide")),  # noqa: S704 - our own SVG, escaped
+        "narrow": Markup(plots.density_axis(report.verdicts, width=NARROW, name="axis-narrow")),  # noqa: S704
+    }
+
+
+def _panels(report: Report) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    from prunescope.report.common import plots
+
+    if not report.paths:
+        return []
+    top = plots.common_top(report.paths)
+    return [
+        {
+            "paths": paths,
+            "lmc": formatting.signed(paths.lmc),
+            "svg": Markup(plots.lines_between_replicas(paths, top=top, name=f"lines-{number}")),  # noqa: S704
+        }
+        for number, paths in enumerate(report.paths)
+    ]
+
+
+def _along(report: Report) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    from prunescope.report.common import plots
+
+    pruned = {verdict.density for verdict in report.verdicts}
+    chosen = [number for number, column in enumerate(report.columns) if column.density in pruned]
+    densities = [report.columns[number].density for number in chosen]
+    rows = [
+        replace(row, cells=tuple(row.cells[number] for number in chosen))
+        for row in report.evidence
+        if row.key in ALONG_DENSITY and any(row.cells[number].values for number in chosen)
+    ]
+    return [
+        {"row": row, "svg": Markup(plots.along_density(row, densities, name=f"along-{number}"))}  # noqa: S704
+        for number, row in enumerate(rows)
+    ]
+
+
+def _maps(report: Report) -> list[dict[str, Any]]:
+    from markupsafe import Markup
+
+    from prunescope.report.common.heat_map import heat_map
+
+    return [
+        {"map": found, "svg": Markup(heat_map(found, name=f"map-{number}"))}  # noqa: S704 - our own SVG, escaped
+        for number, found in enumerate(report.maps)
+    ]
+
+
+def _row_label(row: Row) -> str:
+    unit = formatting.row_unit(row.unit)
+    return f"{row.label} ({unit})" if unit else row.label
+
+
+def _details(row: Row) -> str:
+    """Say how a row was measured: values, images, the largest standard error, the estimator."""
+    found = [cell for cell in row.cells if cell.values]
+    count = max((len(cell.values) for cell in found), default=0)
+    over = next((cell.over for cell in found if cell.over), "")
+    images = sorted({cell.n for cell in found if cell.n is not None})
+    errors = [cell.stderr for cell in found if cell.stderr is not None]
+    told = (
+        f"{count} {over}{'s' if count > 1 else ''}" if over else "",
+        f"n = {'–'.join(f'{count:,}' for count in images)}" if images else "",
+        f"s.e. ≤ {_error(max(errors), row)}" if errors else "",
+        row.estimator,
+    )
+    return " · ".join(part for part in told if part)
+
+
+def _error(value: float, row: Row) -> str:
+    return f"{100 * value:.2g} %" if row.style == "percent" else formatting.number(float(f"{value:.2g}"))
+
+
+def _bars(vector: Vector) -> list[dict[str, Any]]:
+    """Return the rows of a vector's table: for every label, the text and the length of the bar in each column."""
+    tops = [max((abs(value) for value in values), default=0.0) or 1.0 for values in vector.values]
+    return [
+        {
+            "label": label,
+            "cells": [
+                {
+                    "text": formatting.with_unit(float(f"{values[index]:.3g}"), vector.unit),
+                    "share": 100 * abs(values[index]) / top,
+                }
+                for values, top in zip(vector.values, tops, strict=True)
+            ],
+        }
+        for index, label in enumerate(vector.labels)
+    ]
+
+
+def _command(command: Command) -> str:
+    from prunescope.report.diagnosis.terminal import wrapped
+
+    return "\n".join(wrapped(line, 84) for line in command.lines)
+
+
+def _missing(rows: Sequence[Row]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for reason in dict.fromkeys(cell.missing for cell in row.cells if cell.missing):
+            found.setdefault(reason, []).append(row.label)
+    return found
+
+
+def _shared(report: Report) -> tuple[str, ...]:
+    """Return the reasons that several verdicts give in the same words."""
+    verdicts: tuple[Headline, ...] = (*report.verdicts, *report.dense_votes)
+    reasons = [reason for verdict in verdicts for reason in verdict.because]
+    return tuple(reason for reason in dict.fromkeys(reasons) if reasons.count(reason) > 1)

@@ -1,0 +1,120 @@
+"""One HTML file that opens offline for what `lottery` or `instability` found."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from prunescope.report.common import formatting, svg
+from prunescope.report.common.files import read_text
+from prunescope.report.lottery import curves as drawing
+from prunescope.report.lottery import sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
+
+    from prunescope.studies.lottery.lottery import Question
+    from prunescope.studies.lottery.outcomes import Curve, Lottery
+
+SOURCES = {
+    "tickets": "Frankle and Carbin 2019, The Lottery Ticket Hypothesis: masks found by training and pruning in rounds.",
+    "stability": "Frankle, Dziugaite, Roy and Carbin 2020, Linear Mode Connectivity and the Lottery Ticket Hypothesis: "
+    "rewinding to a step, stability to SGD noise.",
+    "rewinding": "Renda, Frankle and Carbin 2020, Comparing Rewinding and Fine-tuning in Neural Network Pruning.",
+    "gradual": "Zhu and Gupta 2018, To prune, or not to prune: gradual pruning and the cubic schedule.",
+}
+
+ERRORS_CAPTION = (
+    "Test error against density: means over seeds, strokes from the least to the greatest. The band is the dense "
+    "networks' mean and standard deviation; what lies below its upper edge matches them."
+)
+
+BARRIERS_CAPTION = (
+    "Above, the barrier of the error on the straight line between copies that part at a step, BatchNorm re-estimated "
+    "at every point; below, the test error of the copies at the end. Means over seeds, strokes from the least to the "
+    "greatest."
+)
+
+
+def lottery_page(found: Lottery, question: Question) -> str:
+    """Return the report of `lottery`."""
+    told = sentences.of_lottery(found)
+    rows = [("dense", "1", _percent(found.dense.mean), _percent(found.dense.deviation), "")]
+    rows += [
+        (row.label, formatting.number(row.density), _percent(row.test.mean), _percent(row.test.deviation),
+         "yes" if row.matching else "no")
+        for row in found.rows
+    ]  # fmt: skip
+    return _render(
+        title="lottery tickets",
+        headline=told[1] if len(told) > 1 else told[0],
+        sentences=told,
+        figure=_inline(lambda paint: drawing.errors(found, paint=paint), " ".join(told)),
+        caption=ERRORS_CAPTION,
+        columns=("network", "density", "test error", "± over seeds", "matches dense"),
+        rows=rows,
+        question=question,
+        sources=[SOURCES[name] for name in ("tickets", "stability", "rewinding", "gradual")],
+    )
+
+
+def instability_page(curves: Sequence[Curve], question: Question, *, threshold: float, dense: float) -> str:
+    """Return the report of `instability`."""
+    told = [sentences.of_curve(curve, threshold) for curve in curves]
+    rows = [
+        (curve.label, str(step), _percent(fmean(row[at] for row in curve.barrier)),
+         _percent(min(row[at] for row in curve.barrier)), _percent(max(row[at] for row in curve.barrier)),
+         _percent(fmean(row[at] for row in curve.error)))
+        for curve in curves
+        for at, step in enumerate(curve.steps)
+    ]  # fmt: skip
+    return _render(
+        title="instability to SGD noise",
+        headline=told[0],
+        sentences=told,
+        figure=_inline(lambda paint: drawing.barriers(curves, threshold, dense, paint=paint), " ".join(told)),
+        caption=BARRIERS_CAPTION,
+        columns=("networks", "step", "barrier", "least", "greatest", "test error"),
+        rows=rows,
+        question=question,
+        sources=[SOURCES[name] for name in ("stability", "tickets")],
+    )
+
+
+def _render(*, question: Question, **parts: Any) -> str:  # noqa: ANN401 - what the template names
+    from jinja2 import Environment, StrictUndefined
+
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = made.from_string(read_text("lottery/lottery.html.j2"))
+    about = f"{question.model.name} on {question.data.name}"
+    return template.render(style=read_text("common/style.css"), about=about, facts=_facts(question), **parts)
+
+
+def _facts(question: Question) -> list[tuple[str, str]]:
+    from prunescope.plugins import options
+
+    def told(loaded: Any) -> str:  # noqa: ANN401 - a plugin
+        given = options.non_default(loaded.instance).items()
+        return " ".join([loaded.plugin.name, *(f"{name}={value}" for name, value in given)])
+
+    return [
+        ("network", " ".join([question.model.name, *(f"{k}={v}" for k, v in question.model.options.items())])),
+        ("data", question.data.name),
+        ("training", f"{told(question.trainer)}; {question.total} steps"),
+        ("pruner", told(question.pruner)),
+        ("seeds", ", ".join(map(str, question.seeds))),
+    ]
+
+
+def _inline(draw: Callable[[Mapping[str, str]], Figure], label: str) -> Markup:
+    from markupsafe import Markup
+
+    with svg.drawing():
+        return Markup(svg.inline(draw(svg.PAINT), name="curves", label=label))  # noqa: S704 - our own SVG, escaped
+
+
+def _percent(value: float | None) -> str:
+    return "n/a" if value is None else f"{100 * value:.2f} %"

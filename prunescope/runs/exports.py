@@ -1,0 +1,81 @@
+"""All runs of a study in one file that other programs read: JSON, or the readings as CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
+
+from prunescope.api.errors import StoreError
+from prunescope.runs.files import runfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from prunescope.api import Reading
+    from prunescope.runs.files.runfile import Run
+    from prunescope.runs.store import Store
+
+COLUMNS = ("run", "inputs", "seed", "probe", "reading", "axes", "index", "value", "stderr", "unit", "n", "estimator")
+
+
+def as_json(store: Store, target: Path) -> int:
+    """Write every run, masks left out, as {"schema_version", "study", "runs"}; return how many."""
+    ids = store.ids()
+    with _whole(target) as file:
+        file.write(f'{{"schema_version": {runfile.SCHEMA}, "study": {json.dumps(str(store.study))}, "runs": [')
+        for number, run_id in enumerate(ids):
+            file.write(",\n" if number else "\n")
+            json.dump(runfile.as_json(store.read(run_id)), file, allow_nan=False)
+        file.write("\n]}\n")
+    return len(ids)
+
+
+def as_csv(store: Store, target: Path) -> int:
+    """Write a line per number of every reading; return of how many runs."""
+    count = 0
+    with _whole(target) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for run in map(store.read, store.ids()):
+            rows = list(_rows(run))
+            writer.writerows(rows)
+            count += bool(rows)
+    return count
+
+
+def _rows(run: Run) -> Iterator[tuple[object, ...]]:
+    seed = run.recipe.arguments.get("seed", "")
+    for probe, named in run.readings.items():
+        for name, reading in named.items():
+            for index, value, stderr in _numbers(reading):
+                known = (" ".join(reading.axes), index, value, stderr, reading.unit)
+                n = "" if reading.n is None else reading.n
+                yield run.id, " ".join(run.recipe.inputs), seed, probe, name, *known, n, reading.estimator
+
+
+def _numbers(reading: Reading) -> Iterator[tuple[str, float, object]]:
+    """Yield (index as "1 0", value, standard error or nothing) of every number."""
+    values = np.asarray(reading.value, dtype=np.float64)
+    errors = None if reading.stderr is None else np.broadcast_to(reading.stderr, values.shape)
+    for index in np.ndindex(values.shape):
+        yield " ".join(map(str, index)), float(values[index]), "" if errors is None else float(errors[index])
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[TextIO]:
+    """Write a file so that it is there whole or not at all."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        temporary.replace(target)
+    except OSError as error:
+        raise StoreError(f"cannot write {target}: {error.strerror or error}", fix="choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The files of a study: results in HDF5, written whole."""

@@ -1,0 +1,85 @@
+"""A few numbers of a run, by HDF5's own functions: a report on thousands of runs would wait for more than that.
+
+`runfile.read` gives the whole run, and takes many times as long.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from prunescope.runs.files import runfile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    Array = tuple[np.ndarray, np.ndarray | None]
+    """A reading's value and standard error."""
+
+
+def wall_seconds(path: Path) -> float:
+    """Return how long a run took, and read nothing else: a study has thousands of runs."""
+    try:
+        return _number(_opened(path), b"wall_seconds")
+    except (OSError, KeyError, ValueError) as error:
+        raise runfile.unreadable(path, error) from error
+
+
+def arrays(path: Path, names: Sequence[str]) -> dict[str, Array]:
+    """Return value and standard error of some readings ("<probe>/<name>"), those that are there; see `glance`."""
+    return glance(path, names)[1]
+
+
+def glance(path: Path, names: Sequence[str]) -> tuple[float, dict[str, Array]]:
+    """Return how long a run took, and value and standard error of some readings, those that are there.
+
+    Much faster than `read`, which a report on thousands of runs would wait for.
+    """
+    try:
+        file = _opened(path)
+        schema = int(_number(file, b"schema"))
+        if schema == runfile.SCHEMA:
+            seconds = _number(file, b"wall_seconds")
+            places = {name: "readings/" + "/".join(map(runfile.escape, name.split("/", 1))) for name in names}
+            found = {name: _value(file, place.encode()) for name, place in places.items()}
+    except (OSError, KeyError, ValueError) as error:
+        raise runfile.unreadable(path, error) from error
+    if schema != runfile.SCHEMA:
+        raise runfile.other_schema(path, schema)
+    return seconds, {name: value for name, value in found.items() if value is not None}
+
+
+def _opened(path: Path) -> Any:  # noqa: ANN401 - h5py has no types
+    """Return an open file that closes when nobody refers to it: `close` looks through all that is open, and is slow."""
+    return h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY)
+
+
+def _number(file: Any, name: bytes) -> float:  # noqa: ANN401 - h5py has no types
+    found = np.empty((), dtype=np.float64)
+    h5py.h5a.open(file, name).read(found, h5py.h5t.NATIVE_DOUBLE)
+    return float(found)
+
+
+def _value(file: Any, place: bytes) -> Array | None:  # noqa: ANN401 - h5py has no types
+    try:
+        dataset = h5py.h5d.open(file, place)
+    except KeyError:
+        if _exists(file, place):
+            raise
+        return None
+    value = np.empty(dataset.shape, dtype=np.float64)
+    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, value, h5py.h5t.NATIVE_DOUBLE)
+    if not h5py.h5a.exists(dataset, b"stderr"):
+        return value, None
+    attribute = h5py.h5a.open(dataset, b"stderr")
+    stderr = np.empty(attribute.shape, dtype=np.float64)
+    attribute.read(stderr, h5py.h5t.NATIVE_DOUBLE)
+    return value, stderr
+
+
+def _exists(file: Any, place: bytes) -> bool:  # noqa: ANN401 - h5py has no types
+    probe, _, _ = place.rpartition(b"/")
+    return all(file.links.exists(part) for part in (b"readings", probe, place))

@@ -1,0 +1,82 @@
+"""Recipes of each step from what a user asked for: nothing is run here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prunescope.runs.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prunescope.data.spec import Source
+    from prunescope.networks.spec import ModelSpec
+    from prunescope.plugins.registry import Loaded
+
+
+def train(*, trainer: Loaded, model: ModelSpec, data: Source, seed: int, snapshots: Sequence[int] = ()) -> Recipe:
+    """Return the recipe of a dense training run; `snapshots` are the epochs whose weights are kept.
+
+    A trainer that has stages keeps those of all of them when none are given.
+    """
+    arguments: dict[str, Any] = {"model": model.to_json(), "data": data.to_json(), "seed": seed}
+    kept = snapshots or trainer.instance.stages()
+    if kept:
+        arguments["snapshots"] = sorted(set(kept))
+    return _recipe("train", trainer, arguments=arguments)
+
+
+def prune(*, dense: str, pruner: Loaded, density: float, data: Source, seed: int) -> Recipe:
+    """Return the recipe that prunes the run or snapshot `dense` to a density."""
+    arguments = {"density": density, "data": data.to_json(), "seed": seed}
+    return _recipe("prune", pruner, arguments=arguments, inputs=(dense,))
+
+
+def retrain(*, pruned: str, trainer: Loaded, data: Source, seed: int) -> Recipe:
+    """Return the recipe of one replica: the pruned model trained again under its mask."""
+    return _recipe("retrain", trainer, arguments={"data": data.to_json(), "seed": seed}, inputs=(pruned,))
+
+
+def rewind(*, pruned: str, weights: str, shuffle: int | None = None) -> Recipe:
+    """Return the recipe that gives a pruned network the weights of another run under its mask.
+
+    shuffle: a seed; the kept weights of each tensor are drawn anew, as many as they were.
+    """
+    arguments = {} if shuffle is None else {"shuffle": shuffle}
+    return Recipe(step="rewind", arguments=arguments, inputs=(pruned, weights))
+
+
+def probe(*, replicas: Sequence[str], probe: Loaded, data: Source | None, seed: int) -> Recipe:
+    """Return the recipe of one probe on runs; their order decides the order of pairs."""
+    arguments: dict[str, Any] = {"seed": seed}
+    if data is not None:
+        arguments["data"] = data.to_json()
+    return _recipe("probe", probe, arguments=arguments, inputs=tuple(replicas))
+
+
+def case(*, density: float, rule: Loaded, probes: Sequence[Recipe]) -> dict[str, Any]:
+    """Return one question of a diagnosis: a rule and the probes it hears, for the model at one density."""
+    return {
+        "density": density,
+        "rule": rule.plugin.name,
+        "version": rule.instance.version,
+        "options": rule.given,
+        "probes": [recipe.id for recipe in probes],
+    }
+
+
+def diagnose(*, dense: str, cases: Sequence[Mapping[str, Any]]) -> Recipe:
+    """Return the recipe of a diagnosis: every case judged by its rule."""
+    inputs = sorted({run_id for case in cases for run_id in case["probes"]})
+    return Recipe(step="diagnose", arguments={"cases": list(cases)}, inputs=(dense, *inputs))
+
+
+def _recipe(step: str, plugin: Loaded, *, arguments: Mapping[str, Any], inputs: tuple[str, ...] = ()) -> Recipe:
+    return Recipe(
+        step=step,
+        plugin=plugin.plugin.name,
+        version=plugin.instance.version,
+        options=plugin.given,
+        arguments=arguments,
+        inputs=inputs,
+    )

@@ -1,0 +1,204 @@
+"""What a plan will cost before it is run: images through the network, time, disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from math import comb
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.data import sources
+from prunescope.networks import checkpoints, models
+from prunescope.networks.grouped.grouping import Grouped, supports
+from prunescope.plugins import registry
+from prunescope.runs.recipe import run_of
+from prunescope.runs.scheduling import groups, scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from prunescope.api import Data
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.store import Store
+
+TIMED_BATCH = 64
+TIMED_REPEATS = 8
+
+RESULT_BYTES = 60_000
+"""A result file without its mask, roughly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepCost:
+    """Cost of the steps of one kind."""
+
+    step: str
+    plugin: str
+    count: int
+    passes: float
+    """Images sent forward; a backward pass counts as two."""
+    seconds: float
+    """On one worker."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Seconds for one image sent forward, measured now, on one thread as a worker has it."""
+
+    measuring: float = 0.0
+    training: float = 0.0
+    """A third of what a training step takes per image: forward, backward (two passes) and update."""
+    together: Mapping[int, float] = field(default_factory=dict)
+    """The same for one of so many models that are trained together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Cost of what is not finished yet."""
+
+    by_step: tuple[StepCost, ...]
+    rates: Rates
+    bytes: int
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return sum(row.count for row in self.by_step)
+
+    @property
+    def passes(self) -> float:
+        """Images sent forward in all steps."""
+        return sum(row.passes for row in self.by_step)
+
+    @property
+    def seconds(self) -> float:
+        """Time of all steps on one worker."""
+        return sum(row.seconds for row in self.by_step)
+
+
+def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimate:
+    """Estimate the unfinished recipes: count passes, time one, multiply.
+
+    The recipes start from one finished model (or train one). Passes come from the plugins; a plugin that does not say
+    is counted as one pass over the data. A measured rate replaces any assumption about the machine.
+    """
+    todo = scheduler.pending(recipes, store)
+    if not todo:
+        return Estimate(by_step=(), rates=Rates(), bytes=0)
+    data = _data(todo, device)
+    start = _start(todo, store)
+    together = {run_id: len(group) for run_id, group in groups.divide(recipes, store, device=device).items()}
+    sizes = sorted(set(together.values()))
+    rates = Rates() if data is None else measure_rates(checkpoints.to_model(start).to(device), data, sizes=sizes)
+    kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
+    rows = []
+    for step, plugin in kinds:
+        group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
+        images = passes_by_id(group, data)
+        rate = rates.measuring if step not in ("train", "retrain") else rates.training
+        seconds = sum(number * rates.together.get(together.get(run_id, 1), rate) for run_id, number in images.items())
+        rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=sum(images.values()), seconds=seconds))
+    return Estimate(by_step=tuple(rows), rates=rates, bytes=_bytes(todo, start))
+
+
+def passes(recipe: Recipe, data: Data | None) -> float:
+    """Return the images one step sends forward; a backward pass counts as two, and 0 stands for little."""
+    if recipe.step not in ("train", "retrain", "probe"):
+        return 0.0
+    plugin = registry.make("probes" if recipe.step == "probe" else "trainers", recipe.plugin, recipe.options).instance
+    train, test = (len(data.train), len(data.test)) if data is not None else (0, 0)
+    if recipe.step != "probe":
+        return float(plugin.passes(train=train))
+    given = len(recipe.inputs)
+    calls, each = (1, given) if plugin.replicas == "any" else (comb(given, plugin.replicas), plugin.replicas)
+    return float(calls * plugin.passes(replicas=each, train=train, test=test))
+
+
+def passes_by_id(recipes: Sequence[Recipe], data: Data | None) -> dict[str, float]:
+    """Return the passes of every step by run id; steps that differ in their inputs' ids only are asked once."""
+    known: dict[tuple[str, str, str, int], float] = {}
+    found = {}
+    for recipe in recipes:
+        kind = (recipe.step, recipe.plugin, json.dumps(recipe.options, sort_keys=True), len(recipe.inputs))
+        if kind not in known:
+            known[kind] = passes(recipe, data)
+        found[recipe.id] = known[kind]
+    return found
+
+
+def measure_rates(model: torch.nn.Module, data: Data, *, sizes: Sequence[int] = ()) -> Rates:
+    """Time forward passes and training steps of one batch: the best of several, per image. `model` is used up.
+
+    sizes: numbers of models that are trained together.
+    """
+    images, labels = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
+    model.to(memory_format=torch.channels_last)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model.eval()
+        with torch.inference_mode():
+            measuring = _best(lambda: model(images).sum().item())
+        model.train()
+        training = _best(_training(model, images, labels)) / len(images) / 3
+        together = {
+            size: _best(_training(Grouped([model] * size, shared=True).train(), images, labels.repeat_interleave(size)))
+            / (len(images) * size * 3)
+            for size in sizes
+            if supports(model)
+        }
+    finally:
+        torch.set_num_threads(threads)
+    return Rates(measuring=measuring / len(images), training=training, together=together)
+
+
+def _training(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Callable[[], float]:
+    """Return a training step; a grouped network has as many outputs for each image as models."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(images).view(len(labels), -1), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def _best(work: Callable[[], object]) -> float:
+    times = []
+    for _ in range(TIMED_REPEATS):
+        started = perf_counter()
+        work()
+        times.append(perf_counter() - started)
+    return min(times)
+
+
+def _data(todo: Sequence[Recipe], device: str) -> Data | None:
+    for recipe in todo:
+        if "data" in recipe.arguments:
+            return sources.open_source(recipe.arguments["data"], device=device)
+    return None
+
+
+def _start(todo: Sequence[Recipe], store: Store) -> checkpoints.Checkpoint:
+    for recipe in todo:
+        if "model" in recipe.arguments:
+            spec = models.ModelSpec.from_json(recipe.arguments["model"])
+            return checkpoints.Checkpoint(spec=spec, state=models.create(spec, seed=0).state_dict())
+        for reference in recipe.inputs:
+            if store.weights_path(reference).is_file() and store.has(run_of(reference)):
+                return store.load_weights(reference)
+    raise LookupError("a plan starts from a finished run or trains a model")
+
+
+def _bytes(todo: Sequence[Recipe], start: checkpoints.Checkpoint) -> int:
+    """Return the disk the plan takes: one set of weights per model made, and the result files."""
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in start.state.values())
+    makers = [recipe for recipe in todo if recipe.step in ("train", "prune", "rewind", "retrain")]
+    made = sum(1 + len(recipe.arguments.get("snapshots", ())) for recipe in makers)
+    return made * weights + len(todo) * RESULT_BYTES

@@ -1,0 +1,189 @@
+"""Runs recipes in dependency order through an executor: what is finished is not run again.
+
+Several processes may work on one study. A step that another one performs is put aside, with what needs it, and asked
+for again when that process is done with it or gone; meanwhile the workers do the rest. Trainings that one call of their
+trainer can do are one job; when that fails, they are asked for one by one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prunescope.api import Job, Outcome
+from prunescope.api.errors import BUSY, PluginError
+from prunescope.runs import failures, pipeline
+from prunescope.runs.recipe import ID_DIGITS, run_of
+from prunescope.runs.scheduling import groups
+from prunescope.runs.store import CANNOT_WRITE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from prunescope.api import Executor
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.scheduling.groups import Group
+    from prunescope.runs.store import Store
+
+POLL_SECONDS = 0.5
+
+
+def pending(recipes: Sequence[Recipe], store: Store) -> list[Recipe]:
+    """Return the recipes that are not finished yet, each once, in the order given."""
+    once = {recipe.id: recipe for recipe in recipes}
+    finished = set(store.ids())
+    return [recipe for run_id, recipe in once.items() if run_id not in finished]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job and the recipes it performs."""
+
+    job: Job
+    recipes: Group
+
+
+def works(recipes: Sequence[Recipe], store: Store, together: Mapping[str, Group]) -> list[Work]:
+    """Return the work that is left, in dependency order: a group of trainings is one job, any other step is its own.
+
+    Every job waits for those that make its inputs. A group with one unfinished run is performed whole.
+    """
+    todo = {recipe.id: recipe for recipe in pending(recipes, store)}
+    groups_of = {run_id: together.get(run_id, (recipe,)) for run_id, recipe in todo.items()}
+    task_of = {recipe.id: task_id(group) for group in groups_of.values() for recipe in group}
+    found = {task_of[run_id]: _work(group, todo, task_of, store) for run_id, group in groups_of.items()}
+    return _in_order(found)
+
+
+def _work(group: Group, todo: Collection[str], task_of: Mapping[str, str], store: Store) -> Work:
+    inputs = {run_of(reference) for recipe in group for reference in recipe.inputs}
+    job = Job(
+        id=task_id(group),
+        needs=tuple(sorted({task_of[run_id] for run_id in inputs if run_id in todo})),
+        recipes=tuple(recipe.canonical() for recipe in group),
+        study=str(store.study),
+    )
+    return Work(job, group)
+
+
+def task_id(group: Group) -> str:
+    """Return the id of the job that performs these recipes: the run's own, or one of the group."""
+    if len(group) == 1:
+        return group[0].id
+    members = " ".join(recipe.id for recipe in group)
+    return f"{group[0].step}-together-{hashlib.sha256(members.encode()).hexdigest()[:ID_DIGITS]}"
+
+
+def _in_order(found: Mapping[str, Work]) -> list[Work]:
+    """Put every job after those it needs, otherwise as given: a group needs the inputs of its last member too."""
+    placed: dict[str, Work] = {}
+
+    def place(work: Work) -> None:
+        if work.job.id not in placed:
+            for need in work.job.needs:
+                place(found[need])
+            placed[work.job.id] = work
+
+    for work in found.values():
+        place(work)
+    return list(placed.values())
+
+
+@dataclass
+class _State:
+    """How far a sweep is."""
+
+    left: dict[str, Recipe]
+    """Steps whose outcome is not known yet."""
+    together: dict[str, Group]
+    failed: set[str] = field(default_factory=set)
+    """Runs that failed or were skipped for good."""
+    busy: set[str] = field(default_factory=set)
+    """Of this round: runs that another process performs."""
+    split: bool = False
+    """Of this round: whether a group failed, whose members come one by one in the next."""
+
+    def split_up(self, recipes: Group) -> None:
+        """Let what is left of a group be performed one by one."""
+        self.split = self.split or len(recipes) > 1
+        for recipe in recipes:
+            self.together.pop(recipe.id, None)
+
+    def end(self, run_id: str, *, error: str = "", skipped: bool = False, details: str = "") -> Outcome:
+        """Record how a step ended."""
+        del self.left[run_id]
+        if error:
+            self.failed.add(run_id)
+        return Outcome(id=run_id, error=error, skipped=skipped, details=details)
+
+
+def run(
+    recipes: Sequence[Recipe], store: Store, executor: Executor, *, device: str, of: Sequence[Recipe] = ()
+) -> Iterator[Outcome]:
+    """Run what is not finished; yield how each step ended, those included that another process finished.
+
+    of: all steps of the study, where `recipes` are a part: groups are those of the whole, as far as they are asked for.
+    Stops after a step whose result could not be written: the next ones would be computed in vain.
+    """
+    perform = partial(pipeline.perform_job, device=device)
+    state = _State(
+        left={recipe.id: recipe for recipe in pending(recipes, store)},
+        together=_asked(groups.divide(of or recipes, store, device=device), recipes),
+    )
+    while state.left:
+        round_ = {work.job.id: work for work in works(list(state.left.values()), store, state.together)}
+        here = {recipe.id for work in round_.values() for recipe in work.recipes}
+        for run_id in [run_id for run_id in state.left if run_id not in here]:
+            yield _noted(store, state.end(run_id))
+        state.busy, state.split = set(), False
+        for outcome in executor.run([work.job for work in round_.values()], perform):
+            for ended in _ended(outcome, round_[outcome.id].recipes, state, store):
+                yield _noted(store, ended)
+            if outcome.error.startswith(CANNOT_WRITE):
+                return
+        if state.left and not state.split:
+            _wait(store, state.busy)
+
+
+def _asked(found: Mapping[str, Group], recipes: Sequence[Recipe]) -> dict[str, Group]:
+    """Keep of every group the members that are asked for."""
+    asked = {recipe.id for recipe in recipes}
+    parts = {run_id: tuple(one for one in group if one.id in asked) for run_id, group in found.items()}
+    return {run_id: group for run_id, group in parts.items() if len(group) > 1 and run_id in asked}
+
+
+def _ended(outcome: Outcome, recipes: Group, state: _State, store: Store) -> Iterator[Outcome]:
+    """Yield how the steps of one job ended; those that must be asked for again stay in `left`."""
+    mine = [recipe for recipe in recipes if recipe.id in state.left]
+    if outcome.error.startswith(BUSY):
+        state.busy |= {recipe.id for recipe in mine if store.is_busy(recipe.id)} or {mine[0].id}
+    elif outcome.skipped:
+        for recipe in mine:
+            lost = state.failed.intersection(map(run_of, recipe.inputs))
+            if lost:
+                state.split_up(recipes)
+                yield state.end(recipe.id, error=f"needs {min(lost)}", skipped=True)
+    elif outcome.error and len(recipes) > 1 and not outcome.error.startswith(CANNOT_WRITE):
+        state.split_up(recipes)
+    else:
+        for recipe in mine:
+            yield state.end(recipe.id, error=outcome.error, details=outcome.details)
+
+
+def _noted(store: Store, outcome: Outcome) -> Outcome:
+    if outcome.error and not outcome.skipped:
+        failures.note(store.study, outcome)
+    elif not outcome.error:
+        failures.forget(store.study, outcome.id)
+    return outcome
+
+
+def _wait(store: Store, busy: set[str]) -> None:
+    """Wait until another process is done with one of the steps it performs, or gone."""
+    if not busy:
+        raise PluginError("the executor ended before every step had", fix="report it to the author of the executor")
+    while all(store.is_busy(run_id) for run_id in busy):
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,1 @@
+"""The steps: each a function of its recipe and of finished runs."""

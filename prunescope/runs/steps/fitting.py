@@ -1,0 +1,151 @@
+"""Training and retraining: one run, or several of one architecture together.
+
+After every epoch the density is audited, the snapshots that are asked for are taken, and progress is noted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api.errors import PluginError
+from prunescope.api.knobs import HOTTER
+from prunescope.data import sources
+from prunescope.networks import checkpoints, masks, models
+from prunescope.plugins import checks, options, registry
+from prunescope.runs.steps import threads
+from prunescope.runs.steps.result import Made, facts, seeded, state, to_model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from prunescope.api import Epoch, Mask
+    from prunescope.networks.checkpoints import Checkpoint
+    from prunescope.plugins.registry import Loaded
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.store import Store
+
+STEPS = ("train", "retrain")
+
+ALONE = "alone"
+
+
+def grouped(count: int) -> str:
+    """Say that so many models were trained together, as the run file says it.
+
+    >>> grouped(6)
+    'grouped(6)'
+    """
+    return f"grouped({count})"
+
+
+def fit(recipe: Recipe, store: Store, device: str) -> Made:
+    """Perform one training step."""
+    loaded = registry.make("trainers", recipe.plugin, recipe.options)
+    data = sources.open_source(recipe.arguments["data"], device=device)
+    run = _begin(recipe, loaded, store, device)
+    seed = recipe.arguments["seed"]
+    with threads.suited_to(run.model, data), seeded(seed):
+        for epoch in loaded.instance.fit(run.model, data, mask=run.mask, seed=seed):
+            _note(run, epoch, loaded)
+            store.note_progress(recipe.id, epoch.number / epoch.of)
+    return _end(run, engine=ALONE)
+
+
+def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[Made]:
+    """Perform training steps that differ in their seeds and inputs only, in one call of the trainer.
+
+    wanted: ids of the runs that are not finished yet, whose progress is noted.
+    """
+    first = recipes[0]
+    loaded = registry.make("trainers", first.plugin, first.options)
+    data = sources.open_source(first.arguments["data"], device=device)
+    runs = [_begin(recipe, loaded, store, device) for recipe in recipes]
+    kept, seeds = [run.mask for run in runs], [recipe.arguments["seed"] for recipe in recipes]
+    with threads.suited_to(runs[0].model, data), seeded(seeds[0]):
+        for epochs in loaded.instance.fit_together([run.model for run in runs], data, masks=kept, seeds=seeds):
+            if not isinstance(epochs, tuple) or len(epochs) != len(runs):
+                raise PluginError(
+                    f"{_who(loaded)} yielded no tuple of {len(runs)} epochs, one for each model",
+                    fix="correct its fit_together, or let together() return 1",
+                )
+            for run, epoch in zip(runs, epochs, strict=True):
+                _note(run, epoch, loaded)
+            for run_id in wanted:
+                store.note_progress(run_id, epochs[0].number / epochs[0].of)
+    return [_end(run, engine=grouped(len(runs))) for run in runs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """A training under way."""
+
+    start: Checkpoint
+    model: nn.Module
+    mask: Mask | None
+    """On the device of the model."""
+    keep: Sequence[int]
+    """Epochs whose weights are kept."""
+    history: list[Epoch] = field(default_factory=list)
+    snapshots: dict[int | None, Checkpoint] = field(default_factory=dict)
+
+
+def _begin(recipe: Recipe, loaded: Loaded, store: Store, device: str) -> _Run:
+    start = _dense(recipe, loaded) if recipe.step == "train" else _continued(recipe, loaded, store)
+    mask = None if start.mask is None else masks.to_device(start.mask, device)
+    return _Run(start=start, model=to_model(start, device), mask=mask, keep=recipe.arguments.get("snapshots", ()))
+
+
+def _dense(recipe: Recipe, loaded: Loaded) -> Checkpoint:
+    spec = models.ModelSpec.from_json(recipe.arguments["model"])
+    return checkpoints.Checkpoint(
+        spec=spec,
+        state=models.create(spec, seed=recipe.arguments["seed"]).state_dict(),
+        training=_settings(recipe, loaded),
+        data=recipe.arguments["data"],
+        recipe=recipe.canonical(),
+    )
+
+
+def _continued(recipe: Recipe, loaded: Loaded, store: Store) -> Checkpoint:
+    """Return what a retraining starts from; a dense network that is trained on records how."""
+    found = replace(store.load_weights(recipe.inputs[0]), recipe=recipe.canonical())
+    return found if found.mask is not None else replace(found, training=_settings(recipe, loaded))
+
+
+def _settings(recipe: Recipe, loaded: Loaded) -> dict[str, Any]:
+    return {"optimizer": recipe.plugin, **options.all_options(loaded.instance)}
+
+
+def _note(run: _Run, epoch: object, loaded: Loaded) -> None:
+    """Check an epoch, audit the density, and take the snapshot if it is asked for."""
+    checked = checks.check_epoch(_who(loaded), epoch)
+    run.history.append(checked)
+    if run.mask is not None:
+        masks.audit(run.model, run.mask, who=_who(loaded))
+    if checked.number in run.keep:
+        run.snapshots[checked.number] = _trained(run.start, run.model, checked.number)
+
+
+def _end(run: _Run, *, engine: str) -> Made:
+    epochs = run.history[-1].number if run.history else 0
+    last = run.snapshots[None] = _trained(run.start, run.model, epochs)
+    found = facts(last)
+    if run.start.mask is not None:
+        found["density"] = run.start.mask.density
+    return Made(facts=found, weights=run.snapshots, history=tuple(run.history), mask=run.start.mask, engine=engine)
+
+
+def _trained(start: Checkpoint, model: nn.Module, epochs: int) -> Checkpoint:
+    """Return the checkpoint after some epochs; a dense model's knobs record how long it was trained, and of what."""
+    if start.mask is not None:
+        return replace(start, state=state(model))
+    training: dict[str, Any] = {**start.training, "trained_epochs": epochs}
+    knobs = {name: training[name] for name in HOTTER if training.get(name) is not None} | {"epochs": epochs}
+    return replace(start, state=state(model), training=training, knobs=knobs)
+
+
+def _who(loaded: Loaded) -> str:
+    return f"trainer {loaded.plugin.name!r} of {loaded.plugin.distribution}"

@@ -1,0 +1,138 @@
+"""Dense models pruned to one density, and what their replicas read: where every case study starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunescope.api import Evidence
+from prunescope.api.errors import EvidenceError, UsageError
+from prunescope.regimes.selection import Member
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prunescope.api import Diagnosis, Reading, RegimeRule
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.store import Store
+    from prunescope.studies.grid.layout import Grid
+
+LMC, CKA, TEST_ERROR = "lmc/lmc", "cka/softmax", "errors/test_error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One dense model, pruned to a density, retrained several times and measured."""
+
+    name: str
+    """What a person calls the dense model: a file, a run, or the value of the knob."""
+    density: float
+    value: float
+    """Of the knob; NaN where it is unknown."""
+    readings: Mapping[str, Reading]
+    """Of its replicas, by "<probe>/<name>"."""
+    seed: int = 0
+    """Of the dense training."""
+    dense_error: float | None = None
+    epochs: float | None = None
+    final_error: float | None = None
+    """Test error after the full retraining, where it was done."""
+
+    @property
+    def lmc(self) -> float:
+        """Mean LMC over pairs; EvidenceError where it was not measured."""
+        found = self.mean(LMC)
+        if found is None:
+            raise EvidenceError(f"{self.name} has no LMC at density {self.density:g}", fix="add the probe lmc")
+        return found
+
+    @property
+    def cka(self) -> float | None:
+        """Mean CKA at the softmax outputs over pairs."""
+        return self.mean(CKA)
+
+    @property
+    def test_error(self) -> float | None:
+        """Mean test error over replicas."""
+        return self.mean(TEST_ERROR)
+
+    def array(self, name: str) -> np.ndarray:
+        """Return a reading as a flat array, empty where it was not measured."""
+        found = self.readings.get(name)
+        return np.zeros(0) if found is None else np.asarray(found.value, dtype=np.float64).reshape(-1)
+
+    def mean(self, name: str) -> float | None:
+        """Return a reading's mean, None where it was not measured."""
+        found = self.array(name)
+        return float(found.mean()) if found.size else None
+
+    def member(self) -> Member:
+        """Return the model as the selection rules see it."""
+        return Member(
+            name=self.name,
+            lmc=self.lmc,
+            cka=self.cka,
+            test_error=self.test_error,
+            final_error=self.final_error,
+            dense_error=self.dense_error,
+            epochs=self.epochs,
+        )
+
+
+def readings(probes: Sequence[Recipe], store: Store) -> dict[str, Reading]:
+    """Return what the finished ones among the probes read; the first of a name counts."""
+    found: dict[str, Reading] = {}
+    for recipe in probes:
+        if store.has(recipe.id):
+            for probe, named in store.read(recipe.id).readings.items():
+                found = {f"{probe}/{name}": reading for name, reading in named.items()} | found
+    return found
+
+
+def column(grid: Grid, store: Store, *, density: float) -> list[Measured]:
+    """Return the measured cells of a study at one density, in the order of the grid.
+
+    Raises UsageError for a density that is not on the grid.
+    """
+    densities = grid.study.densities
+    near = min(densities, key=lambda known: abs(known - density))
+    if abs(near - density) > 1e-9:
+        listed = ", ".join(f"{known:g}" for known in densities)
+        raise UsageError(f"the study has no density {density:g}", fix=f"it has: {listed}")
+    found = []
+    for cell in grid.cells:
+        if cell.density == near:
+            known = readings(cell.probes, store)
+            if LMC in known:
+                name = f"{grid.study.knob} {cell.value:g}"
+                found.append(Measured(name=name, density=near, value=cell.value, seed=cell.seed, readings=known))
+    return found
+
+
+def merged(models: Sequence[Measured]) -> Measured:
+    """Return dense models of one value of the knob as one: their replicas' readings side by side.
+
+    The pairs of different dense models are not pairs of one: means may be taken, a bootstrap over pairs may not.
+    """
+    if len(models) == 1:
+        return models[0]
+    together = {}
+    for name in (LMC, CKA, TEST_ERROR):
+        parts = [model.readings[name] for model in models if name in model.readings]
+        if parts:
+            values = np.concatenate([np.asarray(part.value, dtype=np.float64).reshape(-1) for part in parts])
+            together[name] = replace(parts[0], value=values, stderr=None)
+    return replace(models[0], readings=together)
+
+
+def judge(rule: RegimeRule, here: Measured, others: Sequence[Measured], *, knob: str) -> Diagnosis:
+    """Return what a rule says of one model, given the others of the same density."""
+    neighbours = tuple(_evidence(other, knob) for other in others)
+    return rule.classify(replace(_evidence(here, knob), neighbours=neighbours))
+
+
+def _evidence(model: Measured, knob: str) -> Evidence:
+    knobs = {knob: model.value} if np.isfinite(model.value) else {}
+    return Evidence(density=model.density, readings=model.readings, knobs=knobs)

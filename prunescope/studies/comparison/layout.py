@@ -1,0 +1,96 @@
+"""A comparison as recipes: one study for each pruner, which share their dense runs, and what is measured on these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from prunescope import data
+from prunescope.api.errors import UsageError
+from prunescope.plugins import registry
+from prunescope.runs import plan
+from prunescope.studies.grid import layout
+from prunescope.studies.grid.study import Choice, Study
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prunescope.runs.recipe import Recipe
+    from prunescope.studies.grid.layout import Grid
+    from prunescope.studies.grid.studyfolder import Shape
+
+CONTROL = "random"
+"""The pruner that is always among those compared; the dense models are the other control."""
+
+PROBES = (Choice(plugin="errors"), Choice(plugin="size", options={"latency_repeats": 0}))
+"""What is measured on every model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """All steps of a comparison."""
+
+    grids: Mapping[str, Grid]
+    """By the pruner, as a person wrote it; the studies differ in nothing else."""
+    dense: Mapping[int, tuple[Recipe, ...]]
+    """The probes of the dense model, by its seed."""
+
+    @property
+    def study(self) -> Study:
+        """The study of the first pruner."""
+        return next(iter(self.grids.values())).study
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """Every step once, in dependency order: the dense models first, then one pruner after the other."""
+        trainings = next(iter(self.grids.values())).trainings
+        steps = [*trainings, *(probe for probes in self.dense.values() for probe in probes)]
+        steps += [recipe for one in self.grids.values() for recipe in one.recipes]
+        return tuple({recipe.id: recipe for recipe in steps}.values())
+
+
+def choices(texts: Sequence[str]) -> dict[str, Choice]:
+    """Return the pruners that a person named, the random control first.
+
+    A name may be followed by ":option=value,option=value".
+
+    >>> choices(["magnitude:scope=global,allocation=uniform"])["magnitude:scope=global,allocation=uniform"].options
+    {'scope': 'global', 'allocation': 'uniform'}
+
+    Raises:
+        UsageError: a pruner is named twice.
+    """
+    found: dict[str, Choice] = {} if CONTROL in texts else {CONTROL: Choice(plugin=CONTROL)}
+    for text in texts:
+        if text in found:
+            raise UsageError(f"the pruner {text!r} is named twice", fix="name it once, or with other options")
+        name, values = data.parse_spec(text)
+        found[text] = Choice(plugin=name, options=values)
+    return {CONTROL: found[CONTROL], **found}
+
+
+def lay_out(study: Study, pruners: Mapping[str, Choice], shape: Shape) -> Layout:
+    """Lay out one study for each pruner, and the probes of the dense models.
+
+    Raises:
+        UsageError: a plugin has no such option, or there is no such plugin.
+    """
+    expanded = {
+        label: layout.expand(
+            replace(study, name=label, prune=choice),
+            shape.source,
+            num_classes=shape.num_classes,
+            in_chans=shape.in_chans,
+            image_size=shape.image_size,
+        )
+        for label, choice in pruners.items()
+    }
+    probes = [registry.make("probes", choice.plugin, choice.options) for choice in study.probes]
+    cells = next(iter(expanded.values())).cells
+    dense = {
+        cell.seed: tuple(
+            plan.probe(replicas=[cell.dense], probe=probe, data=shape.source, seed=cell.seed) for probe in probes
+        )
+        for cell in cells
+    }
+    return Layout(grids=expanded, dense=dense)

@@ -1,0 +1,1 @@
+"""The diagnosis of one network: its question, its steps, its evidence."""

@@ -1,0 +1,90 @@
+"""From a diagnosis back to everything it stands on: probes, replicas, pruned and dense model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api.errors import UsageError
+from prunescope.runs.recipe import run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prunescope.runs.files.runfile import Run, Verdict
+    from prunescope.runs.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """One model that was judged: what made it, what was measured, what the rules said."""
+
+    density: float
+    prune: Run | None
+    """None for the dense model."""
+    retrainings: tuple[Run, ...]
+    probes: tuple[Run, ...]
+    cases: tuple[Mapping[str, Any], ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trail:
+    """Everything behind a diagnosis."""
+
+    diagnosis: Run
+    dense: Run
+    reference: str
+    """The dense model: a run's id, or a snapshot of it."""
+    branches: tuple[Branch, ...]
+    """By density; the dense model, where it was judged, comes last."""
+
+    @property
+    def pruned(self) -> tuple[Branch, ...]:
+        """The branches of pruned models."""
+        return tuple(branch for branch in self.branches if branch.prune is not None)
+
+    @property
+    def runs(self) -> tuple[tuple[Branch | None, Run], ...]:
+        """Every run, each once, in the order it was made; None where it belongs to no density."""
+        steps = [(branch, run) for branch in self.branches for run in (branch.prune, *branch.retrainings) if run]
+        probes = [(branch, run) for branch in self.branches for run in branch.probes]
+        found = {run.id: (branch, run) for branch, run in (*steps, *probes)}
+        return ((None, self.dense), *found.values(), (None, self.diagnosis))
+
+
+def follow(store: Store, diagnose_id: str) -> Trail:
+    """Read a diagnosis and the runs it stands on; UsageError where the id is of another step."""
+    diagnosis = store.read(diagnose_id)
+    if diagnosis.recipe.step != "diagnose":
+        raise UsageError(
+            f"{diagnose_id} is a {diagnosis.recipe.step} run, a report wants a diagnosis",
+            fix="see: prunescope results list",
+        )
+    reference = diagnosis.recipe.inputs[0]
+    cases: tuple[Mapping[str, Any], ...] = tuple(diagnosis.recipe.arguments["cases"])
+    densities = sorted({float(case["density"]) for case in cases})
+    return Trail(
+        diagnosis=diagnosis,
+        dense=store.read(run_of(reference)),
+        reference=reference,
+        branches=tuple(_branch(store, diagnosis, density) for density in densities),
+    )
+
+
+def _branch(store: Store, diagnosis: Run, density: float) -> Branch:
+    cases = [case for case in diagnosis.recipe.arguments["cases"] if case["density"] == density]
+    probes = [store.read(run_id) for run_id in dict.fromkeys(chain.from_iterable(case["probes"] for case in cases))]
+    inputs = dict.fromkeys(chain.from_iterable(probe.recipe.inputs for probe in probes))
+    measured = [store.read(run_of(reference)) for reference in inputs]
+    retrainings = tuple(run for run in measured if run.recipe.step == "retrain")
+    prunings = [store.read(run_of(run.recipe.inputs[0])) for run in retrainings[:1]]
+    return Branch(
+        density=density,
+        prune=prunings[0] if prunings else None,
+        retrainings=retrainings,
+        probes=tuple(probes),
+        cases=tuple(cases),
+        verdicts=tuple(verdict for verdict in diagnosis.verdicts if verdict.density == density),
+    )

@@ -1,0 +1,1 @@
+"""A study: temperature x density x seeds, laid out as recipes, and its folder."""

@@ -1,0 +1,138 @@
+"""A study's folder: study.toml, what its data are, and the runs; from there to the grid of recipes.
+
+The data's fingerprint is kept in data.json, so that listing a study loads no data. Every step checks it again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prunescope.api.errors import InputError, StoreError, UsageError
+from prunescope.data.spec import Source
+from prunescope.studies.grid import layout, study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prunescope.studies.grid.layout import Grid
+    from prunescope.studies.grid.study import Study
+
+STUDY_FILE = "study.toml"
+
+DATA_FILE = "data.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """A data set as recipes name it, and what a network must fit."""
+
+    source: Source
+    num_classes: int
+    in_chans: int
+    image_size: tuple[int, int]
+
+
+def find(path: Path) -> Path:
+    """Return the study file a user means by a file or a study's folder."""
+    return path / STUDY_FILE if path.is_dir() else path
+
+
+def load_grid(folder: Path, *, at: Path | None = None) -> Grid:
+    """Return all steps of the study in a folder; `at` names its TOML file when it is not there yet."""
+    file = at or folder / STUDY_FILE
+    asked = study.load(file)
+    shape = _known_shape(asked, folder) or _look(asked)
+    try:
+        return layout.expand(
+            asked,
+            shape.source,
+            num_classes=shape.num_classes,
+            in_chans=shape.in_chans,
+            image_size=shape.image_size,
+        )
+    except (InputError, UsageError) as error:
+        raise InputError(f"{file}: {error.message}", fix=error.fix) from error
+
+
+def settle(file: Path, folder: Path) -> None:
+    """Make the folder of a study: copy study.toml there, and note what its data are.
+
+    Raises InputError when the folder holds another study.
+    """
+    asked, there = study.load(file), folder / STUDY_FILE
+    if there.is_file() and not file.samefile(there):
+        _check_same(asked, there, file)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not there.is_file():
+            _write_whole(there, file.read_text(encoding="utf-8"))
+        if _known_shape(asked, folder) is None:
+            _write_whole(folder / DATA_FILE, _to_json(asked, _look(asked)))
+    except OSError as error:
+        raise StoreError(
+            f"cannot write the study folder {folder}: {error.strerror or error}",
+            fix="choose another folder with --study, or free some space if the disk is full; then run this again",
+        ) from error
+
+
+def _check_same(asked: Study, there: Path, file: Path) -> None:
+    found = study.load(there)
+    differing = [name for name in vars(asked) if name != "name" and getattr(found, name) != getattr(asked, name)]
+    if differing:
+        raise InputError(
+            f"{there} is another study than {file}: they differ in {', '.join(differing)}",
+            fix=f"give another folder with --study, or go on with that one: prunescope sweep {there.parent}; "
+            f"removing {there} lets {file} take its place, and what both share is not computed again",
+        )
+
+
+def _look(asked: Study) -> Shape:
+    """Load the data once."""
+    from prunescope.data import sources
+
+    try:
+        source = sources.describe(asked.data)
+    except UsageError as error:
+        raise InputError(f"the table [data]: {error.message}", fix=error.fix) from error
+    found = sources.open_source(source.to_json(), device="cpu")
+    return Shape(source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size)
+
+
+def _known_shape(asked: Study, folder: Path) -> Shape | None:
+    """Return what an earlier command noted of the data, None where it noted nothing of these."""
+    try:
+        noted = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))
+        height, width = noted["image_size"]
+        shape = Shape(
+            source=Source(**noted["source"]),
+            num_classes=int(noted["num_classes"]),
+            in_chans=int(noted["in_chans"]),
+            image_size=(int(height), int(width)),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return shape if noted.get("data") == asked.data else None
+
+
+def _to_json(asked: Study, shape: Shape) -> str:
+    noted = {
+        "data": asked.data,
+        "source": shape.source.to_json(),
+        "num_classes": shape.num_classes,
+        "in_chans": shape.in_chans,
+        "image_size": list(shape.image_size),
+    }
+    return json.dumps(noted, indent=2, sort_keys=True) + "\n"
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,198 @@
+"""Iterative pruning as recipes: train, prune, rewind, retrain, prune again, and the controls beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from prunescope.api.errors import UsageError
+from prunescope.plugins import registry
+from prunescope.runs import plan
+from prunescope.studies.grid.study import SEED_STRIDE
+from prunescope.studies.lottery.densities import prune_steps
+from prunescope.studies.lottery.tuned import final_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from prunescope.data.spec import Source
+    from prunescope.networks.spec import ModelSpec
+    from prunescope.plugins.registry import Loaded
+    from prunescope.runs.recipe import Recipe
+
+Method = Literal["weights", "rate", "fine-tune", "gradual"]
+
+METHODS: tuple[Method, ...] = ("weights", "rate", "fine-tune", "gradual")
+
+CONTROLS = ("random", "reinit")
+
+OTHER_START = 500_000
+"""The seeds of networks that are initialised anew start at it, out of reach of all others."""
+
+GRADUAL_END = 0.5
+"""Share of the training that is left after the first pruning, within which gradual pruning ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is to be pruned, how, and from which seeds."""
+
+    model: ModelSpec
+    data: Source
+    trainer: Loaded
+    """It has the options epochs, start_step and stop_step."""
+    total: int
+    """Optimiser steps of the whole training."""
+    pruner: Loaded
+    densities: tuple[float, ...]
+    """Of the rounds, falling."""
+    seeds: tuple[int, ...]
+    probes: tuple[Loaded, ...] = ()
+    """What is measured on every network that is trained to the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    """One sparse network, trained to the end of the schedule."""
+
+    seed: int
+    step: int
+    """Of the rewinding."""
+    method: Method
+    control: str
+    """ "" for the pruned network itself, else one of CONTROLS."""
+    level: int
+    density: float
+    made: tuple[Recipe, ...]
+    """The steps that make its mask and its weights, in order."""
+    trained: Recipe
+    probes: tuple[Recipe, ...]
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """Every step of its own, in dependency order."""
+        return (*self.made, self.trained, *self.probes)
+
+
+def dense(question: Question, *, seed: int) -> Recipe:
+    """Return the whole training of the dense network."""
+    return plan.train(trainer=question.trainer, model=question.model, data=question.data, seed=seed)
+
+
+def at_step(question: Question, *, step: int, seed: int) -> Recipe:
+    """Return the training that ends at a step; 0: the network as it is initialised."""
+    trainer = changed(question, stop_step=step)
+    return plan.train(trainer=trainer, model=question.model, data=question.data, seed=seed)
+
+
+def noise(seed: int, *, copy: int = 0) -> int:
+    """Return the seed of order and augmentation of a retraining: never that of the dense one, nor of another copy."""
+    return SEED_STRIDE * (seed + 1) + copy
+
+
+def measured(question: Question, run: Recipe, *, seed: int) -> tuple[Recipe, ...]:
+    """Return the probes of one trained network."""
+    return tuple(plan.probe(replicas=[run.id], probe=probe, data=question.data, seed=seed) for probe in question.probes)
+
+
+def changed(question: Question, **options: Any) -> Loaded:  # noqa: ANN401 - any option of the trainer
+    """Return the trainer with other options."""
+    from prunescope.plugins import options as known
+
+    trainer = question.trainer
+    return registry.make("trainers", trainer.plugin.name, {**known.non_default(trainer.instance), **options})
+
+
+def tickets(
+    question: Question, *, step: int, seed: int, method: Method, controls: tuple[str, ...] = ()
+) -> list[Ticket]:
+    """Return the pruned networks of all rounds, and their controls, of one seed and one step of rewinding."""
+    if method == "gradual":
+        return list(_gradually(question, step=step, seed=seed))
+    return list(_in_rounds(question, step=step, seed=seed, method=method, controls=controls))
+
+
+def _in_rounds(
+    question: Question, *, step: int, seed: int, method: Method, controls: tuple[str, ...]
+) -> Iterator[Ticket]:
+    """Prune the trained network, go back, train it to the end again; the next round prunes what came out."""
+    after = _after(question, step=step, method=method)
+    start, current = at_step(question, step=step, seed=seed), dense(question, seed=seed)
+    for level, density in enumerate(question.densities, start=1):
+        pruned = _prune(question, current, density=density, seed=seed)
+        rewound = plan.rewind(pruned=pruned.id, weights=start.id) if method == "weights" else None
+        current = _retrain(question, rewound or pruned, trainer=after, seed=seed)
+        about: Mapping[str, Any] = {"seed": seed, "step": step, "method": method, "level": level, "density": density}
+        made = (start, pruned, rewound) if rewound else (pruned,)
+        yield _ticket(question, about, control="", made=made, trained=current)
+        for control in controls:
+            yield _control(question, about, control=control, pruned=pruned, start=start, trainer=after)
+
+
+def _control(
+    question: Question, about: Mapping[str, Any], *, control: str, pruned: Recipe, start: Recipe, trainer: Loaded
+) -> Ticket:
+    """Return the same density in each layer with the kept weights drawn at random, or with other initial weights."""
+    seed = about["seed"]
+    if control == "random":
+        rewound = plan.rewind(pruned=pruned.id, weights=start.id, shuffle=seed)
+        made = (start, pruned, rewound)
+    else:
+        other = at_step(question, step=0, seed=OTHER_START + seed)
+        rewound, trainer = plan.rewind(pruned=pruned.id, weights=other.id), question.trainer
+        made = (other, pruned, rewound)
+    trained = _retrain(question, rewound, trainer=trainer, seed=seed)
+    return _ticket(question, about, control=control, made=made, trained=trained)
+
+
+def _gradually(question: Question, *, step: int, seed: int) -> Iterator[Ticket]:
+    """Prune while training goes on (Zhu and Gupta 2018); each density is also trained to the end by itself."""
+    last = step + int(GRADUAL_END * (question.total - step))
+    when = prune_steps(first=step, last=last, count=len(question.densities))
+    current = at_step(question, step=step, seed=seed)
+    for number, density in enumerate(question.densities):
+        pruned = _prune(question, current, density=density, seed=seed)
+        trained = _retrain(question, pruned, trainer=changed(question, start_step=when[number]), seed=seed)
+        about = {"seed": seed, "step": step, "method": "gradual", "level": number + 1, "density": density}
+        yield _ticket(question, about, control="", made=(current, pruned), trained=trained)
+        if number + 1 < len(when):
+            part = changed(question, start_step=when[number], stop_step=when[number + 1])
+            current = _retrain(question, pruned, trainer=part, seed=seed)
+
+
+def _after(question: Question, *, step: int, method: Method) -> Loaded:
+    """Return the trainer of the retraining: the schedule from the step on, or its last learning rate for as long."""
+    if method == "fine-tune":
+        return changed(question, start_step=step, **final_rate(question.trainer.instance, total=question.total))
+    return changed(question, start_step=step)
+
+
+def _prune(question: Question, run: Recipe, *, density: float, seed: int) -> Recipe:
+    return plan.prune(dense=run.id, pruner=question.pruner, density=density, data=question.data, seed=seed)
+
+
+def _retrain(question: Question, run: Recipe, *, trainer: Loaded, seed: int) -> Recipe:
+    return plan.retrain(pruned=run.id, trainer=trainer, data=question.data, seed=noise(seed))
+
+
+def _ticket(
+    question: Question, about: Mapping[str, Any], *, control: str, made: tuple[Recipe, ...], trained: Recipe
+) -> Ticket:
+    return Ticket(
+        **about,
+        control=control,
+        made=made,
+        trained=trained,
+        probes=measured(question, trained, seed=about["seed"]),
+    )
+
+
+def check_trainer(trainer: Loaded) -> None:
+    """Raise UsageError where a trainer cannot begin and end at a step, or does not count epochs and batches."""
+    wanted = ("epochs", "batch_size", "start_step", "stop_step")
+    missing = [name for name in wanted if not hasattr(trainer.instance, name)]
+    if missing:
+        raise UsageError(
+            f"the trainer {trainer.plugin.name!r} has no option {missing[0]!r}, which rewinding needs",
+            fix="take one that has: sgd, sam, timm",
+        )

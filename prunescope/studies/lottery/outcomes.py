@@ -1,0 +1,172 @@
+"""What finished steps say: errors of tickets beside those of the dense networks, barriers of copies that parted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunescope.studies.lottery import lottery
+from prunescope.studies.lottery.stability import step_of_stability
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.store import Store
+    from prunescope.studies.lottery.instability import Parting
+    from prunescope.studies.lottery.lottery import Question, Ticket
+    from prunescope.studies.lottery.stability import Stability
+
+
+@dataclass(frozen=True)
+class Over:
+    """One quantity over seeds."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean over the seeds."""
+        return fmean(self.values)
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation over the seeds; None for a single one, which has none."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One point of a curve: a kind of network at one density."""
+
+    step: int
+    method: str
+    control: str
+    density: float
+    test: Over
+    train: Over
+    matching: bool
+    """Whether the mean test error is at most that of the dense networks plus their standard deviation (one seed: 0)."""
+    runs: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """What the network is, but for its density.
+
+        >>> over = Over((0.1,))
+        >>> about = {"method": "weights", "density": 0.1, "test": over, "train": over, "matching": True, "runs": ()}
+        >>> Row(step=40, control="", **about).label, Row(step=40, control="reinit", **about).label
+        ('weights rewound to step 40', 'initialised anew, mask of step 40')
+        """
+        if self.control:
+            return {
+                "random": f"random mask, step {self.step}",
+                "reinit": f"initialised anew, mask of step {self.step}",
+            }[self.control]
+        return {
+            "weights": f"weights rewound to step {self.step}",
+            "rate": f"rate rewound to step {self.step}",
+            "fine-tune": f"fine-tuned for the steps after {self.step}",
+            "gradual": f"pruned gradually from step {self.step}",
+        }[self.method]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lottery:
+    """What `lottery` found."""
+
+    dense: Over
+    """Test error of the dense networks."""
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Barrier between copies against the step at which they part, dense or at one density."""
+
+    density: float
+    steps: tuple[int, ...]
+    barrier: tuple[tuple[float, ...], ...]
+    """By seed and step: mean over pairs of copies."""
+    error: tuple[tuple[float, ...], ...]
+    """By seed and step: mean test error of the copies."""
+    stability: Stability
+
+    @property
+    def label(self) -> str:
+        """Name the networks."""
+        return "dense" if self.density == 1 else f"density {self.density:g}"
+
+
+def of_tickets(question: Question, tickets: Sequence[Ticket], store: Store) -> Lottery:
+    """Read what was measured on tickets and on their dense networks."""
+    dense = Over(
+        tuple(
+            error(lottery.measured(question, lottery.dense(question, seed=seed), seed=seed), store)
+            for seed in question.seeds
+        )
+    )
+    groups: dict[tuple[int, str, str, float], list[Ticket]] = {}
+    for ticket in tickets:
+        groups.setdefault((ticket.step, ticket.method, ticket.control, ticket.density), []).append(ticket)
+    return Lottery(dense=dense, rows=tuple(_row(key, found, dense, store) for key, found in groups.items()))
+
+
+def _row(key: tuple[int, str, str, float], tickets: Sequence[Ticket], dense: Over, store: Store) -> Row:
+    step, method, control, density = key
+    test = Over(tuple(error(ticket.probes, store) for ticket in tickets))
+    return Row(
+        step=step,
+        method=method,
+        control=control,
+        density=density,
+        test=test,
+        train=Over(tuple(error(ticket.probes, store, side="train") for ticket in tickets)),
+        matching=test.mean <= dense.mean + (dense.deviation or 0.0),
+        runs=tuple(ticket.trained.id for ticket in tickets),
+    )
+
+
+def of_partings(partings: Sequence[Parting], store: Store, *, side: str, threshold: float) -> list[Curve]:
+    """Read the barriers of all partings, the dense ones first; side: "test" or "train"."""
+    found = []
+    for density in sorted({parting.density for parting in partings}, reverse=True):
+        at = {(p.seed, p.step): p for p in partings if p.density == density}
+        seeds, steps = sorted({seed for seed, _ in at}), sorted({step for _, step in at})
+        barrier = _table(at, seeds, steps, lambda parting: _barrier(parting, store, side=side))
+        found.append(
+            Curve(
+                density=density,
+                steps=tuple(steps),
+                barrier=barrier,
+                error=_table(at, seeds, steps, lambda parting: error(parting.probes, store)),
+                stability=step_of_stability(steps, barrier, threshold=threshold),
+            )
+        )
+    return found
+
+
+def error(probes: Sequence[Recipe], store: Store, *, side: str = "test") -> float:
+    """Return the mean error over the networks that these probes measured."""
+    name = f"{side}_error"
+    found = [
+        np.mean(store.read(probe.id).readings["errors"][name].value) for probe in probes if probe.plugin == "errors"
+    ]
+    return float(np.mean(found))
+
+
+def _barrier(parting: Parting, store: Store, *, side: str) -> float:
+    readings = store.read(parting.line.id).readings["lmc"]
+    return float(np.mean(readings["barrier" if side == "train" else "barrier_test"].value))
+
+
+def _table(
+    at: Mapping[tuple[int, int], Parting],
+    seeds: Sequence[int],
+    steps: Sequence[int],
+    look: Callable[[Parting], float],
+) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(look(at[seed, step]) for step in steps) for seed in seeds)

@@ -1,0 +1,123 @@
+"""A phase diagram from a study's grid and its finished runs, in one pass over them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from prunescope.plugins import registry
+from prunescope.regimes.direction import hottest_first
+from prunescope.runs.files import glance
+from prunescope.studies.phase.diagram import Cell, PhaseDiagram, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+    from prunescope.runs.files.glance import Array
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.store import Store
+    from prunescope.studies.grid import layout as grid
+    from prunescope.studies.grid.study import Study
+
+ONLY = ("errors/test_error", "lmc/lmc", "lmc/train_error_path", "cka/softmax")
+"""The readings a phase diagram is made of."""
+
+
+def read(grid: grid.Grid, store: Store) -> PhaseDiagram:
+    """Return what is known of every cell of a study; steps that are not finished leave gaps."""
+    return read_timed(grid, store)[0]
+
+
+def read_timed(grid: grid.Grid, store: Store) -> tuple[PhaseDiagram, dict[str, float]]:
+    """Return the diagram, and by its id how long each probe took: its file need not be opened again for that."""
+    finished = frozenset(store.ids())
+    seconds: dict[str, float] = {}
+    samples: dict[tuple[float, float], list[Sample]] = {}
+    for cell in grid.cells:
+        found = samples.setdefault((cell.value, cell.density), [])
+        readings = _readings(cell.probes, store, finished, seconds)
+        if readings:
+            found.append(_sample(cell.seed, readings))
+    study = grid.study
+    diagram = PhaseDiagram(
+        name=study.name,
+        knob=study.knob,
+        values=tuple(hottest_first(study.values, knob=study.knob)),
+        densities=study.densities,
+        cells={
+            (value, density): Cell(value=value, density=density, samples=tuple(found))
+            for (value, density), found in samples.items()
+        },
+        seeds=study.dense_seeds,
+        drops=drops(study),
+        dense_error=_dense_errors(grid, store, finished),
+    )
+    return diagram, seconds
+
+
+def drops(study: Study) -> tuple[float, ...]:
+    """Return the epochs after which the learning rate of the dense run falls; none unless epochs are snapshots of it.
+
+    With a run for every number of epochs, the drops move along: no value of the knob lies before or after them.
+    """
+    if study.knob != "epochs" or not study.snapshots:
+        return ()
+    trainer = registry.make("trainers", study.train.plugin, study.train.options).instance
+    if getattr(trainer, "schedule", "") != "multistep":
+        return ()
+    return tuple(sorted(float(max(1, round(fraction * trainer.epochs))) for fraction in trainer.drops))
+
+
+def _readings(
+    probes: tuple[Recipe, ...], store: Store, finished: AbstractSet[str], seconds: dict[str, float]
+) -> dict[str, Array]:
+    """Return the first reading of every name: a study may have one probe twice, with other options.
+
+    seconds: takes how long the probes took.
+    """
+    found: dict[str, Array] = {}
+    for recipe in probes:
+        names = [name for name in ONLY if name.startswith(f"{recipe.plugin}/")]
+        if names and recipe.id in finished:
+            seconds[recipe.id], mine = glance.glance(store.path(recipe.id), names)
+            found = mine | found
+    return found
+
+
+def _sample(seed: int, readings: Mapping[str, Array]) -> Sample:
+    return Sample(
+        seed=seed,
+        test_error=_values(readings.get("errors/test_error")),
+        lmc=_values(readings.get("lmc/lmc")),
+        lmc_stderr=_stderr(readings.get("lmc/lmc")),
+        cka=_values(readings.get("cka/softmax")),
+        paths=_paths(readings.get("lmc/train_error_path")),
+    )
+
+
+def _values(found: Array | None) -> tuple[float, ...]:
+    return () if found is None or not np.isfinite(found[0]).all() else tuple(found[0].reshape(-1).tolist())
+
+
+def _stderr(found: Array | None) -> tuple[float, ...]:
+    return () if found is None or found[1] is None else tuple(found[1].reshape(-1).tolist())
+
+
+def _paths(found: Array | None) -> tuple[tuple[float, ...], ...]:
+    return () if found is None else tuple(tuple(path) for path in np.atleast_2d(found[0]).tolist())
+
+
+def _dense_errors(grid: grid.Grid, store: Store, finished: AbstractSet[str]) -> dict[tuple[float, int], float]:
+    """Return the dense models' test errors where somebody ran the probe `errors` on them."""
+    keys = {cell.dense: (cell.value, cell.seed) for cell in grid.cells}
+    known = {recipe.id for cell in grid.cells for recipe in cell.probes}
+    found = {}
+    for run_id in sorted(finished - known):
+        if run_id.startswith("probe-"):
+            inputs = store.read(run_id, only=()).recipe.inputs
+            values = _values(glance.arrays(store.path(run_id), ONLY[:1]).get(ONLY[0]))
+            if values and len(inputs) == 1 and inputs[0] in keys:
+                found[keys[inputs[0]]] = float(np.mean(values))
+    return found

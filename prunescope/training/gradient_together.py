@@ -1,0 +1,105 @@
+"""How one mini-batch of each of K models becomes their gradients: training/gradient.py for a grouped network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from prunescope.networks.grouped.grouping import tensors
+from prunescope.training.optimizers import trainable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from prunescope.api import Mask
+    from prunescope.networks.grouped.grouping import Grouped
+
+Parts = Sequence[tuple["Tensor", "Tensor"]]
+"""Images and targets of each model."""
+
+Gradient = Callable[[Parts, float], tuple["Tensor", "Tensor"]]
+"""(parts, label smoothing) -> each model's mean loss and its count of wrong images, (K,); fills `.grad`."""
+
+
+def plain(work: Grouped, masks: Sequence[Mask | None]) -> Gradient:
+    """Return the gradients at the weights.
+
+    The sum of the models' losses has each one's own gradient: nothing flows between them.
+    """
+    del masks
+    weights = trainable(work)
+
+    def gradient(parts: Parts, smoothing: float) -> tuple[Tensor, Tensor]:
+        for weight in weights:
+            weight.grad = None
+        images = torch.cat([images for images, _ in parts], dim=1)
+        targets = torch.stack([targets for _, targets in parts], dim=1)
+        logits = work(images)
+        each = cross_entropy(logits.flatten(0, 1), targets.flatten(0, 1), label_smoothing=smoothing, reduction="none")
+        value = torch.unflatten(each, 0, (-1, work.count)).mean(0)
+        torch.autograd.backward(value.sum())
+        labels = targets if targets.dim() == 2 else targets.argmax(2)
+        return value.detach(), (logits.detach().argmax(2) != labels).sum(0)
+
+    return gradient
+
+
+def sharpness_aware(work: Grouped, masks: Sequence[Mask | None], *, rho: float, adaptive: bool) -> Gradient:
+    """Return SAM's gradients, each model's in a ball of its own; see training.gradient.sharpness_aware."""
+    first = plain(work, masks)
+    weights = trainable(work)
+    masked, ones = factors(work, masks)
+    norms = [module for module in work.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+
+    def gradient(parts: Parts, smoothing: float) -> tuple[Tensor, Tensor]:
+        result = first(parts, smoothing)
+        moved: list[Tensor] = [weight for weight in weights if weight.grad is not None]
+        before = [weight.detach().clone() for weight in moved]
+        with torch.no_grad():
+            for weight, one in zip(masked, ones, strict=True):
+                if weight.grad is not None:
+                    weight.grad.mul_(one)
+            _climb(moved, count=work.count, rho=rho, adaptive=adaptive)
+        for norm in norms:
+            norm.track_running_stats = False
+        try:
+            first(parts, smoothing)
+        finally:
+            for norm in norms:
+                norm.track_running_stats = True
+            with torch.no_grad():
+                torch._foreach_copy_(moved, before)
+        return result
+
+    return gradient
+
+
+def _climb(weights: list[Tensor], *, count: int, rho: float, adaptive: bool) -> None:
+    """Move every model's weights by its own e, in place."""
+    places = [torch.unflatten(weight, 0, (count, -1)) for weight in weights]
+    gradients = [torch.unflatten(weight.grad, 0, (count, -1)) for weight in weights if weight.grad is not None]
+    scales = [place.abs() if adaptive else torch.ones(()) for place in places]
+    scaled = [one * scale for one, scale in zip(gradients, scales, strict=True)] if adaptive else gradients
+    norm = torch.stack([torch.linalg.vector_norm(one.flatten(1), dim=1) for one in scaled]).norm(dim=0)
+    radius = rho / (norm + 1e-12)
+    for place, one, scale in zip(places, scaled, scales, strict=True):
+        step = one * scale if adaptive else one
+        place.add_(step * radius.view(count, *[1] * (step.dim() - 1)))
+
+
+def factors(work: Grouped, masks: Sequence[Mask | None]) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the parameters that any mask speaks of and, for each, 0 or 1 per weight; 1 where a model has no mask."""
+    parameters = dict(work.net.named_parameters())
+    views = tensors(work)
+    names = sorted({name for mask in masks if mask for name in mask.kept})
+    weights: list[Tensor] = [parameters[name] for name in names]
+    ones = [torch.ones_like(weight) for weight in weights]
+    for name, one in zip(names, ones, strict=True):
+        for place, mask in zip(torch.unflatten(one, 0, (work.count, -1)), masks, strict=True):
+            if mask is not None and name in mask.kept:
+                place.copy_(mask.kept[name].view_as(views[name][0]))
+    return weights, ones

@@ -1,0 +1,55 @@
+"""SGD whose learning rate begins anew in cycles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from prunescope.api import Option
+from prunescope.training.trainers import fitting, together
+from prunescope.training.trainers.options import Shape
+from prunescope.training.trainers.sgd_options import SgdOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import nn
+
+    from prunescope.api import Data, Epoch, Mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cyclic(SgdOptions):
+    """SGD in cycles: each ends with a network as one trained that long, all from one run (Portes 2022)."""
+
+    schedule: Shape = "cosine"
+    cycles: Annotated[int, Option("how many cycles", minimum=1)] = 4
+    factor: Annotated[float, Option("each cycle ends so many times as late as the one before", minimum=1)] = 2.0
+
+    citations = ("portes2022fast", "loshchilov2017sgdr")
+
+    def stages(self) -> tuple[int, ...]:
+        """Return the ends of the cycles."""
+        from prunescope.training.cycles import cycle_ends
+
+        return cycle_ends(self.epochs, cycles=self.cycles, factor=self.factor)
+
+    def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
+        """Train or retrain in cycles."""
+        from prunescope.training.gradient import plain
+
+        return fitting.fit(
+            self, model, data, optimizer=fitting.sgd_of(self, model), gradient=plain, mask=mask, seed=seed
+        )
+
+    def fit_together(
+        self, models: Sequence[nn.Module], data: Data, *, masks: Sequence[Mask | None], seeds: Sequence[int]
+    ) -> Iterator[tuple[Epoch, ...]]:
+        """Train all as one grouped network."""
+        from prunescope.training.gradient_together import plain
+
+        return together.fit(self, models, data, gradient=plain, masks=masks, seeds=seeds)
+
+    def passes(self, *, train: int) -> float:
+        """Every step goes forward and backward once."""
+        return fitting.passes(self, train=train, per_image=3.0)

@@ -1,0 +1,98 @@
+"""From a trainer's options to the training loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import nn
+    from torch.optim import SGD, Optimizer
+
+    from prunescope.api import Data, Epoch, Mask
+    from prunescope.training.batches import Batches
+    from prunescope.training.gradient import Gradient
+    from prunescope.training.schedule import Schedule
+    from prunescope.training.trainers.options import BatchOptions, FittingOptions, MomentumOptions, ScheduleOptions
+
+
+def sgd_of(options: MomentumOptions, model: nn.Module) -> SGD:
+    """Return the optimiser these options ask for."""
+    from prunescope.training.optimizers import sgd
+
+    return sgd(
+        model,
+        learning_rate=options.learning_rate,
+        momentum=options.momentum,
+        weight_decay=options.weight_decay,
+        nesterov=options.nesterov,
+    )
+
+
+def schedule_of(options: ScheduleOptions) -> Schedule:
+    """Return the schedule these options ask for."""
+    from prunescope.training.schedule import Schedule
+
+    return Schedule(
+        epochs=options.epochs,
+        shape=options.schedule,
+        drops=options.drops,
+        drop_factor=options.drop_factor,
+        warmup_epochs=options.warmup_epochs,
+        ends=options.stages(),
+        start_step=options.start_step,
+        stop_step=options.stop_step,
+    )
+
+
+def batches_of(options: BatchOptions) -> Batches:
+    """Return what these options do to the images."""
+    from prunescope.training.batches import Batches
+
+    return Batches(
+        size=options.batch_size,
+        augment=options.augment,
+        mixup=options.mixup,
+        label_smoothing=options.label_smoothing,
+    )
+
+
+def fit(
+    options: FittingOptions,
+    model: nn.Module,
+    data: Data,
+    *,
+    optimizer: Optimizer,
+    gradient: Callable[[nn.Module], Gradient],
+    mask: Mask | None,
+    seed: int,
+    schedule: Schedule | None = None,
+) -> Iterator[Epoch]:
+    """Train `model` as these options say; schedule: another than theirs."""
+    from prunescope.training import averaging, loop
+    from prunescope.training.acceleration import accelerated
+
+    epochs = loop.fit(
+        model,
+        data,
+        optimizer=optimizer,
+        gradient=accelerated(gradient, compiling=options.compiling, precision=options.precision),
+        schedule=schedule_of(options) if schedule is None else schedule,
+        batches=batches_of(options),
+        mask=mask,
+        seed=seed,
+    )
+    if not options.ema:
+        return epochs
+    return averaging.averaged(epochs, model, optimizer=optimizer, decay=options.ema, mask=mask)
+
+
+def passes(options: FittingOptions, *, train: int, per_image: float) -> float:
+    """Return the images a fit sends forward: the share of the schedule's steps that it takes."""
+    from prunescope.training.batches import steps_per_epoch
+    from prunescope.training.schedule import span
+
+    steps = steps_per_epoch(train, options.batch_size)
+    share = len(span(schedule_of(options), steps_per_epoch=steps)) / (options.epochs * steps)
+    return per_image * options.epochs * train * share

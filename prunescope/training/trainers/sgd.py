@@ -1,0 +1,43 @@
+"""Stochastic gradient descent with momentum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prunescope.training.trainers import fitting, together
+from prunescope.training.trainers.sgd_options import SgdOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import nn
+
+    from prunescope.api import Data, Epoch, Mask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sgd(SgdOptions):
+    """SGD with momentum; the defaults are the paper's recipe at half its epochs."""
+
+    citations = ("sutskever2013importance",)
+
+    def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
+        """Train or retrain with SGD."""
+        from prunescope.training.gradient import plain
+
+        return fitting.fit(
+            self, model, data, optimizer=fitting.sgd_of(self, model), gradient=plain, mask=mask, seed=seed
+        )
+
+    def fit_together(
+        self, models: Sequence[nn.Module], data: Data, *, masks: Sequence[Mask | None], seeds: Sequence[int]
+    ) -> Iterator[tuple[Epoch, ...]]:
+        """Train all as one grouped network."""
+        from prunescope.training.gradient_together import plain
+
+        return together.fit(self, models, data, gradient=plain, masks=masks, seeds=seeds)
+
+    def passes(self, *, train: int) -> float:
+        """Every step goes forward and backward once."""
+        return fitting.passes(self, train=train, per_image=3.0)

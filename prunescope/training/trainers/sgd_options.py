@@ -1,0 +1,62 @@
+"""The options that trainers by SGD share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prunescope.api import Trainer
+from prunescope.training.trainers import together
+from prunescope.training.trainers.options import (
+    Augment,
+    BatchSize,
+    Compiling,
+    DropFactor,
+    Drops,
+    Ema,
+    Epochs,
+    LabelSmoothing,
+    LearningRate,
+    MixupAlpha,
+    Momentum,
+    Nesterov,
+    Precision,
+    Shape,
+    StartStep,
+    StopStep,
+    WarmupEpochs,
+    WeightDecay,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from prunescope.api import Data
+
+
+@dataclass(frozen=True, kw_only=True)
+class SgdOptions(Trainer):
+    """A trainer whose steps are those of SGD with momentum, whatever gradient they take."""
+
+    epochs: Epochs = 80
+    learning_rate: LearningRate = 0.1
+    momentum: Momentum = 0.9
+    weight_decay: WeightDecay = 1e-4
+    batch_size: BatchSize = 64
+    schedule: Shape = "multistep"
+    drops: Drops = (0.5, 0.75)
+    drop_factor: DropFactor = 0.1
+    warmup_epochs: WarmupEpochs = 0.0
+    nesterov: Nesterov = False
+    label_smoothing: LabelSmoothing = 0.0
+    mixup: MixupAlpha = 0.0
+    augment: Augment = True
+    start_step: StartStep = 0
+    stop_step: StopStep = None
+    ema: Ema = 0.0
+    precision: Precision = "float32"
+    compiling: Compiling = "no"
+
+    def together(self, model: nn.Module, data: Data) -> int:
+        """Return a few for tiny networks."""
+        return together.most(self, model, data)

@@ -1,0 +1,62 @@
+"""Training several models together, for the trainers whose steps treat every weight, or every model, alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from prunescope.training.trainers import fitting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from torch import nn
+
+    from prunescope.api import Data, Epoch, Mask, Split
+    from prunescope.networks.grouped.grouping import Grouped
+    from prunescope.training.gradient_together import Gradient
+    from prunescope.training.trainers.options import TogetherOptions
+
+
+def most(options: TogetherOptions, model: nn.Module, data: Data) -> int:
+    """Return how many models to train at a time; 1 where images are decoded anew for each, and with moving averages."""
+    from prunescope.networks.grouped.choice import training_group
+
+    if options.ema or _streamed(data.train):
+        return 1
+    images = min(options.batch_size, len(data.train))
+    return training_group(model, (images, data.in_chans, *data.image_size))
+
+
+def fit(
+    options: TogetherOptions,
+    models: Sequence[nn.Module],
+    data: Data,
+    *,
+    gradient: Callable[[Grouped, Sequence[Mask | None]], Gradient],
+    masks: Sequence[Mask | None],
+    seeds: Sequence[int],
+) -> Iterator[tuple[Epoch, ...]]:
+    """Train the models with the schedule and the batches these options ask for."""
+    from prunescope.training.acceleration import accelerated
+    from prunescope.training.together import fit_together
+
+    return fit_together(
+        models,
+        data,
+        optimizer=partial(fitting.sgd_of, options),
+        gradient=accelerated(gradient, compiling=options.compiling, precision=options.precision),
+        schedule=fitting.schedule_of(options),
+        batches=fitting.batches_of(options),
+        masks=masks,
+        seeds=seeds,
+    )
+
+
+def _streamed(split: Split) -> bool:
+    from prunescope.data.stream import StreamSplit
+    from prunescope.data.views import FirstImages, OnDevice
+
+    while isinstance(split, FirstImages | OnDevice):
+        split = split.split
+    return isinstance(split, StreamSplit)

@@ -1,0 +1,145 @@
+"""advise on a checkpoint, from end to end, on tiny data and with one worker; on a study see test_cases.py."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from prunescope.api import Advice
+from prunescope.api.errors import UsageError
+from prunescope.cli.commands.advise import headline, told
+from prunescope.networks import checkpoints
+from prunescope.runs.store import Store
+from prunescope.studies.cases.advising import Advised
+from prunescope.studies.cases.budgeted import moved, purse
+
+FAST = ("--workers", 1, "--density", 0.4, "--replicas", 2, "--retrain-epochs", 1, "--rule-option", "learned=1")
+
+WIDE = ("--rule-option", "epsilon_low=0.9", "--rule-option", "epsilon_high=0.95", "--rule-option", "epsilon=0.9")
+"""A gate that every model passes."""
+
+
+def steps_of(store, ids, step):
+    return [run for run in map(store.read, ids) if run.recipe.step == step]
+
+
+def test_a_snapshot_of_its_own_is_the_cheapest_neighbour(study, invoke):
+    folder, dense = study
+    before = set(Store(folder).ids())
+    result = invoke("advise", dense, *FAST, *WIDE, "--json", "--study", folder)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    (advice,) = found["advice"]
+    assert found["knob"] == "epochs"
+    assert advice["value"] == 2
+    assert advice["regime"] in ("II-A", "II-B")
+    assert f"compared with the snapshot {dense}@1" in found["notes"]
+    assert "trainings spent: 4" in found["notes"]
+    new = set(Store(folder).ids()) - before
+    assert not steps_of(Store(folder), new, "train")
+    assert "trainings spent: 0" in invoke("advise", dense, *FAST, *WIDE, "--study", folder).stderr
+
+
+def test_without_a_snapshot_a_neighbour_is_trained_and_retrained_alike(study, invoke, tmp_path):
+    folder, dense = study
+    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    target = tmp_path / "s"
+    words = ("advise", tmp_path / "ckpt.pt", *FAST, "--knob", "batch-size", "--json", "--study", target)
+    result = invoke(*words, *WIDE)
+    assert result.exit_code == 0, result.stderr
+    store = Store(target)
+    (trained,) = steps_of(store, store.ids(), "train")
+    assert trained.facts["knobs"]["batch_size"] in (64, 128, 32, 256)
+    assert trained.facts["knobs"]["batch_size"] != store.read(store.resolve("import")).facts["knobs"]["batch_size"]
+    options = {json.dumps(run.recipe.options) for run in steps_of(store, store.ids(), "retrain")}
+    assert len(options) == 1
+    notes = json.loads(result.stdout)["notes"]
+    assert "trainings spent: 5" in notes
+    here, there = (store.read(store.resolve(step)).facts["knobs"]["batch_size"] for step in ("import", "train"))
+    side = "colder" if there > here else "hotter"
+    assert f"compared with {trained.id}, trained {side}: batch size {there:g} instead of {here:g}" in notes
+
+
+def test_the_budget_ends_the_search(study, invoke, tmp_path):
+    folder, dense = study
+    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    target = tmp_path / "s"
+    little = invoke("advise", tmp_path / "ckpt.pt", *FAST, "--budget", 1, "--study", target)
+    assert little.exit_code == 4
+    assert "does not pay for 2 retrainings" in little.stderr
+    some = invoke("advise", tmp_path / "ckpt.pt", *FAST, *WIDE, "--budget", 3, "--study", target)
+    assert some.exit_code == 0, some.stderr
+    assert some.stdout.strip() == "lower"
+    assert "no neighbour was trained: it takes 3 more trainings" in some.stderr
+    assert "epochs 2 -> 4" in some.stderr
+    assert len(steps_of(Store(target), Store(target).ids(), "retrain")) == 2
+
+
+def test_a_checkpoint_that_tells_nothing_of_its_training_gets_advice_without_a_step(study, invoke, tmp_path):
+    folder, dense = study
+    bare = replace(Store(folder).load_weights(dense), training={}, knobs={})
+    checkpoints.save(tmp_path / "bare.pt", bare)
+    words = ("advise", tmp_path / "bare.pt", *FAST, *WIDE, "--study", tmp_path / "s")
+    result = invoke(*words, "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    (advice,) = found["advice"]
+    assert (advice["advice"], advice["regime"]) == ("lower", "II")
+    assert advice["value"] is advice["to"] is advice["change"] is None
+    assert "no neighbour was trained: the checkpoint does not say how it was trained" in found["notes"]
+    assert "nan" not in invoke(*words).stderr
+
+
+def test_budgets_are_trainings_or_minutes():
+    assert purse("3").allows(3, math.inf)
+    assert not purse("3").allows(4, 0)
+    assert purse("1min").allows(99, 30)
+    assert not purse("1min").allows(1, 61)
+    with pytest.raises(UsageError, match="'much'"):
+        purse("much")
+
+
+def test_a_factor_hotter_is_what_the_knob_says():
+    assert moved(81, Advice.RAISE, knob="epochs") == 40
+    assert moved(1, Advice.RAISE, knob="epochs") == 1
+    assert moved(64, Advice.LOWER, knob="batch_size") == 128
+    assert moved(0.1, Advice.LOWER, knob="learning_rate") == 0.05
+    assert moved(0.1, Advice.RAISE, knob="rho") == 0.2
+
+
+def test_an_unknown_knob_is_refused(study, invoke):
+    folder, dense = study
+    result = invoke("advise", dense, *FAST, "--knob", "colour", "--study", folder)
+    assert result.exit_code == 2
+    assert "--knob got 'colour'" in result.stderr
+
+
+def test_the_confidence_is_said_to_be_of_the_connection_not_of_the_advice():
+    found = Advised(
+        value=2, regime="II-A", advice=Advice.LOWER, confidence=0.97, to=4, change=None, because=("measured",)
+    )
+    text = headline(found, knob="epochs", density=0.1)
+    assert text == (
+        "lower the temperature for density 0.1: epochs 2 -> 4 (regime II-A, confidence 97% that replicas are connected)"
+    )
+    assert "confidence 97% that replicas are poorly" in headline(replace(found, regime="I"), knob="epochs", density=0.1)
+
+
+def test_an_abstention_in_a_table_says_why(capsys):
+    silent = Advised(
+        value=2, regime="unresolved", advice=Advice.NONE, confidence=None, to=None, change=None, because=("unlearned",)
+    )
+    made = told(
+        [silent, replace(silent, value=4, because=("more replicas decide", "x"))],
+        knob="epochs",
+        density=0.1,
+        as_json=False,
+    )
+    printed = capsys.readouterr().err
+    assert "no advice at epochs 2: unlearned" in printed
+    assert "no advice at epochs 4: more replicas decide" in printed
+    assert "confidence:" not in printed
+    assert made.exit_code == 4

@@ -1,0 +1,97 @@
+"""Ctrl-C, as a terminal sends it: to the program and to all of its workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from prunescope.networks import checkpoints
+from prunescope.runs.store import Store
+
+DENSITIES = ",".join(str(number / 100) for number in range(5, 25, 5))
+
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from prunescope.cli import main
+main()
+"""
+"""What `python -m prunescope` does, listening to Ctrl-C even where whoever runs the tests ignores it."""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(study, program, tmp_path, workers):
+    folder, dense = study
+    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    words = ("diagnose", tmp_path / "ckpt.pt", "--density", DENSITIES, "--replicas", 2, "--retrain-epochs", 2)
+    words += ("--workers", workers, "--study", tmp_path / "s")
+    store = Store(tmp_path / "s")
+    ended, told = interrupted(words, until=lambda: sum(run_id.startswith("retrain") for run_id in store.ids()) >= 2)
+    assert ended == 130, told
+    assert f"what was finished is kept in {store.study}" in told
+    assert "the same command goes on" in told
+    assert "Traceback" not in told
+    kept = {run_id: store.path(run_id).stat().st_mtime_ns for run_id in store.ids()}
+    assert not any(run_id.startswith("diagnose") for run_id in kept)
+    assert store.check() == []
+    again = program(*words)
+    assert again.returncode in (0, 4), again.stderr  # so brief a training may not suffice for a verdict
+    assert "steps are there already" in again.stderr
+    assert {run_id: store.path(run_id).stat().st_mtime_ns for run_id in kept} == kept
+    assert store.read(again.stdout.strip()).verdicts
+
+
+@pytest.mark.parametrize("after", [0.002, 0.25])
+def test_ctrl_c_twice_is_ctrl_c(study, tmp_path, after):
+    folder, dense = study
+    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    words = ("diagnose", tmp_path / "ckpt.pt", "--density", DENSITIES, "--replicas", 2, "--retrain-epochs", 2)
+    words += ("--workers", 2, "--study", tmp_path / "s")
+    store = Store(tmp_path / "s")
+    ended, told = interrupted(words, until=lambda: any(map(started, store.ids())), again=after)
+    assert ended == 130, told
+    assert told.count("error: interrupted") == 1
+    assert "Traceback" not in told
+
+
+def started(run_id):
+    return run_id.startswith("prune")
+
+
+def test_ctrl_c_at_the_very_beginning(tmp_path):
+    words = ("train", "sgd", "--model", "preresnet8", "--data", "digits", "--study", tmp_path / "s")
+    ended, told = interrupted(words, until=lambda: time.sleep(0.6) is None)
+    assert ended == 130
+    assert "Traceback" not in told
+
+
+def interrupted(words, *, until, again=None):
+    """Run the program in a process group of its own; press Ctrl-C when `until` says so; return how it ended.
+
+    again: seconds after which it is pressed a second time.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *map(str, words)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not until() and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        if again is not None:
+            time.sleep(again)
+            os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return process.returncode, told

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from prunescope.report.common import formatting
+from prunescope.report.common.view import Cell
+
+
+@pytest.mark.parametrize(
+    ("values", "over", "style", "unit", "text"),
+    [
+        ((), "", "plain", "1", "n/a"),
+        ((0.5,), "", "plain", "1", "0.500"),
+        ((2.0, 2.0), "replica", "plain", "1", "2"),
+        ((-0.31234, -0.31236), "pair", "signed", "1", "−0.3124 ± 0.0000"),
+        ((0.001, -0.001), "pair", "signed", "1", "0.0000 ± 0.0014"),
+        ((0.0031,), "replica", "percent", "fraction", "0.31 %"),
+        ((1.0,), "replica", "percent", "fraction", "100 %"),
+        ((7.94, 7.94), "replica", "times", "1", "7.9×"),
+        ((0.0021, 0.0023), "replica", "plain", "second", "2.2 ms (2.1 ms to 2.3 ms)"),
+        ((81920.0,), "replica", "plain", "byte", "81.9 kB"),
+        ((123456.0, 123456.0), "replica", "plain", "flop", "123,456"),
+        ((120.0, 180.0, 150.0), "replica", "plain", "1", "150 (120–180)"),
+    ],
+)
+def test_cells(values, over, style, unit, text):
+    assert formatting.cell(Cell(values=values, over=over), style, unit) == text
+
+
+def test_digits_follow_the_standard_error():
+    assert formatting.cell(Cell(values=(0.51234,), stderr=0.01), "plain") == "0.512"
+    assert formatting.cell(Cell(values=(0.51234,), stderr=0.2), "plain") == "0.51"
+
+
+def test_brief_cells_are_never_a_range():
+    assert formatting.cell(Cell(values=(0.10, 0.12), over="replica"), "percent", brief=True) == "11.0 ± 1.4 %"

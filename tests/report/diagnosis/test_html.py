@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+import synthetic_study as synthetic
+
+from prunescope.api import Regime
+from prunescope.report.diagnosis import assemble, html
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+LEAVES = {"rect", "path", "circle", "use"}
+
+
+class Page(HTMLParser):
+    """The elements, ids, references and text of a page; fails where tags do not nest."""
+
+    def __init__(self):
+        HTMLParser.__init__(self)
+        self.open, self.tags, self.ids, self.references, self.text = [], [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self._note(attrs)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self._note(attrs)
+
+    def _note(self, attrs):
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "src", "xlink:href", "action", "srcset"):
+                self.references.append(value)
+            self.references += re.findall(r"url\(([^)]*)\)", value or "")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def parsed(page):
+    found = Page()
+    found.feed(page)
+    assert found.open == []
+    return found
+
+
+def test_it_refers_to_nothing_outside(page, parsed):
+    assert all(reference.startswith("#") for reference in parsed.references)
+    assert "http" not in page
+    assert "@import" not in page
+    assert "script" not in parsed.tags
+    assert "link" not in parsed.tags
+
+
+def test_ids_are_unique_and_every_reference_is_met(parsed):
+    assert len(parsed.ids) == len(set(parsed.ids))
+    assert {reference.removeprefix("#") for reference in parsed.references} <= set(parsed.ids)
+
+
+def test_hostile_text_stays_text(page, parsed):
+    assert synthetic.HOSTILE in " ".join(parsed.text)
+    assert "<script" not in page
+    assert "<b>block" not in page
+    assert "&lt;script&gt;alert(&#39;layer&#39;)" in page
+
+
+def test_the_headline_is_the_verdict(page):
+    heading = re.search(r"<h1>(.*?)</h1>", page)[1]
+    assert heading.startswith("Raise the temperature to prune to 5\N{NO-BREAK SPACE}%")
+
+
+def test_sections_come_in_order(page):
+    order = [
+        "What to type next",
+        "Are replicas connected?",
+        "Are replicas alike",
+        "Density of each layer",
+        "<h2>Evidence<",
+        "Knobs of the dense training",
+        "<h2>Reasons<",
+        "Other probes",
+        "<h2>Warnings<",
+        "<h2>Cost<",
+        "<h2>Provenance<",
+        "Whom to cite",
+        "How to read this",
+    ]
+    places = [page.index(title) for title in order]
+    assert places == sorted(places)
+
+
+def test_pictures_take_their_colours_from_the_page(page):
+    pictures = re.findall(r'<svg role="img".*?</svg>', page, re.DOTALL)
+    assert len(pictures) == 2 + 3 + 3  # the axis twice, a panel per density, three readings along density
+    for picture in pictures:
+        assert "var(--" in picture
+        assert not set(re.findall(r"#[0-9a-f]{6}", picture)) - {"#ffffff", "#000000"}
+        assert "font-family" not in picture
+    used = set(re.findall(r"var\((--[\w-]+)\)", page))
+    for scheme in re.findall(r":root \{(.*?)\}", page, re.DOTALL)[:2]:
+        assert used <= set(re.findall(r"(--[\w-]+):", scheme))
+
+
+def test_pictures_have_words_for_those_who_do_not_see_them(page):
+    labels = re.findall(r'role="img" aria-label="([^"]+)"', page)
+    assert any("Regime I, raise the temperature" in label for label in labels)
+    assert any("LMC" in label for label in labels)
+
+
+def test_the_methods_are_cited(page):
+    cited = page.partition("Whom to cite")[2].partition("</section>")[0]
+    assert "Linear Mode Connectivity and the Lottery Ticket Hypothesis" in cited
+    assert "probe lmc" in cited
+
+
+def test_the_foreign_probe_is_there(page):
+    assert "rank/stable_rank" in page
+    assert "rank/per &lt;b&gt;block&lt;/b&gt;" in page
+    assert "rank/spectrum" in page
+
+
+def test_knobs_found_in_the_checkpoint_are_shown(page):
+    assert "batch smaller than 32" in page
+    assert "took the EMA weights" in page
+
+
+def test_a_dense_model_alone_has_a_page_without_pictures(dense_only):
+    page = html(dense_only)
+    assert 'role="img"' not in page
+    assert "Judged alone, the dense model says: raise the temperature." in page
+    assert "What to type next" in page
+
+
+def test_every_regime_and_many_densities_can_be_drawn(report):
+    regimes = [*Regime, Regime.I, Regime.II_B, Regime.UNRESOLVED, Regime.II_A]
+    verdicts = tuple(
+        replace(report.verdicts[0], density=density, label=f"{100 * density:g} %", regime=regime)
+        for density, regime in zip((0.05, 0.06, 0.07, 0.08, 0.1, 0.14, 0.2, 0.4, 0.8), regimes, strict=False)
+    )
+    page = html(replace(report, verdicts=verdicts))
+    for density in ("5", "6", "14", "80"):
+        assert f">{density}\N{NO-BREAK SPACE}%</text>" in page
+
+
+def test_many_neighbours_are_a_range(report):
+    verdicts = tuple(
+        replace(report.verdicts[2], density=density, label=f"{100 * density:g} %") for density in (0.1, 0.2, 0.4, 0.8)
+    )
+    page = html(replace(report, verdicts=(report.verdicts[0], *verdicts)))
+    assert "prune to 5\N{NO-BREAK SPACE}%; lower it to prune to 10\N{NO-BREAK SPACE}%–80\N{NO-BREAK SPACE}%." in page
+
+
+def test_one_density_can_be_drawn(tmp_path):
+    report = assemble(*synthetic.study(tmp_path, cases=synthetic.CASES[:1], third_party=False))
+    page = html(report)
+    assert page.count('role="img"') == 2 + 1 + 3
+    assert "Other probes" in page  # the Hessian of the dense model
+    assert "rank/" not in page
+
+
+def test_no_confidence_has_a_reason(report):
+    unsure = replace(report.verdicts[1], confidence=None, unsure="replicas have not learned")
+    page = html(replace(report, verdicts=(unsure,)))
+    assert "<small>replicas have not learned</small>" in page
+
+
+def test_a_confidence_stands_beside_what_it_is_of(report):
+    for verdict, side in ((report.verdicts[0], "poorly connected"), (report.verdicts[2], "connected")):
+        assert f"<small>that replicas are {side}</small>" in html(replace(report, verdicts=(verdict,)))
+
+
+def test_unknown_knobs_are_said_to_be_unknown(report):
+    page = html(replace(report, knobs=()))
+    assert "n/a: the checkpoint does not say how it was trained" in page
+
+
+def test_a_user_s_matplotlib_settings_do_not_matter(report):
+    import matplotlib as mpl
+
+    before = html(report)
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
+        assert html(report) == before
+        assert mpl.rcParams["font.size"] == 30

@@ -1,0 +1,118 @@
+"""The local executor with real worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from prunescope.api import Job
+from prunescope.api.errors import InputError
+from prunescope.runs.scheduling.local import Local
+
+
+def note(job: Job, *, folder: str) -> None:
+    """Leave the process id in a file named after the job; jobs named "bad" fail, their needs must be done."""
+    for need in job.needs:
+        assert Path(folder, need).is_file()
+    if job.id.startswith("bad"):
+        raise InputError("no such thing", fix="look elsewhere")
+    Path(folder, job.id).write_text(str(os.getpid()))
+
+
+DIAMOND = [
+    Job(id="top"),
+    Job(id="left", needs=("top",)),
+    Job(id="bad-right", needs=("top",)),
+    Job(id="bottom", needs=("left", "bad-right")),
+    Job(id="below", needs=("bottom",)),
+    Job(id="alone"),
+]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failed_task_skips_its_descendants_and_the_rest_goes_on(tmp_path: Path, workers: int) -> None:
+    outcomes = {
+        outcome.id: outcome for outcome in Local(workers=workers).run(DIAMOND, partial(note, folder=str(tmp_path)))
+    }
+    assert len(outcomes) == len(DIAMOND)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone", "left", "top"]
+    assert "no such thing" in outcomes["bad-right"].error
+    assert "look elsewhere" in outcomes["bad-right"].error
+    assert not outcomes["bad-right"].skipped
+    assert outcomes["bottom"].skipped
+    assert outcomes["below"].skipped
+
+
+def test_one_worker_is_this_process_and_two_are_not(tmp_path: Path) -> None:
+    jobs = [Job(id=str(number)) for number in range(4)]
+    list(Local(workers=1).run(jobs, partial(note, folder=str(tmp_path))))
+    assert {int(path.read_text()) for path in tmp_path.iterdir()} == {os.getpid()}
+    list(Local(workers=2).run(jobs, partial(note, folder=str(tmp_path))))
+    assert os.getpid() not in {int(path.read_text()) for path in tmp_path.iterdir()}
+
+
+def die(job: Job) -> None:
+    """End this worker as the kernel does when memory runs out."""
+    if job.id == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_fails_its_task_alone_and_hangs_nobody() -> None:
+    jobs = [Job(id="killed"), Job(id="after", needs=("killed",)), *(Job(id=str(number)) for number in range(20))]
+    outcomes = {outcome.id: outcome for outcome in Local(workers=2).run(jobs, die)}
+    assert len(outcomes) == len(jobs)
+    assert "worker process died" in outcomes["killed"].error
+    assert outcomes["after"].skipped
+    assert [run_id for run_id, outcome in outcomes.items() if outcome.error] == ["killed", "after"]
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    program = tmp_path / "parent.py"
+    program.write_text(
+        textwrap.dedent("""
+        import os, time
+        from functools import partial
+        from pathlib import Path
+        from prunescope.api import Job
+        from prunescope.runs.scheduling.local import Local
+
+        def sleep(job, *, folder):
+            Path(folder, job.id).write_text(str(os.getpid()))
+            time.sleep(600)
+
+        if __name__ == "__main__":
+            folder = os.path.dirname(os.path.abspath(__file__))
+            list(Local(workers=2).run([Job(id="a"), Job(id="b")], partial(sleep, folder=folder)))
+        """)
+    )
+    parent = subprocess.Popen([sys.executable, str(program)])
+    workers = [_wait_for(tmp_path / name) for name in "ab"]
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while any(_alive(worker) for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlived its parent"
+        time.sleep(0.05)
+
+
+def _wait_for(path: Path) -> int:
+    deadline = time.monotonic() + 60
+    while not (path.is_file() and path.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return int(path.read_text())
+
+
+def _alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,368 @@
+"""Sweeps: order, resuming, failures, several processes on one study, selection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from prunescope.api import Executor, Outcome
+from prunescope.api.errors import InputError, PluginError, StoreError, UsageError
+from prunescope.data.spec import Source
+from prunescope.runs import failures
+from prunescope.runs.recipe import Recipe, run_of
+from prunescope.runs.scheduling import groups, scheduler
+from prunescope.runs.scheduling.local import Local
+from prunescope.runs.store import Store
+from prunescope.studies.grid import layout, selection, study, studyfolder
+from prunescope.training.trainers.sgd import Sgd
+
+TINY = """
+[model]
+name = "small_mlp"
+[data]
+name = "patches"
+images = 60
+test_images = 40
+[train]
+plugin = "sgd"
+epochs = 2
+[prune]
+plugin = "magnitude"
+linear = true
+[retrain]
+plugin = "sgd"
+epochs = 1
+[[probes]]
+plugin = "errors"
+[[probes]]
+plugin = "disagreement"
+[axes]
+epochs = [1, 2]
+density = [0.2, 0.5]
+[seeds]
+dense = [0]
+replicas = 2
+"""
+
+SERIAL = Local(workers=1)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Return a store and the grid of a study that takes a second."""
+    file = tmp_path / "tiny.toml"
+    file.write_text(TINY)
+    studyfolder.settle(file, tmp_path / "tiny")
+    return Store(tmp_path / "tiny"), studyfolder.load_grid(tmp_path / "tiny")
+
+
+def readings(store):
+    """Return every reading of a study as plain numbers."""
+    runs = [store.read(run_id) for run_id in store.ids() if run_id.startswith("probe")]
+    return {
+        (run.id, probe, name): reading.value if isinstance(reading.value, float) else reading.value.tolist()
+        for run in runs
+        for probe, named in run.readings.items()
+        for name, reading in named.items()
+    }
+
+
+def end_all(found, store):
+    outcomes = list(scheduler.run(found.recipes, store, SERIAL, device="cpu"))
+    assert not [outcome for outcome in outcomes if outcome.error]
+    return [outcome.id for outcome in outcomes]
+
+
+def test_a_study_is_run_once_and_goes_on_where_it_stopped(tiny):
+    store, found = tiny
+    running = scheduler.run(found.recipes, store, SERIAL, device="cpu")
+    first = [next(running).id for _ in range(7)]
+    running.close()
+    assert sorted(first) == store.ids()
+    stamps = {run_id: store.path(run_id).stat().st_mtime_ns for run_id in first}
+    rest = end_all(found, store)
+    assert sorted(first + rest) == store.ids() == sorted(recipe.id for recipe in found.recipes)
+    assert stamps == {run_id: store.path(run_id).stat().st_mtime_ns for run_id in first}
+    assert end_all(found, store) == []
+    assert store.check() == []
+    assert store.leftovers() == []
+
+
+def held_kin(found):
+    """Return the retrainings that are one job with those of the first cell."""
+    return (*found.cells[0].retrainings, *found.cells[1].retrainings)
+
+
+def test_a_step_another_process_performs_is_put_aside_with_what_needs_it(tiny):
+    store, found = tiny
+    held = found.cells[0].prune
+    kin = {recipe.id for cell in found.cells[:2] for recipe in cell.recipes} - {found.cells[1].prune.id}
+    together = groups.divide(found.recipes, store, device="cpu")
+    assert together[held_kin(found)[0].id] == held_kin(found), "cells that wait for each other"
+    with store.lock(held.id):
+        assert store.is_busy(held.id)
+        running = scheduler.run(found.recipes, store, SERIAL, device="cpu")
+        ended = [next(running).id for _ in range(len(found.recipes) - len(kin))]
+    assert kin.isdisjoint(ended)
+    assert {outcome.id for outcome in running} == kin
+    assert not store.is_busy(held.id)
+
+
+def test_what_another_process_finishes_meanwhile_is_told_too(tiny, monkeypatch):
+    store, found = tiny
+    training = found.trainings[0]
+
+    def finish(store, busy):
+        assert busy == {training.id}
+        lock.__exit__(None, None, None)
+        end_all(found, store)
+
+    lock = store.lock(training.id)
+    lock.__enter__()
+    monkeypatch.setattr(scheduler, "_wait", finish)
+    outcomes = list(scheduler.run(found.recipes, store, SERIAL, device="cpu"))
+    assert [outcome.error for outcome in outcomes] == [""] * len(found.recipes)
+
+
+def test_a_failed_step_is_noted_its_kin_skipped_and_the_rest_goes_on(tiny):
+    store, found = tiny
+    wrong = replace(found.cells[0].prune, plugin="magnitud")
+    cell = found.cells[0]
+    kin = [replace(recipe, inputs=(wrong.id,)) for recipe in cell.retrainings]
+    others = [recipe for recipe in found.recipes if recipe not in cell.recipes]
+    in_order = [others[0], wrong, *kin, *others[1:]]
+    outcomes = {outcome.id: outcome for outcome in scheduler.run(in_order, store, SERIAL, device="cpu")}
+    assert outcomes[wrong.id].error.startswith("there is no pruner 'magnitud'")
+    assert all(outcomes[recipe.id].skipped for recipe in kin)
+    assert store.ids() == sorted(recipe.id for recipe in others)
+    assert failures.known(store.study) == {wrong.id: "there is no pruner 'magnitud'"}
+    assert "Traceback" in failures.path(store.study, wrong.id).read_text()
+
+
+def test_a_note_of_failure_goes_when_the_step_succeeds(tiny):
+    store, found = tiny
+    failures.note(store.study, Outcome(id=found.trainings[0].id, error="out of luck"))
+    assert failures.known(store.study) == {found.trainings[0].id: "out of luck"}
+    end_all(found, store)
+    assert failures.known(store.study) == {}
+
+
+def test_a_full_disk_ends_the_sweep_and_leaves_nothing_half_written(tiny, monkeypatch):
+    store, found = tiny
+    monkeypatch.setattr("prunescope.runs.files.runfile.write", raise_full)
+    outcomes = list(scheduler.run(found.recipes, store, SERIAL, device="cpu"))
+    assert [outcome.id for outcome in outcomes] == [found.trainings[0].id]
+    assert "No space left on device" in outcomes[0].error
+    monkeypatch.undo()
+    end_all(found, store)
+    assert store.check() == []
+    assert store.leftovers() == []
+
+
+def test_trainings_are_done_together_and_say_so(tiny):
+    store, found = tiny
+    end_all(found, store)
+    engines = {recipe.id: store.read(recipe.id).engine for recipe in found.recipes}
+    assert {engines[recipe.id] for cell in found.cells for recipe in cell.retrainings} == {"grouped(4)"}
+    assert engines[found.trainings[0].id] == "alone"
+    assert engines[found.cells[0].prune.id] == ""
+
+
+def test_what_is_left_of_a_group_comes_out_as_it_does_undisturbed(tiny, tmp_path):
+    store, found = tiny
+    other = replace(store, study=tmp_path / "other")
+    end_all(found, other)
+    end_all(found, store)
+    gone = held_kin(found)[1:3]
+    kept = store.path(held_kin(found)[0].id)
+    stamp = kept.stat().st_mtime_ns
+    later = {recipe.id for cell in found.cells[:2] for recipe in cell.probes}
+    for run_id in [recipe.id for recipe in gone] + sorted(later):
+        store.path(run_id).unlink()
+    assert set(end_all(found, store)) == {recipe.id for recipe in gone} | later
+    assert kept.stat().st_mtime_ns == stamp
+    for recipe in gone:
+        assert store.read(recipe.id).weights == other.read(recipe.id).weights, "other bits than undisturbed"
+        assert store.read(recipe.id).history == other.read(recipe.id).history
+    assert readings(store) == readings(other)
+
+
+def test_a_part_of_a_study_keeps_what_it_can_of_the_groups(tiny):
+    store, found = tiny
+    part = selection.only(found.named, ["retrain/epochs=1,density=0.2,*", "retrain/epochs=2,*"])
+    assert not [o for o in scheduler.run(list(part.values()), store, SERIAL, device="cpu", of=found.recipes) if o.error]
+    sizes = [
+        store.read(recipe.id).engine for cell in found.cells for recipe in cell.retrainings if store.has(recipe.id)
+    ]
+    assert sizes == ["grouped(2)"] * 2 + ["grouped(4)"] * 4
+
+
+def test_a_group_that_fails_is_done_one_by_one(tiny, monkeypatch):
+    store, found = tiny
+    bad = held_kin(found)[1].arguments["seed"]
+
+    def diverge(*_arguments, seeds, **_more):
+        if bad in seeds:
+            raise UsageError("training diverged", fix="lower the learning rate")
+        yield from ()
+
+    fit = Sgd.fit
+
+    def fit_but_one(self, model, data, *, mask, seed):
+        if seed == bad:
+            raise UsageError(f"seed {seed} diverged", fix="lower the learning rate")
+        return fit(self, model, data, mask=mask, seed=seed)
+
+    monkeypatch.setattr(Sgd, "fit_together", diverge)
+    monkeypatch.setattr(Sgd, "fit", fit_but_one)
+    outcomes = {outcome.id: outcome for outcome in scheduler.run(found.recipes, store, SERIAL, device="cpu")}
+    assert set(outcomes) == {recipe.id for recipe in found.recipes}
+    failing = {recipe.id for cell in found.cells for recipe in cell.retrainings if recipe.arguments["seed"] == bad}
+    assert {run_id for run_id, outcome in outcomes.items() if outcome.error and not outcome.skipped} == failing
+    assert all("diverged" in outcomes[run_id].error for run_id in failing)
+    others = {recipe.id for cell in found.cells for recipe in cell.retrainings} - failing
+    assert {store.read(run_id).engine for run_id in others} == {"alone"}
+    assert failures.known(store.study).keys() == failing
+
+
+def test_a_group_whose_input_fails_for_one_goes_on_without_it(tiny):
+    store, found = tiny
+    wrong = replace(found.cells[0].prune, plugin="magnitud")
+    kin = [replace(recipe, inputs=(wrong.id,)) for recipe in found.cells[0].retrainings]
+    steps = [found.trainings[0], wrong, *kin, found.cells[1].prune, *found.cells[1].retrainings]
+    outcomes = {outcome.id: outcome for outcome in scheduler.run(steps, store, SERIAL, device="cpu")}
+    assert all(outcomes[recipe.id].skipped for recipe in kin)
+    assert all(store.read(recipe.id).engine == "alone" for recipe in found.cells[1].retrainings)
+
+
+def test_a_group_that_another_process_trains_is_waited_for(tiny, monkeypatch):
+    store, found = tiny
+    held = held_kin(found)[2]
+    seen = []
+
+    def finish(_store, busy):
+        seen.append(busy)
+        lock.__exit__(None, None, None)
+
+    lock = store.lock(held.id)
+    lock.__enter__()
+    monkeypatch.setattr(scheduler, "_wait", finish)
+    end_all(found, store)
+    assert seen == [{held.id}]
+
+
+def raise_full(path, _run):
+    path.write_bytes(b"half")
+    raise OSError(28, "No space left on device")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lazy(Executor):
+    """Ends before it has begun."""
+
+    def run(self, jobs, perform):  # noqa: ARG002 - the interface
+        yield from ()
+
+
+def test_an_executor_that_forgets_jobs_is_reported(tiny):
+    store, found = tiny
+    with pytest.raises(PluginError, match="before every step"):
+        list(scheduler.run(found.recipes, store, Lazy(), device="cpu"))
+
+
+def test_the_folder_holds_its_study_and_refuses_another(tiny, tmp_path):
+    store, _ = tiny
+    other = tmp_path / "other.toml"
+    other.write_text(TINY.replace("0.5]", "0.6]"))
+    with pytest.raises(InputError, match="another study") as caught:
+        studyfolder.settle(other, store.study)
+    assert "densities" in caught.value.message
+    (tmp_path / "same.toml").write_text("# a comment more\n" + TINY)
+    studyfolder.settle(tmp_path / "same.toml", store.study)
+    assert (store.study / "study.toml").read_text() == TINY
+    assert studyfolder.find(store.study) == store.study / "study.toml"
+
+
+def test_the_data_are_looked_at_once(tiny, monkeypatch):
+    store, found = tiny
+    monkeypatch.setattr("prunescope.data.sources.describe", None)
+    assert studyfolder.load_grid(store.study).named == found.named
+    (store.study / "data.json").write_text("{")
+    monkeypatch.undo()
+    assert studyfolder.load_grid(store.study).named == found.named
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    file = tmp_path / "tiny.toml"
+    file.write_text(TINY)
+    with pytest.raises(StoreError, match="cannot write the study folder"):
+        studyfolder.settle(file, file / "below")
+
+
+STUDY = study.Study(
+    name="mine",
+    model="preresnet8",
+    model_options={},
+    data="patches",
+    train=study.Choice(plugin="sgd"),
+    prune=study.Choice(plugin="magnitude"),
+    retrain=study.Choice(plugin="sgd"),
+    probes=(study.Choice(plugin="errors"), study.Choice(plugin="lmc")),
+    knob="batch_size",
+    values=(16, 32, 64),
+    hold="epochs",
+    snapshots=True,
+    densities=(0.1, 0.5),
+    dense_seeds=(0, 1),
+    replicas=2,
+)
+
+GRID = layout.expand(STUDY, Source(name="patches"), num_classes=10, in_chans=3, image_size=(8, 8))
+
+
+@pytest.mark.parametrize("of", [1, 2, 3, 5, 12, 13])
+def test_shards_divide_the_cells_and_are_complete(of):
+    parts = [selection.shard(GRID, number, of=of) for number in range(1, of + 1)]
+    prunings = [name for part in parts for name in part if name.startswith("prune/")]
+    assert sorted(prunings) == sorted(name for name in GRID.named if name.startswith("prune/"))
+    sizes = [sum(name.startswith("prune/") for name in part) for part in parts]
+    assert max(sizes) - min(sizes) <= 1
+    for part in parts:
+        ids = {recipe.id for recipe in part.values()}
+        assert {run_of(reference) for recipe in part.values() for reference in recipe.inputs} <= ids
+
+
+def test_six_shards_of_six_dense_runs_train_one_each():
+    parts = [selection.shard(GRID, number, of=6) for number in range(1, 7)]
+    assert [sum(name.startswith("train/") for name in part) for part in parts] == [1] * 6
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [
+        ("train", 6),
+        ("prune", 6 + 12),
+        ("probe/lmc/batch_size=16,density=0.1,*", 2 * (1 + 1 + 2 + 1)),
+        ("*density=0.1,seed=0*", 3 * (1 + 1 + 2 + 2)),
+        (GRID.cells[0].prune.id[:12], 2),
+    ],
+)
+def test_only_takes_what_it_names_and_what_that_needs(pattern, count):
+    found = selection.only(GRID.named, [pattern])
+    assert len(found) == count
+    assert list(found) == [name for name in GRID.named if name in found]
+
+
+def test_only_several_and_none():
+    assert len(selection.only(GRID.named, ["train/batch_size=16,seed=0", "train/batch_size=32,seed=1"])) == 2
+    with pytest.raises(UsageError, match="names no step"):
+        selection.only(GRID.named, ["train", "prone"])
+
+
+def test_jobs_wait_for_unfinished_inputs_alone(tmp_path):
+    first = Recipe(step="train", plugin="sgd")
+    second = Recipe(step="prune", plugin="magnitude", inputs=(f"{first.id}@10", "train-elsewhere"))
+    found = scheduler.works([first, second, first], Store(Path(tmp_path)), {})
+    assert [(work.job.id, work.job.needs) for work in found] == [(first.id, ()), (second.id, (first.id,))]

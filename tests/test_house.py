@@ -1,0 +1,115 @@
+"""The house: which room may import which, and no circle between files, imports for type checking included."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+MAY_IMPORT = {
+    "api": set(),
+    "networks": {"api"},
+    "plugins": {"api", "networks"},
+    "data": {"api", "networks", "plugins"},
+    "landscape": {"api", "networks", "plugins"},
+    "regimes": {"api", "plugins"},
+    "pruning": {"api", "networks", "plugins", "landscape"},
+    "training": {"api", "networks", "data", "plugins"},
+    "runs": {"api", "networks", "plugins", "data", "landscape"},
+    "studies": {"runs", "regimes", "training", "data", "networks", "plugins", "api"},
+    "report": {"studies", "regimes", "runs", "plugins", "api"},
+    "cli": {
+        "report",
+        "studies",
+        "runs",
+        "training",
+        "pruning",
+        "regimes",
+        "landscape",
+        "data",
+        "networks",
+        "plugins",
+        "api",
+    },
+}
+"""Room -> the rooms it may import, besides itself."""
+
+
+def modules():
+    """Every module of the package by its dotted name."""
+    found = {}
+    for path in (ROOT / "prunescope").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path, known):
+    """The modules of the package that a module imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "prunescope":
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in known else node.module
+
+
+@pytest.fixture(scope="module")
+def graph():
+    known = modules()
+    return {name: set(imports(path, known)) - {name} for name, path in known.items()}
+
+
+def room(name):
+    return name.split(".")[1] if "." in name else ""
+
+
+def test_the_root_holds_twelve_rooms_and_nothing_else():
+    here = {path.name for path in (ROOT / "prunescope").iterdir() if path.name != "__pycache__"}
+    assert here == set(MAY_IMPORT) | {"__init__.py", "__main__.py", "py.typed"}
+
+
+@pytest.mark.parametrize("name", MAY_IMPORT)
+def test_a_room_imports_only_the_rooms_it_may(graph, name):
+    wrong = [
+        f"{module} -> {imported}"
+        for module, found in sorted(graph.items())
+        for imported in sorted(found)
+        if room(module) == name and room(imported) not in MAY_IMPORT[name] | {name}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_circle_between_files(graph):
+    circles = list(strong(graph))
+    assert not circles, circles
+
+
+def strong(graph):
+    """Strongly connected components of more than one module (Tarjan 1972)."""
+    index, low, stack, order = {}, {}, [], []
+
+    def visit(name):
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(graph[name]):
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[name] = min(low[name], low[other])
+        if low[name] == index[name]:
+            component = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(component) > 1:
+                order.append(sorted(component))
+
+    for name in sorted(graph):
+        if name not in index:
+            visit(name)
+    return order
+
+
+def test_strong_finds_a_planted_circle():
+    assert strong({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
