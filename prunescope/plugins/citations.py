@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope import publications
 from prunescope.api.errors import PrunescopeError
-from prunescope.plugins import registry
+from prunescope.plugins import publications, registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from prunescope.publications import Publication
+    from prunescope.plugins.publications import Publication
     from prunescope.runs.recipe import Recipe
 
 GROUPS = {"train": "trainers", "prune": "pruners", "retrain": "trainers", "probe": "probes"}

@@ -5,38 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from prunescope import publications
-from prunescope.plugins import citations, registry
+from prunescope.plugins import citations, publications, registry
 from prunescope.runs.recipe import Recipe
 
-<<<<<<< ours
-ROOT = Path(__file__).parent.parent
-=======
 ROOT = Path(__file__).parents[2]
-BUILT_IN = [
-    citations.method(group, plugin.name)
-    for group in registry.INTERFACES
-    for plugin in registry.find(group)
-    if plugin.distribution == "prunescope"
-]
-CITATIONS = [citation for method in BUILT_IN for citation in method.citations]
-
-
-def test_one_key_is_one_publication():
-    assert len({citation.key for citation in CITATIONS}) == len(set(CITATIONS))
-
-
-@pytest.mark.parametrize("citation", sorted(set(CITATIONS), key=lambda citation: citation.key), ids=lambda one: one.key)
-def test_built_in_citations_are_whole(citation):
-    assert re.fullmatch(r"[a-z]+\d{4}[a-z]+", citation.key)
-    assert str(citation.year) in citation.key
-    assert all(re.fullmatch(r"[^,]+, [^,]+", author) for author in citation.authors)
-    family = citation.authors[0].partition(",")[0].lower()
-    assert citation.key.startswith(re.sub("[^a-z]", "", family.encode("ascii", "ignore").decode())[:4])
-    assert citation.title
-    assert citation.venue
-    assert citation.url.startswith("https://")
->>>>>>> theirs
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from prunescope import publications
 from prunescope.api.errors import UsageError
 from prunescope.networks.masks import check_mask, per_layer_density
-from prunescope.plugins import options, registry
+from prunescope.plugins import options, publications, registry
 from prunescope.plugins.testing import check_pruner
 from prunescope.pruning.pruners.magnitude import Magnitude
 from prunescope.pruning.pruners.random import Random

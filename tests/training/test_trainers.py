@@ -7,10 +7,9 @@ import sys
 import pytest
 from tiny_training import equal_states, state_of, tiny_data, tiny_net
 
-from prunescope import publications
 from prunescope.api.errors import UsageError
 from prunescope.networks import masks
-from prunescope.plugins import options
+from prunescope.plugins import options, publications
 from prunescope.plugins.testing import check_trainer
 from prunescope.training.trainers.cyclic import Cyclic
 from prunescope.training.trainers.sam import Sam

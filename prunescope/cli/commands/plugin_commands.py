@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunescope import publications
 from prunescope.api.errors import PluginError
 from prunescope.cli.terminal.command import Output, command, with_signature
-from prunescope.plugins import options, registry
+from prunescope.plugins import options, publications, registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Checkpoints: every format a practitioner has -> network, weights, mask, and how it was trained as far as known.
 
->>> from prunescope import checkpoint
->>> one = checkpoint.load("ckpt.pt")  # doctest: +SKIP
->>> model = checkpoint.to_model(one)  # doctest: +SKIP
+>>> from prunescope.networks import checkpoints
+>>> one = checkpoints.load("ckpt.pt")  # doctest: +SKIP
+>>> model = checkpoints.to_model(one)  # doctest: +SKIP
 """
 
 from prunescope.networks.checkpoints.layouts import Weights

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope import publications
 from prunescope.api.errors import PrunescopeError
-from prunescope.plugins import options, registry
+from prunescope.plugins import options, publications, registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from prunescope import publications
 from prunescope.api import Advice, Regime
+from prunescope.plugins import publications
 from prunescope.report.common import formatting, words
 from prunescope.report.diagnosis import evidence
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from prunescope import publications
 from prunescope.landscape.probes.cka import Cka
+from prunescope.plugins import publications
 
 
 def test_without_a_name_it_is_prunescope_and_the_paper_behind_it(invoke, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prunescope.bibtex import plain, read_entries, split_names
+from prunescope.plugins.bibtex import plain, read_entries, split_names
 
 FILE = r"""
 This is a comment, as is all between the entries: {unbalanced.

@@ -9,14 +9,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunescope import bibtex
 from prunescope.api.errors import PluginError
+from prunescope.plugins import bibtex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from importlib.resources.abc import Traversable
 
-    from prunescope.bibtex import Entry
+    from prunescope.plugins.bibtex import Entry
 
 REFERENCES = "references.bib"
 """The file of BibTeX entries in a plugin's package."""

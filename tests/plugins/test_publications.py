@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 import prunescope
-from prunescope import bibtex, publications
 from prunescope.api.errors import PluginError
-from prunescope.plugins import registry
+from prunescope.plugins import bibtex, publications, registry
 
 ENTRY = """@inproceedings{{{key},
   author = {{Doe, Jo}},
@@ -145,6 +144,6 @@ def test_built_in_references_are_whole(key):
     assert found.url.startswith("https://")
 
 
-@pytest.mark.parametrize("place", sorted(Path(__file__).parent.parent.glob("plugins/*/src/*/references.bib")), ids=str)
+@pytest.mark.parametrize("place", sorted(Path(__file__).parents[2].glob("plugins/*/src/*/references.bib")), ids=str)
 def test_the_references_of_our_plugins_can_be_read(place):
     assert list(bibtex.read_entries(place.read_text(encoding="utf-8")))
