@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from prunescope import data
 from prunescope.api.errors import UsageError
+from prunescope.data.spec import parse_spec
 from prunescope.plugins import registry
 from prunescope.runs import plan
 from prunescope.studies.grid import layout
@@ -64,7 +64,7 @@ def choices(texts: Sequence[str]) -> dict[str, Choice]:
     for text in texts:
         if text in found:
             raise UsageError(f"the pruner {text!r} is named twice", fix="name it once, or with other options")
-        name, values = data.parse_spec(text)
+        name, values = parse_spec(text)
         found[text] = Choice(plugin=name, options=values)
     return {CONTROL: found[CONTROL], **found}
 
