@@ -99,31 +99,42 @@ class InMemorySplit:
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return (images / 255 - mean) / std as float32 in channels_last."""
-        mean, std = (torch.tensor(values, device=self.device).view(-1, 1, 1) * 255 for values in (self.mean, self.std))
+        mean, std = self.levels()
         return images.to(torch.float32, memory_format=torch.channels_last).sub_(mean).div_(std)
 
+    def levels(self) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation in grey levels, (channels, 1, 1)."""
+        mean, std = (torch.tensor(values, device=self.device).view(-1, 1, 1) * 255 for values in (self.mean, self.std))
+        return mean, std
+
     def draw(self, generator: torch.Generator) -> Draws:
-        """Return the random numbers of one epoch: order, then offsets, then flips, each only if it is used."""
-        n, padding = len(self), self.augmentation.crop_padding
-        order = torch.randperm(n, generator=generator)
-        offsets = torch.zeros((2, n), dtype=torch.int64)
-        if padding:
-            offsets = torch.randint(2 * padding + 1, (2, n), generator=generator)
-        flips = torch.zeros(n, dtype=torch.bool)
-        if self.augmentation.flip:
-            flips = torch.rand(n, generator=generator) < 0.5
-        return Draws(order.to(self.device), offsets.to(self.device), flips.to(self.device))
+        """Return the random numbers of one epoch on the device of the images."""
+        found = drawn(len(self), self.augmentation, generator=generator)
+        return Draws(*(numbers.to(self.device) for numbers in (found.order, found.offsets, found.flips)))
 
     def augment(self, draws: Draws, which: slice) -> Tensor:
         """Return the images that come at `which` places of the epoch, cropped and flipped, as uint8."""
         chosen = self.images.permute(0, 2, 3, 1)[draws.order[which]]
         padding = self.augmentation.crop_padding
         if padding or self.augmentation.flip:
-            chosen = _crop(chosen, draws.offsets[:, which], draws.flips[which], padding=padding)
+            chosen = cropped(chosen, draws.offsets[:, which], draws.flips[which], padding=padding)
         return chosen.permute(0, 3, 1, 2)
 
 
-def _crop(images: Tensor, offsets: Tensor, flips: Tensor, *, padding: int) -> Tensor:
+def drawn(count: int, augmentation: Augmentation, *, generator: torch.Generator) -> Draws:
+    """Return the random numbers of one epoch of `count` images: order, then offsets, then flips, each only if used."""
+    padding = augmentation.crop_padding
+    order = torch.randperm(count, generator=generator)
+    offsets = torch.zeros((2, count), dtype=torch.int64)
+    if padding:
+        offsets = torch.randint(2 * padding + 1, (2, count), generator=generator)
+    flips = torch.zeros(count, dtype=torch.bool)
+    if augmentation.flip:
+        flips = torch.rand(count, generator=generator) < 0.5
+    return Draws(order, offsets, flips)
+
+
+def cropped(images: Tensor, offsets: Tensor, flips: Tensor, *, padding: int) -> Tensor:
     """Crop each image (n, height, width, channels) to its size at its own offset in the padded image; mirror some."""
     n, height, width, _ = images.shape
     padded = functional.pad(images, (0, 0, padding, padding, padding, padding))

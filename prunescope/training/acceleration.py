@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 import torch
 
 from prunescope.api.errors import UsageError
+from prunescope.networks.capture import capture_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from torch import nn
 
+    from prunescope.networks.capture import Capture
+
 Precision = Literal["float32", "tf32", "bf16"]
-Compiling = Literal["no", "yes", "cuda-graphs"]
+Compiling = Literal["auto", "no", "capture", "yes", "cuda-graphs"]
+
+COMPILED = ("yes", "cuda-graphs")
+"""What asks for torch.compile."""
 
 COMPILERS = ("c++", "g++", "clang++")
 
@@ -32,13 +38,13 @@ def accelerated(
     """Return what makes the same gradients of a compiled model, in another arithmetic; `gradient` itself if neither.
 
     gradient: model, ... -> a function that fills `.grad` from a batch; see training.gradient and engine.gradient.
-    "cuda-graphs" compiles and replays whole passes, which spares small networks the launch of each kernel. "tf32" lets
+    "yes" compiles; "cuda-graphs" compiles and replays whole passes, which spares small networks the launch of each kernel. "tf32" lets
     matrix products round their inputs to 10 bits (torch's convolutions do so on GPUs anyway); "bf16" is autocast.
 
     Raises:
         UsageError: what is asked for needs a GPU or a C++ compiler that is not there.
     """
-    if (compiling, precision) == ("no", "float32"):
+    if compiling not in COMPILED and precision == "float32":
         return gradient
 
     def make(model: Model, /, *rest: Rest.args, **named: Rest.kwargs) -> Callable[Step, Found]:
@@ -57,9 +63,15 @@ def accelerated(
     return make
 
 
+def recorder(compiling: Compiling, device: torch.device) -> Capture | None:
+    """Return what records the steps of a training on `device`; None where they are performed one by one."""
+    wanted = compiling == "capture" or (compiling == "auto" and device.type == "cuda")
+    return capture_on(device) if wanted else None
+
+
 def compiled(model: Model, compiling: Compiling) -> Model:
     """Return a model that shares the weights of `model` and runs them compiled."""
-    if compiling == "no":
+    if compiling not in COMPILED:
         return model
     mode = "reduce-overhead" if compiling == "cuda-graphs" else "default"
     found: Model = torch.compile(model, mode=mode)  # type: ignore[assignment]
@@ -89,7 +101,7 @@ def _check(device: torch.device, *, compiling: Compiling, precision: Precision) 
         raise UsageError(
             f"{name} {value} needs a GPU, got the device {device.type}", fix=f"leave {name} out, or train on a GPU"
         )
-    if compiling != "no" and device.type == "cpu" and not any(map(shutil.which, COMPILERS)):
+    if compiling in COMPILED and device.type == "cpu" and not any(map(shutil.which, COMPILERS)):
         raise UsageError(
             f"compiling {compiling} needs a C++ compiler, found none of {', '.join(COMPILERS)}",
             fix="install one, or leave compiling out",

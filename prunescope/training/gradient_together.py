@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -13,16 +12,24 @@ from prunescope.networks.grouped.grouping import tensors
 from prunescope.training.optimizers import trainable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
     from prunescope.api import Mask
     from prunescope.networks.grouped.grouping import Grouped
 
-Parts = Sequence[tuple["Tensor", "Tensor"]]
-"""Images and targets of each model."""
 
-Gradient = Callable[[Parts, float], tuple["Tensor", "Tensor"]]
-"""(parts, label smoothing) -> each model's mean loss and its count of wrong images, (K,); fills `.grad`."""
+
+class Gradient(Protocol):
+    """Fills `.grad` from one mini-batch of each model."""
+
+    def __call__(self, images: Tensor, targets: Tensor, /, *, smoothing: float) -> tuple[Tensor, Tensor]:
+        """Return each model's mean loss and its count of wrong images, (K,).
+
+        images: (batch, K · channels, height, width); targets: labels (batch, K), or soft ones (batch, K, classes);
+        smoothing: of the labels.
+        """
 
 
 def plain(work: Grouped, masks: Sequence[Mask | None]) -> Gradient:
@@ -33,11 +40,9 @@ def plain(work: Grouped, masks: Sequence[Mask | None]) -> Gradient:
     del masks
     weights = trainable(work)
 
-    def gradient(parts: Parts, smoothing: float) -> tuple[Tensor, Tensor]:
+    def gradient(images: Tensor, targets: Tensor, /, *, smoothing: float) -> tuple[Tensor, Tensor]:
         for weight in weights:
             weight.grad = None
-        images = torch.cat([images for images, _ in parts], dim=1)
-        targets = torch.stack([targets for _, targets in parts], dim=1)
         logits = work(images)
         each = cross_entropy(logits.flatten(0, 1), targets.flatten(0, 1), label_smoothing=smoothing, reduction="none")
         value = torch.unflatten(each, 0, (-1, work.count)).mean(0)
@@ -55,8 +60,8 @@ def sharpness_aware(work: Grouped, masks: Sequence[Mask | None], *, rho: float, 
     masked, ones = factors(work, masks)
     norms = [module for module in work.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
 
-    def gradient(parts: Parts, smoothing: float) -> tuple[Tensor, Tensor]:
-        result = first(parts, smoothing)
+    def gradient(images: Tensor, targets: Tensor, /, *, smoothing: float) -> tuple[Tensor, Tensor]:
+        result = first(images, targets, smoothing=smoothing)
         moved: list[Tensor] = [weight for weight in weights if weight.grad is not None]
         before = [weight.detach().clone() for weight in moved]
         with torch.no_grad():
@@ -67,7 +72,7 @@ def sharpness_aware(work: Grouped, masks: Sequence[Mask | None], *, rho: float, 
         for norm in norms:
             norm.track_running_stats = False
         try:
-            first(parts, smoothing)
+            first(images, targets, smoothing=smoothing)
         finally:
             for norm in norms:
                 norm.track_running_stats = True

@@ -11,18 +11,22 @@ from torch.nn.functional import cross_entropy
 from prunescope.api import Epoch
 from prunescope.api.errors import UsageError
 from prunescope.networks import masks
-from prunescope.training.batches import passes, steps_per_epoch, within
-from prunescope.training.schedule import scheduler, span
+from prunescope.training.averaging import Average
+from prunescope.training.epochs import epochs
+from prunescope.training.plan import Plan
+from prunescope.training.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from prunescope.api import Data, Mask
+    from prunescope.networks.capture import Capture
     from prunescope.training.batches import Batches
     from prunescope.training.gradient import Gradient
+    from prunescope.training.plan import Done, Parts
     from prunescope.training.schedule import Schedule
 
 
@@ -36,46 +40,58 @@ def fit(
     batches: Batches,
     mask: Mask | None,
     seed: int,
-) -> Iterator[Epoch]:
+    ema: float = 0.0,
+    capture: Capture | None = None,
+) -> Generator[Epoch, None, str]:
     """Train `model` in place and yield after every epoch; api.Trainer.fit says what holds at a yield.
 
     The model is put into channels_last memory format. Between two epochs the caller may evaluate, copy or stop: each
     epoch begins by setting train mode again. Nothing waits for the device within an epoch. Where only some steps of the
     schedule are taken the epochs keep their numbers; the first and the last may be parts of one.
 
+    ema: decay of a moving average of the weights, which is in `model` at every yield and in the end; 0: none.
+    capture: what records the step, where it is to be recorded. Returns how the steps were performed (training.epochs).
+
     Raises:
         UsageError: the data yield no batch, or the loss or a weight is no longer finite.
     """
     model.to(memory_format=torch.channels_last)
-    hold, gradients = masks.holder(model, mask), gradient(model)
+    hold, average = masks.holder(model, mask), Average(model, decay=ema, mask=mask) if ema else None
+    one = _gradient(gradient(model), smoothing=0.0 if batches.mixup else batches.label_smoothing)
+    work = Work(net=model, gradient=one, optimizer=optimizer, hold=hold, average=average)
     hold()
-    steps = steps_per_epoch(len(data.train), batches.size)
-    taken = span(schedule, steps_per_epoch=steps)
-    rates = scheduler(optimizer, schedule, steps_per_epoch=steps)
-    next_pass = passes(data, batches, generator=torch.Generator().manual_seed(seed))
-    loss = partial(cross_entropy, label_smoothing=0.0 if batches.mixup else batches.label_smoothing)
-    of = -(-taken.stop // steps)
-    for number, seen in within(next_pass, taken, steps_per_epoch=steps):
-        model.train()
-        losses: list[Tensor] = []
-        wrong: list[Tensor] = []
-        sizes: list[int] = []
-        for images, targets in seen:
-            if sizes and taken.start + rates.last_epoch < number * steps - 1:
-                rates.step()
-            value, logits = gradients(images, targets, loss)
-            optimizer.step()
-            hold()
-            losses.append(value)
-            wrong.append(_wrong(logits, targets))
-            sizes.append(len(images))
-        _check_steps(len(sizes), len(data.train))
-        rate = float(rates.get_last_lr()[0])
-        while taken.start + rates.last_epoch < number * steps:
-            rates.step()
-        train_loss, train_error = _means(losses, wrong, sizes)
-        _check_finite(train_loss, model.parameters(), epoch=number, learning_rate=rate)
-        yield Epoch(number=number, of=of, learning_rate=rate, train_loss=train_loss, train_error=train_error)
+    plan = Plan(data=data, schedule=schedule, batches=batches, seeds=(seed,), stack=_only)
+    return (yield from epochs(work, plan, partial(_shown, work=work, of=plan.of), capture=capture))
+
+
+def _shown(done: Done, *, work: Work, of: int) -> Iterator[Epoch]:
+    """Yield the epoch, with the average in the model where there is one; after the last it stays there."""
+    _check_finite(done, work.net)
+    raw = work.average.show() if work.average is not None else []
+    yield Epoch(
+        number=done.number,
+        of=of,
+        learning_rate=done.learning_rate,
+        train_loss=done.losses[0],
+        train_error=done.errors[0],
+    )
+    if work.average is not None and done.number < of:
+        work.average.put(raw)
+
+
+def _gradient(gradients: Gradient, *, smoothing: float) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    loss = partial(cross_entropy, label_smoothing=smoothing)
+
+    def gradient(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        value, logits = gradients(images, targets[:, 0], loss)
+        return value[None], _wrong(logits, targets[:, 0])[None]
+
+    return gradient
+
+
+def _only(parts: Parts) -> tuple[Tensor, Tensor]:
+    images, targets = parts[0]
+    return images, targets[:, None]
 
 
 def _wrong(logits: Tensor, targets: Tensor) -> Tensor:
@@ -84,26 +100,10 @@ def _wrong(logits: Tensor, targets: Tensor) -> Tensor:
     return (logits.argmax(1) != labels).sum()
 
 
-def _means(losses: list[Tensor], wrong: list[Tensor], sizes: list[int]) -> tuple[float, float]:
-    """Mean loss and error over the images of an epoch; the one moment of it that waits for the device."""
-    weights = torch.tensor(sizes, dtype=torch.float64)
-    loss = (torch.stack(losses).cpu().double() * weights).sum() / weights.sum()
-    return float(loss), int(torch.stack(wrong).sum()) / sum(sizes)
-
-
-def _check_steps(steps: int, images: int) -> None:
-    if not steps:
+def _check_finite(done: Done, model: nn.Module) -> None:
+    if not done.finite(model.parameters()):
         raise UsageError(
-            f"{images} training images make no batch, wanted at least 2 images", fix="train on a larger data set"
-        )
-
-
-def _check_finite(loss: float, weights: Iterable[nn.Parameter], *, epoch: int, learning_rate: float) -> None:
-    norms = torch.stack([weight.detach().float().norm() for weight in weights])
-    total = loss + float(norms.sum())
-    if total - total != 0:  # only for infinity and NaN
-        raise UsageError(
-            f"training diverged in epoch {epoch}, at learning rate {learning_rate:g}: "
-            f"the loss is {loss:g} or a weight is not finite",
+            f"training diverged in epoch {done.number}, at learning rate {done.learning_rate:g}: "
+            f"the loss is {done.losses[0]:g} or a weight is not finite",
             fix="lower the learning rate, or add warm-up epochs",
         )

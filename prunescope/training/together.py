@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -9,19 +10,22 @@ import torch
 from prunescope.api import Epoch
 from prunescope.api.errors import UsageError
 from prunescope.networks.grouped.grouping import Grouped, take
-from prunescope.training.batches import passes, steps_per_epoch, within
+from prunescope.training.epochs import epochs
 from prunescope.training.gradient_together import factors, plain
-from prunescope.training.schedule import scheduler, span
+from prunescope.training.plan import Plan
+from prunescope.training.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from prunescope.api import Data, Mask
+    from prunescope.networks.capture import Capture
     from prunescope.training.batches import Batches
     from prunescope.training.gradient_together import Gradient
+    from prunescope.training.plan import Done, Parts
     from prunescope.training.schedule import Schedule
 
 
@@ -35,57 +39,52 @@ def fit_together(
     batches: Batches,
     masks: Sequence[Mask | None],
     seeds: Sequence[int],
-) -> Iterator[tuple[Epoch, ...]]:
+    capture: Capture | None = None,
+) -> Generator[tuple[Epoch, ...], None, str]:
     """Train all `models` in place, each as `training.loop.fit` trains it alone; yield their epochs after every epoch.
 
     Each model has its own mask, and its own order and augmentation from its own seed. The optimiser, made for the
     parameters of the grouped network, must treat every weight alone (SGD does; norms over a tensor do not). Gradients,
     steps and running statistics equal those of training alone to float32 rounding, which training then amplifies.
     Between two epochs the caller may read the models; what it changes in them is overwritten.
+    capture: what records the step, where it is to be recorded. Returns how the steps were performed (training.epochs).
 
     Raises UsageError where the models cannot be grouped, the data yield no batch, or one model's training diverges.
     """
     for model in models:
         model.train()
-    work = Grouped(models, shared=False).train()
-    hold, gradients = _holder(work, masks), gradient(work, masks)
+    net = Grouped(models, shared=False).train()
+    hold, gradients = _holder(net, masks), gradient(net, masks)
     hold()
-    optimize = optimizer(work)
-    steps = steps_per_epoch(len(data.train), batches.size)
-    taken = span(schedule, steps_per_epoch=steps)
-    rates = scheduler(optimize, schedule, steps_per_epoch=steps)
-    one_pass = [passes(data, batches, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     smoothing = 0.0 if batches.mixup else batches.label_smoothing
-    of = -(-taken.stop // steps)
-    for epochs in zip(*(within(each, taken, steps_per_epoch=steps) for each in one_pass), strict=True):
-        number = epochs[0][0]
-        losses: list[Tensor] = []
-        wrong: list[Tensor] = []
-        sizes: list[int] = []
-        for parts in zip(*(seen for _, seen in epochs), strict=True):
-            if sizes and taken.start + rates.last_epoch < number * steps - 1:
-                rates.step()
-            value, errors = gradients(parts, smoothing)
-            optimize.step()
-            hold()
-            losses.append(value)
-            wrong.append(errors)
-            sizes.append(len(parts[0][0]))
-        found = _means(losses, wrong, sizes, images=len(data.train))
-        rate = float(rates.get_last_lr()[0])
-        while taken.start + rates.last_epoch < number * steps:
-            rates.step()
-        for index, model in enumerate(models):
-            take(work, model, index)
-        _check_finite(work, found, number=number)
-        yield tuple(
-            Epoch(number=number, of=of, learning_rate=rate, train_loss=loss, train_error=error) for loss, error in found
+    work = Work(net=net, gradient=partial(gradients, smoothing=smoothing), optimizer=optimizer(net), hold=hold)
+    plan = Plan(data=data, schedule=schedule, batches=batches, seeds=tuple(seeds), stack=_side_by_side)
+    report = partial(_reported, net=net, models=models, of=plan.of)
+    return (yield from epochs(work, plan, report, capture=capture))
+
+
+def _side_by_side(parts: Parts) -> tuple[Tensor, Tensor]:
+    """Put the images side by side in the channels, (batch, K · channels, ...), and the targets, (batch, K, ...)."""
+    return torch.cat([images for images, _ in parts], dim=1), torch.stack([targets for _, targets in parts], dim=1)
+
+
+def _reported(done: Done, *, net: Grouped, models: Sequence[nn.Module], of: int) -> Iterator[tuple[Epoch, ...]]:
+    """Yield the epochs of the models, with their weights in them."""
+    for index, model in enumerate(models):
+        take(net, model, index)
+    if not done.finite(net.parameters()):
+        raise UsageError(
+            f"the training of one of {net.count} models together diverged in epoch {done.number}",
+            fix="train them one by one to see which; lower the learning rate",
         )
+    common = {"number": done.number, "of": of, "learning_rate": done.learning_rate}
+    pairs = zip(done.losses, done.errors, strict=True)
+    yield tuple(Epoch(**common, train_loss=loss, train_error=error) for loss, error in pairs)
 
 
-def _holder(work: Grouped, masks: Sequence[Mask | None]) -> Callable[[], None]:
+def _holder(net: Grouped, masks: Sequence[Mask | None]) -> Callable[[], None]:
     """Return a function that zeroes every model's masked weights; see masks.holder."""
-    weights, ones = factors(work, masks)
+    weights, ones = factors(net, masks)
 
     @torch.no_grad()
     def hold() -> None:
@@ -93,25 +92,3 @@ def _holder(work: Grouped, masks: Sequence[Mask | None]) -> Callable[[], None]:
             torch._foreach_mul_(weights, ones)
 
     return hold
-
-
-def _means(losses: list[Tensor], wrong: list[Tensor], sizes: list[int], *, images: int) -> list[tuple[float, float]]:
-    """Return each model's mean loss and error over the images of an epoch; the one moment that waits for the device."""
-    if not sizes:
-        raise UsageError(
-            f"{images} training images make no batch, wanted at least 2 images", fix="train on a larger data set"
-        )
-    weights = torch.tensor(sizes, dtype=torch.float64)
-    loss = (torch.stack(losses).cpu().double() * weights[:, None]).sum(0) / weights.sum()
-    error = torch.stack(wrong).sum(0).cpu().double() / weights.sum()
-    return list(zip(loss.tolist(), error.tolist(), strict=True))
-
-
-def _check_finite(work: Grouped, found: Sequence[tuple[float, float]], *, number: int) -> None:
-    norms = torch.stack([weight.detach().float().norm() for weight in work.parameters()])
-    total = sum(loss for loss, _ in found) + float(norms.sum())
-    if total - total != 0:  # only for infinity and NaN
-        raise UsageError(
-            f"the training of one of {work.count} models together diverged in epoch {number}",
-            fix="train them one by one to see which; lower the learning rate",
-        )

@@ -70,10 +70,10 @@ def fit(
     schedule: Schedule | None = None,
 ) -> Iterator[Epoch]:
     """Train `model` as these options say; schedule: another than theirs."""
-    from prunescope.training import averaging, loop
-    from prunescope.training.acceleration import accelerated
+    from prunescope.training import loop
+    from prunescope.training.acceleration import accelerated, recorder
 
-    epochs = loop.fit(
+    return loop.fit(
         model,
         data,
         optimizer=optimizer,
@@ -82,10 +82,9 @@ def fit(
         batches=batches_of(options),
         mask=mask,
         seed=seed,
+        ema=options.ema,
+        capture=recorder(options.compiling, next(model.parameters()).device),
     )
-    if not options.ema:
-        return epochs
-    return averaging.averaged(epochs, model, optimizer=optimizer, decay=options.ema, mask=mask)
 
 
 def passes(options: FittingOptions, *, train: int, per_image: float) -> float:

@@ -33,8 +33,11 @@ Precision = Annotated[
     Literal["float32", "tf32", "bf16"], Option("arithmetic of the training steps; all but float32 need a GPU")
 ]
 Compiling = Annotated[
-    Literal["no", "yes", "cuda-graphs"],
-    Option("whether steps are compiled (torch.compile); cuda-graphs: for small networks on a GPU"),
+    Literal["auto", "no", "capture", "yes", "cuda-graphs"],
+    Option(
+        "auto: on a GPU a step is captured once and repeated as one CUDA graph, where it can be; capture: on a CPU too,"
+        " as a list of operations; no: step by step; yes, cuda-graphs: torch.compile, in minutes"
+    ),
 ]
 
 

@@ -55,7 +55,7 @@ class SgdOptions(Trainer):
     stop_step: StopStep = None
     ema: Ema = 0.0
     precision: Precision = "float32"
-    compiling: Compiling = "no"
+    compiling: Compiling = "auto"
 
     def together(self, model: nn.Module, data: Data) -> int:
         """Return a few for tiny networks."""

@@ -56,7 +56,7 @@ class Timm(Trainer):
     stop_step: StopStep = None
     ema: Ema = 0.0
     precision: Precision = "float32"
-    compiling: Compiling = "no"
+    compiling: Compiling = "auto"
     scheduler: Annotated[
         str | None,
         Option("timm's scheduler by name instead of schedule: cosine, tanh, poly, step, multistep; none: schedule"),

@@ -38,7 +38,7 @@ def fit(
     seeds: Sequence[int],
 ) -> Iterator[tuple[Epoch, ...]]:
     """Train the models with the schedule and the batches these options ask for."""
-    from prunescope.training.acceleration import accelerated
+    from prunescope.training.acceleration import accelerated, recorder
     from prunescope.training.together import fit_together
 
     return fit_together(
@@ -50,6 +50,7 @@ def fit(
         batches=fitting.batches_of(options),
         masks=masks,
         seeds=seeds,
+        capture=recorder(options.compiling, next(models[0].parameters()).device),
     )
 
 

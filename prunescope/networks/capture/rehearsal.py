@@ -1,0 +1,60 @@
+"""Steps that are tried: nothing is different afterwards, and what cannot be repeated is found."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from prunescope.networks.capture.interface import NotCapturable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
+
+READING = frozenset({"aten::_local_scalar_dense", "aten::equal", "aten::is_nonzero"})
+"""Operations whose result is a value on the host."""
+
+SIZING = frozenset({"aten::nonzero", "aten::masked_select", "aten::_unique2", "aten::unique_dim", "aten::bincount"})
+"""Operations whose result has a size that depends on values."""
+
+INDEXING = frozenset({"aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_"})
+
+
+class Watch(TorchDispatchMode):
+    """Raises NotCapturable where a step makes the host wait for a value."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401, ARG002 - torch's own signature
+        """Perform the operation, if it may be repeated."""
+        check_repeatable(func, args)
+        return func(*args, **(kwargs or {}))
+
+
+def check_repeatable(operation: Any, arguments: Sequence[Any]) -> None:  # noqa: ANN401 - an operation of torch has no public type
+    """Raise NotCapturable for an operation that makes the host wait for a value."""
+    name = operation._schema.name  # noqa: SLF001 - no public way to ask
+    if name in READING:
+        raise NotCapturable("it reads a value on the host")
+    if name in SIZING or (name in INDEXING and _by_mask(arguments[1])):
+        raise NotCapturable("the size of a tensor depends on values")
+
+
+def _by_mask(indices: Sequence[Tensor | None]) -> bool:
+    return any(one is not None and one.dtype in {torch.bool, torch.uint8} for one in indices)
+
+
+@contextmanager
+def unchanged(state: Sequence[Tensor]) -> Iterator[None]:
+    """Give the tensors, and torch's generators, their values back after the block."""
+    saved = [tensor.detach().clone() for tensor in state]
+    devices = sorted({tensor.device.index for tensor in state if tensor.device.type == "cuda"})
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        with torch.no_grad():
+            for tensor, value in zip(state, saved, strict=True):
+                tensor.copy_(value)

@@ -1,0 +1,76 @@
+"""A step as the list of its operations: what a CUDA graph is, for devices that have none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from prunescope.networks.capture.interface import Capture
+from prunescope.networks.capture.rehearsal import check_repeatable, unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torch import Tensor
+
+
+@final
+class Tape(Capture):
+    """Records the operations below autograd, backward passes included, and performs them again in the same memory.
+
+    As in a CUDA graph, intermediate results keep their place, and nothing but tensors can differ between two
+    repetitions. It saves no time: it is there so that what runs as a graph on a GPU can be tested without one.
+    """
+
+    def record(self, step: Callable[[], None], state: Sequence[Tensor] = ()) -> Callable[[], None]:
+        """Run the step once and keep its operations."""
+        recorder = _Recorder()
+        with unchanged(state), recorder:
+            step()
+        operations = recorder.operations
+
+        @torch.no_grad()
+        def repeat() -> None:
+            for operation in operations:
+                operation.perform()
+
+        return repeat
+
+
+@dataclass(frozen=True)
+class _Operation:
+    function: Any
+    arguments: tuple[Any, ...]
+    named: dict[str, Any]
+    results: Any
+
+    def perform(self) -> None:
+        """Compute the results again and put them in their place; views and what was written in place are there.
+
+        Autograd does not see it, as it does not see the replay of a graph: no counter of versions moves.
+        """
+        leaves = tree_leaves((self.arguments, self.named, self.results))
+        tensors = tuple(one for one in leaves if isinstance(one, torch.Tensor))
+        with torch.autograd._unsafe_preserve_version_counter(tensors):  # noqa: SLF001 - no public way
+            found = self.function(*self.arguments, **self.named)
+            for place, value in zip(tree_leaves(self.results), tree_leaves(found), strict=True):
+                if isinstance(place, torch.Tensor) and place.data_ptr() != value.data_ptr():
+                    place.copy_(value)
+
+
+class _Recorder(TorchDispatchMode):
+    def __init__(self) -> None:
+        TorchDispatchMode.__init__(self)  # type: ignore[no-untyped-call]
+        self.operations: list[_Operation] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401, ARG002 - torch's own signature
+        """Perform the operation and keep it."""
+        check_repeatable(func, args)
+        named = kwargs or {}
+        results = func(*args, **named)
+        self.operations.append(_Operation(func, args, named, results))
+        return results
