@@ -284,6 +284,9 @@ class Trainer(ABC):
         Between epochs the caller takes snapshots, audits the density, shows progress, or stops. Weights masked out
         must be exactly zero at every yield. Order, augmentation and initial momentum depend on `seed` alone; the
         caller has seeded torch's global generator (dropout) with it too.
+
+        A generator may return a string after the last epoch: how it performed the steps ("captured"). The run file
+        records it with the engine.
         """
 
     def stages(self) -> tuple[int, ...]:

@@ -37,9 +37,10 @@ def accelerated(
 ) -> Callable[Concatenate[Model, Rest], Callable[Step, Found]]:
     """Return what makes the same gradients of a compiled model, in another arithmetic; `gradient` itself if neither.
 
-    gradient: model, ... -> a function that fills `.grad` from a batch; see training.gradient and engine.gradient.
-    "yes" compiles; "cuda-graphs" compiles and replays whole passes, which spares small networks the launch of each kernel. "tf32" lets
-    matrix products round their inputs to 10 bits (torch's convolutions do so on GPUs anyway); "bf16" is autocast.
+    gradient: model, ... -> a function that fills `.grad` from a batch; see gradient.py and gradient_together.py here.
+    "yes" compiles; "cuda-graphs" compiles and replays whole passes, which spares small networks the launch of each
+    kernel; for the other words see `recorder`. "tf32" lets matrix products round their inputs to 10 bits (torch's
+    convolutions do so on GPUs anyway); "bf16" is autocast.
 
     Raises:
         UsageError: what is asked for needs a GPU or a C++ compiler that is not there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -59,8 +60,8 @@ class Recorded:
             first = (number - 1) * steps
             todo = range(max(taken.start, first), min(taken.stop, first + steps))
             if todo:
-                factors = [rates.lr_lambdas[0](step - taken.start) for step in todo]
-                of_steps = [rates.base_lrs[0] * factor for factor in factors]
+                base, factor = float(rates.base_lrs[0]), rates.lr_lambdas[0]
+                of_steps = [base * factor(step - taken.start) for step in todo]
                 yield self._epoch(number, range(todo.start - first, todo.stop - first), of_steps)
 
     def _epoch(self, number: int, todo: range, of_steps: list[float]) -> Done:
@@ -98,19 +99,19 @@ def recorded(work: Work, plan: Plan, capture: Capture) -> Recorded:
 
 def _registers(source: Feed, optimizer: Optimizer) -> Registers:
     """Make the registers, and let the optimiser keep its learning rate and its momentum where a step finds them."""
-    where = {"device": source.order.device}
+    zeros = partial(torch.zeros, device=source.order.device)
     steps, count = source.steps, len(source.order)
-    rate = torch.zeros((), **where)
+    rate = zeros(())
     for group in optimizer.param_groups:
         group["lr"] = rate
         for weight in group["params"] if group["momentum"] else ():
             optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
     return Registers(
-        position=torch.zeros(1, dtype=torch.int64, **where),
+        position=zeros(1, dtype=torch.int64),
         rate=rate,
-        rates=torch.zeros(steps, **where),
-        losses=torch.zeros((steps, count), dtype=torch.float64, **where),
-        wrong=torch.zeros((steps, count), dtype=torch.int64, **where),
+        rates=zeros(steps),
+        losses=zeros((steps, count), dtype=torch.float64),
+        wrong=zeros((steps, count), dtype=torch.int64),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -91,14 +92,14 @@ def feed(split: Split, batches: Batches, *, seeds: Sequence[int]) -> Feed:
         raise NotCapturable("MixUp draws on the host")
     count, n = len(seeds), len(split)
     kept = split if batches.augment else replace(split, augmentation=Augmentation())
-    where = {"device": split.device}
+    zeros = partial(torch.zeros, device=split.device)
     mean, std = split.levels()
     return Feed(
         split=kept,
         size=batches.size,
         generators=[torch.Generator().manual_seed(seed) for seed in seeds],
-        order=torch.zeros((count, n), dtype=torch.int64, **where),
-        offsets=torch.zeros((2, count, n), dtype=torch.int64, **where),
-        flips=torch.zeros((count, n), dtype=torch.bool, **where),
+        order=zeros((count, n), dtype=torch.int64),
+        offsets=zeros((2, count, n), dtype=torch.int64),
+        flips=zeros((count, n), dtype=torch.bool),
         levels=(mean.flatten(), std.flatten()),
     )

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from prunescope.networks.grouped.grouping import Grouped
 
 
-
 class Gradient(Protocol):
     """Fills `.grad` from one mini-batch of each model."""
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from prunescope.training.schedule import Schedule
 
 
-def fit(
+def fit(  # noqa: PLR0913 - one for each part of a training
     model: nn.Module,
     data: Data,
     *,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from prunescope.training.schedule import Schedule
 
 
-def fit_together(
+def fit_together(  # noqa: PLR0913 - one for each part of a training
     models: Sequence[nn.Module],
     data: Data,
     *,
@@ -77,9 +77,9 @@ def _reported(done: Done, *, net: Grouped, models: Sequence[nn.Module], of: int)
             f"the training of one of {net.count} models together diverged in epoch {done.number}",
             fix="train them one by one to see which; lower the learning rate",
         )
-    common = {"number": done.number, "of": of, "learning_rate": done.learning_rate}
+    epoch = partial(Epoch, number=done.number, of=of, learning_rate=done.learning_rate)
     pairs = zip(done.losses, done.errors, strict=True)
-    yield tuple(Epoch(**common, train_loss=loss, train_error=error) for loss, error in pairs)
+    yield tuple(epoch(train_loss=loss, train_error=error) for loss, error in pairs)
 
 
 def _holder(net: Grouped, masks: Sequence[Mask | None]) -> Callable[[], None]:

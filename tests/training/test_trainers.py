@@ -51,7 +51,7 @@ def test_the_defaults_are_the_papers_recipe_at_half_its_epochs():
         "stop_step": None,
         "ema": 0.0,
         "precision": "float32",
-        "compiling": "no",
+        "compiling": "auto",
     }
     assert dataclasses.asdict(Sam()) == {**defaults, "rho": 0.05, "adaptive": False}
     assert dataclasses.asdict(Cyclic()) == {**defaults, "schedule": "cosine", "cycles": 4, "factor": 2.0}

@@ -11,6 +11,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from prunescope.api.errors import UsageError
+from prunescope.networks.capture.cuda_graphs import CudaGraphs
+from prunescope.networks.capture.tape import Tape
 from prunescope.networks.grouped.grouping import Grouped
 from prunescope.plugins import registry
 from prunescope.plugins.testing import toy_data, toy_model
@@ -60,7 +62,9 @@ def test_a_compiled_group_makes_the_gradients_of_a_plain_one():
     one, two = Grouped([network(0), network(1)], shared=False), Grouped([network(0), network(1)], shared=False)
     images, labels = batch()
     parts = torch.cat([images, images], dim=1), torch.stack([labels, labels], dim=1)
-    value, wrong = accelerated(together.plain, compiling="yes", precision="float32")(one, [None, None])(*parts, smoothing=0.0)
+    value, wrong = accelerated(together.plain, compiling="yes", precision="float32")(one, [None, None])(
+        *parts, smoothing=0.0
+    )
     wanted, wanted_wrong = together.plain(two, [None, None])(*parts, smoothing=0.0)
     torch.testing.assert_close(value, wanted)
     assert torch.equal(wrong, wanted_wrong)
@@ -115,3 +119,11 @@ def test_without_a_compiler_compiling_is_refused(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(UsageError, match="needs a C\\+\\+ compiler"):
         accelerated(plain, compiling="yes", precision="float32")(network())
+
+
+def test_a_step_is_recorded_on_a_gpu_alone_unless_asked_for():
+    gpu = torch.device("cuda")
+    assert isinstance(acceleration.recorder("auto", gpu), CudaGraphs)
+    assert isinstance(acceleration.recorder("capture", CPU), Tape)
+    for compiling, device in (("auto", CPU), ("no", gpu), ("yes", gpu), ("cuda-graphs", gpu)):
+        assert acceleration.recorder(compiling, device) is None

@@ -1,4 +1,4 @@
-"""A step that is recorded and repeated, through the list of operations that stands in for a CUDA graph: equal to the bit."""
+"""A step that is recorded and repeated, by the operations that stand in for a CUDA graph: equal to the bit."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import torch
 from tiny_training import equal_states, state_of, tiny_data, tiny_net
 from torch import nn
 
-from prunescope.networks import masks
 from prunescope.api import Data
 from prunescope.data.memory import Augmentation, in_memory
-from prunescope.training import gradient_together as engine_gradient
-from prunescope.training.together import fit_together
+from prunescope.networks import masks
 from prunescope.networks.capture import capture_on
-from prunescope.training import loop, optimizers
+from prunescope.training import gradient_together, loop, optimizers
 from prunescope.training.batches import Batches
 from prunescope.training.gradient import plain, sharpness_aware
 from prunescope.training.schedule import Schedule
+from prunescope.training.together import fit_together
 
 SGD = {"learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-3, "nesterov": False}
 CPU = torch.device("cpu")
@@ -193,12 +192,12 @@ def test_divergence_is_an_error():
 
 
 TOGETHER = {name: case for name, case in CASES.items() if name not in {"moving average", "sam", "adaptive sam"}} | {
-    "sam": {"gradient": partial(engine_gradient.sharpness_aware, rho=0.2, adaptive=False)},
-    "adaptive sam": {"gradient": partial(engine_gradient.sharpness_aware, rho=0.2, adaptive=True)},
+    "sam": {"gradient": partial(gradient_together.sharpness_aware, rho=0.2, adaptive=False)},
+    "adaptive sam": {"gradient": partial(gradient_together.sharpness_aware, rho=0.2, adaptive=True)},
 }
 
 
-def together(models, *, capture, gradient=engine_gradient.plain, size=8, part=None, sgd=SGD, masks=None, **how):
+def together(models, *, capture, gradient=gradient_together.plain, size=8, part=None, sgd=SGD, masks=None, **how):
     return finished(
         fit_together(
             models,

@@ -50,10 +50,10 @@ class CudaGraphs(Capture):
 
 
 def _warm_up(step: Callable[[], None]) -> None:
-    side, here = torch.cuda.Stream(), torch.cuda.current_stream()
+    side, here = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
     side.wait_stream(here)
     with torch.cuda.stream(side):
-        with Watch():
+        with Watch():  # type: ignore[no-untyped-call]
             step()
         for _ in range(WARM_UP - 1):
             step()

@@ -24,10 +24,10 @@ SIZING = frozenset({"aten::nonzero", "aten::masked_select", "aten::_unique2", "a
 INDEXING = frozenset({"aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_"})
 
 
-class Watch(TorchDispatchMode):
+class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Raises NotCapturable where a step makes the host wait for a value."""
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401, ARG002 - torch's own signature
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - torch's own signature
         """Perform the operation, if it may be repeated."""
         check_repeatable(func, args)
         return func(*args, **(kwargs or {}))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import torch
+from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -55,19 +56,19 @@ class _Operation:
         """
         leaves = tree_leaves((self.arguments, self.named, self.results))
         tensors = tuple(one for one in leaves if isinstance(one, torch.Tensor))
-        with torch.autograd._unsafe_preserve_version_counter(tensors):  # noqa: SLF001 - no public way
+        with _unsafe_preserve_version_counter(tensors):
             found = self.function(*self.arguments, **self.named)
             for place, value in zip(tree_leaves(self.results), tree_leaves(found), strict=True):
                 if isinstance(place, torch.Tensor) and place.data_ptr() != value.data_ptr():
                     place.copy_(value)
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         TorchDispatchMode.__init__(self)  # type: ignore[no-untyped-call]
         self.operations: list[_Operation] = []
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401, ARG002 - torch's own signature
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - torch's own signature
         """Perform the operation and keep it."""
         check_repeatable(func, args)
         named = kwargs or {}

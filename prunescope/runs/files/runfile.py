@@ -2,7 +2,8 @@
 
 Layout (schema 1):
     /                 attributes: schema, id, recipe, created, wall_seconds, device, versions, facts, weights, digest;
-                      of trainings also engine: "alone", or "grouped(K)" for K models trained together
+                      of trainings also engine: "alone", or "grouped(K)" for K models trained together, and
+                      after a comma what the trainer returns: "captured", or "not captured: REASON"
     /history/<column> one value per epoch: number, of, learning_rate, train_loss, train_error
     /mask/<parameter> uint8, 1 = kept
     /readings/<probe>/<name>  the value; attributes: unit, axes, labels, estimator, n, stderr

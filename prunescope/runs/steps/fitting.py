@@ -6,7 +6,7 @@ After every epoch the density is audited, the snapshots that are asked for are t
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from prunescope.api.errors import PluginError
 from prunescope.api.knobs import HOTTER
@@ -17,7 +17,7 @@ from prunescope.runs.steps import threads
 from prunescope.runs.steps.result import Made, facts, seeded, state, to_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torch import nn
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 STEPS = ("train", "retrain")
 
 ALONE = "alone"
+
+Item = TypeVar("Item")
 
 
 def grouped(count: int) -> str:
@@ -48,10 +50,11 @@ def fit(recipe: Recipe, store: Store, device: str) -> Made:
     run = _begin(recipe, loaded, store, device)
     seed = recipe.arguments["seed"]
     with threads.suited_to(run.model, data), seeded(seed):
-        for epoch in loaded.instance.fit(run.model, data, mask=run.mask, seed=seed):
+        epochs = _Epochs(loaded.instance.fit(run.model, data, mask=run.mask, seed=seed))
+        for epoch in epochs:
             _note(run, epoch, loaded)
             store.note_progress(recipe.id, epoch.number / epoch.of)
-    return _end(run, engine=ALONE)
+    return _end(run, engine=epochs.engine(ALONE))
 
 
 def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[Made]:
@@ -65,7 +68,8 @@ def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted
     runs = [_begin(recipe, loaded, store, device) for recipe in recipes]
     kept, seeds = [run.mask for run in runs], [recipe.arguments["seed"] for recipe in recipes]
     with threads.suited_to(runs[0].model, data), seeded(seeds[0]):
-        for epochs in loaded.instance.fit_together([run.model for run in runs], data, masks=kept, seeds=seeds):
+        found = _Epochs(loaded.instance.fit_together([run.model for run in runs], data, masks=kept, seeds=seeds))
+        for epochs in found:
             if not isinstance(epochs, tuple) or len(epochs) != len(runs):
                 raise PluginError(
                     f"{_who(loaded)} yielded no tuple of {len(runs)} epochs, one for each model",
@@ -75,7 +79,29 @@ def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted
                 _note(run, epoch, loaded)
             for run_id in wanted:
                 store.note_progress(run_id, epochs[0].number / epochs[0].of)
-    return [_end(run, engine=grouped(len(runs))) for run in runs]
+    return [_end(run, engine=found.engine(grouped(len(runs)))) for run in runs]
+
+
+@dataclass
+class _Epochs(Generic[Item]):
+    """The epochs of a trainer, and what it returns after the last: how it performed its steps."""
+
+    found: Iterator[Item]
+    how: str = ""
+
+    def __iter__(self) -> Iterator[Item]:
+        return self
+
+    def __next__(self) -> Item:
+        try:
+            return next(self.found)
+        except StopIteration as end:
+            self.how = end.value if isinstance(end.value, str) else ""
+            raise
+
+    def engine(self, base: str) -> str:
+        """Return how many were trained together, and how the steps were performed where the trainer returns it."""
+        return f"{base}, {self.how}" if self.how else base
 
 
 @dataclass(frozen=True, kw_only=True)

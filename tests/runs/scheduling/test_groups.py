@@ -136,6 +136,20 @@ def test_trainings_together_leave_what_each_leaves_alone(data, store, tmp_path):
     assert store.progress(trainings[0].id) == 1.0
 
 
+def test_how_the_steps_were_performed_is_recorded_with_the_engine(data, store):
+    trainings = [dense(data, seed=seed, compiling="capture") for seed in (0, 1, 2)]
+    pipeline.perform_together(trainings[:2], store, device="cpu")
+    pipeline.perform(trainings[2], store, device="cpu")
+    mixed = dense(data, seed=0, compiling="capture", mixup=0.2)
+    pipeline.perform(mixed, store, device="cpu")
+    assert [store.read(recipe.id).engine for recipe in (*trainings, mixed)] == [
+        "grouped(2), captured",
+        "grouped(2), captured",
+        "alone, captured",
+        "alone, not captured: MixUp draws on the host",
+    ]
+
+
 @pytest.mark.parametrize("wrong", [[1, 2], (1,)])
 def test_a_trainer_must_yield_an_epoch_for_each(data, store, monkeypatch, wrong):
     monkeypatch.setattr(Sgd, "fit_together", lambda *_, **__: iter([wrong]))
