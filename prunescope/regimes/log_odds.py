@@ -1,0 +1,196 @@
+"""Probability that a hotter dense training prunes better, from the signals that are available.
+
+Every signal gives log-odds that the better temperature is the hotter one. They are not independent: how much of each
+counts depends on which others are there, and these weights come from a pack of measured studies.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prunescope.api import Advice
+from prunescope.api.errors import EvidenceError, InputError
+from prunescope.regimes.monotone_curve import Bin, fit_falling_curve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prunescope.regimes.monotone_curve import Curve
+    from prunescope.regimes.siblings import Comparison, Gain
+
+FAMILY, POSITION, LMC = "family", "position", "lmc"
+"""The signals: siblings compared, the place against the recorded schedule, connectivity at this density."""
+
+KIND = "prunescope-direction"
+
+SCHEMA = 1
+
+SHIPPED = "direction-1.json"
+
+CERTAINTY = 0.8
+"""Below this probability of the direction nothing is advised."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What studies say of each signal, and how much of it counts beside others."""
+
+    name: str
+    source: str
+    lmc: Curve
+    """LMC -> probability that hotter is better."""
+    position: float
+    """How often "past the first drop of the learning rate: hotter, before it: colder" is right."""
+    most: float
+    """No probability beyond this is stated: the studies are too few to know it."""
+    weights: Mapping[frozenset[str], Mapping[str, float]]
+    """Signals that are available -> weight of each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Direction:
+    """P(direction), and what it rests on."""
+
+    hotter: float
+    """Probability that the better dense training is a hotter one, given that it is not this one."""
+    log_odds: Mapping[str, float]
+    """Of each signal by itself; positive: hotter."""
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What to do with the temperature, and how probable it is that this is right."""
+
+    advice: Advice
+    probability: float
+    """Of the direction that is advised; of the more probable one with Advice.NONE; with KEEP that the best is here."""
+    gain: Gain | None
+    """Measured between siblings, in training error after brief retraining; None where that side was not measured."""
+    because: str
+
+
+def load_calibration(text: str | None = None) -> Calibration:
+    """Return the calibration in the text of a pack; the shipped one without any. InputError for anything else."""
+    if text is None:
+        text = resources.files("prunescope.regimes.packs").joinpath(SHIPPED).read_text(encoding="utf-8")
+    try:
+        return _calibration(json.loads(text))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"this is no pack of kind {KIND!r}: {error}", fix="give one that is shipped") from error
+
+
+def _calibration(found: Mapping[str, Any]) -> Calibration:
+    if (found["kind"], found["schema_version"]) != (KIND, SCHEMA):
+        raise ValueError(f"kind {found['kind']!r}, schema {found['schema_version']!r}")
+    bins = [Bin(low=one["low"], high=one["high"], hits=one["hotter"], of=one["of"]) for one in found["lmc"]]
+    return Calibration(
+        name=str(found["name"]),
+        source=str(found["source"]),
+        lmc=fit_falling_curve(bins),
+        position=_jeffreys(found["position"]),
+        most=_jeffreys(found["family"]),
+        weights={frozenset(names.split("+")): dict(each) for names, each in found["weights"].items()},
+    )
+
+
+def _jeffreys(counts: Mapping[str, int]) -> float:
+    """Return the mean of the posterior of a rate under Jeffreys' prior."""
+    return (counts["right"] + 0.5) / (counts["of"] + 1)
+
+
+def lmc_log_odds(draws: Sequence[float] | np.ndarray, calibration: Calibration) -> float:
+    """Return the log-odds of hotter from draws of the mean LMC: the curve's probability, averaged over them.
+
+    >>> shipped = load_calibration()
+    >>> [round(lmc_log_odds([lmc], shipped), 2) for lmc in (-0.4, -0.05, 0.0)]
+    [2.13, -0.6, -3.15]
+    """
+    return log_odds(float(calibration.lmc.probability(np.asarray(draws, dtype=np.float64)).mean()))
+
+
+def position_log_odds(epochs: float, drop: float, calibration: Calibration) -> float:
+    """Return the log-odds of hotter from the epochs of dense training and that of the first drop of its learning rate.
+
+    Past the drop hotter, before it colder. At the drop, 0: the network is the last one before it, which no direction
+    improves as a rule.
+
+    >>> shipped = load_calibration()
+    >>> [round(position_log_odds(epochs, 80, shipped), 2) for epochs in (160, 80, 40)]
+    [3.38, 0.0, -3.38]
+    """
+    size = log_odds(calibration.position)
+    return size if epochs > drop else -size if epochs < drop else 0.0
+
+
+def family_log_odds(comparison: Comparison, calibration: Calibration) -> float:
+    """Return the log-odds of hotter from siblings compared; no more than the studies can know."""
+    return log_odds(min(max(comparison.direction, 1 - calibration.most), calibration.most))
+
+
+def combine_signals(signals: Mapping[str, float], calibration: Calibration) -> Direction:
+    """Return the probability that hotter is better: Σ weight · log-odds, weights for just these signals.
+
+    Raises EvidenceError where there is no signal, or the pack has no weights for those that there are.
+
+    >>> found = combine_signals({"position": 3.38, "lmc": -3.31}, load_calibration())
+    >>> round(found.hotter, 2)
+    0.93
+    """
+    weights = calibration.weights.get(frozenset(signals))
+    if weights is None:
+        named = ", ".join(sorted(signals)) or "no signal"
+        raise EvidenceError(f"{calibration.name} has no weights for {named}", fix="calibrate with these signals")
+    total = sum(weights[name] * signals[name] for name in sorted(signals))
+    hotter = min(max(probability(total), 1 - calibration.most), calibration.most)
+    return Direction(hotter=hotter, log_odds=dict(signals), weights=dict(weights))
+
+
+def decide_step(direction: Direction, comparison: Comparison | None, *, certainty: float = CERTAINTY) -> Decision:
+    """Return what to do with the temperature; Advice.NONE where no direction is probable enough.
+
+    Keep is advised only where both sides were measured and it is that probable that neither is better. A side whose
+    measured interval is worse is never advised.
+    """
+    hotter = direction.hotter >= 1 / 2
+    stated = max(direction.hotter, 1 - direction.hotter)
+    gain = None if comparison is None else comparison.gain_hotter if hotter else comparison.gain_colder
+    side, advice = ("hotter", Advice.RAISE) if hotter else ("colder", Advice.LOWER)
+    if comparison is not None and comparison.both_sides:
+        if comparison.here >= certainty:
+            because = "siblings on both sides were measured and neither is better"
+            return Decision(advice=Advice.KEEP, probability=comparison.here, gain=None, because=because)
+        if comparison.here > 1 / 2:
+            because = "siblings on both sides were measured and more probably neither is better"
+            return Decision(advice=Advice.NONE, probability=stated, gain=gain, because=because)
+    if gain is not None and gain.high < 0:
+        because = f"the {side} side is the more probable one, but its measured sibling is worse"
+        return Decision(advice=Advice.NONE, probability=stated, gain=gain, because=because)
+    if stated < certainty:
+        because = f"{side} is the more probable direction, but less so than {certainty:.0%}"
+        return Decision(advice=Advice.NONE, probability=stated, gain=gain, because=because)
+    return Decision(advice=advice, probability=stated, gain=gain, because=f"a {side} dense training prunes better here")
+
+
+def log_odds(probability: float) -> float:
+    """Return ln(p / (1 − p)); infinite at 0 and 1."""
+    if probability in (0.0, 1.0):
+        return math.inf if probability else -math.inf
+    return math.log(probability / (1 - probability))
+
+
+def probability(log_odds: float) -> float:
+    """Return 1 / (1 + e^−x).
+
+    >>> round(probability(0.0), 1), probability(-800.0), probability(800.0)
+    (0.5, 0.0, 1.0)
+    """
+    if log_odds < 0:
+        return 1 - probability(-log_odds)
+    return 1 / (1 + math.exp(-log_odds))
