@@ -204,6 +204,11 @@ class Evidence:
     """Temperature-like settings of the dense training, as far as they are known."""
     neighbours: Sequence[Evidence] = ()
     """The same density at other temperatures."""
+    siblings: Sequence[Evidence] = ()
+    """This network first, then others of its training at other temperatures, all pruned to this density and retrained
+    equally, briefly; their reading is "errors/train_error"."""
+    first_drop: float | None = None
+    """Epochs of the dense training after which its learning rate first fell, as recorded; None: not known, or never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,9 +219,23 @@ class Diagnosis:
     """None: the rule judges the temperature without naming a regime."""
     advice: Advice
     confidence: float | None
-    """Probability, from replicas, that the verdict's side of the threshold is right; None: cannot be estimated."""
+    """Probability that the advised direction is right, where `hotter` is known; else, from replicas, that the regime's
+    side of the threshold is right. None: cannot be estimated."""
     because: tuple[str, ...]
     """The reasons, one sentence each: measured values, thresholds and the calibration they come from."""
+    hotter: float | None = None
+    """Probability that the better dense training is a hotter one, given that it is not this one; None: not judged."""
+    regime_probability: float | None = None
+    """Probability, from replicas, that the regime's side of the threshold is right, where `hotter` is known."""
+    gain: float | None = None
+    """How much lower the training error of the best sibling in the more probable direction is, after the same brief
+    retraining; fraction, negative where it is worse. None: that side was not measured."""
+    gain_interval: tuple[float, float] | None = None
+    """Its central 80 % interval."""
+    rests_on: tuple[str, ...] = ()
+    """The signals behind `hotter`, the weightiest first."""
+    next_buys: str = ""
+    """What one more input would buy."""
 
 
 @dataclass(frozen=True, kw_only=True)

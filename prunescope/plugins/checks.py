@@ -45,11 +45,13 @@ def check_epoch(who: str, epoch: object) -> Epoch:
 
 
 def check_diagnosis(who: str, diagnosis: object) -> Diagnosis:
-    """Return `diagnosis` if it is a Diagnosis whose confidence is a probability and which gives reasons."""
+    """Return `diagnosis` if it is a Diagnosis whose probabilities are some and which gives reasons."""
     if not isinstance(diagnosis, Diagnosis) or not diagnosis.because:
         raise PluginError(f"{who} returned no Diagnosis with reasons", fix="return prunescope.api.Diagnosis(...)")
-    if diagnosis.confidence is not None and not 0 <= diagnosis.confidence <= 1:
-        raise PluginError(f"{who}: confidence {diagnosis.confidence} is no probability", fix="keep it in [0, 1]")
+    for name in ("confidence", "hotter", "regime_probability"):
+        value = getattr(diagnosis, name)
+        if value is not None and not 0 <= value <= 1:
+            raise PluginError(f"{who}: {name} {value} is no probability", fix="keep it in [0, 1]")
     return diagnosis
 
 

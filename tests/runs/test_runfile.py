@@ -144,3 +144,21 @@ def test_a_run_as_json_has_every_part() -> None:
     assert values["history"][1]["train_loss"] == 1.0
     assert values["verdicts"][1]["regime"] is None
     assert values["readings"]["size"]["density"]["value"] == 0.5
+
+
+def test_a_judged_direction_comes_back_and_without_one_nothing_of_it_is_written(tmp_path: Path) -> None:
+    plain = full_run().verdicts[0]
+    directed = replace(
+        plain.diagnosis,
+        hotter=0.9,
+        regime_probability=0.7,
+        gain=-0.01,
+        gain_interval=(-0.02, 0.01),
+        rests_on=("family", "position"),
+        next_buys="more",
+    )
+    run = replace(full_run(), verdicts=(plain, replace(plain, diagnosis=directed)))
+    runfile.write(tmp_path / f"{run.id}.h5", run)
+    assert runfile.read(tmp_path / f"{run.id}.h5").verdicts == run.verdicts
+    with h5py.File(tmp_path / f"{run.id}.h5") as file:
+        assert set(file["diagnoses/0"].attrs) == {"density", "rule", "regime", "advice", "confidence", "because"}

@@ -7,8 +7,9 @@ Layout (schema 1):
     /history/<column> one value per epoch: number, of, learning_rate, train_loss, train_error
     /mask/<parameter> uint8, 1 = kept
     /readings/<probe>/<name>  the value; attributes: unit, axes, labels, estimator, n, stderr
-    /diagnoses/<k>    attributes: density, rule, regime, advice, confidence, because
-Attributes that hold structure (recipe, versions, facts, weights, axes, labels, because) are JSON text.
+    /diagnoses/<k>    attributes: density, rule, regime, advice, confidence, because; where the direction
+                      was judged also hotter, regime_probability, gain, gain_low, gain_high, rests_on, next_buys
+Attributes that hold structure (recipe, versions, facts, weights, axes, labels, because, rests_on) are JSON text.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from prunescope.runs.recipe import Recipe
 
 SCHEMA = 1
+
+OPTIONAL = ("confidence", "hotter", "regime_probability", "gain")
+"""Numbers of a diagnosis that may not be known: no attribute then, as in files written before there was one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +139,12 @@ def _verdict_item(verdict: Verdict) -> Item:
         "advice": str(diagnosis.advice),
         "because": _dumps(diagnosis.because),
     }
-    if diagnosis.confidence is not None:
-        attributes["confidence"] = diagnosis.confidence
+    numbers = {name: getattr(diagnosis, name) for name in OPTIONAL}
+    attributes |= {name: value for name, value in numbers.items() if value is not None}
+    if diagnosis.gain_interval is not None:
+        attributes["gain_low"], attributes["gain_high"] = diagnosis.gain_interval
+    if diagnosis.hotter is not None:
+        attributes |= {"rests_on": _dumps(diagnosis.rests_on), "next_buys": diagnosis.next_buys}
     return Item(attributes=attributes)
 
 
@@ -251,10 +259,17 @@ def _read_verdict(group: h5py.Group) -> Verdict:
         diagnosis=Diagnosis(
             regime=Regime(attributes["regime"]) if attributes["regime"] else None,
             advice=Advice(attributes["advice"]),
-            confidence=float(attributes["confidence"]) if "confidence" in attributes else None,
             because=tuple(json.loads(attributes["because"])),
+            **{name: float(attributes[name]) if name in attributes else None for name in OPTIONAL},
+            gain_interval=_interval(attributes),
+            rests_on=tuple(json.loads(attributes.get("rests_on", "[]"))),
+            next_buys=str(attributes.get("next_buys", "")),
         ),
     )
+
+
+def _interval(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
+    return (float(attributes["gain_low"]), float(attributes["gain_high"])) if "gain_low" in attributes else None
 
 
 def escape(name: str) -> str:
