@@ -24,7 +24,7 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ("3.11", "3.12", "3.13")
 PLUGINS = sorted(path.parent for path in Path("plugins").glob("*/pyproject.toml"))
 
-KINDS = ("probe", "pruner", "trainer", "rule")
+KINDS = ("probe", "pruner", "trainer", "rule", "dataset", "executor")
 """Of the plugins that `prunescope plugins new` writes."""
 
 COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--durations=15")

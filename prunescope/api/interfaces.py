@@ -22,10 +22,13 @@ every plugin without loading torch.
 
 from __future__ import annotations
 
+import traceback
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from prunescope.api.errors import PrunescopeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,6 +57,7 @@ __all__ = [
     "Replica",
     "Split",
     "Trainer",
+    "describe_failure",
 ]
 
 
@@ -245,6 +249,7 @@ class Job:
     id: str
     """A run id; of several trainings that are performed together, an id of their group."""
     needs: tuple[str, ...] = ()
+    """Ids of the jobs whose results it needs."""
     recipes: tuple[str, ...] = ()
     """The recipe as JSON; several where trainings are performed together."""
     study: str = ""
@@ -257,10 +262,21 @@ class Outcome:
 
     id: str
     error: str = ""
+    """What `describe_failure` says of an exception: the core recognises some errors by how they begin."""
     skipped: bool = False
     """True when a job it needs failed."""
     details: str = ""
     """The traceback of a failure."""
+
+
+def describe_failure(job: Job, error: BaseException) -> Outcome:
+    """Return the outcome of a job that ended in an exception, in a form that every process can read.
+
+    >>> describe_failure(Job(id="train-1"), ValueError("no such thing")).error
+    'ValueError: no such thing'
+    """
+    message = str(error) if isinstance(error, PrunescopeError) else f"{type(error).__name__}: {error}"
+    return Outcome(id=job.id, error=message, details="".join(traceback.format_exception(error)))
 
 
 # ---- the interfaces ---------------------------------------------------------------------------------------------
@@ -405,8 +421,9 @@ class Executor(ABC):
 
     @abstractmethod
     def run(self, jobs: Sequence[Job], perform: Callable[[Job], None]) -> Iterator[Outcome]:
-        """Perform every job after those it needs; yield each outcome as it is known.
+        """Perform every job once, after those it needs; yield each outcome as soon as it is known.
 
-        `perform` can be pickled. A failed job is yielded with its error; the jobs that need it are skipped, the
-        others go on.
+        Jobs come in an order in which each follows those it needs. `perform` and the jobs can be pickled; an exception
+        of `perform` need not be. A job that raises an exception, SystemExit included, failed: it is yielded with its
+        error, the jobs that need it are skipped, the others are performed. An executor may be asked several times.
         """

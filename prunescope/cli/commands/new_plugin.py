@@ -23,21 +23,31 @@ def new(
     pruner: Annotated[bool, typer.Option("--pruner", help="It chooses which weights to keep.")] = False,
     trainer: Annotated[bool, typer.Option("--trainer", help="It trains and retrains.")] = False,
     rule: Annotated[bool, typer.Option("--rule", help="It turns readings into a regime and advice.")] = False,
+    dataset: Annotated[bool, typer.Option("--dataset", help="It loads or makes images and labels.")] = False,
+    executor: Annotated[bool, typer.Option("--executor", help="It runs the steps of a study somewhere.")] = False,
     into: Annotated[Path, typer.Option(metavar="DIR", help="Where the new folder is to be.")] = Path(),
 ) -> Output:
     """Write a distribution that works at once: a plugin, its tests, its pyproject; prints its folder."""
-    asked: dict[Kind, bool] = {"probe": probe, "pruner": pruner, "trainer": trainer, "rule": rule}
+    asked: dict[Kind, bool] = {
+        "probe": probe,
+        "pruner": pruner,
+        "trainer": trainer,
+        "rule": rule,
+        "dataset": dataset,
+        "executor": executor,
+    }
     kinds = [kind for kind, wanted in asked.items() if wanted]
     if len(kinds) != 1:
         given = " and ".join(f"--{kind}" for kind in kinds) or "no kind of plugin"
-        raise UsageError(f"plugins new got {given}", fix="give one of --probe, --pruner, --trainer, --rule")
+        raise UsageError(f"plugins new got {given}", fix=f"give one of {', '.join(f'--{kind}' for kind in asked)}")
     names = scaffold.names(name, kinds[0])
     taken = [plugin for plugin in registry.find(f"{names.kind}s") if plugin.name == names.plugin]
     if taken:
         raise UsageError(
-            f"there is a {names.kind} {names.plugin!r} already, of {taken[0].distribution}", fix="choose another name"
+            f"there is {names.article} {names.noun} {names.plugin!r} already, of {taken[0].distribution}",
+            fix="choose another name",
         )
     folder = scaffold.write(names, into)
-    say(f"a {names.kind} {names.plugin!r} that works, and its tests; next:")
+    say(f"{names.article} {names.noun} {names.plugin!r} that works, and its tests; next:")
     say(f"  cd {folder} && pip install -e . pytest && python -m pytest")
     return Output(text=str(folder))

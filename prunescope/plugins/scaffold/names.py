@@ -10,7 +10,7 @@ from typing import Literal
 from prunescope import api
 from prunescope.api.errors import UsageError
 
-Kind = Literal["probe", "pruner", "trainer", "rule"]
+Kind = Literal["probe", "pruner", "trainer", "rule", "dataset", "executor"]
 
 PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -34,6 +34,16 @@ class Names:
     def package(self) -> str:
         """What Python imports."""
         return self.distribution.replace("-", "_")
+
+    @property
+    def noun(self) -> str:
+        """What a sentence calls its kind."""
+        return "data set" if self.kind == "dataset" else self.kind
+
+    @property
+    def article(self) -> str:
+        """The article before `noun`."""
+        return "an" if self.noun[0] in "aeiou" else "a"
 
     @property
     def klass(self) -> str:

@@ -18,6 +18,8 @@ SUMMARIES = {
     "pruner": "magnitude relative to the layer, ranked over the model",
     "trainer": "Adam with a constant learning rate",
     "rule": "the regime from linear mode connectivity alone",
+    "dataset": "stripes in four directions, in noise",
+    "executor": "each job in a new process, one after the other",
 }
 """What the example of each kind does, to be replaced by the author."""
 
@@ -38,9 +40,10 @@ def files(names: Names) -> Mapping[str, str]:
         "README.md": "README.md",
         f"src/{names.package}/__init__.py": f"{names.kind}.py",
         f"src/{names.package}/py.typed": "py.typed",
-        f"src/{names.package}/references.bib": f"{names.kind}.bib",
         f"tests/test_{names.package}.py": f"test_{names.kind}.py",
     }
+    if names.kind != "executor":  # it performs methods and is none
+        templates[f"src/{names.package}/references.bib"] = f"{names.kind}.bib"
     return {
         path: environment.get_template(f"{template}.j2").render(
             names=names, summary=SUMMARIES[names.kind], version=version

@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import traceback
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Executor, Job, Option, Outcome
-from prunescope.api.errors import PrunescopeError
+from prunescope.api import Executor, Job, Option, Outcome, describe_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+DIED = "a worker process died (killed, or out of memory): the same command resumes from what is finished"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +41,19 @@ def _in_this_process(jobs: Sequence[Job], perform: Callable[[Job], None]) -> Ite
     """Perform jobs one after the other; they come in dependency order."""
     failed: set[str] = set()
     for job in jobs:
-        if failed.intersection(job.needs):
+        outcome = _skipped(job, failed) if failed.intersection(job.needs) else _attempt(perform, job)
+        if outcome.error:
             failed.add(job.id)
-            yield _skipped(job, failed)
-            continue
-        try:
-            perform(job)
-        except Exception as error:  # noqa: BLE001 - one failed step must not end the others
-            failed.add(job.id)
-            yield _failed(job, error)
-        else:
-            yield Outcome(id=job.id)
+        yield outcome
+
+
+def _attempt(perform: Callable[[Job], None], job: Job) -> Outcome:
+    """Perform a job and return how it ended: text, which reaches another process whatever the exception is made of."""
+    try:
+        perform(job)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - one failed step must not end the others
+        return describe_failure(job, error)
+    return Outcome(id=job.id)
 
 
 def _in_processes(
@@ -92,41 +94,49 @@ def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _alone(job: Job, perform: Callable[[Job], None], pool: ProcessPoolExecutor) -> Outcome:
-    error = _submit(pool, perform, job).exception()
-    return _failed(job, error) if error else Outcome(id=job.id)
+    return _outcome(job, _submit(pool, perform, job))
+
+
+def _outcome(job: Job, future: Future[Outcome]) -> Outcome:
+    """Return how a job ended, where its worker lived to report it and where it did not."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    failure = describe_failure(job, error)
+    return replace(failure, error=DIED) if isinstance(error, BrokenProcessPool) else failure
 
 
 def _side_by_side(
     queue: _Queue, perform: Callable[[Job], None], pool: ProcessPoolExecutor, *, workers: int, lost: list[Job]
 ) -> Iterator[Outcome]:
     """Perform the queue until it is empty or a worker dies; put what was under way then into `lost`."""
-    running: dict[Future[None], Job] = {}
+    running: dict[Future[Outcome], Job] = {}
     while running or (queue.sorter.is_active() and not lost):
         yield from queue.skip()
         for job in queue.take(0 if lost else workers - len(running)):
             running[_submit(pool, perform, job)] = job
         for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
-            job, error = running.pop(future), future.exception()
-            if isinstance(error, BrokenProcessPool):
+            job = running.pop(future)
+            if isinstance(future.exception(), BrokenProcessPool):
                 lost.append(job)
             else:
-                yield queue.end(_failed(job, error) if error else Outcome(id=job.id))
+                yield queue.end(_outcome(job, future))
 
 
-def _submit(pool: ProcessPoolExecutor, perform: Callable[[Job], None], job: Job) -> Future[None]:
+def _submit(pool: ProcessPoolExecutor, perform: Callable[[Job], None], job: Job) -> Future[Outcome]:
     """Hand a job to the pool; a pool that a dying worker broke loses it as that worker lost its own."""
     try:
         with _ctrl_c_held():
-            return pool.submit(perform, job)
+            return pool.submit(_attempt, perform, job)
     except BrokenProcessPool as error:
-        broken: Future[None] = Future()
+        broken: Future[Outcome] = Future()
         broken.set_exception(error)
         return broken
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Queue:
-    """Tasks in the order given, each ready once those it needs have ended."""
+    """Jobs in the order given, each ready once those it needs have ended."""
 
     jobs: Sequence[Job]
     sorter: TopologicalSorter[int]
@@ -163,15 +173,6 @@ def _queue(jobs: Sequence[Job]) -> _Queue:
     sorter = TopologicalSorter(graph)
     sorter.prepare()
     return _Queue(jobs=jobs, sorter=sorter, positions=positions)
-
-
-def _failed(job: Job, error: BaseException) -> Outcome:
-    details = "".join(traceback.format_exception(error))
-    if isinstance(error, BrokenProcessPool):
-        message = "a worker process died (killed, or out of memory): the same command goes on from what is finished"
-    else:
-        message = str(error) if isinstance(error, PrunescopeError) else f"{type(error).__name__}: {error}"
-    return Outcome(id=job.id, error=message, details=details)
 
 
 def _skipped(job: Job, failed: set[str]) -> Outcome:

@@ -26,7 +26,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(written):
-    """Return an environment in which the four are installed: on the path, with their metadata."""
+    """Return an environment in which all of them are installed: on the path, with their metadata."""
     for folder in written.values():
         project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
         info = folder / "src" / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
@@ -52,7 +52,7 @@ def test_their_own_tests_pass(written, environment):
         cwd=written["probe"].parent,
     )
     assert ended.returncode == 0, ended.stdout
-    assert "16 passed" in ended.stdout
+    assert "23 passed" in ended.stdout
 
 
 def test_prunescope_finds_them(environment):
@@ -73,9 +73,10 @@ def test_every_file_is_there(kind, written):
     wanted = {"README.md", "pyproject.toml"} | {
         f"src/{package}/__init__.py",
         f"src/{package}/py.typed",
-        f"src/{package}/references.bib",
         f"tests/test_{package}.py",
     }
+    if kind != "executor":
+        wanted.add(f"src/{package}/references.bib")
     assert wanted <= found
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from prunescope.api import Job
 from prunescope.api.errors import InputError
+from prunescope.plugins.testing import check_executor
 from prunescope.runs.scheduling.local import Local
 
 
@@ -25,6 +26,40 @@ def note(job: Job, *, folder: str) -> None:
     if job.id.startswith("bad"):
         raise InputError("no such thing", fix="look elsewhere")
     Path(folder, job.id).write_text(str(os.getpid()))
+
+
+class TwoPartError(Exception):
+    """An exception that pickle cannot restore: it wants two arguments and keeps one."""
+
+    def __init__(self, one: str, two: str) -> None:
+        Exception.__init__(self, f"{one} and {two}")
+
+
+def end_oddly(job: Job) -> None:
+    """Exit, or raise what cannot go from one process to another."""
+    if job.id == "exits":
+        sys.exit("as asked")
+    if job.id == "odd":
+        raise TwoPartError("one", "two")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_exit_and_an_exception_that_cannot_be_pickled_fail_their_job_alone(workers: int) -> None:
+    jobs = [Job(id="exits"), Job(id="odd"), Job(id="after", needs=("odd",)), Job(id="alone")]
+    outcomes = {outcome.id: outcome for outcome in Local(workers=workers).run(jobs, end_oddly)}
+    errors = {name: outcome.error for name, outcome in outcomes.items()}
+    assert errors == {
+        "exits": "SystemExit: as asked",
+        "odd": "TwoPartError: one and two",
+        "after": "needs odd",
+        "alone": "",
+    }
+    assert "in end_oddly" in outcomes["odd"].details
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_is_an_executor(workers: int) -> None:
+    check_executor(Local(workers=workers))
 
 
 DIAMOND = [

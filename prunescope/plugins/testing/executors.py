@@ -1,0 +1,106 @@
+"""Checks an executor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from prunescope.api import Executor, Outcome
+from prunescope.plugins.testing import jobs as given
+from prunescope.plugins.testing.plugin import check_plugin, require, title
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from prunescope.api import Job
+
+
+def check_executor(executor: Executor, *, folder: Path | None = None) -> None:
+    """Check that an executor performs every job once, after those it needs, and yields how each ended.
+
+    A job that fails, be it by an exit or by an exception that pickle cannot restore, is yielded with its error; those
+    that need it are skipped, the others are performed. Outcomes come as soon as they are known. The jobs leave files in
+    `folder`, where the processes that perform them must be able to write; None: a temporary folder of this machine.
+
+    Raises:
+        AssertionError: what is wrong.
+    """
+    check_plugin(executor, Executor)
+    who = title(executor)
+    with _folder(folder) as place:
+        require(not _run(who, executor, (), place), f"{who} yields outcomes where there are no jobs")
+        _check(who, executor, given.CHAIN, place / "chain")
+        _check(who, executor, given.FAILING, place / "failing")
+
+
+@contextmanager
+def _folder(folder: Path | None) -> Iterator[Path]:
+    with TemporaryDirectory(dir=folder) as made:
+        yield Path(made)
+
+
+def _check(who: str, executor: Executor, jobs: Sequence[Job], folder: Path) -> None:
+    folder.mkdir()
+    outcomes = _run(who, executor, jobs, folder)
+    _check_each_once(who, jobs, outcomes)
+    _check_performed(who, [job for job in jobs if job.id not in given.SKIPPED], folder)
+    _check_order(who, jobs, [outcome.id for outcome in outcomes])
+    for outcome in outcomes:
+        _check_outcome(who, outcome)
+
+
+def _run(who: str, executor: Executor, jobs: Sequence[Job], folder: Path) -> list[Outcome]:
+    """Return the outcomes in the order they come, and note when the first has come."""
+    outcomes: list[Outcome] = []
+    try:
+        for outcome in executor.run(jobs, partial(given.perform, folder=str(folder))):
+            (folder / given.SEEN).touch()
+            outcomes.append(outcome)
+    except (Exception, SystemExit) as error:
+        raise AssertionError(f"{who}.run raises {error!r}: yield the failure of a job as its outcome") from error
+    return outcomes
+
+
+def _check_each_once(who: str, jobs: Sequence[Job], outcomes: Sequence[object]) -> None:
+    for outcome in outcomes:
+        require(isinstance(outcome, Outcome), f"{who} yields {outcome!r}, wanted a prunescope.api.Outcome")
+    counts = Counter(outcome.id for outcome in outcomes if isinstance(outcome, Outcome))
+    unknown = sorted(set(counts) - {job.id for job in jobs})
+    require(not unknown, f"{who} yields an outcome of {unknown}, which is no job")
+    for job in jobs:
+        require(counts[job.id] == 1, f"{who} yields {counts[job.id]} outcomes of one job, wanted 1")
+
+
+def _check_performed(who: str, wanted: Sequence[Job], folder: Path) -> None:
+    notes = given.read_notes(folder)
+    counts = Counter(job.id for job, _ in notes)
+    for job, early in notes:
+        require(not early, f"{who} performs a job before those it needs are done")
+        require(job.id in {one.id for one in wanted}, f"{who} performs a job that needs one that failed")
+        require(job in wanted, f"{who} hands over another job than it was given: {job}")
+    for job in wanted:
+        require(counts[job.id] == 1, f"{who} performs a job {counts[job.id]} times, wanted 1")
+
+
+def _check_order(who: str, jobs: Sequence[Job], ended: Sequence[str]) -> None:
+    place = {name: position for position, name in enumerate(ended)}
+    for job in jobs:
+        late = [need for need in job.needs if place[need] > place[job.id]]
+        require(not late, f"{who} yields the outcome of a job before those of the jobs it needs")
+
+
+def _check_outcome(who: str, outcome: Outcome) -> None:
+    require(outcome.skipped == (outcome.id in given.SKIPPED), f"{who} has `skipped` wrong in {outcome}")
+    failure = given.FAILURES.get(outcome.id, "")
+    if outcome.skipped:
+        require(bool(outcome.error), f"{who} skips a job without an error: say which job it needs")
+    elif failure:
+        require(failure in outcome.error, f"{who} reports a failure as {outcome.error!r}, wanted {failure!r} in it")
+        begins = failure != given.ERROR or outcome.error.startswith(failure)
+        require(begins, f"{who} reports {outcome.error!r}, wanted it to begin as prunescope.api.describe_failure does")
+    else:
+        require(not outcome.error, f"{who} reports the error {outcome.error!r} of a job that succeeds")
