@@ -46,7 +46,7 @@ def errors(trainer: Trainer, data: Data, *, seed: int, at: Sequence[int]) -> lis
 
 def _error(model: nn.Module, data: Data) -> float:
     model.eval()
-    return 100 * float(outcomes(model, data.test, batch_size=500).wrong.double().mean())
+    return 100 * float(outcomes(model, data.test, batch_size=500).error.double().mean())
 
 
 def measure() -> tuple[Curves, Curves]:

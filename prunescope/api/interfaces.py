@@ -29,6 +29,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from prunescope.api.errors import PrunescopeError
+from prunescope.api.objective import CLASSIFICATION, Classification, Objective
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
+    "CLASSIFICATION",
     "Advice",
+    "Classification",
     "Data",
     "Dataset",
     "Diagnosis",
@@ -47,6 +50,7 @@ __all__ = [
     "Executor",
     "Job",
     "Mask",
+    "Objective",
     "Option",
     "Outcome",
     "Probe",
@@ -99,22 +103,23 @@ class Mask:
 
 
 class Split(Protocol):
-    """The labelled images of one side (training or test) of a data set, on one device."""
+    """The labelled examples of one side (training or test) of a data set, on one device: images, or any tensors."""
 
     def __len__(self) -> int:
-        """Return the number of images."""
+        """Return the number of examples."""
 
     def batches(self, size: int, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (images, labels) in fixed order, never augmented: what measurements use.
+        """Yield (inputs, targets) in fixed order, never augmented: what measurements use.
 
-        images: float32 (batch, channels, height, width), normalised, channels_last; labels: int64 (batch,).
+        inputs: what the network takes, (batch, ...). Images are float32 (batch, channels, height, width), normalised,
+        channels_last. targets: what the objective of the data takes; of classification int64 (batch,).
         The last batch may be short. `limit` stops after that many batches.
         """
 
     def epoch(self, size: int, *, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield one pass in random order, augmented as the data set asks: what training uses.
 
-        Shuffling and augmentation draw from `generator` (on the CPU) alone. A last batch of one image is left out:
+        Shuffling and augmentation draw from `generator` (on the CPU) alone. A last batch of one example is left out:
         BatchNorm has no variance for it.
         """
 
@@ -127,10 +132,15 @@ class Data:
     train: Split
     test: Split
     num_classes: int
+    """Classes, or outputs of the network where there are none; `models.create` gives it to the network."""
     in_chans: int
-    image_size: tuple[int, int]
+    """First dimension of an example: channels of an image, numbers or token ids of a row."""
+    image_size: tuple[int, ...]
+    """Its other dimensions: (height, width) of an image, () of a row."""
     fingerprint: str
-    """Digest of the content; equal fingerprints mean equal images and labels."""
+    """Digest of the content; equal fingerprints mean equal inputs and targets."""
+    objective: Objective = CLASSIFICATION
+    """What a network is trained for on these data."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,9 +163,9 @@ class Epoch:
     learning_rate: float
     """Learning rate of the last step."""
     train_loss: float
-    """Mean cross-entropy over the epoch's augmented mini-batches, as trained on."""
+    """Mean loss over the epoch's augmented mini-batches, as trained on."""
     train_error: float
-    """Top-1 error over the same batches, fraction in [0, 1]."""
+    """Mean error of the objective over the same batches, fraction in [0, 1]."""
 
 
 @dataclass(frozen=True)

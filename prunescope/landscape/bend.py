@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
+from prunescope.api import CLASSIFICATION
 from prunescope.landscape import batchnorm
 from prunescope.landscape.connectivity import Line, check_comparable, check_points
 from prunescope.landscape.evaluate import Outcomes, outcomes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from prunescope.api import Mask, Split
+    from prunescope.api import Mask, Objective, Split
 
     Pair = tuple[nn.Module, nn.Module]
 
@@ -47,7 +47,13 @@ def bezier(start: Tensor, bend: Tensor, end: Tensor, t: float) -> Tensor:
 
 
 def train_bend(
-    pair: Pair, train: Split, *, training: Training, generator: torch.Generator, mask: Mask | None = None
+    pair: Pair,
+    train: Split,
+    *,
+    training: Training,
+    generator: torch.Generator,
+    mask: Mask | None = None,
+    objective: Objective = CLASSIFICATION,
 ) -> list[Tensor]:
     """Train the bend of a Bezier curve between two replicas; return it, a tensor for every parameter.
 
@@ -66,10 +72,10 @@ def train_bend(
     velocity = [torch.zeros_like(weight) for weight in bend]
     steps, step = max(1, training.epochs * math.ceil(len(train) / training.batch_size)), 0
     for _ in range(training.epochs):
-        for images, labels in train.epoch(training.batch_size, generator=generator):
+        for batch in train.epoch(training.batch_size, generator=generator):
             t = float(torch.rand((), generator=generator))
             rate = training.learning_rate * (1 + math.cos(math.pi * min(1, step / steps))) / 2
-            gradients = _gradients(work, start, bend, end, t=t, batch=(images, labels))
+            gradients = _gradients(work, start, bend, end, t=t, batch=batch, objective=objective)
             for weight, speed, gradient, one in zip(bend, velocity, gradients, kept, strict=True):
                 pull = (2 * t * (1 - t) * gradient + training.weight_decay * weight) * one
                 speed.mul_(training.momentum).add_(pull)
@@ -94,12 +100,13 @@ def _gradients(
     *,
     t: float,
     batch: tuple[Tensor, Tensor],
+    objective: Objective,
 ) -> tuple[Tensor, ...]:
     """Return the gradient of the loss at φ(t) with respect to the weights there."""
     _place(work, start, bend, end, t=t)
-    images, labels = batch
+    inputs, targets = batch
     with torch.enable_grad():
-        loss = functional.cross_entropy(work(images), labels)
+        loss = objective.mean_loss(work(inputs), targets)
         found: tuple[Tensor, ...] = torch.autograd.grad(loss, list(work.parameters()), materialize_grads=True)
     return found
 
@@ -121,6 +128,7 @@ def curve(
     points: int = 11,
     batch_size: int = 256,
     limit: int | None = None,
+    objective: Objective = CLASSIFICATION,
 ) -> Line:
     """Evaluate the models along a Bezier curve, as `connectivity.lines` does along the straight line.
 
@@ -140,5 +148,5 @@ def curve(
         _place(work, start, bend, end, t=step / (points - 1))
         batchnorm.re_estimate(work, train, batch_size=batch_size, limit=limit)
         for side, kept in zip(sides, found, strict=True):
-            kept.append(outcomes(work, side, batch_size=batch_size, limit=limit))
+            kept.append(outcomes(work, side, batch_size=batch_size, limit=limit, objective=objective))
     return Line(train=tuple(found[0]), test=None if test is None else tuple(found[1]))

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape import batchnorm
 from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.evaluate import Outcomes, outcomes
 from prunescope.landscape.points_at_once import at_points
-from prunescope.networks.grouped.choice import group_size, tiny
+from prunescope.networks.grouped.choice import group_size, takes, tiny
 from prunescope.networks.grouped.grouping import traced
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from prunescope.api import Mask, Split
+    from prunescope.api import Mask, Objective, Split
     from prunescope.landscape.points_at_once import Point
 
 ROUNDING = 1e-9
@@ -105,12 +106,12 @@ def check_points(points: int) -> None:
 
 
 def errors(side: Sequence[Outcomes]) -> Connectivity:
-    """Return the connectivity in units of top-1 error."""
-    return connectivity(torch.stack([point.wrong for point in side]))
+    """Return the connectivity in units of the objective's error."""
+    return connectivity(torch.stack([point.error for point in side]))
 
 
 def losses(side: Sequence[Outcomes]) -> Connectivity:
-    """Return the connectivity in units of cross-entropy (nat)."""
+    """Return the connectivity in units of the loss."""
     return connectivity(torch.stack([point.loss for point in side]))
 
 
@@ -173,6 +174,7 @@ def lines(
     points: int = 11,
     batch_size: int = 256,
     limit: int | None = None,
+    objective: Objective = CLASSIFICATION,
 ) -> Iterator[Line]:
     """Evaluate the models on the straight line between every pair of replicas (order of itertools.combinations).
 
@@ -194,7 +196,7 @@ def lines(
     pairs = list(combinations(range(len(models)), 2))
     wanted: list[Point] = [(i, i, 0.0) for i in range(len(models))]
     wanted += [(a, b, step / (points - 1)) for a, b in pairs for step in range(1, points - 1)]
-    found = _evaluate(models, wanted, sides, batch_size=batch_size, limit=limit)
+    found = _evaluate(models, wanted, sides, batch_size=batch_size, limit=limit, objective=objective)
     ends = [next(found) for _ in models]
     for a, b in pairs:
         along = [ends[a], *(next(found) for _ in range(points - 2)), ends[b]]
@@ -203,22 +205,43 @@ def lines(
 
 
 def _evaluate(
-    models: Sequence[nn.Module], points: Sequence[Point], sides: Sequence[Split], *, batch_size: int, limit: int | None
+    models: Sequence[nn.Module],
+    points: Sequence[Point],
+    sides: Sequence[Split],
+    *,
+    batch_size: int,
+    limit: int | None,
+    objective: Objective,
 ) -> Iterator[tuple[Outcomes, ...]]:
     """Yield the outcomes on each side at every point, in order: several points at once where that is faster."""
     work = copy.deepcopy(models[0]).float().to(memory_format=torch.channels_last).eval()
     graph, _ = traced(work)
-    if graph is not None:
-        count = _points_at_once(work, sides[0], batch_size=batch_size, points=len(points))
-        yield from at_points(work, models, points, sides, batch_size=batch_size, limit=limit, count=count, graph=graph)
+    count = 0 if graph is None else _points_at_once(work, sides[0], batch_size=batch_size, points=len(points))
+    if count:
+        yield from at_points(
+            work,
+            models,
+            points,
+            sides,
+            batch_size=batch_size,
+            limit=limit,
+            count=count,
+            objective=objective,
+            graph=graph,
+        )
         return
     for first, second, t in points:
         _interpolate(work, models[first], models[second], t=t)
         batchnorm.re_estimate(work, sides[0], batch_size=batch_size, limit=limit)
-        yield tuple(outcomes(work, side, batch_size=batch_size, limit=limit) for side in sides)
+        yield tuple(outcomes(work, side, batch_size=batch_size, limit=limit, objective=objective) for side in sides)
 
 
 def _points_at_once(work: nn.Module, train: Split, *, batch_size: int, points: int) -> int:
-    image = next((images[0] for images, _ in train.batches(1, limit=1)), None) if tiny(work) else None
-    batch = min(batch_size, len(train))
-    return 1 if image is None else group_size(work, (batch, *image.shape), copies=points, supported=True)
+    """Return how many points to evaluate in one grouped network; 0 where it does not take the inputs."""
+    one = next((inputs[0] for inputs, _ in train.batches(1, limit=1)), None)
+    if one is None:
+        return 1
+    shape = (min(batch_size, len(train)), *one.shape)
+    if not takes(shape):
+        return 0
+    return group_size(work, shape, copies=points, supported=True) if tiny(work) else 1

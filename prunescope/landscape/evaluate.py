@@ -1,80 +1,110 @@
-"""Loss, top-1 and top-5 error of a model on a split, image by image."""
+"""Loss and errors of a model on a split, example by example."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import Tensor, nn
 
-    from prunescope.api import Split
+    from prunescope.api import Objective, Split
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What a model makes of each of n images; their means are the model's loss and errors."""
+    """What a model makes of each of n examples; their means are the model's loss and errors."""
 
     loss: Tensor
-    """Cross-entropy in nats, float32 (n,)."""
-    wrong: Tensor
-    """True where the label is not the class of the largest logit, bool (n,)."""
-    wrong_top5: Tensor
-    """True where the label is not among the five largest logits, bool (n,)."""
+    """In the objective's unit, float32 (n,)."""
+    errors: Mapping[str, Tensor]
+    """Every kind of error that the objective has, by name, in [0, 1] or bool (n,); "error" is always there."""
+
+    @property
+    def error(self) -> Tensor:
+        """The objective's error: of classification, whether the label is not the class of the largest logit."""
+        return self.errors["error"]
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A split that keeps the targets it yields, on the CPU."""
+
+    split: Split
+    targets: list[Tensor] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def batches(self, size: int, *, limit: int | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the split's batches."""
+        for inputs, targets in self.split.batches(size, limit=limit):
+            self.targets.append(targets.cpu())
+            yield inputs, targets
+
+    def epoch(self, size: int, *, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the split's epoch; its targets are not kept."""
+        return self.split.epoch(size, generator=generator)
 
 
 def logits(
     model: nn.Module, split: Split, *, batch_size: int, limit: int | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (logits, labels) of every batch in the split's fixed order, without a graph.
+    """Yield (outputs, targets) of every batch in the split's fixed order, without a graph.
 
     Only the forward pass is in inference mode: a split that keeps its tensors stays usable in training.
     """
-    for images, labels in split.batches(batch_size, limit=limit):
+    for inputs, targets in split.batches(batch_size, limit=limit):
         with torch.inference_mode():
-            output = model(images)
-        yield output, labels
+            output = model(inputs)
+        yield output, targets
 
 
-def rank(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the place of each label among its image's logits; 0 is the largest.
+def outcomes(
+    model: nn.Module,
+    split: Split,
+    *,
+    batch_size: int,
+    limit: int | None = None,
+    objective: Objective = CLASSIFICATION,
+) -> Outcomes:
+    """Evaluate `model` in eval mode on the un-augmented examples of `split`, in fixed order.
 
-    Equal logits rank by class index, as argmax does. A label whose logit is NaN comes last.
-    Shapes: logits (n, classes), labels (n,) -> int64 (n,).
+    Formula: `objective.losses` and `objective.all_errors`; of classification −ln softmax(logits)[label], and whether
+    the label's rank among the logits is 1 (top-1) or 5 (top-5) and more, the largest being 0.
+    Shapes: vectors (n,), on the CPU. Unit: the objective's. The model, its mode included, is left as it was.
+    NaN: where the objective's loss is.
 
-    >>> rank(torch.tensor([[1.0, 3.0, 2.0], [0.0, 0.0, 0.0]]), torch.tensor([2, 2]))
-    tensor([1, 2])
+    Raises UsageError when there is no example.
     """
-    own = logits.gather(1, labels[:, None])
-    later = torch.arange(logits.shape[1], device=logits.device)[None] >= labels[:, None]
-    beaten = (logits < own) | ((logits == own) & later)
-    return logits.shape[1] - beaten.sum(1)
-
-
-def outcomes(model: nn.Module, split: Split, *, batch_size: int, limit: int | None = None) -> Outcomes:
-    """Evaluate `model` in eval mode on the un-augmented images of `split`, in fixed order.
-
-    Formula: loss −ln softmax(logits)[label]; top-k error: label's rank among the logits ≥ k (`rank`). With five classes
-    or fewer the top-5 error is 0.
-    Shapes: three vectors (n,), on the CPU. Unit: nat; bool. The model, its mode included, is left as it was.
-    NaN: the loss of an image with a NaN logit, which also counts as wrong when it is the label's.
-
-    Raises UsageError when there is no image.
-    """
-    losses, ranks = [], []
+    found = []
     with guarded([model]):
-        for output, labels in logits(model, split, batch_size=batch_size, limit=limit):
-            losses.append(functional.cross_entropy(output.float(), labels, reduction="none"))
-            ranks.append(rank(output, labels))
-    if not losses:
-        raise UsageError("no images to evaluate: the split yields no batch", fix="give a split with at least one image")
-    place = torch.cat(ranks).cpu()
-    return Outcomes(loss=torch.cat(losses).cpu(), wrong=place >= 1, wrong_top5=place >= 5)
+        for output, targets in logits(model, split, batch_size=batch_size, limit=limit):
+            found.append(of_batch(output.float(), targets, objective))
+    return joined(found)
+
+
+def of_batch(outputs: Tensor, targets: Tensor, objective: Objective) -> Outcomes:
+    """Return the outcomes of one batch, on its device."""
+    return Outcomes(loss=objective.losses(outputs, targets), errors=objective.all_errors(outputs, targets))
+
+
+def joined(batches: Sequence[Outcomes]) -> Outcomes:
+    """Return the outcomes of all batches as one, on the CPU; UsageError when there is none."""
+    if not batches:
+        raise UsageError(
+            "no images to evaluate: the split yields no batch", fix="give a split with at least one example"
+        )
+    names = batches[0].errors
+    return Outcomes(
+        loss=torch.cat([batch.loss for batch in batches]).cpu(),
+        errors={name: torch.cat([batch.errors[name] for batch in batches]).cpu() for name in names},
+    )

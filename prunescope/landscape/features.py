@@ -1,4 +1,4 @@
-"""What a model computes for the first n images of a split: softmax outputs, logits, or the outputs of a layer."""
+"""What a model computes for the first n examples of a split: its outputs, or those of a layer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from prunescope.api.errors import UsageError
 from prunescope.landscape.evaluate import logits
-from prunescope.landscape.guard import double, guarded
+from prunescope.landscape.guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def output_logits(model: nn.Module, split: Split, *, images: int, batch_size: int) -> Tensor:
-    """Return the logits (n, classes) of the first n = min(images, len(split)) images, in eval mode and fixed order.
+    """Return the outputs (n, ...) for the first n = min(images, len(split)) examples, in eval mode and fixed order.
 
     Raises UsageError when `images` or the split is empty.
     """
@@ -32,15 +32,6 @@ def output_logits(model: nn.Module, split: Split, *, images: int, batch_size: in
     if not found or images < 1:
         raise UsageError(f"no features of {images} images out of {len(split)}", fix="ask for one image or more")
     return torch.cat(found)[:images]
-
-
-def softmax(outputs: Tensor) -> Tensor:
-    """Return the class probabilities in float64.
-
-    >>> softmax(torch.tensor([[0.0, 0.0]]))
-    tensor([[0.5000, 0.5000]], dtype=torch.float64)
-    """
-    return double(outputs).softmax(1)
 
 
 def layer_features(model: nn.Module, layer: str, split: Split, *, images: int, batch_size: int) -> Tensor:

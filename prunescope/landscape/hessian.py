@@ -1,4 +1,4 @@
-"""Products of vectors with the Hessian of the mean cross-entropy over fixed batches, in eval mode."""
+"""Products of vectors with the Hessian of the mean loss over fixed batches, in eval mode."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import guarded
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from prunescope.api import Mask
+    from prunescope.api import Mask, Objective
 
     Batch = tuple[Tensor, Tensor]
 
@@ -96,15 +97,15 @@ class _Twice(TorchFunctionMode):
 
 
 class Gradient:
-    """Gradient of one batch's mean cross-entropy, with its graph: build it once, multiply it by many vectors."""
+    """Gradient of one batch's mean loss, with its graph: build it once, multiply it by many vectors."""
 
-    def __init__(self, model: nn.Module, at: Weights, batch: Batch) -> None:
-        images, labels = batch
+    def __init__(self, model: nn.Module, at: Weights, batch: Batch, *, objective: Objective = CLASSIFICATION) -> None:
+        inputs, targets = batch
         self.at = at
         self.leaves = tuple(at.leaves.values())
         # Fused attention has no second derivative.
         with guarded([model]), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), _Twice():
-            loss = functional.cross_entropy(functional_call(model, at.leaves, (images,)), labels)
+            loss = objective.mean_loss(functional_call(model, at.leaves, (inputs,)), targets)
             grads = torch.autograd.grad(loss, self.leaves, create_graph=True, materialize_grads=True)
         self.grads = [(i, grad) for i, grad in enumerate(grads) if grad.requires_grad]
 

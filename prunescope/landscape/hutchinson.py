@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.estimate import Estimate
 from prunescope.landscape.guard import double
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from prunescope.api import Mask
+    from prunescope.api import Mask, Objective
     from prunescope.landscape.hessian import Batch
 
 
@@ -61,7 +62,7 @@ def rademacher(size: int, *, generator: torch.Generator) -> Tensor:
     return torch.randint(0, 2, (size,), generator=generator).float().mul_(2).sub_(1)
 
 
-def trace(
+def trace(  # noqa: PLR0913 - the objective beside what the estimator needs
     model: nn.Module,
     batches: Sequence[Batch],
     *,
@@ -69,10 +70,11 @@ def trace(
     generator: torch.Generator,
     mask: Mask | None = None,
     only: Sequence[str] = (),
+    objective: Objective = CLASSIFICATION,
     sketch: int = 0,
     stop: Stop | None = None,
 ) -> Trace:
-    """Trace of the Hessian of the mean cross-entropy over the images of `batches`, in eval mode.
+    """Trace of the Hessian of the mean loss over the images of `batches`, in eval mode.
 
     Formula: H = Σ_b w_b H_b with w_b the share of batch b in the images; tr H ≈ Σ_b w_b · mean_j v_bjᵀ H_b v_bj with
     independent Rademacher vectors v_bj, `vectors` of them for every batch. Independent vectors per batch have less
@@ -84,8 +86,8 @@ def trace(
     not the choice of images. The block of a layer: vᵀ P H u in place of uᵀ H u, P the projection on its weights.
     With `stop`, further vectors are drawn, most where w_b s_b is largest, until the standard error is small enough.
     Over all parameters, or those that match `only`; of masked tensors over the kept weights alone.
-    Source: Hutchinson 1990; Yao et al. 2020 (PyHessian), section 3; Meyer et al. 2021 (Hutch++). Unit: nat / weight².
-    NaN: where the loss is.
+    Source: Hutchinson 1990; Yao et al. 2020 (PyHessian), section 3; Meyer et al. 2021 (Hutch++).
+    Unit: the loss's / weight². NaN: where the loss is.
 
     Raises UsageError with fewer than two vectors, a negative sketch, or no images.
     """
@@ -99,7 +101,11 @@ def trace(
     while any(wanted):
         for batch, seen, count in zip(batches, visits, wanted, strict=True):
             if count:
-                seen.append(_visit(Gradient(model, at, batch), count=count, sketch=sketch, generator=generator))
+                seen.append(
+                    _visit(
+                        Gradient(model, at, batch, objective=objective), count=count, sketch=sketch, generator=generator
+                    )
+                )
                 products += count + 2 * sketch
         wanted = _more(visits, parts, stop) if stop else [0]
     n = sum(len(labels) for _, labels in batches)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api import CLASSIFICATION
 from prunescope.landscape.guard import guarded
 from prunescope.landscape.hessian import Gradient, shares
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from prunescope.api import Objective
     from prunescope.landscape.hessian import Batch, Weights
 
 GRAPH_BYTES = 1 << 30
@@ -21,7 +23,12 @@ GRAPH_BYTES = 1 << 30
 
 
 def operator(
-    model: nn.Module, at: Weights, batches: Sequence[Batch], *, graph_bytes: int = GRAPH_BYTES
+    model: nn.Module,
+    at: Weights,
+    batches: Sequence[Batch],
+    *,
+    graph_bytes: int = GRAPH_BYTES,
+    objective: Objective = CLASSIFICATION,
 ) -> Callable[[Tensor], Tensor]:
     """Return v -> H v for H = Σ_b w_b H_b, w_b the share of batch b in the images.
 
@@ -32,12 +39,12 @@ def operator(
     """
     parts = shares(batches)
     kept = _fitting(model, batches, graph_bytes)
-    graphs = [Gradient(model, at, batch) for batch in batches[:kept]]
+    graphs = [Gradient(model, at, batch, objective=objective) for batch in batches[:kept]]
 
     def product(vector: Tensor) -> Tensor:
         total = torch.zeros_like(vector)
         for number, (share, batch) in enumerate(zip(parts, batches, strict=True)):
-            graph = graphs[number] if number < kept else Gradient(model, at, batch)
+            graph = graphs[number] if number < kept else Gradient(model, at, batch, objective=objective)
             total.add_(graph.product(vector), alpha=share)
         return total
 

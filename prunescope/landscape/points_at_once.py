@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
-from prunescope.api.errors import UsageError
 from prunescope.landscape import batchnorm
-from prunescope.landscape.evaluate import Outcomes, logits, rank
+from prunescope.landscape.evaluate import Outcomes, joined, logits, of_batch
 from prunescope.landscape.guard import guarded
 from prunescope.networks.grouped.choice import piece_size
 from prunescope.networks.grouped.evaluation import Evaluation
@@ -23,13 +21,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor, fx, nn
 
-    from prunescope.api import Split
+    from prunescope.api import Objective, Split
 
 Point = tuple[int, int, float]
 """(first, second, t): the model (1 − t) θ_first + t θ_second."""
 
 
-def at_points(
+def at_points(  # noqa: PLR0913 - the objective beside what the estimator needs
     work: nn.Module,
     models: Sequence[nn.Module],
     points: Sequence[Point],
@@ -38,6 +36,7 @@ def at_points(
     batch_size: int,
     limit: int | None,
     count: int,
+    objective: Objective,
     graph: fx.Graph | None = None,
 ) -> Iterator[tuple[Outcomes, ...]]:
     """Yield what the model at each point makes of the images of each side, in order; `count` models at a time.
@@ -58,7 +57,7 @@ def at_points(
         _interpolate(passes.grouped, states, group)
         with guarded([passes.grouped]):
             passes.re_estimate(sides[0], limit=limit)
-            found = [_outcomes(passes, side, limit=limit) for side in sides]
+            found = [_outcomes(passes, side, limit=limit, objective=objective) for side in sides]
         yield from zip(*found, strict=True)
 
 
@@ -85,7 +84,7 @@ class Passes:
         evaluation.refresh()
 
     def logits(self, split: Split, *, limit: int | None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (logits (batch, K, classes), labels) of the images of `split`."""
+        """Yield (outputs (batch, K, ...), targets) of the examples of `split`."""
         if self.fast is None:
             yield from logits(self.grouped, split, batch_size=self.batch_size, limit=limit)
             return
@@ -129,17 +128,20 @@ def _interpolate(grouped: Grouped, states: Sequence[dict[str, Tensor]], points: 
             torch.lerp(states[first][name].view_as(place), states[second][name].view_as(place), t, out=place)
 
 
-def _outcomes(passes: Passes, split: Split, *, limit: int | None) -> list[Outcomes]:
+def _outcomes(passes: Passes, split: Split, *, limit: int | None, objective: Objective) -> list[Outcomes]:
     """Evaluate every model; see landscape.evaluate.outcomes."""
-    losses: list[Tensor] = []
-    ranks: list[Tensor] = []
-    for output, labels in passes.logits(split, limit=limit):
+    found: list[Outcomes] = []
+    for output, targets in passes.logits(split, limit=limit):
         with torch.inference_mode():
-            flat, all_labels = output.float().flatten(0, 1), labels.repeat_interleave(output.shape[1])
-            loss = functional.cross_entropy(flat, all_labels, reduction="none")
-            losses.append(torch.unflatten(loss, 0, (-1, output.shape[1])))
-            ranks.append(torch.unflatten(rank(flat, all_labels), 0, (-1, output.shape[1])))
-    if not losses:
-        raise UsageError("no images to evaluate: the split yields no batch", fix="give a split with at least one image")
-    loss, place = torch.cat(losses).cpu().T.contiguous(), torch.cat(ranks).cpu().T.contiguous()
-    return [Outcomes(loss=a, wrong=b >= 1, wrong_top5=b >= 5) for a, b in zip(loss, place, strict=True)]
+            flat, repeated = output.float().flatten(0, 1), targets.repeat_interleave(output.shape[1], dim=0)
+            found.append(of_batch(flat, repeated, objective))
+    return _by_model(joined(found), passes.grouped.count)
+
+
+def _by_model(whole: Outcomes, count: int) -> list[Outcomes]:
+    """Return the outcomes of each of `count` models, which lie beside each other for every example."""
+    loss, *errors = (each.view(-1, count).T.contiguous() for each in (whole.loss, *whole.errors.values()))
+    return [
+        Outcomes(loss=mine, errors=dict(zip(whole.errors, kinds, strict=True)))
+        for mine, *kinds in zip(loss, *errors, strict=True)
+    ]

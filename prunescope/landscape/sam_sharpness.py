@@ -7,8 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.guard import guarded
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from prunescope.api import Mask
+    from prunescope.api import Mask, Objective
     from prunescope.landscape.hessian import Batch
 
 
@@ -31,16 +31,17 @@ def sam_sharpness(
     steps: int = 1,
     adaptive: bool = False,
     mask: Mask | None = None,
+    objective: Objective = CLASSIFICATION,
 ) -> Estimate:
-    """Rise of the mean cross-entropy at the worst point found within a ball of radius rho around the weights.
+    """Rise of the mean loss at the worst point found within a ball of radius rho around the weights.
 
     Formula: L(w + e) − L(w), e = ρ g / ‖g‖, g = ∇L(w) over all `batches` (one step, the first-order solution of
     max over ‖e‖ ≤ ρ); with more steps, e ← ρ-ball projection of e + (2 ρ / steps) g(w + e) / ‖g(w + e)‖ from there, and
     the largest rise met. `adaptive`: the ball ‖e / |w|‖ ≤ ρ, e = ρ w² g / ‖|w| g‖, which scaling a layer against the
     next leaves alone. Over all parameters; of masked tensors over the kept weights alone. Eval mode, fixed images.
-    Source: Foret et al. 2021, equations 1 and 2; Kwon et al. 2021, equation 7 (adaptive). Unit: nat. A lower bound of
-    the maximum, ≥ 0 but for curvature that outweighs the slope. stderr: of the paired differences over the images, e
-    taken as given. Cost: steps gradients and steps + 1 forward passes over the images. NaN: where the loss is.
+    Source: Foret et al. 2021, equations 1 and 2; Kwon et al. 2021, equation 7 (adaptive). Unit: the loss's. A lower
+    bound of the maximum, ≥ 0 but for curvature that outweighs the slope. stderr: of the paired differences over the
+    images, e taken as given. Cost: steps gradients and steps + 1 forward passes over the images. NaN: as the loss.
 
     Raises UsageError when rho is negative, `steps` < 1, adaptive with several steps, or there are no images.
     """
@@ -51,16 +52,16 @@ def sam_sharpness(
     origin = [weight.detach().clone() for weight in work.parameters()]
     kept = _kept(work, mask)
     offset = [torch.zeros_like(weight) for weight in origin]
-    base, best = _losses(work, batches), None
+    base, best = _losses(work, batches, objective), None
     for number in range(steps):
-        step = _ascent(_gradient(work, batches, kept), origin, adaptive=adaptive)
+        step = _ascent(_gradient(work, batches, kept, objective), origin, adaptive=adaptive)
         length = rho if number == 0 else 2 * rho / steps
         offset = [e + length * d for e, d in zip(offset, step, strict=True)]
         offset = offset if adaptive else _projected(offset, rho)
         with torch.no_grad():
             for weight, start, e in zip(work.parameters(), origin, offset, strict=True):
                 weight.copy_(start + e)
-        found = mean(_losses(work, batches) - base)
+        found = mean(_losses(work, batches, objective) - base)
         best = found if best is None or found.value > best.value else best
     assert best is not None  # noqa: S101 - there is one step at least
     return best
@@ -71,19 +72,21 @@ def _kept(model: nn.Module, mask: Mask | None) -> list[Tensor | None]:
     return [found[name].to(weight.detach()) if name in found else None for name, weight in model.named_parameters()]
 
 
-def _losses(model: nn.Module, batches: Sequence[Batch]) -> Tensor:
+def _losses(model: nn.Module, batches: Sequence[Batch], objective: Objective) -> Tensor:
     with guarded([model]), torch.no_grad():
-        found = [functional.cross_entropy(model(x).float(), y, reduction="none") for x, y in batches]
+        found = [objective.losses(model(x).float(), y) for x, y in batches]
     return torch.cat(found).double().cpu()
 
 
-def _gradient(model: nn.Module, batches: Sequence[Batch], kept: Sequence[Tensor | None]) -> list[Tensor]:
+def _gradient(
+    model: nn.Module, batches: Sequence[Batch], kept: Sequence[Tensor | None], objective: Objective
+) -> list[Tensor]:
     """Return the gradient of the mean loss over all images, zero for masked weights."""
     weights = list(model.parameters())
     total = [torch.zeros_like(weight) for weight in weights]
     with guarded([model]), torch.enable_grad():
-        for share, (images, labels) in zip(shares(batches), batches, strict=True):
-            loss = functional.cross_entropy(model(images), labels)
+        for share, (inputs, targets) in zip(shares(batches), batches, strict=True):
+            loss = objective.mean_loss(model(inputs), targets)
             for sum_, part in zip(total, torch.autograd.grad(loss, weights, materialize_grads=True), strict=True):
                 sum_.add_(part, alpha=share)
     return [each if one is None else each * one for each, one in zip(total, kept, strict=True)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape import batchnorm
 from prunescope.landscape.evaluate import Outcomes, outcomes
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from prunescope.api import Mask, Split
+    from prunescope.api import Mask, Objective, Split
 
     Direction = Sequence[Tensor]
     """A tensor for every parameter, in model order."""
@@ -86,6 +87,7 @@ def loss_slice(
     batch_size: int,
     limit: int | None = None,
     statistics: Split | None = None,
+    objective: Objective = CLASSIFICATION,
 ) -> list[Outcomes]:
     """Evaluate the model at θ + Σ_k c_k d_k for every place (c_1, c_2, …), in eval mode on un-augmented images.
 
@@ -106,5 +108,5 @@ def loss_slice(
                 weight.copy_(moved)
         if statistics is not None:
             batchnorm.re_estimate(work, statistics, batch_size=batch_size, limit=limit)
-        found.append(outcomes(work, split, batch_size=batch_size, limit=limit))
+        found.append(outcomes(work, split, batch_size=batch_size, limit=limit, objective=objective))
     return found

@@ -1,4 +1,4 @@
-"""Spectral density of the Hessian of the mean cross-entropy by stochastic Lanczos quadrature."""
+"""Spectral density of the Hessian of the mean loss by stochastic Lanczos quadrature."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.hessian import weights
 from prunescope.landscape.lanczos import tridiagonal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from prunescope.api import Mask
+    from prunescope.api import Mask, Objective
     from prunescope.landscape.hessian import Batch
 
 
@@ -87,12 +88,13 @@ def spectrum(
     generator: torch.Generator,
     mask: Mask | None = None,
     only: Sequence[str] = (),
+    objective: Objective = CLASSIFICATION,
 ) -> Spectrum:
-    """Spectral density of the Hessian of the mean cross-entropy over the images of `batches`, in eval mode.
+    """Spectral density of the Hessian of the mean loss over the images of `batches`, in eval mode.
 
     Formula: `quadrature` of H = Σ_b w_b H_b, w_b the share of batch b in the images, from Gaussian vectors.
     Over all parameters, or those that match `only`; of masked tensors over the kept weights alone.
-    Source: Ghorbani, Krishnan & Xiao 2019; Yao et al. 2020 (PyHessian), section 3. Unit: nat / weight².
+    Source: Ghorbani, Krishnan & Xiao 2019; Yao et al. 2020 (PyHessian), section 3. Unit: the loss's / weight².
     Cost: vectors · steps products with all batches (`operator`). NaN: where the loss is.
 
     Raises UsageError with fewer than one vector or step, or no images.
@@ -103,4 +105,6 @@ def spectrum(
         leaf = next(iter(at.leaves.values()))
         return at.project(torch.randn(at.size, generator=generator).to(leaf.detach()))
 
-    return quadrature(operator(model, at, batches), draw, rank=at.rank, vectors=vectors, steps=steps)
+    return quadrature(
+        operator(model, at, batches, objective=objective), draw, rank=at.rank, vectors=vectors, steps=steps
+    )

@@ -152,11 +152,11 @@ def _import_factory(name: str) -> Any:  # noqa: ANN401 - checked by whoever call
 
 
 def _cannot_build(spec: ModelSpec, error: Exception) -> UsageError:
-    height, width = spec.image_size
+    size = "x".join(map(str, spec.image_size))
     options = "".join(f", {name}={value}" for name, value in sorted(spec.options.items()))
     return UsageError(
         f"cannot build '{spec.name}' for {spec.num_classes} classes, {spec.in_chans} channels, "
-        f"{height}x{width} images{options}: {type(error).__name__}: {error}",
+        f"{size + ' images' if size else 'rows of numbers'}{options}: {type(error).__name__}: {error}",
         fix="check the options and whether the network takes images of this size",
     )
 

@@ -21,8 +21,8 @@ class ModelSpec:
     """A timm name, `hf-hub:...`, `local-dir:...`, or "pkg.mod:factory"."""
     num_classes: int
     in_chans: int
-    image_size: tuple[int, int]
-    """(height, width) in pixels."""
+    image_size: tuple[int, ...]
+    """(height, width) in pixels; of other inputs the dimensions after the first, () where there is one alone."""
     options: Mapping[str, JSON] = field(default_factory=dict)
     """More arguments of the network's constructor, for example {"width": 0.5}."""
 
@@ -40,16 +40,15 @@ class ModelSpec:
     def from_json(cls, values: Mapping[str, Any]) -> ModelSpec:
         """Return the spec that `to_json` wrote; InputError for anything else."""
         try:
-            height, width = values["image_size"]
             return cls(
                 name=str(values["name"]),
                 num_classes=int(values["num_classes"]),
                 in_chans=int(values["in_chans"]),
-                image_size=(int(height), int(width)),
+                image_size=tuple(int(side) for side in values["image_size"]),
                 options=dict(values.get("options", {})),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"not a model's description: {str(values)[:80]}",
-                fix="name, num_classes, in_chans and image_size [height, width] are needed",
+                fix="name, num_classes, in_chans and image_size [height, width] (or a list of other length) are needed",
             ) from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api import CLASSIFICATION
 from prunescope.pruning.loss import gradients, leaves, mean_gradients, scoring, shares
 from prunescope.pruning.twice import TwiceDifferentiable
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from prunescope.api import Objective
     from prunescope.pruning.loss import Batch, BatchNorm
 
 
@@ -22,23 +24,24 @@ def gradient_flow(
     weights: Mapping[str, Tensor],
     batches: Sequence[Batch],
     *,
+    objective: Objective = CLASSIFICATION,
     temperature: float = 200.0,
     batchnorm: BatchNorm = "batch",
 ) -> dict[str, Tensor]:
     """Return how much of the gradient's norm each weight holds: what GraSP calls −S(−w), so that larger is worth more.
 
-    Formula: w ⊙ H g, with g = ∂L/∂w, H = ∂²L/∂w², L the mean cross-entropy of the logits divided by `temperature`.
+    Formula: w ⊙ H g, with g = ∂L/∂w, H = ∂²L/∂w², L the mean loss of the outputs divided by `temperature`.
     Removing w changes the squared norm of g by 2 S(−w) = −2 w ⊙ H g, to first order: GraSP removes the weights with
     the largest S(−w), those whose removal lowers the norm least or raises it most. Scores have either sign.
     Source: Wang, Zhang & Grosse 2020, section 4; the temperature is that of the authors' code.
-    Shapes: as the weights. Unit: nat², divided by the weights' unit squared.
+    Shapes: as the weights. Unit: the loss's squared, divided by the weights' unit squared.
     """
     at = leaves(weights)
     products = [torch.zeros_like(weight) for weight in weights.values()]
     with scoring(model, batchnorm=batchnorm), TwiceDifferentiable():
-        along = mean_gradients(model, at, batches, temperature=temperature)
+        along = mean_gradients(model, at, batches, objective=objective, temperature=temperature)
         for batch, share in zip(batches, shares(batches), strict=True):
-            found = gradients(model, at, batch, temperature=temperature, graph=True)
+            found = gradients(model, at, batch, objective=objective, temperature=temperature, graph=True)
             flow = torch.stack([(one * other).sum() for one, other in zip(found, along, strict=True)]).sum()
             step = torch.autograd.grad(flow, list(at.values()), materialize_grads=True)
             products = [product.detach() + share * one for product, one in zip(products, step, strict=True)]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import nn
 from torch.func import functional_call
-from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import guarded
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from prunescope.api import Split
+    from prunescope.api import Objective, Split
 
     Batch = tuple[Tensor, Tensor]
 
@@ -72,24 +72,36 @@ def leaves(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def gradients(
-    model: nn.Module, at: Mapping[str, Tensor], batch: Batch, *, temperature: float = 1.0, graph: bool = False
+    model: nn.Module,
+    at: Mapping[str, Tensor],
+    batch: Batch,
+    *,
+    objective: Objective = CLASSIFICATION,
+    temperature: float = 1.0,
+    graph: bool = False,
 ) -> list[Tensor]:
-    """Return the gradient of one batch's mean cross-entropy in the order of `at`; 0 for a weight it does not reach.
+    """Return the gradient of one batch's mean loss in the order of `at`; 0 for a weight it does not reach.
 
-    temperature: divides the logits. graph: keep what second derivatives need.
+    temperature: divides the outputs. graph: keep what second derivatives need.
     """
-    images, labels = batch
-    loss = functional.cross_entropy(functional_call(model, dict(at), (images,)) / temperature, labels)
+    inputs, targets = batch
+    loss = objective.mean_loss(functional_call(model, dict(at), (inputs,)) / temperature, targets)
     return list(torch.autograd.grad(loss, list(at.values()), create_graph=graph, materialize_grads=True))
 
 
 def mean_gradients(
-    model: nn.Module, at: Mapping[str, Tensor], batches: Sequence[Batch], *, temperature: float = 1.0
+    model: nn.Module,
+    at: Mapping[str, Tensor],
+    batches: Sequence[Batch],
+    *,
+    objective: Objective = CLASSIFICATION,
+    temperature: float = 1.0,
 ) -> list[Tensor]:
-    """Return the gradient of the mean cross-entropy over all images, batch by batch."""
+    """Return the gradient of the mean loss over all images, batch by batch."""
     found = [torch.zeros_like(weight) for weight in at.values()]
     for batch, share in zip(batches, shares(batches), strict=True):
-        for sum_, gradient in zip(found, gradients(model, at, batch, temperature=temperature), strict=True):
+        mine = gradients(model, at, batch, objective=objective, temperature=temperature)
+        for sum_, gradient in zip(found, mine, strict=True):
             sum_.detach().add_(gradient.detach(), alpha=share)
     return [gradient.detach() for gradient in found]
 

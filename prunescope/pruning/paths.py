@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def effective(model: nn.Module, mask: Mask, shape: tuple[int, int, int]) -> Mask:
+def effective(model: nn.Module, mask: Mask, shape: tuple[int, ...]) -> Mask:
     """Return the kept weights that some path of kept weights joins with the image and with an output.
 
     The others can be removed without changing what the network computes, up to constants. Found in one pass forward and
@@ -42,7 +42,7 @@ def effective(model: nn.Module, mask: Mask, shape: tuple[int, int, int]) -> Mask
     return Mask(_reached(model, mask.kept, shape))
 
 
-def _reached(model: nn.Module, kept: Mapping[str, Tensor], shape: tuple[int, int, int]) -> dict[str, Tensor]:
+def _reached(model: nn.Module, kept: Mapping[str, Tensor], shape: tuple[int, ...]) -> dict[str, Tensor]:
     twin = positive(model)
     parameters = dict(twin.named_parameters())
     with torch.no_grad():

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def synaptic_flow(model: nn.Module, names: Sequence[str], shape: tuple[int, int, int]) -> dict[str, Tensor]:
+def synaptic_flow(model: nn.Module, names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Tensor]:
     """Return the flow through each named weight of a network made positive and linear.
 
     Formula: |θ| ⊙ ∂R/∂|θ| with R = 1ᵀ (Π_l |θ_l|) 1: the sum of the outputs for an image of ones. Biases are zero and
     norms only scale (prunescope.pruning.linear_flow), so that the flow into a layer is the flow out of it. At
     initialisation, where BatchNorm is the identity in eval mode, this is what the authors' code computes; of a trained
     network that code takes |running mean| and |β| along as well, which adds flow that no weight carries.
-    Source: Tanaka et al. 2020, section 6. Shapes: as the weights, float64; shape: (channels, height, width) of an
-    image.
+    Source: Tanaka et al. 2020, section 6. Shapes: as the weights, float64; shape: of one input, such as
+    (channels, height, width).
     Unit: that of the logits, ≥ 0 but where an activation or attention breaks linearity (their magnitude is taken).
 
     Raises:
@@ -43,7 +43,7 @@ def synaptic_flow(model: nn.Module, names: Sequence[str], shape: tuple[int, int,
 
 
 def synflow(
-    model: nn.Module, weights: Mapping[str, Tensor], density: float, *, shape: tuple[int, int, int], rounds: int = 100
+    model: nn.Module, weights: Mapping[str, Tensor], density: float, *, shape: tuple[int, ...], rounds: int = 100
 ) -> Mask:
     """Prune round by round on an exponential schedule: after round k of n the density is density^(k/n).
 
@@ -72,7 +72,7 @@ def _at(density: float, number: int, rounds: int) -> float:
     return density if number == rounds or not 0 < density < 1 else density ** (number / rounds)
 
 
-def _flow(twin: nn.Module, names: Sequence[str], shape: tuple[int, int, int]) -> dict[str, Tensor]:
+def _flow(twin: nn.Module, names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Tensor]:
     parameters = dict(twin.named_parameters())
     at = [parameters[name].requires_grad_() for name in names]
     with linear(twin):

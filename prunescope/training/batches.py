@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prunescope.api import Data, Split
 
 Pass = Callable[[], Iterator[tuple["Tensor", "Tensor"]]]
-"""One pass over the training data: (images, targets) with labels, or soft targets of shape (batch, classes)."""
+"""One pass over the training data: (inputs, targets); with MixUp the targets are soft, (batch, classes)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +84,22 @@ def _unaugmented(split: Split, size: int, *, generator: torch.Generator) -> Pass
     def one_pass() -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.randperm(len(labels), generator=generator).to(labels.device)
         for chosen in torch.split(order, size)[: steps_per_epoch(len(labels), size)]:
-            yield images[chosen].contiguous(memory_format=torch.channels_last), labels[chosen]
+            yield _laid_out(images[chosen]), labels[chosen]
 
     return one_pass
 
 
+def _laid_out(inputs: Tensor) -> Tensor:
+    """Return images in channels_last, other inputs as they are."""
+    return inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
+
+
 def _mixed(one_pass: Pass, data: Data, batches: Batches, *, generator: torch.Generator) -> Pass:
+    if not data.objective.mixes:
+        raise UsageError(
+            f"mixup is {batches.mixup:g}, but the targets of {data.objective.loss_name} are no classes to mix",
+            fix="use mixup 0",
+        )
     if batches.size < 2:
         raise UsageError(
             f"batch_size is {batches.size}, wanted at least 2: MixUp mixes pairs of images",

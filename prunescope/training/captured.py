@@ -39,7 +39,7 @@ class Registers:
     losses: Tensor
     """float64 (steps, K)."""
     wrong: Tensor
-    """int64 (steps, K)."""
+    """float64 (steps, K): sums of errors."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def _registers(source: Feed, optimizer: Optimizer) -> Registers:
         rate=rate,
         rates=zeros(steps),
         losses=zeros((steps, count), dtype=torch.float64),
-        wrong=zeros((steps, count), dtype=torch.int64),
+        wrong=zeros((steps, count), dtype=torch.float64),
     )
 
 
@@ -130,7 +130,7 @@ def _step(work: Work, source: Feed, here: Registers, *, size: int) -> Callable[[
         here.rate.copy_(here.rates.index_select(0, here.position)[0])
         losses, wrong = work.step(*source.batch(here.position * source.size + places))
         here.losses.index_copy_(0, here.position, losses.double()[None])
-        here.wrong.index_copy_(0, here.position, wrong[None])
+        here.wrong.index_copy_(0, here.position, wrong.double()[None])
         here.position.add_(1)
 
     return step

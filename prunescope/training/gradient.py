@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prunescope.api import Mask
 
 Loss = Callable[["Tensor", "Tensor"], "Tensor"]
-"""(logits, targets) -> mean loss."""
+"""(outputs, targets) -> mean loss."""
 
 Gradient = Callable[["Tensor", "Tensor", Loss], tuple["Tensor", "Tensor"]]
 """(images, targets, loss) -> (loss, logits) at the weights as they are, having filled `.grad`."""

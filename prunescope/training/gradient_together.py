@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import torch
-from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunescope.networks.grouped.grouping import tensors
@@ -16,18 +15,17 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from prunescope.api import Mask
+    from prunescope.api import Mask, Objective
     from prunescope.networks.grouped.grouping import Grouped
 
 
 class Gradient(Protocol):
     """Fills `.grad` from one mini-batch of each model."""
 
-    def __call__(self, images: Tensor, targets: Tensor, /, *, smoothing: float) -> tuple[Tensor, Tensor]:
-        """Return each model's mean loss and its count of wrong images, (K,).
+    def __call__(self, images: Tensor, targets: Tensor, /, *, objective: Objective) -> tuple[Tensor, Tensor]:
+        """Return each model's mean loss and its sum of errors, (K,).
 
-        images: (batch, K · channels, height, width); targets: labels (batch, K), or soft ones (batch, K, classes);
-        smoothing: of the labels.
+        images: (batch, K · channels, height, width); targets: (batch, K, ...), those of each model.
         """
 
 
@@ -39,15 +37,14 @@ def plain(work: Grouped, masks: Sequence[Mask | None]) -> Gradient:
     del masks
     weights = trainable(work)
 
-    def gradient(images: Tensor, targets: Tensor, /, *, smoothing: float) -> tuple[Tensor, Tensor]:
+    def gradient(images: Tensor, targets: Tensor, /, *, objective: Objective) -> tuple[Tensor, Tensor]:
         for weight in weights:
             weight.grad = None
-        logits = work(images)
-        each = cross_entropy(logits.flatten(0, 1), targets.flatten(0, 1), label_smoothing=smoothing, reduction="none")
-        value = torch.unflatten(each, 0, (-1, work.count)).mean(0)
+        outputs, wanted = work(images).flatten(0, 1), targets.flatten(0, 1)
+        value = torch.unflatten(objective.losses(outputs, wanted), 0, (-1, work.count)).mean(0)
         torch.autograd.backward(value.sum())
-        labels = targets if targets.dim() == 2 else targets.argmax(2)
-        return value.detach(), (logits.detach().argmax(2) != labels).sum(0)
+        errors = objective.errors(outputs.detach(), wanted)
+        return value.detach(), torch.unflatten(errors, 0, (-1, work.count)).sum(0)
 
     return gradient
 
@@ -59,8 +56,8 @@ def sharpness_aware(work: Grouped, masks: Sequence[Mask | None], *, rho: float, 
     masked, ones = factors(work, masks)
     norms = [module for module in work.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
 
-    def gradient(images: Tensor, targets: Tensor, /, *, smoothing: float) -> tuple[Tensor, Tensor]:
-        result = first(images, targets, smoothing=smoothing)
+    def gradient(images: Tensor, targets: Tensor, /, *, objective: Objective) -> tuple[Tensor, Tensor]:
+        result = first(images, targets, objective=objective)
         moved: list[Tensor] = [weight for weight in weights if weight.grad is not None]
         before = [weight.detach().clone() for weight in moved]
         with torch.no_grad():
@@ -71,7 +68,7 @@ def sharpness_aware(work: Grouped, masks: Sequence[Mask | None], *, rho: float, 
         for norm in norms:
             norm.track_running_stats = False
         try:
-            first(images, targets, smoothing=smoothing)
+            first(images, targets, objective=objective)
         finally:
             for norm in norms:
                 norm.track_running_stats = True

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from prunescope.api import Epoch
 from prunescope.api.errors import UsageError
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from prunescope.api import Data, Mask
+    from prunescope.api import Data, Mask, Objective
     from prunescope.networks.capture import Capture
     from prunescope.training.batches import Batches
     from prunescope.training.gradient import Gradient
@@ -57,7 +56,7 @@ def fit(  # noqa: PLR0913 - one for each part of a training
     """
     model.to(memory_format=torch.channels_last)
     hold, average = masks.holder(model, mask), Average(model, decay=ema, mask=mask) if ema else None
-    one = _gradient(gradient(model), smoothing=0.0 if batches.mixup else batches.label_smoothing)
+    one = _gradient(gradient(model), data.objective.smoothed(0.0 if batches.mixup else batches.label_smoothing))
     work = Work(net=model, gradient=one, optimizer=optimizer, hold=hold, average=average)
     hold()
     plan = Plan(data=data, schedule=schedule, batches=batches, seeds=(seed,), stack=_only)
@@ -79,12 +78,10 @@ def _shown(done: Done, *, work: Work, of: int) -> Iterator[Epoch]:
         work.average.put(raw)
 
 
-def _gradient(gradients: Gradient, *, smoothing: float) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    loss = partial(cross_entropy, label_smoothing=smoothing)
-
+def _gradient(gradients: Gradient, objective: Objective) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
     def gradient(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        value, logits = gradients(images, targets[:, 0], loss)
-        return value[None], _wrong(logits, targets[:, 0])[None]
+        value, logits = gradients(images, targets[:, 0], objective.mean_loss)
+        return value[None], objective.errors(logits, targets[:, 0]).sum()[None]
 
     return gradient
 
@@ -92,12 +89,6 @@ def _gradient(gradients: Gradient, *, smoothing: float) -> Callable[[Tensor, Ten
 def _only(parts: Parts) -> tuple[Tensor, Tensor]:
     images, targets = parts[0]
     return images, targets[:, None]
-
-
-def _wrong(logits: Tensor, targets: Tensor) -> Tensor:
-    """Count the images whose top-1 class is not theirs; of a mixed image, not that of its larger part."""
-    labels = targets if targets.dim() == 1 else targets.argmax(1)
-    return (logits.argmax(1) != labels).sum()
 
 
 def _check_finite(done: Done, model: nn.Module) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from timm.data.mixup import Mixup
 
+from prunescope.api.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +30,8 @@ def mixer(
 
     def mixed(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal ours
+        if not images.is_floating_point():
+            raise UsageError(f"MixUp averages inputs, got {images.dtype}: token ids have no average", fix="use mixup 0")
         even = len(images) // 2 * 2
         theirs = np.random.get_state()  # noqa: NPY002 - what timm draws from
         np.random.set_state(ours)  # noqa: NPY002

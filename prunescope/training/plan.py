@@ -67,7 +67,7 @@ class Done:
     losses: Sequence[float]
     """Mean over the images, of each model."""
     errors: Sequence[float]
-    """Top-1 error over the images, of each model, fraction in [0, 1]."""
+    """Mean error over the images, of each model, fraction in [0, 1]."""
 
     def finite(self, weights: Iterable[nn.Parameter]) -> bool:
         """Return whether all losses and weights are finite."""
@@ -79,10 +79,10 @@ class Done:
 def done(number: int, rate: float, losses: Tensor, wrong: Tensor, sizes: Sequence[int]) -> Done:
     """Return the epoch of these steps; the one moment of it that waits for the device.
 
-    losses, wrong: of each step and model, (steps, K); sizes: the images of each step.
+    losses, wrong: of each step and model, (steps, K), means and sums; sizes: the images of each step.
     """
     weights = torch.tensor(sizes, dtype=torch.float64)
     columns = losses.cpu().double().T.contiguous()
     means = [float((column * weights).sum() / weights.sum()) for column in columns]
-    errors = [count / sum(sizes) for count in wrong.sum(0).tolist()]
+    errors = [total / sum(sizes) for total in wrong.cpu().double().sum(0).tolist()]
     return Done(number=number, learning_rate=rate, losses=means, errors=errors)

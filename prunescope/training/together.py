@@ -56,8 +56,8 @@ def fit_together(  # noqa: PLR0913 - one for each part of a training
     net = Grouped(models, shared=False).train()
     hold, gradients = _holder(net, masks), gradient(net, masks)
     hold()
-    smoothing = 0.0 if batches.mixup else batches.label_smoothing
-    work = Work(net=net, gradient=partial(gradients, smoothing=smoothing), optimizer=optimizer(net), hold=hold)
+    objective = data.objective.smoothed(0.0 if batches.mixup else batches.label_smoothing)
+    work = Work(net=net, gradient=partial(gradients, objective=objective), optimizer=optimizer(net), hold=hold)
     plan = Plan(data=data, schedule=schedule, batches=batches, seeds=tuple(seeds), stack=_side_by_side)
     report = partial(_reported, net=net, models=models, of=plan.of)
     return (yield from epochs(work, plan, report, capture=capture))

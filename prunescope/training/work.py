@@ -20,14 +20,14 @@ class Work:
 
     net: nn.Module
     gradient: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    """(images, targets) -> each model's mean loss and its count of wrong images, (K,); fills `.grad`."""
+    """(images, targets) -> each model's mean loss and its sum of errors, (K,); fills `.grad`."""
     optimizer: Optimizer
     hold: Callable[[], None]
     """Zeroes the masked weights."""
     average: Average | None = None
 
     def step(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Take one step; return each model's mean loss and its count of wrong images, (K,)."""
+        """Take one step; return each model's mean loss and its sum of errors, (K,)."""
         found = self.gradient(images, targets)
         self.optimizer.step()
         if self.average is not None:

@@ -12,8 +12,9 @@ from tiny_training import Memory
 from torch import nn
 
 from prunescope.api.errors import UsageError
+from prunescope.api.objective import rank
 from prunescope.landscape.estimate import mean
-from prunescope.landscape.evaluate import outcomes, rank
+from prunescope.landscape.evaluate import outcomes
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 75, 1000])
@@ -23,8 +24,8 @@ def test_loss_and_errors_are_those_of_a_plain_loop(batch_size):
     found = outcomes(model, data.train, batch_size=batch_size)
     wanted = slow_reference.evaluated(model, data.train, 10)
     assert mean(found.loss).value == pytest.approx(wanted["loss"], abs=1e-6)
-    assert mean(found.wrong).value == wanted["error"]
-    assert mean(found.wrong_top5).value == wanted["error_top5"]
+    assert mean(found.error).value == wanted["error"]
+    assert mean(found.errors["error_top5"]).value == wanted["error_top5"]
     assert 0 < wanted["error_top5"] < wanted["error"] < 1
 
 
@@ -54,14 +55,14 @@ def test_the_rank_orders_by_logit_then_by_class(row, draw):
 def test_a_network_that_says_nothing_is_right_about_the_first_class_alone():
     split = Memory(torch.zeros(6, 1), torch.tensor([0, 1, 2, 0, 1, 2]))
     found = outcomes(nn.Linear(1, 3, bias=False), split, batch_size=4)
-    assert found.wrong.tolist() == [False, True, True, False, True, True]
+    assert found.error.tolist() == [False, True, True, False, True, True]
     assert mean(found.loss).value == pytest.approx(math.log(3), abs=1e-6)
 
 
 def test_nan_logits_count_as_wrong():
     split = Memory(torch.full((4, 1), math.nan), torch.tensor([0, 1, 2, 0]))
     found = outcomes(nn.Linear(1, 3), split, batch_size=4)
-    assert found.wrong.all()
+    assert found.error.all()
     assert found.loss.isnan().all()
 
 

@@ -7,7 +7,7 @@ from tiny_training import Memory
 from torch import nn
 
 from prunescope.api.errors import UsageError
-from prunescope.landscape.features import layer_features, match_layers, output_logits, softmax
+from prunescope.landscape.features import layer_features, match_layers, output_logits
 
 
 class Twice(nn.Module):
@@ -82,10 +82,3 @@ def test_patterns_stand_for_layers_and_names_for_any_module():
     assert match_layers(model, []) == []
     with pytest.raises(UsageError, match=r"'2\*'"):
         match_layers(model, ["1", "2*"])
-
-
-def test_softmax_is_in_float64():
-    found = softmax(torch.tensor([[100.0, 0.0], [0.0, 0.0]]))
-    assert found.dtype == torch.float64
-    assert 0 < found[0, 1] < 1e-43
-    assert found.sum(1).tolist() == [1.0, 1.0]

@@ -20,7 +20,7 @@ def test_products_are_the_same_however_many_graphs_are_kept(kept, monkeypatch):
         for share, batch in zip(shares(batches), batches, strict=True)
     )
     built = []
-    monkeypatch.setattr(module, "Gradient", lambda *given: built.append(given) or Gradient(*given))
+    monkeypatch.setattr(module, "Gradient", lambda *given, **named: built.append(given) or Gradient(*given, **named))
     multiply = operator(model, at, batches, graph_bytes=kept * graph_bytes(model, batches[0][0]))
     torch.testing.assert_close(multiply(vector), wanted)
     torch.testing.assert_close(multiply(vector), wanted)
@@ -30,7 +30,7 @@ def test_products_are_the_same_however_many_graphs_are_kept(kept, monkeypatch):
 def test_a_single_batch_keeps_its_graph_whatever_it_takes(monkeypatch):
     model, batches = net(), list(learnable_data().train.batches(75))
     built = []
-    monkeypatch.setattr(module, "Gradient", lambda *given: built.append(given) or Gradient(*given))
+    monkeypatch.setattr(module, "Gradient", lambda *given, **named: built.append(given) or Gradient(*given, **named))
     multiply = operator(model, weights(model), batches, graph_bytes=0)
     for _ in range(3):
         multiply(torch.ones(weights(model).size))

@@ -51,8 +51,8 @@ def assert_equal(found, wanted):
                     assert mine.t_star == theirs.t_star
                     assert mine.lmc.value == pytest.approx(theirs.lmc.value, abs=1e-6)
             for point, same in zip(getattr(line, side), getattr(other, side), strict=True):
-                assert torch.equal(point.wrong, same.wrong)
-                assert torch.equal(point.wrong_top5, same.wrong_top5)
+                assert torch.equal(point.error, same.error)
+                assert torch.equal(point.errors["error_top5"], same.errors["error_top5"])
                 assert torch.allclose(point.loss, same.loss, rtol=1e-4, atol=1e-5)
 
 

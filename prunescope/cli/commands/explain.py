@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
 
 
-def explain(run_id: str, store: Store, *, shape: tuple[int, int, int]) -> None:
+def explain(run_id: str, store: Store, *, shape: tuple[int, ...]) -> None:
     """Print kept weights and density of every layer, on stderr; warn of layers that keep nothing.
 
     shape: (channels, height, width) of an image, for the paths that effective density follows.

@@ -57,7 +57,7 @@ class Bezier(Probe):
             batch_size=self.train_batch_size,
         )
         draw = torch.Generator().manual_seed(seed)
-        bend = train_bend(pair, data.train, training=how, generator=draw, mask=first.mask)
+        bend = train_bend(pair, data.train, training=how, generator=draw, mask=first.mask, objective=data.objective)
         test = data.test if self.test else None
         line = curve(
             pair,
@@ -67,14 +67,15 @@ class Bezier(Probe):
             points=self.points,
             batch_size=self.batch_size,
             limit=self.limit_batches,
+            objective=data.objective,
         )
         readings: dict[str, Reading] = {}
         for side, found in (("train", line.train), ("test", line.test)):
             if found is not None:
-                readings |= self._side(side, found)
+                readings |= self._side(side, found, unit=data.objective.loss_unit)
         return readings
 
-    def _side(self, side: str, found: Sequence[Outcomes]) -> dict[str, Reading]:
+    def _side(self, side: str, found: Sequence[Outcomes], *, unit: str) -> dict[str, Reading]:
         from prunescope.landscape.connectivity import errors, losses
         from prunescope.landscape.probes.readings import along, single
 
@@ -85,8 +86,8 @@ class Bezier(Probe):
             f"connectivity{tail}": single(error.lmc, "fraction", estimator=how),
             f"barrier{tail}": single(error.barrier, "fraction", estimator=how),
             f"t_star{tail}": Reading(error.t_star, "1", estimator=how),
-            f"connectivity{tail}_loss": single(loss.lmc, "nat", estimator=how),
-            f"barrier{tail}_loss": single(loss.barrier, "nat", estimator=how),
+            f"connectivity{tail}_loss": single(loss.lmc, unit, estimator=how),
+            f"barrier{tail}_loss": single(loss.barrier, unit, estimator=how),
             f"{side}_error_path": along(error, "fraction", estimator=how),
-            f"{side}_loss_path": along(loss, "nat", estimator=how),
+            f"{side}_loss_path": along(loss, unit, estimator=how),
         }

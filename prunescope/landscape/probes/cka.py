@@ -46,7 +46,7 @@ class Cka(Probe):
         """
         del seed
         readings: dict[str, Reading] = {}
-        outputs = self._output_kernels(replicas, data.train)
+        outputs = self._output_kernels(replicas, data)
         readings["constant"] = constant(next(iter(outputs.values())))
         for name, kernels in outputs.items():
             readings |= self._readings(name, kernels)
@@ -83,16 +83,17 @@ class Cka(Probe):
         found = Reading(np.array(values), "1", n=images, estimator=how, axes=("pair",))
         return {key: found} if np.isfinite(values).all() else {}
 
-    def _output_kernels(self, replicas: Sequence[Replica], split: Split) -> dict[str, list[Kernel]]:
-        from prunescope.landscape.features import output_logits, softmax
+    def _output_kernels(self, replicas: Sequence[Replica], data: Data) -> dict[str, list[Kernel]]:
+        from prunescope.landscape.features import output_logits
         from prunescope.landscape.similarity import kernel
 
         names = ["softmax", "logits"] if self.outputs == "both" else [self.outputs]
         kernels: dict[str, list[Kernel]] = {name: [] for name in names}
         for replica in replicas:
-            found = output_logits(replica.model, split, images=self.images, batch_size=self.batch_size)
+            found = output_logits(replica.model, data.train, images=self.images, batch_size=self.batch_size)
             for name in names:
-                kernels[name].append(kernel(softmax(found) if name == "softmax" else found))
+                shown = data.objective.representation(found) if name == "softmax" else found.flatten(1)
+                kernels[name].append(kernel(shown))
         return kernels
 
     def _readings(self, name: str, kernels: Sequence[Kernel]) -> dict[str, Reading]:

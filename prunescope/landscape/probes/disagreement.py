@@ -12,7 +12,7 @@ from prunescope.landscape.probes.readings import by_pair
 
 @dataclass(frozen=True, kw_only=True)
 class Disagreement(Probe):
-    """How often replicas predict different classes, and the Jensen–Shannon divergence of their predictions."""
+    """How often replicas predict otherwise, and the Jensen–Shannon divergence of their predictions."""
 
     batch_size: BatchSize = 256
     limit_batches: LimitBatches = None
@@ -26,18 +26,25 @@ class Disagreement(Probe):
         return float(replicas * sum(limited(self.limit_batches, self.batch_size, images) for images in (train, test)))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
-        """Return `<split>_disagreement` (fraction) and `<split>_jensen_shannon` (nat) for test and train, per pair."""
+        """Return `<split>_disagreement` (fraction) and `<split>_jensen_shannon` (nat) for test and train, per pair.
+
+        There is no divergence where the outputs are no probabilities (regression).
+        """
         del seed
         from prunescope.landscape.disagreement import disagreements
 
-        models = [replica.model for replica in replicas]
+        models, objective = [replica.model for replica in replicas], data.objective
         readings = {}
         for side, split in (("test", data.test), ("train", data.train)):
-            found = disagreements(models, split, batch_size=self.batch_size, limit=self.limit_batches)
+            found = disagreements(
+                models, split, batch_size=self.batch_size, limit=self.limit_batches, objective=objective
+            )
             readings[f"{side}_disagreement"] = by_pair(
-                [pair.disagreement for pair in found], "fraction", estimator="classes of the largest logit"
+                [pair.disagreement for pair in found], "fraction", estimator=objective.prediction_name
             )
-            readings[f"{side}_jensen_shannon"] = by_pair(
-                [pair.jensen_shannon for pair in found], "nat", estimator="of softmax outputs"
-            )
+            divergences = [pair.jensen_shannon for pair in found if pair.jensen_shannon is not None]
+            if divergences:
+                readings[f"{side}_jensen_shannon"] = by_pair(
+                    divergences, "nat", estimator=f"of {objective.representation_name}"
+                )
         return readings

@@ -12,7 +12,7 @@ from prunescope.landscape.probes.readings import single
 
 @dataclass(frozen=True, kw_only=True)
 class Errors(Probe):
-    """Cross-entropy, top-1 and top-5 error on un-augmented training and test images, in eval mode."""
+    """Loss and errors on un-augmented training and test examples, in eval mode: cross-entropy, top-1 and top-5."""
 
     batch_size: BatchSize = 256
     limit_batches: LimitBatches = None
@@ -24,15 +24,33 @@ class Errors(Probe):
         return float(replicas * sum(limited(self.limit_batches, self.batch_size, images) for images in (train, test)))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
-        """Return `<split>_error`, `<split>_error_top5` (fractions) and `<split>_loss` (nat) for train and test."""
-        del seed
-        from prunescope.landscape.estimate import mean
-        from prunescope.landscape.evaluate import outcomes
+        """Return `<split>_error`, `<split>_loss` and `<split>_chance` for train and test, `<split>_error_top5` too.
 
-        readings = {}
+        `chance` is the error of the best prediction that is the same for all examples: of classification, 1 minus the
+        share of the largest class. The objective of the data says what a loss and an error are.
+        """
+        del seed
+        import torch
+
+        from prunescope.landscape.estimate import mean
+        from prunescope.landscape.evaluate import Noted, outcomes
+
+        objective, readings = data.objective, {}
         for side, split in (("train", data.train), ("test", data.test)):
-            found = outcomes(replicas[0].model, split, batch_size=self.batch_size, limit=self.limit_batches)
-            readings[f"{side}_error"] = single(mean(found.wrong), "fraction", estimator="top-1")
-            readings[f"{side}_error_top5"] = single(mean(found.wrong_top5), "fraction", estimator="top-5")
-            readings[f"{side}_loss"] = single(mean(found.loss), "nat", estimator="cross-entropy")
+            seen = Noted(split)
+            found = outcomes(
+                replicas[0].model,
+                seen,
+                batch_size=self.batch_size,
+                limit=self.limit_batches,
+                objective=objective,
+            )
+            for name, each in found.errors.items():
+                readings[f"{side}_{name}"] = single(mean(each), "fraction", estimator=objective.error_names[name])
+            readings[f"{side}_loss"] = single(mean(found.loss), objective.loss_unit, estimator=objective.loss_name)
+            chance = objective.chance(torch.cat(seen.targets))
+            if chance is not None:
+                readings[f"{side}_chance"] = Reading(
+                    chance, "fraction", n=len(found.loss), estimator=f"{objective.error_name}, one prediction for all"
+                )
         return readings

@@ -13,6 +13,7 @@ from prunescope.landscape.probes.readings import single
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from prunescope.api import Objective
     from prunescope.landscape.hutchinson import Trace
 
 Parameters = Annotated[
@@ -54,16 +55,18 @@ class Hessian(Probe):
 
         replica, generator = replicas[0], torch.Generator().manual_seed(seed)
         batches = list(data.train.batches(self.batch_size, limit=self.batches))
-        found = self._trace(replica, batches, generator)
-        readings = self._traces(found, len(batches))
+        found = self._trace(replica, batches, generator, data.objective)
+        readings = self._traces(found, len(batches), unit=f"{data.objective.loss_unit}/weight^2")
         products = found.products
         if self.top:
-            more, used = self._eigenvalues(replica, batches, generator)
+            more, used = self._eigenvalues(replica, batches, generator, data.objective)
             readings |= more
             products += used
         return readings | {"products": Reading(float(products), "1", estimator="Hessian-vector products of one batch")}
 
-    def _trace(self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator) -> Trace:
+    def _trace(
+        self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator, objective: Objective
+    ) -> Trace:
         from prunescope.landscape.hutchinson import Stop, trace
 
         return trace(
@@ -75,9 +78,10 @@ class Hessian(Probe):
             only=self.parameters,
             sketch=self.sketch,
             stop=None if self.stderr is None else Stop(relative_stderr=self.stderr, max_vectors=self.max_vectors),
+            objective=objective,
         )
 
-    def _traces(self, found: Trace, batches: int) -> dict[str, Reading]:
+    def _traces(self, found: Trace, batches: int, *, unit: str) -> dict[str, Reading]:
         import numpy as np
 
         drawn = f"{self.vectors} Rademacher vectors" if self.stderr is None else "Rademacher vectors as needed"
@@ -87,17 +91,17 @@ class Hessian(Probe):
         values, errors = (np.array([getattr(e, key) for e in found.layers.values()]) for key in ("value", "stderr"))
         layers = Reading(
             values,
-            "nat/weight^2",
+            unit,
             n=found.estimate.n,
             stderr=errors,
             estimator=f"{how}; each layer's diagonal block",
             axes=("layer",),
             labels=tuple(found.layers),
         )
-        return {"trace": single(found.estimate, "nat/weight^2", estimator=how), "layer_trace": layers}
+        return {"trace": single(found.estimate, unit, estimator=how), "layer_trace": layers}
 
     def _eigenvalues(
-        self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator
+        self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator, objective: Objective
     ) -> tuple[dict[str, Reading], int]:
         """Return the readings and the number of products of one batch."""
         from prunescope.landscape.eigenvalues import top_eigenvalues
@@ -111,9 +115,10 @@ class Hessian(Probe):
             only=self.parameters,
             tolerance=self.tolerance,
             max_products=self.max_products,
+            objective=objective,
         )
         n = sum(len(labels) for _, labels in batches)
-        unit, axes = "nat/weight^2", ("index",)
+        unit, axes = f"{objective.loss_unit}/weight^2", ("index",)
         readings = {
             "top_eigenvalues": Reading(found.values.numpy(), unit, n=n, estimator="Lanczos, largest first", axes=axes),
             "eigenvalue_residuals": Reading(

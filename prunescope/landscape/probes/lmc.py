@@ -39,6 +39,7 @@ class Lmc(Probe):
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `lmc`, `barrier`, `t_star`, their kin for loss and test images, and the paths, for every pair."""
         del seed
+
         from prunescope.landscape.connectivity import errors, lines, losses
 
         train, test = data.train, data.test if self.test else None
@@ -46,11 +47,14 @@ class Lmc(Probe):
         size = {"points": self.points, "batch_size": self.batch_size}
         error: dict[str, list[Connectivity]] = {"train": [], "test": []}
         loss: dict[str, list[Connectivity]] = {"train": [], "test": []}
-        for line in lines(models, train, test=test, masks=masks, limit=self.limit_batches, **size):
+        for line in lines(
+            models, train, test=test, masks=masks, limit=self.limit_batches, objective=data.objective, **size
+        ):
             for side, points in (("train", line.train), ("test", line.test)):
                 if points is not None:
                     error[side].append(errors(points))
                     loss[side].append(losses(points))
         how = f"{self.points} points, BatchNorm re-estimated in batches of {self.batch_size}"
-        readings = of_connectivity("train", error["train"], loss["train"], how=how)
-        return readings | (of_connectivity("test", error["test"], loss["test"], how=how) if self.test else {})
+        words = {"unit": data.objective.loss_unit, "how": how}
+        readings = of_connectivity("train", error["train"], loss["train"], **words)
+        return readings | (of_connectivity("test", error["test"], loss["test"], **words) if self.test else {})

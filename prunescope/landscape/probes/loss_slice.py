@@ -45,11 +45,21 @@ class LossSlice(Probe):
         steps = np.linspace(-self.radius, self.radius, self.points).tolist()
         grid = list(product(steps, repeat=count))
         places = [*grid, (0.0,) * count]
-        found = loss_slice(model, directions, places, data.train, batch_size=self.batch_size, limit=self.batches)
+        found = loss_slice(
+            model,
+            directions,
+            places,
+            data.train,
+            batch_size=self.batch_size,
+            limit=self.batches,
+            objective=data.objective,
+        )
         how = "filter-normalised random directions, running statistics as they are"
-        readings = on_grid(found[:-1], steps, axes=("x", "y")[:count], how=how)
+        readings = on_grid(found[:-1], steps, axes=("x", "y")[:count], how=how, unit=data.objective.loss_unit)
         means = [float(at.loss.double().mean()) for at in found]
         rim = [mean for mean, place in zip(means, grid, strict=False) if max(map(abs, place)) == self.radius]
         rise = float(np.mean(rim)) - means[-1]
         n = len(found[0].loss)
-        return readings | {"rise": Reading(rise, "nat", n=n, estimator=f"{how}; at distance {self.radius:g}")}
+        return readings | {
+            "rise": Reading(rise, data.objective.loss_unit, n=n, estimator=f"{how}; at distance {self.radius:g}")
+        }

@@ -56,9 +56,10 @@ class PairSlice(Probe):
             batch_size=self.batch_size,
             limit=self.batches,
             statistics=data.train,
+            objective=data.objective,
         )
         how = "BatchNorm re-estimated; replica A at x = 0, B at x = 1"
-        return on_grid(found, steps, axes=("x", "y")[: len(directions)], how=how)
+        return on_grid(found, steps, axes=("x", "y")[: len(directions)], how=how, unit=data.objective.loss_unit)
 
     def _directions(self, replicas: Sequence[Replica], seed: int) -> list[list[Tensor]]:
         """Return the way from A to B and, for a plane, a direction across of the same length."""

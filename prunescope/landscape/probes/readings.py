@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def of_connectivity(
-    side: str, error: Sequence[Connectivity], loss: Sequence[Connectivity], *, how: str
+    side: str, error: Sequence[Connectivity], loss: Sequence[Connectivity], *, unit: str, how: str
 ) -> dict[str, Reading]:
     """Return the readings of one side: "lmc" and its kin for train, "lmc_test" and its kin for test."""
     import numpy as np
@@ -28,10 +28,10 @@ def of_connectivity(
         f"lmc{tail}": by_pair([pair.lmc for pair in error], "fraction", estimator=how),
         f"barrier{tail}": by_pair([pair.barrier for pair in error], "fraction", estimator=how),
         f"t_star{tail}": Reading(star, "1", estimator=how, axes=("pair",)),
-        f"lmc{tail}_loss": by_pair([pair.lmc for pair in loss], "nat", estimator=how),
-        f"barrier{tail}_loss": by_pair([pair.barrier for pair in loss], "nat", estimator=how),
+        f"lmc{tail}_loss": by_pair([pair.lmc for pair in loss], unit, estimator=how),
+        f"barrier{tail}_loss": by_pair([pair.barrier for pair in loss], unit, estimator=how),
         f"{side}_error_path": by_point(error, "fraction", estimator=how),
-        f"{side}_loss_path": by_point(loss, "nat", estimator=how),
+        f"{side}_loss_path": by_point(loss, unit, estimator=how),
     }
 
 
@@ -87,15 +87,15 @@ def along(path: Connectivity, unit: str, *, estimator: str) -> Reading:
 
 
 def on_grid(
-    found: Sequence[Outcomes], steps: Sequence[float], *, axes: tuple[str, ...], how: str
+    found: Sequence[Outcomes], steps: Sequence[float], *, axes: tuple[str, ...], how: str, unit: str
 ) -> dict[str, Reading]:
     """Return `loss` and `error` at the points of a grid, row by row; the labels are the steps along the last axis."""
     import numpy as np
 
     shape, labels, n = (len(steps),) * len(axes), tuple(f"{step:g}" for step in steps), len(found[0].loss)
     readings = {}
-    for name, unit in (("loss", "nat"), ("error", "fraction")):
-        values = [at.loss if name == "loss" else at.wrong for at in found]
+    for name, its_unit in (("loss", unit), ("error", "fraction")):
+        values = [at.loss if name == "loss" else at.error for at in found]
         means = np.array([float(each.double().mean()) for each in values]).reshape(shape)
-        readings[name] = Reading(means, unit, n=n, estimator=how, axes=axes, labels=labels)
+        readings[name] = Reading(means, its_unit, n=n, estimator=how, axes=axes, labels=labels)
     return readings

@@ -42,6 +42,9 @@ class SamSharpness(Probe):
             steps=self.steps,
             adaptive=self.adaptive,
             mask=replicas[0].mask,
+            objective=data.objective,
         )
         ball = f"{'adaptive ' if self.adaptive else ''}ball of radius {self.rho:g}"
-        return {"sharpness": single(found, "nat", estimator=f"{ball}, {self.steps} step(s) of ascent")}
+        return {
+            "sharpness": single(found, data.objective.loss_unit, estimator=f"{ball}, {self.steps} step(s) of ascent")
+        }

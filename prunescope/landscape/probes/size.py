@@ -98,9 +98,11 @@ def _storage(model: nn.Module) -> dict[str, Reading]:
 
 
 def _blank(model: nn.Module, data: Data, *, images: int) -> Tensor:
-    """Return black images that fit the model."""
+    """Return black images, or inputs of zeros, that fit the model."""
     import torch
 
     weight = next(model.parameters())
-    shape = (images, data.in_chans, *data.image_size)
-    return torch.zeros(shape, device=weight.device, dtype=weight.dtype).contiguous(memory_format=torch.channels_last)
+    one = next(inputs for inputs, _ in data.train.batches(1, limit=1))
+    kind = weight.dtype if one.is_floating_point() else one.dtype
+    blank = torch.zeros((images, *one.shape[1:]), device=weight.device, dtype=kind)
+    return blank.contiguous(memory_format=torch.channels_last) if blank.dim() == 4 else blank

@@ -13,8 +13,6 @@ from prunescope.landscape.probes.hessian import Parameters
 if TYPE_CHECKING:
     from prunescope.landscape.spectrum import Spectrum
 
-UNIT = "nat/weight^2"
-
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralDensity(Probe):
@@ -52,18 +50,20 @@ class SpectralDensity(Probe):
             generator=torch.Generator().manual_seed(seed),
             mask=replicas[0].mask,
             only=self.parameters,
+            objective=data.objective,
         )
         how = f"{self.vectors} Gaussian vectors of {found.nodes.shape[1]} Lanczos steps"
-        return self._readings(found, sum(len(labels) for _, labels in batches), how) | {
+        return self._readings(found, sum(len(labels) for _, labels in batches), how, data.objective.loss_unit) | {
             "products": Reading(float(found.products), "1", estimator="Hessian-vector products of all batches")
         }
 
-    def _readings(self, found: Spectrum, n: int, how: str) -> dict[str, Reading]:
+    def _readings(self, found: Spectrum, n: int, how: str, loss: str) -> dict[str, Reading]:
         import torch
 
         from prunescope.landscape.estimate import mean
         from prunescope.landscape.probes.readings import single
 
+        unit = f"{loss}/weight^2"
         low, high = float(found.nodes.min()), float(found.nodes.max())
         width = self.width * (high - low) or 1.0
         grid = torch.linspace(low - 3 * width, high + 3 * width, self.points, dtype=torch.float64)
@@ -73,18 +73,18 @@ class SpectralDensity(Probe):
         negative = mean((found.masses * (found.nodes < -width)).sum(1))
         smooth = f"{how}; a Gaussian of width {width:.3g} for each node"
         return {
-            "nodes": Reading(found.nodes.numpy(), UNIT, n=n, estimator=how, axes=("vector", "node")),
+            "nodes": Reading(found.nodes.numpy(), unit, n=n, estimator=how, axes=("vector", "node")),
             "masses": Reading(found.masses.numpy(), "fraction", n=n, estimator=how, axes=("vector", "node")),
-            "eigenvalue": Reading(grid.numpy(), UNIT, n=n, estimator="where the density is given", axes=along),
+            "eigenvalue": Reading(grid.numpy(), unit, n=n, estimator="where the density is given", axes=along),
             "density": Reading(
                 curves.mean(0).numpy(),
-                "weight^2/nat",
+                f"weight^2/{loss}",
                 n=n,
                 stderr=None if error is None else error.numpy(),
                 estimator=smooth,
                 axes=along,
             ),
             "negative": single(negative, "fraction", estimator=f"{how}; of the eigenvalues below -{width:.3g}"),
-            "smallest": Reading(low, UNIT, n=n, estimator=how),
-            "largest": Reading(high, UNIT, n=n, estimator=how),
+            "smallest": Reading(low, unit, n=n, estimator=how),
+            "largest": Reading(high, unit, n=n, estimator=how),
         }

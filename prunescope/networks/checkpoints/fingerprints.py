@@ -66,7 +66,7 @@ def fingerprint(name: str) -> Fingerprint:
         shapes=found,
         classifier=_weight(config.get("classifier"), found) or _last_matrix(found),
         stem=_weight(config.get("first_conv"), found) or _first_kernel(found),
-        image_size=spec.image_size,
+        image_size=(height, width),
     )
 
 

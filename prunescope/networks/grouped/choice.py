@@ -52,12 +52,12 @@ def group_size(model: nn.Module, batch: tuple[int, ...], *, copies: int, support
 
 
 def training_group(model: nn.Module, batch: tuple[int, ...]) -> int:
-    """Return how many models like `model` to train at a time on batches of shape (images, channels, height, width).
+    """Return how many models like `model` to train at a time on batches of this shape, the number of examples first.
 
-    1: one by one, because the model cannot be grouped in train mode (active dropout), is not tiny, or its features
-    fill the cache alone.
+    1: one by one, because the model or its inputs cannot be grouped in train mode (active dropout; sequences), it is
+    not tiny, or its features fill the cache alone.
     """
-    if not tiny(model) or not supports(copy.deepcopy(model).train()):
+    if not takes(batch) or not tiny(model) or not supports(copy.deepcopy(model).train()):
         return 1
     return _fitting(model, batch, most=MOST_TRAINED)
 
@@ -75,6 +75,15 @@ def piece_size(model: nn.Module, image: tuple[int, ...], *, copies: int) -> int:
     on_cpu = next(model.parameters()).device.type == "cpu"
     room = PIECE_BYTES if on_cpu else DEVICE_BYTES
     return max(1, room // (copies * max(1, feature_bytes(model, image))))
+
+
+def takes(batch: tuple[int, ...]) -> bool:
+    """Whether grouped layers take inputs of this shape: images (batch, channels, height, width) or rows (batch, n).
+
+    >>> takes((8, 3, 32, 32)), takes((8, 20)), takes((8, 16, 20))
+    (True, True, False)
+    """
+    return len(batch) in (2, 4)
 
 
 def tiny(model: nn.Module) -> bool:

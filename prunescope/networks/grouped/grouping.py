@@ -43,7 +43,7 @@ class Grouped(nn.Module):
     """K models as one; parameters and buffers have the models' own names, the models stacked along dimension 0.
 
     forward: images (batch, channels, height, width) that all models see, or with `shared` False (batch, K · channels,
-    height, width), one set for each -> logits (batch, K, classes).
+    height, width), one set for each -> outputs (batch, K, classes), or (batch, K, channels, ...) of maps.
     The values are copies; `put` and `take` move them in and out. Mode (train or eval) as that of the first model when
     it is made: dropout that is active cannot be grouped. graph: that of one model from `traced`, where it is at hand.
 
@@ -63,9 +63,9 @@ class Grouped(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images -> logits (batch, K, classes)."""
+        """Return the outputs (batch, K, ...)."""
         output: Tensor = self.net(images)
-        return output.view(len(images), self.count, -1)
+        return torch.unflatten(output, 1, (self.count, -1))
 
 
 def tensors(grouped: Grouped) -> dict[str, Tensor]:

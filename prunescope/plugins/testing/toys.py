@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from prunescope.api import Data, Replica
 from prunescope.networks import masks
@@ -143,7 +142,7 @@ def _train(model: nn.Module, data: Data, *, mask: Mask | None, seed: int, epochs
     for _ in range(epochs):
         for images, labels in data.train.epoch(16, generator=generator):
             optimizer.zero_grad()
-            torch.autograd.backward(cross_entropy(model(images), labels))
+            torch.autograd.backward(data.objective.mean_loss(model(images), labels))
             optimizer.step()
             hold()
     optimizer.zero_grad()

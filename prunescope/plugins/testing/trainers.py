@@ -165,5 +165,5 @@ def _tensors(model: nn.Module) -> state.Snapshot:
 def _error(model: nn.Module, data: Data) -> float:
     model.eval()
     with torch.inference_mode():
-        wrong = sum(int((model(images).argmax(1) != labels).sum()) for images, labels in data.train.batches(64))
+        wrong = sum(float(data.objective.errors(model(x), y).sum()) for x, y in data.train.batches(64))
     return wrong / len(data.train)

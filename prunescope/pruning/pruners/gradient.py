@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Gradient(Pruner):
     """Keep the weights with the largest gradient of the loss.
 
-    Formula: score = |∂L/∂w|, L the mean cross-entropy of the images. A control for the methods that multiply the
+    Formula: score = |∂L/∂w|, L the mean loss of the images. A control for the methods that multiply the
     gradient by the weight.
     """
 
@@ -44,4 +44,9 @@ class Gradient(Pruner):
 
         weights = weights_of(self, model)
         batches = first_images(data.train, images=self.images, batch_size=self.batch_size)
-        return keep(self, weights, gradient_magnitude(model, weights, batches, batchnorm=self.batchnorm), density)
+        return keep(
+            self,
+            weights,
+            gradient_magnitude(model, weights, batches, objective=data.objective, batchnorm=self.batchnorm),
+            density,
+        )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class GradientWeight(Pruner):
     """Keep the weights with the largest |weight × gradient| (ShrinkBench's Global- and LayerMagGrad).
 
-    Formula: score = |w · ∂L/∂w|, L the mean cross-entropy of the images: the change of the loss when w is removed, to
+    Formula: score = |w · ∂L/∂w|, L the mean loss of the images: the change of the loss when w is removed, to
     first order. Source: Blalock et al. 2020, section 7.
     """
 
@@ -44,4 +44,9 @@ class GradientWeight(Pruner):
 
         weights = weights_of(self, model)
         batches = first_images(data.train, images=self.images, batch_size=self.batch_size)
-        return keep(self, weights, connection_sensitivity(model, weights, batches, batchnorm=self.batchnorm), density)
+        return keep(
+            self,
+            weights,
+            connection_sensitivity(model, weights, batches, objective=data.objective, batchnorm=self.batchnorm),
+            density,
+        )

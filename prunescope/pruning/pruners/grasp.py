@@ -43,5 +43,7 @@ class Grasp(Pruner):
         weights = weights_of(self, model)
         images = self.images_per_class * data.num_classes
         batches = first_images(data.train, images=images, batch_size=self.batch_size)
-        scores = gradient_flow(model, weights, batches, temperature=self.temperature, batchnorm=self.batchnorm)
+        scores = gradient_flow(
+            model, weights, batches, temperature=self.temperature, objective=data.objective, batchnorm=self.batchnorm
+        )
         return keep_largest(scores, density, scope="global")

@@ -40,5 +40,5 @@ class Snip(Pruner):
 
         weights = weights_of(self, model)
         batches = first_images(data.train, images=self.images, batch_size=self.batch_size)
-        scores = connection_sensitivity(model, weights, batches, batchnorm=self.batchnorm)
+        scores = connection_sensitivity(model, weights, batches, objective=data.objective, batchnorm=self.batchnorm)
         return keep_largest(scores, density, scope="global")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Option, Pruner
+from prunescope.api.errors import UsageError
 from prunescope.pruning.pruners.choosing import weights_of
 from prunescope.pruning.pruners.options import First, Last, Linear
 
@@ -34,5 +35,11 @@ class Synflow(Pruner):
         """Rank by synaptic flow; of the data only the shape of an image counts."""
         from prunescope.pruning.synflow import synflow
 
-        shape = (data.in_chans, *data.image_size)
+        one = next(inputs for inputs, _ in data.train.batches(1, limit=1))
+        if not one.is_floating_point():
+            raise UsageError(
+                f"synflow sends ones through the network, which takes {one.dtype} (token ids)",
+                fix="use a pruner that looks at weights or at the loss, such as magnitude or snip",
+            )
+        shape = tuple(one.shape[1:])
         return synflow(model, weights_of(self, model), density, shape=shape, rounds=self.rounds)

@@ -43,4 +43,6 @@ class Taylor(Pruner):
 
         weights = weights_of(self, model)
         batches = first_images(data.train, images=self.images, batch_size=self.batch_size)
-        return keep(self, weights, taylor(model, weights, batches, batchnorm=self.batchnorm), density)
+        return keep(
+            self, weights, taylor(model, weights, batches, objective=data.objective, batchnorm=self.batchnorm), density
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from math import comb
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -134,7 +135,7 @@ def measure_rates(model: torch.nn.Module, data: Data, *, sizes: Sequence[int] = 
 
     sizes: numbers of models that are trained together.
     """
-    images, labels = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
+    images, targets = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
     model.to(memory_format=torch.channels_last)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -143,9 +144,9 @@ def measure_rates(model: torch.nn.Module, data: Data, *, sizes: Sequence[int] = 
         with torch.inference_mode():
             measuring = _best(lambda: model(images).sum().item())
         model.train()
-        training = _best(_training(model, images, labels)) / len(images) / 3
+        training = _best(_training(model, images, partial(data.objective.mean_loss, targets=targets))) / len(images) / 3
         together = {
-            size: _best(_training(Grouped([model] * size, shared=True).train(), images, labels.repeat_interleave(size)))
+            size: _best(_training(Grouped([model] * size, shared=True).train(), images, _of_each(data, targets, size)))
             / (len(images) * size * 3)
             for size in sizes
             if supports(model)
@@ -155,13 +156,21 @@ def measure_rates(model: torch.nn.Module, data: Data, *, sizes: Sequence[int] = 
     return Rates(measuring=measuring / len(images), training=training, together=together)
 
 
-def _training(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Callable[[], float]:
-    """Return a training step; a grouped network has as many outputs for each image as models."""
+def _of_each(data: Data, targets: torch.Tensor, size: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the mean loss of a grouped network, which has as many outputs for each example as models."""
+    repeated = targets.repeat_interleave(size, dim=0)
+    return lambda outputs: data.objective.mean_loss(outputs.flatten(0, 1), repeated)
+
+
+def _training(
+    model: torch.nn.Module, images: torch.Tensor, mean_loss: Callable[[torch.Tensor], torch.Tensor]
+) -> Callable[[], float]:
+    """Return a training step."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
 
     def step() -> float:
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(images).view(len(labels), -1), labels)
+        loss = mean_loss(model(images))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return loss.item()

@@ -69,7 +69,7 @@ class Grid:
         return steps
 
 
-def expand(study: Study, data: Source, *, num_classes: int, in_chans: int, image_size: tuple[int, int]) -> Grid:
+def expand(study: Study, data: Source, *, num_classes: int, in_chans: int, image_size: tuple[int, ...]) -> Grid:
     """Lay out a study on its data; InputError or UsageError for an option some plugin does not take."""
     spec = ModelSpec(
         name=study.model,

@@ -32,7 +32,7 @@ class Shape:
     source: Source
     num_classes: int
     in_chans: int
-    image_size: tuple[int, int]
+    image_size: tuple[int, ...]
 
 
 def find(path: Path) -> Path:
@@ -105,12 +105,11 @@ def _known_shape(asked: Study, folder: Path) -> Shape | None:
     """Return what an earlier command noted of the data, None where it noted nothing of these."""
     try:
         noted = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))
-        height, width = noted["image_size"]
         shape = Shape(
             source=Source(**noted["source"]),
             num_classes=int(noted["num_classes"]),
             in_chans=int(noted["in_chans"]),
-            image_size=(int(height), int(width)),
+            image_size=tuple(int(side) for side in noted["image_size"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
