@@ -43,6 +43,12 @@ class Objective(ABC):
     """Whether targets are class numbers, and `losses` takes a distribution over classes in their place: MixUp."""
 
     @property
+    def identity(self) -> str:
+        """Name and options, for the fingerprint of the data."""
+        options = ", ".join(f"{name}={value!r}" for name, value in sorted(vars(self).items()))
+        return f"{type(self).__module__}.{type(self).__qualname__}({options})"
+
+    @property
     def error_name(self) -> str:
         """What an error is in reports, such as "top-1 error"."""
         return self.error_names["error"]
@@ -87,6 +93,11 @@ class Objective(ABC):
 
         A network that errs about as often has learned nothing.
         """
+        del targets
+        return None
+
+    def num_outputs(self, targets: Tensor) -> int | None:
+        """Return how many outputs (classes, channels) a network needs for these targets; None where they do not say."""
         del targets
         return None
 
@@ -163,6 +174,10 @@ class Classification(Objective):
         0.25
         """
         return 1 - int(targets.flatten().bincount().max()) / targets.numel()
+
+    def num_outputs(self, targets: Tensor) -> int:
+        """Return the number of classes: the largest label and one."""
+        return int(targets.max()) + 1
 
     def smoothed(self, amount: float) -> Classification:
         """Return the objective with this share of each target spread over all classes."""

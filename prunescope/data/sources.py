@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import InputError, UsageError
 from prunescope.data import views
 from prunescope.data.spec import Source, parse_spec
@@ -57,6 +60,9 @@ def _load(source_json: str, device: str) -> Data:
     """Load a data set; cached, because a worker performs many steps on one."""
     source = Source(**json.loads(source_json))
     data: Data = registry.make("datasets", source.name, source.options).instance.load()
+    if data.objective != CLASSIFICATION:  # the same tensors for another objective are other data
+        digest = hashlib.sha256(f"{data.fingerprint} {data.objective.identity}".encode()).hexdigest()[:32]
+        data = replace(data, fingerprint=digest)
     if source.limit_batches is not None:
         data = views.limited(data, batches=source.limit_batches)
     return views.to_device(data, device)

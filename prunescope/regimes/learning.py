@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 LEARNED = 0.5
 """Models that err on a larger share of the training data than this have not learned it."""
 
-LIKE_MAJORITY = 0.9
-"""Nor have those whose error is more than this share of that of answering the commonest class alone."""
+LIKE_CHANCE = 0.9
+"""Nor have those whose error is more than this share of that of the best prediction that is the same for all."""
 
 
 def train_error(readings: Mapping[str, Reading]) -> float:
@@ -33,16 +33,15 @@ def train_error(readings: Mapping[str, Reading]) -> float:
 def failed(readings: Mapping[str, Reading], *, learned: float = LEARNED) -> float:
     """Return the training error of a model that has not learned; 0 of one that has.
 
-    learned: the error above which none has. Where "errors/majority_error" is known, the error of answering the
-    commonest class alone, the limit is `LIKE_MAJORITY` of that if it is lower.
+    learned: the error above which none has. Where "errors/train_chance" is known, the error of the best prediction that
+    is the same for all examples (of classification: the largest class), the limit is `LIKE_CHANCE` of it if lower.
 
-    >>> from prunescope.api import Reading
-    >>> known = {"errors/train_error": Reading(0.1, "fraction"), "errors/majority_error": Reading(0.1, "fraction")}
+    >>> known = {"errors/train_error": Reading(0.1, "fraction"), "errors/train_chance": Reading(0.1, "fraction")}
     >>> failed(known), failed({"errors/train_error": Reading(0.1, "fraction")})
     (0.1, 0.0)
     """
-    majority = readings.get("errors/majority_error")
+    chance = readings.get("errors/train_chance")
     error = train_error(readings)
-    if majority is not None:
-        learned = min(learned, LIKE_MAJORITY * float(np.asarray(majority.value, dtype=np.float64).mean()))
+    if chance is not None:
+        learned = min(learned, LIKE_CHANCE * float(np.asarray(chance.value, dtype=np.float64).mean()))
     return error if error > learned else 0.0

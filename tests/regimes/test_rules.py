@@ -213,7 +213,7 @@ def test_b_is_compared_with_the_highest_error_on_the_curve_as_published() -> Non
 def test_the_tree_says_nothing_of_a_network_that_has_not_learned(error, majority, speaks) -> None:
     readings = dense_readings(errors__train_error=Reading(error, unit="fraction"))
     if majority is not None:
-        readings["errors/majority_error"] = Reading(majority, unit="fraction")
+        readings["errors/train_chance"] = Reading(majority, unit="fraction")
     found = judged(readings)
     assert (found.advice is not Advice.NONE) is speaks
     assert (found.confidence is not None) is speaks

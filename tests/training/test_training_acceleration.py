@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.networks.capture.cuda_graphs import CudaGraphs
 from prunescope.networks.capture.tape import Tape

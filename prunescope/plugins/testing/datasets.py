@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from prunescope.api import Data, Dataset
+from prunescope.api import CLASSIFICATION, Data, Dataset
 from prunescope.plugins.testing import state
 from prunescope.plugins.testing.plugin import check_plugin, require, seeded, title
 
@@ -23,6 +23,8 @@ Batches = list[tuple["Tensor", "Tensor"]]
 def check_dataset(dataset: Dataset) -> None:
     """Check a data set that fits in memory: the same content each time, in the form api.Split promises.
 
+    Images are checked as images, other inputs for their shape; targets by the objective of the data.
+
     `batches` come in fixed order whatever their size; `epoch` depends on its generator alone. Everything is read
     several times: give the data set options that make it small.
 
@@ -34,7 +36,7 @@ def check_dataset(dataset: Dataset) -> None:
     _check_description(who, data)
     for side, split in (("train", data.train), ("test", data.test)):
         _check_batches(f"{who}, {side} split", split, data)
-        _check_epoch(f"{who}, {side} split", split)
+        _check_epoch(f"{who}, {side} split", split, data)
     changed = state.changed(state.of_data(data), state.of_data(again))
     require(not changed, f"{who}: {changed} differ when loaded again with the same options")
     require(data.fingerprint == again.fingerprint, f"{who}: the fingerprint differs when loaded again")
@@ -45,7 +47,8 @@ def _check_description(who: str, data: object) -> None:
         raise AssertionError(f"{who} loads a {type(data).__name__}, wanted prunescope.api.Data")  # noqa: TRY004 - a check
     require(bool(data.name), f"{who}: its data have no name")
     require(isinstance(data.fingerprint, str) and bool(data.fingerprint), f"{who}: its data have no fingerprint")
-    require(data.num_classes >= 2, f"{who}: {data.num_classes} classes, wanted at least 2")
+    least = 2 if data.objective == CLASSIFICATION else 1
+    require(data.num_classes >= least, f"{who}: {data.num_classes} classes, wanted at least {least}")
     sizes = len(data.train), len(data.test)
     require(min(sizes) > 1, f"{who}: {sizes[0]} training and {sizes[1]} test images")
 
@@ -54,10 +57,8 @@ def _check_batches(who: str, split: Split, data: Data) -> None:
     small, large = list(split.batches(7)), list(split.batches(64))
     wanted = (data.in_chans, *data.image_size)
     for images, labels in small + large:
-        _check_batch(who, images, labels)
+        _check_batch(who, images, labels, data)
         require(images.shape[1:] == wanted, f"{who}: images of shape {tuple(images.shape[1:])}, the data say {wanted}")
-        inside = bool(((labels >= 0) & (labels < data.num_classes)).all())
-        require(inside, f"{who}: labels outside 0 to {data.num_classes - 1}")
     sizes = [len(labels) for _, labels in small]
     expected = [7] * (len(split) // 7) + [len(split) % 7] * (len(split) % 7 > 0)
     require(sizes == expected, f"{who}: batches(7) of {len(split)} images have the sizes {_short(sizes)}")
@@ -66,31 +67,49 @@ def _check_batches(who: str, split: Split, data: Data) -> None:
     require(_same(small[:2], split.batches(7, limit=2)), f"{who}: batches(7, limit=2) are not the first two")
 
 
-def _check_batch(who: str, images: Tensor, labels: Tensor) -> None:
+def _check_batch(who: str, images: Tensor, labels: Tensor, data: Data) -> None:
+    are_images = len(data.image_size) == 2
+    wanted = "float32 NCHW" if are_images else "float32 or int64"
+    kinds = (torch.float32,) if are_images else (torch.float32, torch.int64)
+    fits = images.dtype in kinds and images.dim() == 2 + len(data.image_size) and images.device.type == "cpu"
     require(
-        images.dtype == torch.float32 and images.dim() == 4 and images.device.type == "cpu",
-        f"{who}: images {images.dtype} of shape {tuple(images.shape)} on {images.device}, wanted float32 NCHW on cpu",
+        fits, f"{who}: images {images.dtype} of shape {tuple(images.shape)} on {images.device}, wanted {wanted} on cpu"
     )
-    require(images.is_contiguous(memory_format=torch.channels_last), f"{who}: images are not channels_last")
+    laid_out = not are_images or images.is_contiguous(memory_format=torch.channels_last)
+    require(laid_out, f"{who}: images are not channels_last")
     require(bool(images.isfinite().all()), f"{who}: images have NaN or infinite pixels")
+    if data.objective == CLASSIFICATION:
+        _check_labels(who, labels, data, count=len(images))
+    else:
+        require(len(labels) == len(images), f"{who}: {len(labels)} targets for {len(images)} inputs")
+
+
+def _check_labels(who: str, labels: Tensor, data: Data, *, count: int) -> None:
     require(
-        labels.dtype == torch.int64 and labels.shape == images.shape[:1],
-        f"{who}: labels {labels.dtype} of shape {tuple(labels.shape)}, wanted int64, {tuple(images.shape[:1])}",
+        labels.dtype == torch.int64 and labels.shape == (count,),
+        f"{who}: labels {labels.dtype} of shape {tuple(labels.shape)}, wanted int64, {(count,)}",
     )
+    inside = bool(((labels >= 0) & (labels < data.num_classes)).all())
+    require(inside, f"{who}: labels outside 0 to {data.num_classes - 1}")
 
 
-def _check_epoch(who: str, split: Split) -> None:
+def _check_epoch(who: str, split: Split, data: Data) -> None:
     first = _epoch(split, seed=0, surroundings=0)
     require(_same(first, _epoch(split, seed=0, surroundings=1)), f"{who}: epoch() does not follow from its generator")
     require(not _same(first, _epoch(split, seed=1, surroundings=0)), f"{who}: epoch() ignores its generator")
     for images, labels in first:
-        _check_batch(who, images, labels)
-    seen = torch.cat([labels for _, labels in first]).sort().values
-    there = torch.cat([labels for _, labels in split.batches(64)]).sort().values
+        _check_batch(who, images, labels, data)
+    seen, there = (_sorted(labels for _, labels in each) for each in (first, split.batches(64)))
     require(torch.equal(seen, there), f"{who}: an epoch is not one pass over all images")
     # of n images, batches of n - 1 leave one over
     left = [len(labels) for _, labels in split.epoch(len(split) - 1, generator=torch.Generator().manual_seed(0))]
     require(left == [len(split) - 1], f"{who}: epoch({len(split) - 1}) has the sizes {left}: leave out the last one")
+
+
+def _sorted(targets: Iterable[Tensor]) -> Tensor:
+    """Return all targets in an order that does not depend on that of the examples."""
+    whole = torch.cat(list(targets))
+    return whole.reshape(len(whole), -1).sort(0).values
 
 
 def _epoch(split: Split, *, seed: int, surroundings: int) -> Batches:
