@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from prunescope_earlywarning import early_warning
 
 from prunescope.api import Replica
 from prunescope.networks import models
 from prunescope.plugins import registry
-from prunescope.regimes.early_warning import early_warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable

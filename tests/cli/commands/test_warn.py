@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import inspect
 import json
+import sys
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import synthetic_phase as synthetic
 
+from prunescope.cli.commands.warn import WarnRequest
 from prunescope.runs.store import Store
+from prunescope.studies.phase.warning import warn
 
 STUDY = """
 [model]
@@ -34,6 +40,15 @@ dense = [0, 1]
 """
 
 
+PLUGIN = Path(__file__).parents[3] / "plugins/prunescope-earlywarning/src"
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Let prunescope-earlywarning be importable, as `pip install` does."""
+    monkeypatch.syspath_prepend(PLUGIN)
+
+
 @pytest.fixture
 def study(tmp_path):
     from prunescope.studies.grid import studyfolder
@@ -45,6 +60,7 @@ def study(tmp_path):
     return folder
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_line_per_series_and_the_caveats_beside_it(invoke, study):
     found = invoke("warn", study, "--axis", "epochs", "--reading", "lmc/lmc")
     assert found.exit_code == 0
@@ -55,6 +71,7 @@ def test_a_line_per_series_and_the_caveats_beside_it(invoke, study):
     assert "Boettiger" in found.stderr
 
 
+@pytest.mark.usefixtures("installed")
 def test_json_is_all_that_is_on_stdout(invoke, study):
     found = json.loads(invoke("warn", study, "--axis", "epochs", "--reading", "lmc/lmc", "--json", "--seed", 3).stdout)
     assert (found["schema_version"], found["axis"], found["seed"]) == (1, "epochs", 3)
@@ -63,8 +80,38 @@ def test_json_is_all_that_is_on_stdout(invoke, study):
     assert len(found["caveats"]) == 4
 
 
+@pytest.mark.usefixtures("installed")
 def test_what_cannot_be_judged_is_refused(invoke, study, tmp_path):
     assert invoke("warn", tmp_path).exit_code == 2
     assert invoke("warn", study, "--axis", "rho", "--reading", "lmc/lmc").exit_code == 2
     assert invoke("warn", study, "--axis", "epochs", "--reading", "lmc/lmc", "--null", "pink").exit_code == 2
     assert invoke("warn", study, "--axis", "epochs", "--reading", "bezier/connectivity").exit_code == 4
+
+
+@pytest.mark.usefixtures("installed")
+def test_from_python_it_is_what_the_command_prints(invoke, study):
+    found = warn(study, axis="epochs", reading="lmc/lmc", reverse=True, surrogates=50)
+    words = ["warn", study, "--axis", "epochs", "--reading", "lmc/lmc", "--reverse", "--surrogates", 50]
+    assert invoke(*words).stdout == f"{found}\n"
+    assert json.loads(invoke(*words, "--json").stdout) == json.loads(json.dumps(found.to_json()))
+
+
+def test_the_command_has_the_options_and_the_defaults_of_the_function():
+    function = {name: one.default for name, one in inspect.signature(warn).parameters.items() if name != "study"}
+    command = {one.name: one.default for one in fields(WarnRequest) if one.name not in {"study", "json"}}
+    assert command == function
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_defaults_are_those_of_the_plugin():
+    from prunescope_earlywarning import TrendTest
+
+    function = {name: one.default for name, one in inspect.signature(warn).parameters.items()}
+    assert {one.name: one.default for one in fields(TrendTest)}.items() <= function.items()
+
+
+def test_without_the_plugin_it_says_what_to_install(invoke, study, monkeypatch):
+    monkeypatch.setitem(sys.modules, "prunescope_earlywarning", None)
+    result = invoke("warn", study, "--axis", "epochs", "--reading", "lmc/lmc")
+    assert result.exit_code == 2
+    assert "pip install prunescope-earlywarning" in result.stderr

@@ -4,16 +4,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from prunescope_earlywarning import early_warning, spread_of_replicas
+from prunescope_earlywarning.indicators import fluctuations, kendall, rolling
+from prunescope_earlywarning.surrogates import surrogates
 
 from prunescope.api.errors import EvidenceError, UsageError
-from prunescope.regimes.early_warning import (
-    early_warning,
-    fluctuations,
-    kendall,
-    rolling,
-    spread_of_replicas,
-    surrogates,
-)
 
 
 def fold(count, *, places=500):

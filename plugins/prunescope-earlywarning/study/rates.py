@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from prunescope.regimes.early_warning import early_warning
+from prunescope_earlywarning import early_warning
 
 SERIES, PLACES, SURROGATES = 24, 500, 100
 
@@ -29,7 +28,7 @@ def autoregressive(phi: float) -> np.ndarray:
 
 
 def main() -> None:
-    """Print the table of docs/early_warning.md."""
+    """Print the table of docs/plugins/earlywarning.md."""
     ramp = np.arange(PLACES) / PLACES
     cases = {
         "a fold, approached linearly": fold(),
