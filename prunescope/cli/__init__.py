@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,14 +59,13 @@ GROUPS: dict[str, tuple[str, Callable[..., Output]]] = {
 
 
 def main() -> None:
-    """Run the program; modules of one's own are found in the working directory too.
+    """Run the program.
 
     Idle OpenMP threads sleep rather than spin: beside other work a spinning pair was up to 20 times slower than one
     thread (benchmarks/bench_threads.py). Freed memory is kept for the next tensor.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_freed()
-    sys.path.append(str(Path.cwd()))
     completing = "_PRUNESCOPE_COMPLETE" in os.environ
     app = build(tuple(GROUPS) if completing else sys.argv[1:])
     sys.exit(misuse.told(lambda: app(prog_name="prunescope", standalone_mode=False)))

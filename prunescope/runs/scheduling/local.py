@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DIED = "a worker process died (killed, or out of memory): the same command resumes from what is finished"
 
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Where it is set, Python does not search the working directory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Local(Executor):
@@ -78,12 +81,14 @@ def _in_processes(
 def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     import multiprocessing
 
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(os.getpid(), threads),
-    )
+    initial = (os.getpid(), threads, os.environ.get(SAFE_PATH))
+    with _safe_path():  # the process that tracks semaphores is started with the first of them
+        pool = ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=initial,
+        )
     try:
         yield pool
     finally:
@@ -126,7 +131,7 @@ def _side_by_side(
 def _submit(pool: ProcessPoolExecutor, perform: Callable[[Job], None], job: Job) -> Future[Outcome]:
     """Hand a job to the pool; a pool that a dying worker broke loses it as that worker lost its own."""
     try:
-        with _ctrl_c_held():
+        with _ctrl_c_held(), _safe_path():
             return pool.submit(_attempt, perform, job)
     except BrokenProcessPool as error:
         broken: Future[Outcome] = Future()
@@ -195,8 +200,27 @@ def _ctrl_c_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(parent: int, threads: int) -> None:
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let processes that start look for no module in the working directory, not even for their first ones."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+def _restore(safe_path: str | None) -> None:
+    if safe_path is None:
+        os.environ.pop(SAFE_PATH, None)
+    else:
+        os.environ[SAFE_PATH] = safe_path
+
+
+def _start_worker(parent: int, threads: int, safe_path: str | None) -> None:
     """Take this worker's share of the cores, keep freed memory, leave Ctrl-C to the parent, and die with it."""
+    _restore(safe_path)
     import torch
 
     from prunescope.runs.scheduling.memory import keep_freed
