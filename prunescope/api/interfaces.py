@@ -75,6 +75,9 @@ class Option:
     help: str
     minimum: float | None = None
     maximum: float | None = None
+    code: Callable[[str], bool] | None = None
+    """Whether a text names code ("pkg.mod:function") or makes something run it: from a file such a text is refused
+    unless the person allowed it (`--trust TEXT`). None: no text of this option does."""
 
 
 # ---- what flows between the steps -----------------------------------------------------------------------------

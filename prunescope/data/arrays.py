@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Data
 from prunescope.api.errors import InputError, UsageError
+from prunescope.api.trust import resolve
 from prunescope.data.memory import Augmentation, content_digest, in_memory
 from prunescope.data.order import mixed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import torch
 
 __all__ = ["Augmentation", "from_factory", "to_data"]
@@ -64,7 +62,7 @@ def from_factory(text: str, *, augmentation: Augmentation) -> Data:
     """
     made: object
     try:
-        made = _find(text)()
+        made = resolve(text)()
     except (UsageError, InputError):
         raise
     except Exception as error:
@@ -86,28 +84,3 @@ def _mixed(data: Data) -> Data:
     """Return the data in mixed order: arrays may come class by class."""
     train, test = (split.subset(mixed(len(split))) for split in (data.train, data.test))  # type: ignore[attr-defined]
     return replace(data, train=train, test=test)
-
-
-def _find(text: str) -> Callable[[], object]:
-    module_name, _, attribute = text.partition(":")
-    if not module_name or not attribute:
-        raise UsageError(f"{text!r} names no factory", fix='write "pkg.mod:function"')
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UsageError(
-            f"the module {module_name!r} of the factory {text!r} cannot be imported: {error}",
-            fix="install its package, or run where Python finds it (PYTHONPATH)",
-        ) from error
-    found = module
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            raise UsageError(
-                f"the module {module_name!r} has no {attribute!r}",
-                fix=f"it has: {', '.join(name for name in sorted(vars(module)) if not name.startswith('_'))}",
-            )
-        found = getattr(found, part)
-    if not callable(found):
-        raise UsageError(f"{text!r} is a {type(found).__name__}, wanted a function", fix="name a function")
-    function: Callable[[], object] = found
-    return function

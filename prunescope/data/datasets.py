@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Dataset, Option
+from prunescope.api.trust import names_code
 
 if TYPE_CHECKING:
     from prunescope.api import Data
 
 CROP_HELP = "training crops images out of a black border of so many pixels; 0 switches it off"
 FLIP_HELP = "training mirrors images left and right half of the time"
+
+
+def _runs_code(dataset: str) -> bool:
+    """Whether a data set's library runs what it finds: scripts (hfds, hfids, tfds) or commands in addresses (wds)."""
+    return dataset != "" and not dataset.lower().startswith("torch/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +102,9 @@ class Patches(Dataset):
 class Timm(Dataset):
     """Any data set timm can open: a folder of images, torch/cifar10, hfds/..., tfds/..., wds/...."""
 
-    dataset: Annotated[str, Option("timm's name, such as torch/cifar10; empty for a folder of images")] = ""
+    dataset: Annotated[
+        str, Option("timm's name, such as torch/cifar10; empty for a folder of images", code=_runs_code)
+    ] = ""
     root: Annotated[str, Option("folder of the data; a folder of images holds train/ and val/ (or test/)")] = ""
     train_split: Annotated[str, Option("name of the training split")] = "train"
     test_split: Annotated[str, Option("name of the split to test on; empty: validation, val, valid, eval or test")] = ""
@@ -164,7 +172,10 @@ class Timm(Dataset):
 class Factory(Dataset):
     """Data of one's own: a function that returns prunescope.api.Data, or four arrays."""
 
-    factory: Annotated[str, Option('"pkg.mod:function" returning Data or (train images, labels, test images, labels)')]
+    factory: Annotated[
+        str,
+        Option('"pkg.mod:function" returning Data or (train images, labels, test images, labels)', code=names_code),
+    ]
     crop_padding: Annotated[int, Option(f"for arrays, {CROP_HELP}", minimum=0)] = 0
     flip: Annotated[bool, Option(f"for arrays, {FLIP_HELP}")] = False
 

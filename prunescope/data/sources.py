@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import InputError, UsageError
+from prunescope.api.trust import NOTHING
 from prunescope.data import views
 from prunescope.data.spec import Source, parse_spec
 from prunescope.plugins import options, registry
@@ -18,13 +19,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prunescope.api import Data
+    from prunescope.api.trust import Trust
+    from prunescope.plugins.registry import Loaded
 
 
-def describe(text: str, *, limit_batches: int | None = None) -> Source:
+def describe(text: str, *, trust: Trust = NOTHING, limit_batches: int | None = None) -> Source:
     """Load the data set that `text` names once and return it as a source with its fingerprint.
 
     text: "digits", "patches:noise=0.2", "torch/cifar10", a folder, "pkg.mod:factory" (see data.spec).
+    Raises InputError where it names code that `trust` does not hold.
     """
+    loaded = _named(text, trust)
+    source = Source(
+        name=loaded.plugin.name,
+        options=options.non_default(loaded.instance),
+        version=loaded.instance.version,
+        limit_batches=limit_batches,
+    )
+    found = _load(json.dumps(source.to_json()), "cpu", trust)
+    return Source(**{**source.to_json(), "fingerprint": found.fingerprint})
+
+
+def code(text: str) -> tuple[str, ...]:
+    """Return what a person who types `text` for a data set names of code."""
+    return _named(text, None).code
+
+
+def _named(text: str, trust: Trust | None) -> Loaded:
     name, values = parse_spec(text)
     if name not in {plugin.name for plugin in registry.find("datasets")}:
         raise UsageError(
@@ -32,21 +53,16 @@ def describe(text: str, *, limit_batches: int | None = None) -> Source:
             fix="give the path of a folder, or one of: "
             + ", ".join(plugin.name for plugin in registry.find("datasets")),
         )
-    loaded = registry.make("datasets", name, values)
-    source = Source(
-        name=name,
-        options=options.non_default(loaded.instance),
-        version=loaded.instance.version,
-        limit_batches=limit_batches,
-    )
-    found = _load(json.dumps(source.to_json()), "cpu")
-    return Source(**{**source.to_json(), "fingerprint": found.fingerprint})
+    return registry.make("datasets", name, values, trust=trust)
 
 
-def open_source(source: Mapping[str, Any], *, device: str) -> Data:
-    """Return the data of a recipe's argument on a device; InputError when its content is not what it was."""
+def open_source(source: Mapping[str, Any], *, device: str, trust: Trust = NOTHING) -> Data:
+    """Return the data of a recipe's argument on a device.
+
+    Raises InputError when their content is not what it was, or where they name code that `trust` does not hold.
+    """
     wanted = Source(**source)
-    data = _load(json.dumps(Source(**{**source, "fingerprint": ""}).to_json()), device)
+    data = _load(json.dumps(Source(**{**source, "fingerprint": ""}).to_json()), device, trust)
     if wanted.fingerprint not in ("", data.fingerprint):
         raise InputError(
             f"the data {wanted.name!r} has changed: fingerprint {data.fingerprint}, wanted {wanted.fingerprint}",
@@ -56,10 +72,10 @@ def open_source(source: Mapping[str, Any], *, device: str) -> Data:
 
 
 @lru_cache(maxsize=2)
-def _load(source_json: str, device: str) -> Data:
+def _load(source_json: str, device: str, trust: Trust) -> Data:
     """Load a data set; cached, because a worker performs many steps on one."""
     source = Source(**json.loads(source_json))
-    data: Data = registry.make("datasets", source.name, source.options).instance.load()
+    data: Data = registry.make("datasets", source.name, source.options, trust=trust).instance.load()
     if data.objective != CLASSIFICATION:  # the same tensors for another objective are other data
         digest = hashlib.sha256(f"{data.fingerprint} {data.objective.identity}".encode()).hexdigest()[:32]
         data = replace(data, fingerprint=digest)

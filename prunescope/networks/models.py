@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
 from typing import Any
 
@@ -14,6 +13,8 @@ from torch import nn
 
 import prunescope.networks.zoo  # noqa: F401 - registers them with timm
 from prunescope.api.errors import UsageError
+from prunescope.api.trust import resolve
+from prunescope.networks import constructors
 from prunescope.networks.spec import JSON, ModelSpec
 
 __all__ = ["JSON", "ModelSpec", "create", "create_empty", "nearest_names", "prunable"]
@@ -94,6 +95,7 @@ def _timm_model(spec: ModelSpec) -> nn.Module:
         raise UsageError(
             f"no model is called '{spec.name}'", fix=f"did you mean {_or(nearest_names(spec.name))}? Or pkg.mod:factory"
         )
+    _check_options(spec)
     arguments: dict[str, Any] = {"num_classes": spec.num_classes, "in_chans": spec.in_chans, **spec.options}
     if _needs_image_size(spec.name):
         arguments["img_size"] = spec.image_size
@@ -102,6 +104,25 @@ def _timm_model(spec: ModelSpec) -> nn.Module:
     except Exception as error:  # whatever the constructors of a thousand architectures raise
         raise _cannot_build(spec, error) from error
     return model
+
+
+def _check_options(spec: ModelSpec) -> None:
+    """Refuse what the constructor does not take: timm hands every keyword on, and some of them read files."""
+    if not spec.options:
+        return
+    known = constructors.accepted(spec.name) - set(RESERVED)
+    unknown = sorted(set(spec.options) - known)
+    if unknown:
+        raise UsageError(
+            f"option {unknown[0]!r} of model '{spec.name}' is none that its constructor takes",
+            fix=f"it takes: {', '.join(sorted(known))}",
+        )
+    for name, value in sorted(spec.options.items()):
+        if not constructors.is_plain(value):
+            raise UsageError(
+                f"option {name!r} of model '{spec.name}' got {str(value)[:80]!r}",
+                fix="it wants true, false, a number of ordinary size, a word, or a list of these",
+            )
 
 
 def _needs_image_size(name: str) -> bool:
@@ -113,7 +134,7 @@ def _needs_image_size(name: str) -> bool:
 
 
 def _own_model(spec: ModelSpec) -> nn.Module:
-    factory = _import_factory(spec.name)
+    factory = resolve(spec.name)
     known = {
         "num_classes": spec.num_classes,
         "in_chans": spec.in_chans,
@@ -130,25 +151,6 @@ def _own_model(spec: ModelSpec) -> nn.Module:
             f"'{spec.name}' returned {type(model).__name__}, wanted a torch.nn.Module", fix="return the network itself"
         )
     return model
-
-
-def _import_factory(name: str) -> Any:  # noqa: ANN401 - checked by whoever calls it
-    module_name, _, attribute = name.partition(":")
-    try:
-        factory: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            factory = getattr(factory, part)
-    except Exception as error:  # whatever importing a stranger's module raises
-        raise UsageError(
-            f"cannot import '{name}': {error}",
-            fix="give module:function, with the module's folder on PYTHONPATH",
-        ) from error
-    if not callable(factory):
-        raise UsageError(
-            f"'{name}' is {type(factory).__name__}, wanted a function that returns the network",
-            fix="give module:function",
-        )
-    return factory
 
 
 def _cannot_build(spec: ModelSpec, error: Exception) -> UsageError:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prunescope.api.errors import InputError
+from prunescope.api.trust import NOTHING, names_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from prunescope.api.trust import Trust
+
 JSON: TypeAlias = bool | int | float | str | list["JSON"] | dict[str, "JSON"] | None
+
+MOST = 1_000_000
+"""Classes, channels, pixels of a side, or items of an option, that a file may ask for."""
+
+DEEPEST = 3
+"""How deep lists in options may lie in each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +47,44 @@ class ModelSpec:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> ModelSpec:
-        """Return the spec that `to_json` wrote; InputError for anything else."""
+    def from_json(cls, values: Mapping[str, Any], *, trust: Trust = NOTHING, source: str = "a recipe") -> ModelSpec:
+        """Return the spec that `to_json` wrote, as `source` (a file) has it.
+
+        Raises InputError for anything else, and for a name of code that `trust` does not hold.
+        """
         try:
-            return cls(
+            spec = cls(
                 name=str(values["name"]),
-                num_classes=int(values["num_classes"]),
-                in_chans=int(values["in_chans"]),
-                image_size=tuple(int(side) for side in values["image_size"]),
-                options=dict(values.get("options", {})),
+                num_classes=_count(values["num_classes"]),
+                in_chans=_count(values["in_chans"]),
+                image_size=tuple(_count(side) for side in values["image_size"]),
+                options=_plain_options(values.get("options", {})),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(
                 f"not a model's description: {str(values)[:80]}",
-                fix="name, num_classes, in_chans and image_size [height, width] (or a list of other length) are needed",
+                fix="name, num_classes, in_chans, image_size (a list of sides) are needed, and options of plain values",
             ) from error
+        if names_code(spec.name):
+            trust.check(spec.name, source=source)
+        return spec
+
+
+def _count(value: Any) -> int:  # noqa: ANN401 - whatever a file holds
+    number = int(value)
+    if not 0 <= number <= MOST:
+        raise ValueError(f"{number} is not from 0 to {MOST}")
+    return number
+
+
+def _plain_options(values: Mapping[str, Any]) -> dict[str, JSON]:
+    wrong = [name for name, value in values.items() if not (isinstance(name, str) and _is_plain(value, depth=DEEPEST))]
+    if wrong:
+        raise ValueError(f"the option {wrong[0]!r} is no plain value")
+    return dict(values)
+
+
+def _is_plain(value: object, *, depth: int) -> bool:
+    if isinstance(value, list):
+        return depth > 0 and len(value) <= MOST and all(_is_plain(item, depth=depth - 1) for item in value)
+    return value is None or isinstance(value, str) or (isinstance(value, int | float) and isfinite(value))

@@ -132,6 +132,18 @@ def non_default(instance: object) -> dict[str, Json]:
     return {name: _to_json(getattr(instance, name)) for name in sorted(given)}
 
 
+def code(instance: object) -> tuple[str, ...]:
+    """Return the texts among the options that name code."""
+    found = ((field.option.code, getattr(instance, field.name)) for field in fields(type(instance)))
+    texts = [
+        (names, text)
+        for names, value in found
+        if names is not None
+        for text in (value if isinstance(value, tuple | list) else (value,))
+    ]
+    return tuple(text for names, text in texts if isinstance(text, str) and names(text))
+
+
 def all_options(instance: object) -> dict[str, Json]:
     """Return every option, defaults included, as JSON values."""
     return {field.name: _to_json(getattr(instance, field.name)) for field in fields(type(instance))}

@@ -17,10 +17,13 @@ import entrypoints
 
 from prunescope import api
 from prunescope.api.errors import PluginError, UsageError
+from prunescope.api.trust import NOTHING
 from prunescope.plugins import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from prunescope.api.trust import Trust
 
 INTERFACES: dict[str, type] = {
     "pruners": api.Pruner,
@@ -79,6 +82,11 @@ class Loaded:
         """The options that differ from their defaults, asked once: a study has thousands of recipes of one plugin."""
         return options.non_default(self.instance)
 
+    @cached_property
+    def code(self) -> tuple[str, ...]:
+        """The texts among the options that name code."""
+        return options.code(self.instance)
+
 
 def find(group: str, *, path: Sequence[str] | None = None) -> tuple[Plugin, ...]:
     """Return the plugins of a group sorted by name; imports none of them.
@@ -118,10 +126,17 @@ def get(group: str, name: str, *, path: Sequence[str] | None = None) -> Plugin:
     return called[0]
 
 
-def make(group: str, name: str, values: Mapping[str, object]) -> Loaded:
-    """Load a plugin and build it from option values."""
+def make(group: str, name: str, values: Mapping[str, object], *, trust: Trust | None = NOTHING) -> Loaded:
+    """Load a plugin and build it from option values; None: a person typed these.
+
+    Raises InputError where a value names code that `trust` does not hold.
+    """
     plugin = get(group, name)
-    return Loaded(plugin=plugin, instance=options.build(plugin.load(), values))
+    loaded = Loaded(plugin=plugin, instance=options.build(plugin.load(), values))
+    if trust is not None:
+        for text in loaded.code:
+            trust.check(text, source=f"an option of the {group[:-1]} {name!r}")
+    return loaded
 
 
 def summary(plugin_class: type) -> str:

@@ -21,6 +21,7 @@ import torch
 from prunescope.api import Evidence, Reading, Replica
 from prunescope.api.errors import EvidenceError, UsageError
 from prunescope.api.knobs import HOTTER
+from prunescope.api.trust import NOTHING
 from prunescope.data import sources
 from prunescope.networks import checkpoints, masks
 from prunescope.plugins import checks, registry
@@ -35,18 +36,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from prunescope.api import Data, Job, Probe
+    from prunescope.api.trust import Trust
     from prunescope.networks.checkpoints import Weights
 
 REPORTED_PACKAGES = ("prunescope", "torch", "timm", "numpy", "h5py")
 
 
-def perform_job(job: Job, *, device: str) -> None:
-    """Perform a job of an executor in this process; BusyError while another process performs any of it."""
-    recipes = [parse(text) for text in job.recipes]
+def perform_job(job: Job, *, device: str, trust: Trust = NOTHING) -> None:
+    """Perform a job of an executor in this process; BusyError while another process performs any of it.
+
+    trust: the code that the study's files may name.
+    """
+    recipes, store = [parse(text) for text in job.recipes], Store(Path(job.study), trust=trust)
     if len(recipes) == 1:
-        perform(recipes[0], Store(Path(job.study)), device=device, wait=False)
+        perform(recipes[0], store, device=device, wait=False)
     else:
-        perform_together(recipes, Store(Path(job.study)), device=device)
+        perform_together(recipes, store, device=device)
 
 
 def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> str:
@@ -102,7 +107,7 @@ def import_checkpoint(
     say; unsafe: allow unpickling. The id depends on the file's content and these choices, not on its place.
     """
     started = monotonic()
-    found = checkpoints.load(path, weights=weights, model=model, unsafe=unsafe)
+    found = checkpoints.load(path, weights=weights, model=model, unsafe=unsafe, trust=store.trust)
     recipe = Recipe(
         step="import",
         arguments={"sha256": found.sha256, "weights": weights, "model": found.spec.to_json()},
@@ -141,8 +146,8 @@ def _versions() -> Mapping[str, str]:
 
 def _prune(recipe: Recipe, store: Store, device: str) -> Made:
     dense = store.load_weights(recipe.inputs[0])
-    data = sources.open_source(recipe.arguments["data"], device=device)
-    loaded = registry.make("pruners", recipe.plugin, recipe.options)
+    data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
+    loaded = registry.make("pruners", recipe.plugin, recipe.options, trust=store.trust)
     model = to_model(dense, device)
     density, who = recipe.arguments["density"], f"pruner {recipe.plugin!r} of {loaded.plugin.distribution}"
     with seeded(recipe.arguments["seed"]):
@@ -154,8 +159,9 @@ def _prune(recipe: Recipe, store: Store, device: str) -> Made:
 
 
 def _probe(recipe: Recipe, store: Store, device: str) -> Made:
-    loaded = registry.make("probes", recipe.plugin, recipe.options)
-    data = sources.open_source(recipe.arguments["data"], device=device) if "data" in recipe.arguments else None
+    loaded = registry.make("probes", recipe.plugin, recipe.options, trust=store.trust)
+    described = recipe.arguments.get("data")
+    data = None if described is None else sources.open_source(described, device=device, trust=store.trust)
     replicas = [_replica(store, reference, device) for reference in recipe.inputs]
     who = f"probe {recipe.plugin!r} of {loaded.plugin.distribution}"
     largest = replicas[0].model if replicas else torch.nn.Identity()
@@ -189,7 +195,7 @@ def _diagnose(recipe: Recipe, store: Store, device: str) -> Made:  # noqa: ARG00
 
 
 def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> Verdict:
-    loaded = registry.make("rules", case["rule"], case["options"])
+    loaded = registry.make("rules", case["rule"], case["options"], trust=store.trust)
     readings = {
         f"{probe}/{name}": reading
         for run_id in case["probes"]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import BUSY, BusyError, InputError, StoreError
+from prunescope.api.trust import NOTHING
 from prunescope.runs import recipe as recipes
 from prunescope.runs.files import hdf5, runfile
 from prunescope.runs.files.whole import sync_folder
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
+    from prunescope.api.trust import Trust
     from prunescope.networks.checkpoints import Checkpoint
     from prunescope.runs.files.runfile import Run
 
@@ -35,6 +37,8 @@ class Store:
     """The finished runs of one study."""
 
     study: Path
+    trust: Trust = field(default=NOTHING, kw_only=True)
+    """The code that its files may name."""
 
     @property
     def runs(self) -> Path:
@@ -77,7 +81,7 @@ class Store:
             raise InputError(
                 f"run {recipes.run_of(reference)} wrote no weights {path.name}", fix=self._weights_hint(reference)
             )
-        return checkpoint.load(path)
+        return checkpoint.load(path, trust=self.trust)
 
     def resolve(self, text: str) -> str | None:
         """Return the full reference for a run id, its unique beginning, or either with "@<epoch>"; None: no run."""

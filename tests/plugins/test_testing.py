@@ -60,7 +60,7 @@ MORE = [
 
 @pytest.mark.parametrize(("group", "name"), BUILT_IN)
 def test_built_in(group, name):
-    CHECKS[group](registry.make(group, name, SMALL.get(name, {})).instance)
+    CHECKS[group](registry.make(group, name, SMALL.get(name, {}), trust=None).instance)
 
 
 def test_groups_keep_the_densities_they_have():

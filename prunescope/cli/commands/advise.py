@@ -12,7 +12,7 @@ import typer
 
 from prunescope.api import Advice, Regime
 from prunescope.api.errors import EvidenceError, UsageError
-from prunescope.cli.options import case_parameters, parameters
+from prunescope.cli.options import case_parameters, parameters, parsing
 from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import ExitCode, Output
 from prunescope.regimes import chosen
@@ -66,6 +66,7 @@ class AdviseRequest:
     executor: case_parameters.Executor = "local"
     executor_option: case_parameters.ExecutorOption = None
     json: parameters.Json = False
+    trust: parameters.Trust = None
     study: parameters.Study = parameters.STUDY
 
 
@@ -89,13 +90,13 @@ def advise(request: AdviseRequest) -> Output:
 
 
 def _of_study(path: Path, rule: Loaded, request: AdviseRequest) -> Output:
-    from prunescope.runs.store import Store
     from prunescope.studies.cases import advising, measured
     from prunescope.studies.grid import studyfolder
 
     folder = path if path.is_dir() else path.parent
-    grid = studyfolder.load_grid(folder, at=studyfolder.find(path))
-    models = measured.column(grid, Store(folder), density=request.density)
+    store = parsing.open_store(folder, allowed=request.trust)
+    grid = studyfolder.load_grid(folder, at=studyfolder.find(path), trust=store.trust)
+    models = measured.column(grid, store, density=request.density)
     if not models:
         raise EvidenceError(
             f"no cell of {folder} is finished at density {request.density:g}", fix=f"run: prunescope sweep {path}"

@@ -12,7 +12,7 @@ import typer
 from prunescope import __version__
 from prunescope.api.errors import EvidenceError
 from prunescope.cli.commands.diagnose import write_whole
-from prunescope.cli.options import parameters
+from prunescope.cli.options import parameters, parsing
 from prunescope.cli.options import parsing as given
 from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output
@@ -112,17 +112,15 @@ def _table(path: Path) -> _Source:
 def _study(path: Path) -> _Source:
     """Return a study's columns: means over dense seeds and replicas."""
     from prunescope.regimes.direction import Point
-    from prunescope.runs.store import Store
     from prunescope.studies.cases import calibrating, calibrating_tree, dense, measured
     from prunescope.studies.grid import studyfolder
 
     file = studyfolder.find(path)
-    grid = studyfolder.load_grid(file.parent, at=file)
+    store = parsing.open_store(file.parent)
+    grid = studyfolder.load_grid(file.parent, at=file, trust=store.trust)
     columns = []
     for density in grid.study.densities:
-        models = [
-            one for one in measured.column(grid, Store(file.parent), density=density) if one.test_error is not None
-        ]
+        models = [one for one in measured.column(grid, store, density=density) if one.test_error is not None]
         points = []
         for value in grid.study.values:
             found = [model for model in models if model.value == value]
@@ -135,9 +133,7 @@ def _study(path: Path) -> _Source:
             )
     if not columns:
         raise EvidenceError(f"no cell of {path} is finished", fix=f"run: prunescope sweep {path}")
-    line = calibrating_tree.Line(
-        study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, Store(file.parent))
-    )
+    line = calibrating_tree.Line(study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, store))
     lines = (line,) if line.models else ()
     return _Source(columns=columns, models=(grid.study.model,), data=(grid.study.data,), dense=lines)
 

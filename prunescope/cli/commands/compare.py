@@ -60,6 +60,7 @@ class CompareRequest:
         typer.Option(metavar="FILE.html", help="The page; comparison.html in the study's folder if left out."),
     ] = None
     dry_run: case_parameters.DryRun = False
+    trust: parameters.Trust = None
     study: parameters.Study = parameters.STUDY
 
 
@@ -75,8 +76,8 @@ def compare(request: CompareRequest) -> Output:
     from prunescope.studies.comparison import measured
 
     parsing.check_output(request.report, (".html",), option="--report")
-    store, device = parsing.open_store(request.study), steps.resolve_device(request.device)
-    layout = defaults.laid_out(request)
+    store = parsing.open_store(request.study, allowed=request.trust, model=request.model, data=request.data)
+    device, layout = steps.resolve_device(request.device), defaults.laid_out(request, trust=store.trust)
     executor = costing.executor(request.executor, request.executor_option, workers=request.workers, device=device)
     estimate = costing.estimate(layout.recipes, store, executor, device=device)
     if request.dry_run:

@@ -87,12 +87,12 @@ def _store(request: Request) -> Iterator[Store]:
     """Yield the study; for --dry-run one that sees its finished runs and writes elsewhere."""
     from prunescope.runs.store import Store
 
-    store = parsing.open_store(request.study)
+    store = parsing.open_store(request.study, allowed=request.trust, model=request.model, data=request.data)
     if not request.dry_run:
         yield store
         return
     with tempfile.TemporaryDirectory(prefix="prunescope-") as folder:
-        shadow = Store(Path(folder))
+        shadow = Store(Path(folder), trust=store.trust)
         shadow.runs.mkdir()
         for path in store.runs.glob("[!.]*"):
             (shadow.runs / path.name).symlink_to(path.resolve())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from prunescope.api.errors import UsageError
-from prunescope.cli.options import case_parameters, parameters, parsing
+from prunescope.cli.options import case_parameters, parameters
 from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output
 from prunescope.studies.lottery import question as iterating
@@ -57,6 +57,7 @@ class InstabilityRequest:
     workers: case_parameters.Workers = 0
     executor: case_parameters.Executor = "local"
     executor_option: case_parameters.ExecutorOption = None
+    trust: parameters.Trust = None
     study: parameters.Study = parameters.STUDY
 
 
@@ -69,9 +70,9 @@ def instability(request: InstabilityRequest) -> Output:
     """
     from prunescope.studies.lottery import lottery, outcomes
 
-    asked = iterating.asked(request, _densities(request))
-    store, found = parsing.open_store(request.study), _partings(asked, request)
-    question = asked.question
+    store = iterating.open_store(request)
+    asked = iterating.asked(request, _densities(request), trust=store.trust)
+    question, found = asked.question, _partings(asked, request)
     dense = [lottery.dense(question, seed=seed) for seed in question.seeds]
     recipes = [recipe for run, seed in zip(dense, question.seeds, strict=True)
                for recipe in (run, *lottery.measured(question, run, seed=seed))]  # fmt: skip

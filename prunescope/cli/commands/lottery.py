@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prunescope.api.errors import UsageError
-from prunescope.cli.options import case_parameters, parameters, parsing
+from prunescope.cli.options import case_parameters, parameters
 from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output
 from prunescope.studies.lottery import question as iterating
@@ -62,6 +62,7 @@ class LotteryRequest:
     workers: case_parameters.Workers = 0
     executor: case_parameters.Executor = "local"
     executor_option: case_parameters.ExecutorOption = None
+    trust: parameters.Trust = None
     study: parameters.Study = parameters.STUDY
 
 
@@ -78,9 +79,9 @@ def lottery(request: LotteryRequest) -> Output:
 
     densities = levels(request.schedule, final=request.density, count=request.levels)
     methods, controls = _chosen("--method", request.method, tickets.METHODS), _controls(request.control)
-    asked = iterating.asked(request, densities)
-    found = _tickets(asked, request, methods, controls)
-    question, store = asked.question, parsing.open_store(request.study)
+    store = iterating.open_store(request)
+    asked = iterating.asked(request, densities, trust=store.trust)
+    question, found = asked.question, _tickets(asked, request, methods, controls)
     dense = [tickets.dense(question, seed=seed) for seed in question.seeds]
     recipes = [recipe for run, seed in zip(dense, question.seeds, strict=True)
                for recipe in (run, *tickets.measured(question, run, seed=seed))]  # fmt: skip

@@ -37,13 +37,15 @@ def probe(
     weights: parameters.Weights = None,
     unsafe_load: parameters.UnsafeLoad = False,
     json: parameters.Json = False,
+    trust: parameters.Trust = None,
     study: parameters.Study = parameters.STUDY,
     device: parameters.Device = "auto",
 ) -> Output:
     """Measure replicas of a model; prints the id of the run, and the readings on stderr."""
     from prunescope.runs import plan
 
-    store, where = given.open_store(study), steps.resolve_device(device)
+    where = steps.resolve_device(device)
+    store = given.open_store(study, allowed=trust, model=model, data=data, plugin=probe)
     _check_single(probe, checkpoints or ())
     _check_count(probe, len(checkpoints or ()))
     references = [

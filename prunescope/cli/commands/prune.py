@@ -31,6 +31,7 @@ def prune(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what every layer keeps, and warn of layers that collapse.")
     ] = False,
+    trust: parameters.Trust = None,
     study: parameters.Study = parameters.STUDY,
     device: parameters.Device = "auto",
 ) -> Output:
@@ -41,14 +42,15 @@ def prune(
     if not 0 < density <= 1:
         raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
     parsing.check_output(output)
-    store, where = parsing.open_store(study), steps.resolve_device(device)
+    where = steps.resolve_device(device)
+    store = parsing.open_store(study, allowed=trust, model=model, data=data, plugin=pruner)
     dense = parsing.checkpoint(checkpoint, store, weights=weights, model=model, unsafe=unsafe_load)
     source = parsing.source(data, [dense], store, limit_batches=limit_batches)
     recipe = plan.prune(dense=dense, pruner=pruner, density=density, data=source, seed=seed)
     run_id = steps.perform(recipe, store, device=where)
     say(f"kept {store.read(run_id).facts['density']:.4%} of the prunable weights of {dense}")
     if explain:
-        loaded = sources.open_source(source.to_json(), device="cpu")
+        loaded = sources.open_source(source.to_json(), device="cpu", trust=store.trust)
         explaining.explain(run_id, store, shape=(loaded.in_chans, *loaded.image_size))
     write_weights(run_id, store, output)
     return Output(text=run_id)

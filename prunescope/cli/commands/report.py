@@ -111,7 +111,6 @@ class _Source:
 
 
 def _open(source: Path) -> _Source:
-    from prunescope.runs.store import Store
     from prunescope.studies.grid import studyfolder
     from prunescope.studies.phase import from_study, from_table
 
@@ -134,7 +133,8 @@ def _open(source: Path) -> _Source:
             f"{source} is no study: it has no {studyfolder.STUDY_FILE}",
             fix="give the folder that `prunescope sweep` printed, or a CSV table of cells",
         )
-    grid, store = studyfolder.load_grid(source), Store(source)
+    store = parsing.open_store(source)
+    grid = studyfolder.load_grid(source, trust=store.trust)
     return _Source(len(grid.study.values) * len(grid.study.densities), network=grid.study.model, read=study)
 
 

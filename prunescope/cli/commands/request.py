@@ -75,4 +75,5 @@ class Request:
         Words,
         typer.Option(metavar="VERDICT", help="Exit with 1 for this advice (raise, lower) or regime (I, II-A)."),
     ] = None
+    trust: parameters.Trust = None
     study: parameters.Study = parameters.STUDY

@@ -33,6 +33,7 @@ def retrain(
     weights: parameters.Weights = None,
     unsafe_load: parameters.UnsafeLoad = False,
     output: parameters.Output = None,
+    trust: parameters.Trust = None,
     study: parameters.Study = parameters.STUDY,
     device: parameters.Device = "auto",
 ) -> Output:
@@ -45,7 +46,8 @@ def retrain(
     parsing.check_output(output)
     if output is not None and replicas > 1:
         raise UsageError(f"--output is one file, --replicas {replicas} makes several", fix="retrain one at a time")
-    store, where = parsing.open_store(study), steps.resolve_device(device)
+    where = steps.resolve_device(device)
+    store = parsing.open_store(study, allowed=trust, model=model, data=data, plugin=trainer)
     pruned = parsing.checkpoint(checkpoint, store, weights=weights, model=model, unsafe=unsafe_load)
     if store.load_weights(pruned).mask is None:
         raise UsageError(

@@ -57,6 +57,7 @@ class SelectRequest:
     executor_option: case_parameters.ExecutorOption = None
     json: parameters.Json = False
     dry_run: case_parameters.DryRun = False
+    trust: parameters.Trust = None
     study: parameters.Study = parameters.STUDY
 
 
@@ -70,7 +71,8 @@ def select(request: SelectRequest) -> Output:
     if len(request.checkpoints) < 2:
         raise UsageError("there is one model: nothing to choose from", fix="name two checkpoints or more")
     rule = ruling.rule("three-regime", request.rule_option, request.rules)
-    asked, store = family.setup(request), parsing.open_store(request.study)
+    asked = family.setup(request)
+    store = parsing.open_store(request.study, allowed=request.trust, model=request.model, data=request.data)
     references = family.references(request.checkpoints, asked, store)
     first = references[0]
     answers = {reference: family.answer(reference, asked, store, like=first)[0] for reference in references}

@@ -13,7 +13,7 @@ import typer
 
 from prunescope.api.errors import UsageError
 from prunescope.cli.commands import study_list
-from prunescope.cli.options import parameters
+from prunescope.cli.options import parameters, parsing
 from prunescope.cli.terminal import console, costing, steps
 from prunescope.cli.terminal.command import ExitCode, Output
 
@@ -45,6 +45,7 @@ class SweepRequest:
     shard: Annotated[str | None, typer.Option(metavar="K/N", help="Only the K-th of N parts of the grid.")] = None
     list_steps: Annotated[bool, typer.Option("--list", help="List every step and how far it is, and stop.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would cost, and stop.")] = False
+    trust: parameters.Trust = None
     device: parameters.Device = "auto"
     workers: Annotated[
         int, typer.Option(metavar="N", min=0, help="Worker processes; 0: one per core, on a GPU one.")
@@ -85,14 +86,13 @@ def sweep(request: SweepRequest) -> Output:
     Exit codes: 0 every step is finished; 2 wrong usage or input, or no room to write; 4 some steps failed; 70 a bug;
     130 interrupted.
     """
-    from prunescope.runs.store import Store
     from prunescope.studies.grid import studyfolder
 
     file = studyfolder.find(request.file)
-    store = Store(request.study or _default_folder(file))
+    store = parsing.open_store(request.study or _default_folder(file), allowed=request.trust)
     if not (request.list_steps or request.dry_run):
-        studyfolder.settle(file, store.study)
-    grid = studyfolder.load_grid(store.study, at=file)
+        studyfolder.settle(file, store.study, trust=store.trust)
+    grid = studyfolder.load_grid(store.study, at=file, trust=store.trust)
     named = _chosen(grid, request)
     if request.list_steps:
         return study_list.output(named, store, as_json=request.json)
@@ -140,7 +140,7 @@ def _complete(
     if before:
         console.say(f"{before} of {len(named)} steps are there already")
     if todo:
-        with watched(todo, store, weights=steps.weights(todo, device)):
+        with watched(todo, store, weights=steps.weights(todo, store, device)):
             for outcome in sweeping.run(list(named.values()), store, executor.instance, device=device, of=of):
                 outcomes.append(outcome)
                 if outcome.error and not outcome.skipped:

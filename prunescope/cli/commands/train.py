@@ -33,6 +33,7 @@ def train(
     snapshot_every: Annotated[int | None, typer.Option(metavar="N", min=1, help="Keep them every N epochs.")] = None,
     limit_batches: parameters.LimitBatches = None,
     output: parameters.Output = None,
+    trust: parameters.Trust = None,
     study: parameters.Study = parameters.STUDY,
     device: parameters.Device = "auto",
 ) -> Output:
@@ -43,9 +44,10 @@ def train(
 
     parsing.check_output(output)
     epochs = _snapshots(trainer, snapshots, snapshot_every)
-    store, where = parsing.open_store(study), steps.resolve_device(device)
-    source = sources.describe(data, limit_batches=limit_batches)
-    found = sources.open_source(source.to_json(), device="cpu")
+    where = steps.resolve_device(device)
+    store = parsing.open_store(study, allowed=trust, model=model, data=data, plugin=trainer)
+    source = sources.describe(data, trust=store.trust, limit_batches=limit_batches)
+    found = sources.open_source(source.to_json(), device="cpu", trust=store.trust)
     spec = ModelSpec(
         name=model,
         num_classes=found.num_classes,

@@ -65,6 +65,7 @@ class TuneRequest:
     dense_seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Dense trainings of each value.")] = 2
     rule_option: case_parameters.RuleOption = None
     rules: case_parameters.Rules = None
+    trust: parameters.Trust = None
     device: parameters.Device = "auto"
     workers: case_parameters.Workers = 0
     executor: case_parameters.Executor = "local"
@@ -92,14 +93,12 @@ def tune(request: TuneRequest) -> Output:
     confirmed on the other dense seeds while the runs stay within --share of the grid's. Prints the value for each
     density. Every step is one of the grid's: what a sweep of the same study finished is not run again, but counted.
     """
-    from prunescope.runs.store import Store
-
     if request.knob not in KNOBS:
         raise UsageError(f"there is no knob {request.knob!r}", fix=f"one of: {', '.join(KNOBS)}")
     densities = parsing.numbers("--density", [request.density])
     rule = chosen.rule("three-regime", request.rule_option, request.rules).instance
     made = tuning_grid.made(request, KNOBS[request.knob], densities)
-    store, device = Store(made.folder), steps.resolve_device(request.device)
+    store, device = made.store, steps.resolve_device(request.device)
     executor = costing.executor(request.executor, request.executor_option, workers=request.workers, device=device)
     complete = partial(_complete, store=store, executor=executor.instance, device=device)
     found = [_one(made, density, store, rule, request, complete=complete) for density in made.densities]

@@ -39,6 +39,14 @@ Weights = Annotated[str | None, typer.Option(metavar="[ema|raw]", help="Which we
 UnsafeLoad = Annotated[
     bool, typer.Option("--unsafe-load", help="Unpickle the checkpoint: it can run any code. Only for files you trust.")
 ]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Let files name this code: pkg.mod:factory. Remembered for the study's folder on this machine; what you "
+        "type for --model or --data needs no --trust.",
+    ),
+]
 Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the weights here too: .pt or .safetensors.")]
 Checkpoint = Annotated[
     str,

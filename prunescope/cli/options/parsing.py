@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prunescope.api.errors import InputError, MismatchError, UsageError
+from prunescope.cli.options import trusted
 from prunescope.cli.terminal.console import say
 from prunescope.runs.recipe import run_of
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from prunescope.api import Data
     from prunescope.data.spec import Source
     from prunescope.networks.checkpoints import Weights
+    from prunescope.plugins.registry import Loaded
     from prunescope.runs.store import Store
 
 HUB_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
@@ -24,13 +26,23 @@ HUB_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
 SUFFIXES = (".pt", ".safetensors")
 
 
-def open_store(study: Path) -> Store:
-    """Return the store of a study folder, which need not exist yet."""
+def open_store(
+    study: Path,
+    *,
+    allowed: Sequence[str] | None = None,
+    model: str | None = None,
+    data: str | None = None,
+    plugin: Loaded | None = None,
+) -> Store:
+    """Return the store of a study folder, which need not exist yet.
+
+    Its files may name the code that the person typed, now or before: see `trusted.trust` for the other arguments.
+    """
     from prunescope.runs.store import Store
 
     if study.exists() and not study.is_dir():
         raise UsageError(f"--study {study} is a file", fix="give a folder; it is made when it does not exist")
-    return Store(study)
+    return Store(study, trust=trusted.trust(study, allowed=allowed, model=model, data=data, plugin=plugin))
 
 
 def checkpoint(
@@ -77,13 +89,13 @@ def source(text: str | None, references: Sequence[str], store: Store, *, limit_b
 
     inherited = None if text is not None else inherited_source(references, store)
     if text is not None:
-        found = sources.describe(text, limit_batches=limit_batches)
+        found = sources.describe(text, trust=store.trust, limit_batches=limit_batches)
     elif inherited is not None:
         changed = limit_batches is not None and limit_batches != inherited.limit_batches
         found = replace(inherited, limit_batches=limit_batches, fingerprint="") if changed else inherited
     else:
         raise UsageError("the checkpoint does not say what data it was trained on", fix="say it: --data SPEC")
-    data = sources.open_source(found.to_json(), device="cpu")
+    data = sources.open_source(found.to_json(), device="cpu", trust=store.trust)
     for reference in references:
         _check_takes(store.read(run_of(reference)).facts.get("model"), data, who=reference, name=text or found.name)
     return replace(found, fingerprint=data.fingerprint)
@@ -112,11 +124,11 @@ def _counted(channels: int, classes: int) -> str:
 
 def inherited_source(references: Sequence[str], store: Store) -> Source | None:
     """Return the data set the first run was made with, None where it is unknown."""
-    from prunescope.data import sources
+    from prunescope.data.spec import Source
 
     described = store.read(run_of(references[0])).facts.get("data") if references else None
-    known = {field.name for field in fields(sources.Source)}
-    return sources.Source(**described) if described and set(described) <= known else None
+    known = {field.name for field in fields(Source)}
+    return Source(**described) if described and set(described) <= known else None
 
 
 def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:

@@ -37,7 +37,7 @@ def complete(recipes: Sequence[Recipe], store: Store, executor: Executor, *, dev
     if not todo:
         return
     say(f"running {len(todo)} step{'s' * (len(todo) > 1)}, the first: {label(todo[0])}")
-    with watched(todo, store, weights=weights(todo, device)):
+    with watched(todo, store, weights=weights(todo, store, device)):
         outcomes = list(scheduler.run(recipes, store, executor, device=device))
     _raise_failure(outcomes, todo, store)
 
@@ -59,14 +59,14 @@ def resolve_device(text: str) -> str:
     return text
 
 
-def weights(recipes: Sequence[Recipe], device: str) -> dict[str, float]:
+def weights(recipes: Sequence[Recipe], store: Store, device: str) -> dict[str, float]:
     """Return the share of each step: what it sends through the network, and a little for anything else."""
     from prunescope.data import sources
     from prunescope.runs.scheduling import cost
 
     described = [recipe.arguments["data"] for recipe in recipes if "data" in recipe.arguments]
-    data = sources.open_source(described[0], device=device) if described else None
-    passes = cost.passes_by_id(recipes, data)
+    data = sources.open_source(described[0], device=device, trust=store.trust) if described else None
+    passes = cost.passes_by_id(recipes, data, trust=store.trust)
     least = 0.001 * max(1.0, *passes.values())
     return {run_id: max(number, least) for run_id, number in passes.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from timm.models import is_model
 
 from prunescope.api import Mask
 from prunescope.api.errors import InputError, MismatchError
+from prunescope.api.trust import NOTHING
 from prunescope.networks.checkpoints import knobs, neighbours, transforms
 from prunescope.networks.checkpoints.finite import check_finite
 from prunescope.networks.checkpoints.layouts import Layout, Weights, find_weights, refuse_missing_choice
@@ -20,15 +22,16 @@ from prunescope.networks.checkpoints.places import Place, locate
 from prunescope.networks.checkpoints.reading import read
 from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.checkpoints.search import hinted_names, search
+from prunescope.networks.constructors import sifted
 from prunescope.networks.masks import infer
-from prunescope.networks.models import create, prunable
+from prunescope.networks.models import RESERVED, create, prunable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor
 
+    from prunescope.api.trust import Trust
     from prunescope.networks.models import JSON
 
 ZEROS = 0.01
@@ -43,15 +46,17 @@ def load(  # the one function everybody calls: each argument is an option of the
     options: Mapping[str, JSON] | None = None,
     image_size: tuple[int, int] | None = None,
     unsafe: bool = False,
+    trust: Trust = NOTHING,
 ) -> Checkpoint:
     """Return the checkpoint at a path, in a folder, or under timm's `local-dir:` and `hf-hub:` names.
 
     weights: which of EMA and raw weights to take; None takes EMA weights where there are any. model: the
     architecture, where the file does not say it or says it wrong; with `options` for its constructor. image_size:
-    the input's (height, width), where it is known. unsafe: let the file execute code while it is read.
+    the input's (height, width), where it is known. unsafe: let the file execute code while it is read. trust: names of
+    networks of one's own ("pkg.mod:factory") that the file may ask for; `model` is one of them.
 
     Raises:
-        InputError: nothing there, unreadable, damaged, something else, unsafe, or with NaN in its weights.
+        InputError: nothing there, unreadable, damaged, something else, unsafe, with NaN in its weights, or naming code.
         UsageError: an unknown `model`, or `weights` that the file does not have.
         MismatchError: a single tensor that does not fit the architecture.
     """
@@ -59,7 +64,7 @@ def load(  # the one function everybody calls: each argument is an option of the
     content = read(place.weights, unsafe=unsafe)
     source = str(place.weights)
     if is_own(content):
-        own = unpack(content, source=source)
+        own = unpack(content, source=source, trust=trust.also([model] if model else []))
         check_finite(own.state, source=source)
         refuse_missing_choice(weights, found="raw", source=source)
         if model in {None, own.spec.name}:
@@ -74,7 +79,7 @@ def load(  # the one function everybody calls: each argument is an option of the
     if image_size:
         known = replace(known, image_size=image_size)
     if model:
-        known = replace(known, name=model, options=options or {})
+        known = replace(known, name=model, options=options or {}, notes=())
     return replace(_assemble(layout, facts, known, source=source), sha256=content.sha256)
 
 
@@ -101,7 +106,7 @@ def _gather(place: Place, layout: Layout) -> Facts:
     training = knobs.read_training(settings, layout.beside)
     epochs = training.options.get("epochs")
     config = dict(place.config)
-    about_data = settings or {**config, **config.get("pretrained_cfg", {})}
+    about_data = settings or {**config, **_mapping(config.get("pretrained_cfg"))}
     timm_name = str(settings.get("model", "")) if "lr_base" in settings or layout.format == "timm" else ""
     return Facts(
         settings=settings,
@@ -114,7 +119,7 @@ def _gather(place: Place, layout: Layout) -> Facts:
 
 def _known(facts: Facts, place: Place, layout: Layout, *, prefer: str) -> Known:
     """Collect what is said of the network: config.json first, then the arguments, then `arch`, then names of files."""
-    config = {**facts.config.get("pretrained_cfg", {}), **facts.config}
+    config = {**_mapping(facts.config.get("pretrained_cfg")), **facts.config}
     said = [
         config.get("architecture"),
         *(facts.settings.get(key) for key in ("model", "arch", "model_name", "architecture", "backbone")),
@@ -122,16 +127,24 @@ def _known(facts: Facts, place: Place, layout: Layout, *, prefer: str) -> Known:
     ]
     names = [name for name in said if isinstance(name, str) and name]
     certain = [name for name in names if is_model(name.partition(".")[0])]
-    options = facts.config.get("model_args") or facts.settings.get("model_kwargs") or {}
+    said_options = _mapping(facts.config.get("model_args")) or _mapping(facts.settings.get("model_kwargs"))
+    asked = {name: value for name, value in said_options.items() if name not in RESERVED}
+    options, unknown = sifted(certain[0], asked) if certain else ({}, tuple(sorted(asked)))
     return Known(
         name=certain[0] if certain else "",
         hints=(*names, place.weights.name.removesuffix(place.weights.suffix), place.weights.resolve().parent.name),
-        options={name: value for name, value in options.items() if name not in {"num_classes", "in_chans", "img_size"}},
+        options=options,
+        notes=(f"options that the network does not take left out: {', '.join(unknown[:5])}",) if unknown else (),
         num_classes=_positive(config.get("num_classes"), facts.settings.get("num_classes")),
         in_chans=_positive(facts.settings.get("in_chans")),
-        image_size=transforms.image_size(facts.settings) or transforms.image_size({**config, **options}),
+        image_size=transforms.image_size(facts.settings) or transforms.image_size({**config, **said_options}),
         prefer=prefer,
     )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """Return a mapping with names for keys; empty for anything else."""
+    return {name: item for name, item in value.items() if isinstance(name, str)} if isinstance(value, Mapping) else {}
 
 
 def _positive(*values: object) -> int | None:
@@ -151,7 +164,7 @@ def _assemble(layout: Layout, facts: Facts, known: Known, *, source: str) -> Che
         mask=mask,
         knobs=facts.training.knobs,
         training=facts.training.options,
-        notes=(*layout.notes, *named.notes, *folded.notes, *match.notes, *notes, *facts.notes),
+        notes=(*layout.notes, *named.notes, *folded.notes, *known.notes, *match.notes, *notes, *facts.notes),
         format="timm folder" if facts.config else layout.format,
         data=facts.data,
         normalization=per_channel if per_channel and len(per_channel[0]) == match.spec.in_chans else None,

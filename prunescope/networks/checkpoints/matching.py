@@ -37,6 +37,8 @@ class Known:
     image_size: tuple[int, int] | None = None
     prefer: str = ""
     """ "ema" or "raw": which of two equal parts of the file to take."""
+    notes: tuple[str, ...] = ()
+    """What of it was left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

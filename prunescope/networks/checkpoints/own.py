@@ -19,6 +19,7 @@ import torch
 
 from prunescope.api import Mask
 from prunescope.api.errors import InputError, StoreError, UsageError
+from prunescope.api.trust import NOTHING, Trust
 from prunescope.networks.checkpoints import tensors
 from prunescope.networks.checkpoints.finite import check_finite
 from prunescope.networks.checkpoints.reading import Content, read
@@ -80,8 +81,12 @@ def is_own(content: Content) -> bool:
     return isinstance(content.value, Mapping) and KEY in content.value
 
 
-def unpack(content: Content, *, source: str) -> Checkpoint:
-    """Return what `save` wrote; InputError for a damaged file or one from a newer prunescope."""
+def unpack(content: Content, *, source: str, trust: Trust = NOTHING) -> Checkpoint:
+    """Return what `save` wrote.
+
+    Raises InputError for a damaged file, one from a newer prunescope, or one whose network is code that `trust` does
+    not hold.
+    """
     try:
         if content.kind == "safetensors":
             facts = json.loads(content.metadata[KEY])
@@ -91,7 +96,7 @@ def unpack(content: Content, *, source: str) -> Checkpoint:
             state, kept = content.value["state_dict"], content.value["mask"]
         _check_schema(facts, source)
         return replace(
-            _from_facts(facts),
+            _from_facts(facts, source=f"'{source}'", trust=trust),
             state=dict(state),
             mask=None if kept is None else Mask(dict(kept)),
             format=f"prunescope {'.safetensors' if content.kind == 'safetensors' else '.pt'}",
@@ -148,10 +153,10 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _from_facts(facts: Mapping[str, Any]) -> Checkpoint:
+def _from_facts(facts: Mapping[str, Any], *, source: str, trust: Trust) -> Checkpoint:
     normalization = facts["normalization"]
     return Checkpoint(
-        spec=ModelSpec.from_json(facts["spec"]),
+        spec=ModelSpec.from_json(facts["spec"], source=source, trust=trust),
         state={},
         knobs=facts["knobs"],
         training=facts["training"],
@@ -176,7 +181,8 @@ def _split_masks(
 
 
 def _compare(checkpoint: Checkpoint, path: Path) -> None:
-    again = unpack(read(path, unsafe=False), source=str(path))
+    trust = Trust(frozenset({checkpoint.spec.name}))  # it is this very network that is saved
+    again = unpack(read(path, unsafe=False), source=str(path), trust=trust)
     kept = ({} if mask is None else dict(mask.kept) for mask in (checkpoint.mask, again.mask))
     facts = (json.dumps(_facts(one), sort_keys=True) for one in (checkpoint, again))
     same = _equal(checkpoint.state, again.state) and _equal(*kept) and len(set(facts)) == 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api.trust import NOTHING
 from prunescope.data import sources
 from prunescope.networks import checkpoints, models
 from prunescope.networks.grouped.grouping import Grouped, supports
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from prunescope.api import Data
+    from prunescope.api.trust import Trust
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
 
@@ -89,7 +91,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     todo = scheduler.pending(recipes, store)
     if not todo:
         return Estimate(by_step=(), rates=Rates(), bytes=0)
-    data = _data(todo, device)
+    data = _data(todo, store, device)
     start = _start(todo, store)
     together = {run_id: len(group) for run_id, group in groups.divide(recipes, store, device=device).items()}
     sizes = sorted(set(together.values()))
@@ -98,18 +100,19 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     rows = []
     for step, plugin in kinds:
         group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
-        images = passes_by_id(group, data)
+        images = passes_by_id(group, data, trust=store.trust)
         rate = rates.measuring if step not in ("train", "retrain") else rates.training
         seconds = sum(number * rates.together.get(together.get(run_id, 1), rate) for run_id, number in images.items())
         rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=sum(images.values()), seconds=seconds))
     return Estimate(by_step=tuple(rows), rates=rates, bytes=_bytes(todo, start))
 
 
-def passes(recipe: Recipe, data: Data | None) -> float:
+def passes(recipe: Recipe, data: Data | None, *, trust: Trust = NOTHING) -> float:
     """Return the images one step sends forward; a backward pass counts as two, and 0 stands for little."""
     if recipe.step not in ("train", "retrain", "probe"):
         return 0.0
-    plugin = registry.make("probes" if recipe.step == "probe" else "trainers", recipe.plugin, recipe.options).instance
+    group = "probes" if recipe.step == "probe" else "trainers"
+    plugin = registry.make(group, recipe.plugin, recipe.options, trust=trust).instance
     train, test = (len(data.train), len(data.test)) if data is not None else (0, 0)
     if recipe.step != "probe":
         return float(plugin.passes(train=train))
@@ -118,14 +121,14 @@ def passes(recipe: Recipe, data: Data | None) -> float:
     return float(calls * plugin.passes(replicas=each, train=train, test=test))
 
 
-def passes_by_id(recipes: Sequence[Recipe], data: Data | None) -> dict[str, float]:
+def passes_by_id(recipes: Sequence[Recipe], data: Data | None, *, trust: Trust = NOTHING) -> dict[str, float]:
     """Return the passes of every step by run id; steps that differ in their inputs' ids only are asked once."""
     known: dict[tuple[str, str, str, int], float] = {}
     found = {}
     for recipe in recipes:
         kind = (recipe.step, recipe.plugin, json.dumps(recipe.options, sort_keys=True), len(recipe.inputs))
         if kind not in known:
-            known[kind] = passes(recipe, data)
+            known[kind] = passes(recipe, data, trust=trust)
         found[recipe.id] = known[kind]
     return found
 
@@ -187,17 +190,17 @@ def _best(work: Callable[[], object]) -> float:
     return min(times)
 
 
-def _data(todo: Sequence[Recipe], device: str) -> Data | None:
+def _data(todo: Sequence[Recipe], store: Store, device: str) -> Data | None:
     for recipe in todo:
         if "data" in recipe.arguments:
-            return sources.open_source(recipe.arguments["data"], device=device)
+            return sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
     return None
 
 
 def _start(todo: Sequence[Recipe], store: Store) -> checkpoints.Checkpoint:
     for recipe in todo:
         if "model" in recipe.arguments:
-            spec = models.ModelSpec.from_json(recipe.arguments["model"])
+            spec = models.ModelSpec.from_json(recipe.arguments["model"], trust=store.trust)
             return checkpoints.Checkpoint(spec=spec, state=models.create(spec, seed=0).state_dict())
         for reference in recipe.inputs:
             if store.weights_path(reference).is_file() and store.has(run_of(reference)):

@@ -78,10 +78,10 @@ def _kind(recipe: Recipe, spec: Mapping[str, Any], depth: int) -> str:
 def _together(recipe: Recipe, origins: _Origins, device: str) -> int:
     """Ask the trainer how many it trains at a time; 1 where the step cannot even begin: it will say why itself."""
     try:
-        loaded = registry.make("trainers", recipe.plugin, recipe.options)
-        spec = models.ModelSpec.from_json(origins.spec(recipe.id) or {})
+        loaded = registry.make("trainers", recipe.plugin, recipe.options, trust=origins.store.trust)
+        spec = models.ModelSpec.from_json(origins.spec(recipe.id) or {}, trust=origins.store.trust)
         model = models.create(spec, seed=0).to(device)
-        data = sources.open_source(recipe.arguments["data"], device=device)
+        data = sources.open_source(recipe.arguments["data"], device=device, trust=origins.store.trust)
     except PrunescopeError:
         return 1
     found = loaded.instance.together(model, data)

@@ -128,7 +128,7 @@ def run(
     of: all steps of the study, where `recipes` are a part: groups are those of the whole, as far as they are asked for.
     Stops after a step whose result could not be written: the next ones would be computed in vain.
     """
-    perform = partial(pipeline.perform_job, device=device)
+    perform = partial(pipeline.perform_job, device=device, trust=store.trust)
     state = _State(
         left={recipe.id: recipe for recipe in pending(recipes, store)},
         together=_asked(groups.divide(of or recipes, store, device=device), recipes),

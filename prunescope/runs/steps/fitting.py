@@ -45,8 +45,8 @@ def grouped(count: int) -> str:
 
 def fit(recipe: Recipe, store: Store, device: str) -> Made:
     """Perform one training step."""
-    loaded = registry.make("trainers", recipe.plugin, recipe.options)
-    data = sources.open_source(recipe.arguments["data"], device=device)
+    loaded = registry.make("trainers", recipe.plugin, recipe.options, trust=store.trust)
+    data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
     run = _begin(recipe, loaded, store, device)
     seed = recipe.arguments["seed"]
     with threads.suited_to(run.model, data), seeded(seed):
@@ -63,8 +63,8 @@ def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted
     wanted: ids of the runs that are not finished yet, whose progress is noted.
     """
     first = recipes[0]
-    loaded = registry.make("trainers", first.plugin, first.options)
-    data = sources.open_source(first.arguments["data"], device=device)
+    loaded = registry.make("trainers", first.plugin, first.options, trust=store.trust)
+    data = sources.open_source(first.arguments["data"], device=device, trust=store.trust)
     runs = [_begin(recipe, loaded, store, device) for recipe in recipes]
     kept, seeds = [run.mask for run in runs], [recipe.arguments["seed"] for recipe in recipes]
     with threads.suited_to(runs[0].model, data), seeded(seeds[0]):
@@ -119,13 +119,13 @@ class _Run:
 
 
 def _begin(recipe: Recipe, loaded: Loaded, store: Store, device: str) -> _Run:
-    start = _dense(recipe, loaded) if recipe.step == "train" else _continued(recipe, loaded, store)
+    start = _dense(recipe, loaded, store) if recipe.step == "train" else _continued(recipe, loaded, store)
     mask = None if start.mask is None else masks.to_device(start.mask, device)
     return _Run(start=start, model=to_model(start, device), mask=mask, keep=recipe.arguments.get("snapshots", ()))
 
 
-def _dense(recipe: Recipe, loaded: Loaded) -> Checkpoint:
-    spec = models.ModelSpec.from_json(recipe.arguments["model"])
+def _dense(recipe: Recipe, loaded: Loaded, store: Store) -> Checkpoint:
+    spec = models.ModelSpec.from_json(recipe.arguments["model"], trust=store.trust)
     return checkpoints.Checkpoint(
         spec=spec,
         state=models.create(spec, seed=recipe.arguments["seed"]).state_dict(),

@@ -76,7 +76,8 @@ def advise(request: AdviseRequest, rule: Loaded) -> Found:
     """Measure the checkpoint at the density, then a neighbour if the budget allows, and advise."""
     from prunescope.studies.cases import advising
 
-    asked, store, budget = family.setup(request), parsing.open_store(request.study), purse(request.budget)
+    asked, budget = family.setup(request), purse(request.budget)
+    store = parsing.open_store(request.study, allowed=request.trust, model=request.model, data=request.data)
     (here,) = family.references([request.target], asked, store)
     knob = _knob(request.knob, family.knobs(here, store))
     first = _look(here, asked, store, budget, knob=knob, like=here)
@@ -210,5 +211,5 @@ def _training(here: str, advice: Advice, asked: Setup, store: Store, *, knob: st
     settings = {name: setting for name, setting in training.items() if name in known and setting is not None}
     trainer = registry.make("trainers", optimizer, settings | {knob: moved(value, advice, knob=knob)})
     data = parsing.source(asked.data, [here], store, limit_batches=asked.limit_batches)
-    model = ModelSpec.from_json(facts["model"])
+    model = ModelSpec.from_json(facts["model"], trust=store.trust)
     return plan.train(trainer=trainer, model=model, data=data, seed=asked.seed), ""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prunescope.cli.commands.tune import TuneRequest
+    from prunescope.runs.store import Store
     from prunescope.studies.grid.layout import Grid
     from prunescope.studies.grid.study import Study
 
@@ -33,7 +34,7 @@ class Made:
     grid: Grid
     full: Grid | None
     densities: tuple[float, ...]
-    folder: Path
+    store: Store
 
 
 def made(request: TuneRequest, knob: str, densities: Sequence[float]) -> Made:
@@ -53,12 +54,13 @@ def _of_file(request: TuneRequest, path: Path, knob: str, densities: Sequence[fl
             raise UsageError(f"{option} is given, and a study that says it", fix=f"leave out {option}, or {path}")
     file = studyfolder.find(path)
     folder = request.study or (file.parent if file.name == "study.toml" else Path(file.stem))
-    studyfolder.settle(file, folder)
-    grid = studyfolder.load_grid(folder)
+    store = parsing.open_store(folder, allowed=request.trust)
+    studyfolder.settle(file, folder, trust=store.trust)
+    grid = studyfolder.load_grid(folder, trust=store.trust)
     if grid.study.knob != knob:
         raise UsageError(f"the knob of {path} is {grid.study.knob}, not {knob}", fix="name that knob, or another study")
     known = [_nearest(grid.study, density) for density in densities]
-    return Made(grid=grid, full=_fully(grid), densities=tuple(sorted(set(known))), folder=folder)
+    return Made(grid=grid, full=_fully(grid, store), densities=tuple(sorted(set(known))), store=store)
 
 
 def _nearest(study: Study, density: float) -> float:
@@ -76,13 +78,14 @@ def _of_options(request: TuneRequest, knob: str, densities: Sequence[float]) -> 
     if request.model is None or request.data is None:
         raise UsageError("there is nothing to tune", fix="name a study, or give --model and --data")
     study = _study(request, knob, densities)
-    source = sources.describe(study.data)
-    found = sources.open_source(source.to_json(), device="cpu")
+    folder = request.study or Path("prunescope-study")
+    store = parsing.open_store(folder, allowed=request.trust, model=request.model, data=request.data)
+    source = sources.describe(study.data, trust=store.trust)
+    found = sources.open_source(source.to_json(), device="cpu", trust=store.trust)
     laid = grid.expand(
         study, source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size
     )
-    folder = request.study or Path("prunescope-study")
-    return Made(grid=laid, full=_fully(laid), densities=study.densities, folder=folder)
+    return Made(grid=laid, full=_fully(laid, store), densities=study.densities, store=store)
 
 
 def _study(request: TuneRequest, knob: str, densities: Sequence[float]) -> Study:
@@ -137,7 +140,7 @@ def _epochs(trainer: str, options: dict[str, Any]) -> int:
     return int(registry.make("trainers", trainer, options).instance.epochs)
 
 
-def _fully(grid: Grid) -> Grid | None:
+def _fully(grid: Grid, store: Store) -> Grid | None:
     """Return the grid with retraining as long as training; None where the trainers do not count epochs."""
     from prunescope.data.spec import Source
     from prunescope.networks.spec import ModelSpec
@@ -150,7 +153,7 @@ def _fully(grid: Grid) -> Grid | None:
         return None
     longer = replace(study.retrain, options={**study.retrain.options, "epochs": epochs})
     arguments = grid.trainings[0].arguments
-    spec = ModelSpec.from_json(arguments["model"])
+    spec = ModelSpec.from_json(arguments["model"], trust=store.trust)
     return grids.expand(
         replace(study, retrain=longer),
         Source(**arguments["data"]),

@@ -8,6 +8,7 @@ from prunescope.api.errors import UsageError
 from prunescope.cli.options import parsing
 
 if TYPE_CHECKING:
+    from prunescope.api.trust import Trust
     from prunescope.cli.commands.compare import CompareRequest
     from prunescope.studies.comparison.layout import Layout
     from prunescope.studies.grid.study import Study
@@ -19,7 +20,7 @@ TRAINING = {"learning_rate": 0.1, "weight_decay": 5e-3, "batch_size": 32}
 """Defaults of this command for the trainer `sgd`: those of the studies on `patches`."""
 
 
-def laid_out(request: CompareRequest) -> Layout:
+def laid_out(request: CompareRequest, *, trust: Trust) -> Layout:
     """Return all steps of the comparison that was asked for; UsageError for what no plugin takes."""
     from prunescope.data import sources
     from prunescope.studies.comparison import layout
@@ -27,8 +28,8 @@ def laid_out(request: CompareRequest) -> Layout:
 
     pruners = layout.choices(request.pruners)
     study = _study(request)
-    source = sources.describe(request.data, limit_batches=request.limit_batches)
-    found = sources.open_source(source.to_json(), device="cpu")
+    source = sources.describe(request.data, trust=trust, limit_batches=request.limit_batches)
+    found = sources.open_source(source.to_json(), device="cpu", trust=trust)
     shape = Shape(source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size)
     return layout.lay_out(study, pruners, shape)
 

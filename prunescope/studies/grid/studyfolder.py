@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import InputError, StoreError, UsageError
+from prunescope.api.trust import NOTHING
 from prunescope.data.spec import Source
 from prunescope.studies.grid import layout, study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from prunescope.api.trust import Trust
     from prunescope.studies.grid.layout import Grid
     from prunescope.studies.grid.study import Study
 
@@ -40,11 +42,14 @@ def find(path: Path) -> Path:
     return path / STUDY_FILE if path.is_dir() else path
 
 
-def load_grid(folder: Path, *, at: Path | None = None) -> Grid:
-    """Return all steps of the study in a folder; `at` names its TOML file when it is not there yet."""
+def load_grid(folder: Path, *, at: Path | None = None, trust: Trust = NOTHING) -> Grid:
+    """Return all steps of the study in a folder; `at` names its TOML file when it is not there yet.
+
+    trust: the code that it may name for its data, where nothing is noted of these yet.
+    """
     file = at or folder / STUDY_FILE
     asked = study.load(file)
-    shape = _known_shape(asked, folder) or _look(asked)
+    shape = _known_shape(asked, folder) or _look(asked, trust)
     try:
         return layout.expand(
             asked,
@@ -57,7 +62,7 @@ def load_grid(folder: Path, *, at: Path | None = None) -> Grid:
         raise InputError(f"{file}: {error.message}", fix=error.fix) from error
 
 
-def settle(file: Path, folder: Path) -> None:
+def settle(file: Path, folder: Path, *, trust: Trust = NOTHING) -> None:
     """Make the folder of a study: copy study.toml there, and note what its data are.
 
     Raises InputError when the folder holds another study.
@@ -70,7 +75,7 @@ def settle(file: Path, folder: Path) -> None:
         if not there.is_file():
             _write_whole(there, file.read_text(encoding="utf-8"))
         if _known_shape(asked, folder) is None:
-            _write_whole(folder / DATA_FILE, _to_json(asked, _look(asked)))
+            _write_whole(folder / DATA_FILE, _to_json(asked, _look(asked, trust)))
     except OSError as error:
         raise StoreError(
             f"cannot write the study folder {folder}: {error.strerror or error}",
@@ -89,15 +94,15 @@ def _check_same(asked: Study, there: Path, file: Path) -> None:
         )
 
 
-def _look(asked: Study) -> Shape:
+def _look(asked: Study, trust: Trust) -> Shape:
     """Load the data once."""
     from prunescope.data import sources
 
     try:
-        source = sources.describe(asked.data)
+        source = sources.describe(asked.data, trust=trust)
     except UsageError as error:
         raise InputError(f"the table [data]: {error.message}", fix=error.fix) from error
-    found = sources.open_source(source.to_json(), device="cpu")
+    found = sources.open_source(source.to_json(), device="cpu", trust=trust)
     return Shape(source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size)
 
 

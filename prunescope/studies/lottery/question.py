@@ -15,6 +15,7 @@ from prunescope.cli.terminal import console, costing, steps
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prunescope.api.trust import Trust
     from prunescope.cli.commands.instability import InstabilityRequest
     from prunescope.cli.commands.lottery import LotteryRequest
     from prunescope.cli.terminal.command import Output
@@ -48,7 +49,12 @@ class Asked:
     steps_per_epoch: int
 
 
-def asked(request: Request, densities: Sequence[float]) -> Asked:
+def open_store(request: Request) -> Store:
+    """Return the store of a request, whose files may name the code that was typed."""
+    return parsing.open_store(request.study, allowed=request.trust, model=request.model, data=request.data)
+
+
+def asked(request: Request, densities: Sequence[float], *, trust: Trust) -> Asked:
     """Return what a request asks; UsageError or InputError for what no plugin takes."""
     from prunescope.data import sources
     from prunescope.networks.spec import ModelSpec
@@ -60,8 +66,8 @@ def asked(request: Request, densities: Sequence[float]) -> Asked:
     trainer: Any = registry.make("trainers", request.trainer, parsing.pairs("--trainer-option", request.trainer_option))
     lottery.check_trainer(trainer)
     pruner = registry.make("pruners", request.pruner, parsing.pairs("--pruner-option", request.pruner_option))
-    source = sources.describe(request.data, limit_batches=request.limit_batches)
-    found = sources.open_source(source.to_json(), device="cpu")
+    source = sources.describe(request.data, trust=trust, limit_batches=request.limit_batches)
+    found = sources.open_source(source.to_json(), device="cpu", trust=trust)
     values = parsing.pairs("--model-option", request.model_option).items()
     spec = ModelSpec(
         name=request.model,

@@ -111,7 +111,7 @@ def test_a_file_that_does_not_read_back_is_not_kept(tmp_path, suffix, monkeypatc
     checkpoints.save(path, example())
     good = path.read_bytes()
     wrong = dataclasses.replace(example(), knobs={"epochs": 1.0})
-    monkeypatch.setattr(own, "unpack", lambda _content, *, source: wrong)  # noqa: ARG005 - the name is given
+    monkeypatch.setattr(own, "unpack", lambda _content, **_given: wrong)
     with pytest.raises(StoreError, match="does not read back"):
         checkpoints.save(path, example())
     assert path.read_bytes() == good
