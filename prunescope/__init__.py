@@ -1,9 +1,38 @@
-"""prunescope: which regime the pruned versions of a network will be in, and how to train it before pruning."""
+"""prunescope: which regime the pruned versions of a network will be in, and how to train it before pruning.
+
+>>> import prunescope
+>>> found = prunescope.diagnose("ckpt.pt", data="digits", densities=[0.1])  # doctest: +SKIP
+
+One function per question; each is imported when it is first used, so that this import loads no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from prunescope import api
 from prunescope.api import *  # noqa: F403 - the public names are those of api
+from prunescope.api.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from prunescope.report.diagnosis.finding import diagnose
 
-__all__ = ["__version__"]
+FUNCTIONS = {
+    "diagnose": "prunescope.report.diagnosis.finding",
+}
+"""Public function -> the module that has it."""
+
+__all__ = ["__version__", "diagnose"]
 __all__ += api.__all__
+
+
+def __getattr__(name: str) -> object:
+    """Import a public function when it is first used (PEP 562)."""
+    if name not in FUNCTIONS:
+        raise AttributeError(f"module 'prunescope' has no attribute {name!r}")
+    return getattr(import_module(FUNCTIONS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *FUNCTIONS})

@@ -345,6 +345,14 @@ class Trainer(ABC):
         """
         return ()
 
+    def length(self) -> int | None:
+        """Return the epochs of one fit; None: the trainer does not count in epochs.
+
+        The default is the option `epochs`, where there is one.
+        """
+        epochs = getattr(self, "epochs", None)
+        return epochs if isinstance(epochs, int) else None
+
     def passes(self, *, train: int) -> float:
         """Return the images one fit sends forward, for the cost estimate; a backward pass counts as two.
 
@@ -440,3 +448,7 @@ class Executor(ABC):
         of `perform` need not be. A job that raises an exception, SystemExit included, failed: it is yielded with its
         error, the jobs that need it are skipped, the others are performed. An executor may be asked several times.
         """
+
+    def slots(self) -> int:
+        """Return how many jobs run at a time, for the estimate of the time; the default is one."""
+        return 1

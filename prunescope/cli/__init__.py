@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prunescope import __version__
+from prunescope.api.version import __version__
 from prunescope.cli.commands import (
     advise,
     calibrate,

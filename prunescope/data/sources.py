@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import NOTHING
-from prunescope.data import views
+from prunescope.data import live, views
 from prunescope.data.spec import Source, parse_spec
 from prunescope.plugins import options, registry
 
@@ -75,10 +75,15 @@ def open_source(source: Mapping[str, Any], *, device: str, trust: Trust = NOTHIN
 def _load(source_json: str, device: str, trust: Trust) -> Data:
     """Load a data set; cached, because a worker performs many steps on one."""
     source = Source(**json.loads(source_json))
-    data: Data = registry.make("datasets", source.name, source.options, trust=trust).instance.load()
+    data = live.find_data(source) if live.is_live(source) else _make(source, trust)
     if data.objective != CLASSIFICATION:  # the same tensors for another objective are other data
         digest = hashlib.sha256(f"{data.fingerprint} {data.objective.identity}".encode()).hexdigest()[:32]
         data = replace(data, fingerprint=digest)
     if source.limit_batches is not None:
         data = views.limited(data, batches=source.limit_batches)
     return views.to_device(data, device)
+
+
+def _make(source: Source, trust: Trust) -> Data:
+    data: Data = registry.make("datasets", source.name, source.options, trust=trust).instance.load()
+    return data

@@ -14,7 +14,7 @@ from torch import nn
 import prunescope.networks.zoo  # noqa: F401 - registers them with timm
 from prunescope.api.errors import UsageError
 from prunescope.api.trust import resolve
-from prunescope.networks import constructors
+from prunescope.networks import constructors, live
 from prunescope.networks.spec import JSON, ModelSpec
 
 __all__ = ["JSON", "ModelSpec", "create", "create_empty", "nearest_names", "prunable"]
@@ -85,6 +85,8 @@ def _build(spec: ModelSpec) -> nn.Module:
             f"option '{taken[0]}' of model '{spec.name}' is not free to set",
             fix="give classes, channels and image size by their own options; they follow from the data",
         )
+    if live.is_live(spec.name):
+        return live.rebuild_network(spec.name)
     if spec.name.startswith(TIMM_SOURCES) or ":" not in spec.name:
         return _timm_model(spec)
     return _own_model(spec)

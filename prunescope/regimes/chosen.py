@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
-from prunescope.cli.options import parsing
 from prunescope.plugins import registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from prunescope.plugins.registry import Loaded
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DENSE_RULE = "md-tree"
 
 
-def rule(name: str, options: list[str] | None, pack: Path | None, *, network: str | None = None) -> Loaded:
+def rule(name: str, options: Mapping[str, object], pack: Path | None, *, network: str | None = None) -> Loaded:
     """Return the rule of that name; a pack gives its thresholds, single options go before it.
 
     network: of the model that is judged; the rule gives no confidence where the pack was fitted to others. Raises
@@ -34,7 +34,7 @@ def rule(name: str, options: list[str] | None, pack: Path | None, *, network: st
         values |= fitted
         if network is not None and network not in found.models:
             values["trusted"] = False
-    return registry.make("rules", name, values | parsing.pairs("--rule-option", options))
+    return registry.make("rules", name, values | dict(options))
 
 
 def dense_rule(pack: Path | None, *, network: str | None) -> Loaded:
@@ -42,4 +42,4 @@ def dense_rule(pack: Path | None, *, network: str | None) -> Loaded:
     from prunescope.regimes import packs
 
     fitted = pack is not None and packs.load(pack).options_of(DENSE_RULE) is not None
-    return rule(DENSE_RULE, None, pack if fitted else None, network=network)
+    return rule(DENSE_RULE, {}, pack if fitted else None, network=network)

@@ -13,9 +13,9 @@ import typer
 from prunescope.api import Advice, Regime
 from prunescope.api.errors import EvidenceError, UsageError
 from prunescope.cli.options import case_parameters, parameters, parsing
-from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import ExitCode, Output
 from prunescope.regimes import chosen
+from prunescope.report.common import console
 from prunescope.studies.cases import budgeted
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def advise(request: AdviseRequest) -> Output:
     """
     from prunescope.studies.grid import studyfolder
 
-    rule = chosen.rule(request.rule, request.rule_option, request.rules)
+    rule = chosen.rule(request.rule, parsing.pairs("--rule-option", request.rule_option), request.rules)
     path = Path(request.target)
     if studyfolder.find(path).suffix == ".toml" and studyfolder.find(path).is_file():
         return _of_study(path, rule, request)

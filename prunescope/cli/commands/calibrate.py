@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunescope import __version__
 from prunescope.api.errors import EvidenceError
-from prunescope.cli.commands.diagnose import write_whole
+from prunescope.api.version import __version__
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.options import parsing as given
-from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output
+from prunescope.report.common import console
+from prunescope.runs.files.whole import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

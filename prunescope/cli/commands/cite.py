@@ -10,8 +10,8 @@ import typer
 from prunescope.api.errors import UsageError
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.terminal.command import Output
-from prunescope.cli.terminal.console import say
 from prunescope.plugins import citations, registry
+from prunescope.report.common.console import say
 from prunescope.runs.recipe import run_of
 
 if TYPE_CHECKING:

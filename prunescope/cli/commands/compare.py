@@ -11,8 +11,9 @@ import typer
 
 from prunescope.api.errors import PrunescopeError
 from prunescope.cli.options import case_parameters, parameters, parsing
-from prunescope.cli.terminal import console, costing, steps
+from prunescope.cli.terminal import costing, steps
 from prunescope.cli.terminal.command import ExitCode, Output
+from prunescope.report.common import console
 from prunescope.studies.comparison import defaults
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
-from prunescope.cli.terminal.console import say, show, table
+from prunescope.report.common.console import say, show, table
 
 if TYPE_CHECKING:
     from prunescope.api import Mask

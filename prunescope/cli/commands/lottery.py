@@ -10,8 +10,8 @@ import typer
 
 from prunescope.api.errors import UsageError
 from prunescope.cli.options import case_parameters, parameters
-from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output
+from prunescope.report.common import console
 from prunescope.studies.lottery import question as iterating
 
 if TYPE_CHECKING:

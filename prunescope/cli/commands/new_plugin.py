@@ -9,8 +9,8 @@ import typer
 
 from prunescope.api.errors import UsageError
 from prunescope.cli.terminal.command import Output
-from prunescope.cli.terminal.console import say
 from prunescope.plugins import registry, scaffold
+from prunescope.report.common.console import say
 
 if TYPE_CHECKING:
     from prunescope.plugins.scaffold import Kind

@@ -11,9 +11,9 @@ import typer
 from prunescope.api.errors import PluginError
 from prunescope.cli.commands import new_plugin
 from prunescope.cli.options import parameters
-from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import DEBUG, Output, command, with_signature
 from prunescope.plugins import registry
+from prunescope.report.common import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,11 +12,12 @@ import typer
 from prunescope.api.errors import UsageError
 from prunescope.cli.options import parameters
 from prunescope.cli.options import parsing as given
-from prunescope.cli.terminal import console, steps
+from prunescope.cli.terminal import steps
 from prunescope.cli.terminal.command import Output
-from prunescope.cli.terminal.readings import reading_table
 from prunescope.plugins import registry
 from prunescope.plugins.registry import Loaded
+from prunescope.report.common import console
+from prunescope.report.common.readings import reading_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

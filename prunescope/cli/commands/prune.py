@@ -12,8 +12,8 @@ from prunescope.cli.commands.train import write_weights
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.terminal import steps
 from prunescope.cli.terminal.command import Output
-from prunescope.cli.terminal.console import say
 from prunescope.plugins.registry import Loaded
+from prunescope.report.common.console import say
 
 
 def prune(

@@ -14,8 +14,8 @@ from prunescope.cli.commands.request import Request
 from prunescope.cli.commands.train import train
 from prunescope.cli.options import parameters
 from prunescope.cli.terminal.command import ExitCode, Output
-from prunescope.cli.terminal.console import say
 from prunescope.plugins import registry
+from prunescope.report.common.console import say
 
 MODEL, WIDTH, DATA = "preresnet8", "width=0.5", "digits"
 

@@ -11,9 +11,9 @@ import typer
 
 from prunescope.api.errors import EvidenceError, UsageError
 from prunescope.cli.options import case_parameters, parameters, parsing
-from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output
 from prunescope.regimes import chosen
+from prunescope.report.common import console
 from prunescope.runs.scheduling.memory import without_collector
 
 if TYPE_CHECKING:
@@ -146,7 +146,9 @@ def _find(request: ReportRequest, source: _Source) -> tuple[Findings, Made]:
         raise EvidenceError(
             f"{request.source} has no finished probe yet", fix=f"let it run: prunescope sweep {request.source}"
         )
-    rule = chosen.rule(request.rule, request.rule_option, request.rules, network=source.network)
+    rule = chosen.rule(
+        request.rule, parsing.pairs("--rule-option", request.rule_option), request.rules, network=source.network
+    )
     return find(diagram, rule.instance), made
 
 

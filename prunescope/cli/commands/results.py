@@ -11,9 +11,9 @@ import typer
 
 from prunescope.api.errors import InputError, PrunescopeError, UsageError
 from prunescope.cli.options import parameters, parsing
-from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output, command
-from prunescope.cli.terminal.readings import reading_table
+from prunescope.report.common import console
+from prunescope.report.common.readings import reading_table
 from prunescope.runs.recipe import run_of
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def application() -> typer.Typer:
 
 def list_runs(*, json: parameters.Json = False, study: parameters.Study = parameters.STUDY) -> Output:
     """List the finished runs."""
-    from prunescope.cli.terminal.progress import label
+    from prunescope.runs.watching import label
 
     store = _existing(study)
     runs = [store.read(run_id) for run_id in store.ids()]
@@ -164,7 +164,7 @@ def _sections(run: Run) -> RenderableType:
 
 
 def _about(run: Run) -> list[tuple[str, str]]:
-    from prunescope.cli.terminal.progress import label
+    from prunescope.runs.watching import label
 
     return [
         ("run", run.id),

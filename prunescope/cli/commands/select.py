@@ -10,9 +10,10 @@ import typer
 
 from prunescope.api.errors import UsageError
 from prunescope.cli.options import case_parameters, parameters, parsing
-from prunescope.cli.terminal import console, costing
+from prunescope.cli.terminal import costing
 from prunescope.cli.terminal.command import Output
 from prunescope.regimes import chosen as ruling
+from prunescope.report.common import console
 from prunescope.studies.cases import family
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def select(request: SelectRequest) -> Output:
     """
     if len(request.checkpoints) < 2:
         raise UsageError("there is one model: nothing to choose from", fix="name two checkpoints or more")
-    rule = ruling.rule("three-regime", request.rule_option, request.rules)
+    rule = ruling.rule("three-regime", parsing.pairs("--rule-option", request.rule_option), request.rules)
     asked = family.setup(request)
     store = parsing.open_store(request.study, allowed=request.trust, model=request.model, data=request.data)
     references = family.references(request.checkpoints, asked, store)

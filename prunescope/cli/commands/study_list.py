@@ -6,8 +6,8 @@ import json as json_text
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output
+from prunescope.report.common import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

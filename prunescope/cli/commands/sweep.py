@@ -14,8 +14,9 @@ import typer
 from prunescope.api.errors import UsageError
 from prunescope.cli.commands import study_list
 from prunescope.cli.options import parameters, parsing
-from prunescope.cli.terminal import console, costing, steps
+from prunescope.cli.terminal import costing, steps
 from prunescope.cli.terminal.command import ExitCode, Output
+from prunescope.report.common import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,7 +131,7 @@ def _complete(
     named: Mapping[str, Recipe], store: Store, executor: Loaded, *, device: str, of: Sequence[Recipe]
 ) -> _Swept:
     """Run what is not finished, a part of the study `of`, and tell every failure as it comes."""
-    from prunescope.cli.terminal.progress import watched
+    from prunescope.report.common.progress import watched
     from prunescope.runs import failures
     from prunescope.runs.scheduling import scheduler as sweeping
 

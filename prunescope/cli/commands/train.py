@@ -11,8 +11,8 @@ from prunescope.api.errors import UsageError
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.terminal import steps
 from prunescope.cli.terminal.command import Output
-from prunescope.cli.terminal.console import say
 from prunescope.plugins.registry import Loaded
+from prunescope.report.common.console import say
 
 if TYPE_CHECKING:
     from prunescope.runs.store import Store

@@ -12,9 +12,10 @@ import typer
 
 from prunescope.api.errors import UsageError
 from prunescope.cli.options import case_parameters, parameters, parsing
-from prunescope.cli.terminal import console, costing, steps
+from prunescope.cli.terminal import costing, steps
 from prunescope.cli.terminal.command import Output
 from prunescope.regimes import chosen
+from prunescope.report.common import console
 from prunescope.studies.cases import tuning_grid
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def tune(request: TuneRequest) -> Output:
     if request.knob not in KNOBS:
         raise UsageError(f"there is no knob {request.knob!r}", fix=f"one of: {', '.join(KNOBS)}")
     densities = parsing.numbers("--density", [request.density])
-    rule = chosen.rule("three-regime", request.rule_option, request.rules).instance
+    rule = chosen.rule("three-regime", parsing.pairs("--rule-option", request.rule_option), request.rules).instance
     made = tuning_grid.made(request, KNOBS[request.knob], densities)
     store, device = made.store, steps.resolve_device(request.device)
     executor = costing.executor(request.executor, request.executor_option, workers=request.workers, device=device)

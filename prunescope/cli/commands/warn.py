@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunescope.cli.options import parameters
-from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output
+from prunescope.report.common import console
 
 if TYPE_CHECKING:
     from prunescope_earlywarning.indicators import Indicator

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from prunescope.api.errors import InputError, MismatchError, UsageError
-from prunescope.cli.options import trusted
-from prunescope.cli.terminal.console import say
+from prunescope.report.common.console import say
 from prunescope.runs.recipe import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prunescope.api import Data
+    from prunescope.cli.terminal.command import Output
     from prunescope.data.spec import Source
     from prunescope.networks.checkpoints import Weights
     from prunescope.plugins.registry import Loaded
+    from prunescope.report.common.costs import Cost
     from prunescope.runs.store import Store
 
 HUB_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
@@ -36,13 +37,17 @@ def open_store(
 ) -> Store:
     """Return the store of a study folder, which need not exist yet.
 
-    Its files may name the code that the person typed, now or before: see `trusted.trust` for the other arguments.
+    Its files may name the code that the person typed, now or before: see
+    `trusting.trusted_code` for the other arguments.
     """
+    from prunescope.runs import trusting
     from prunescope.runs.store import Store
 
     if study.exists() and not study.is_dir():
         raise UsageError(f"--study {study} is a file", fix="give a folder; it is made when it does not exist")
-    return Store(study, trust=trusted.trust(study, allowed=allowed, model=model, data=data, plugin=plugin))
+    return Store(
+        study, trust=trusting.trusted_code(study, note=say, allowed=allowed, model=model, data=data, plugin=plugin)
+    )
 
 
 def checkpoint(
@@ -52,7 +57,7 @@ def checkpoint(
 
     A foreign file is imported into the study. InputError lists what was tried when it is none of these.
     """
-    from prunescope.runs import pipeline
+    from prunescope.runs import importing
 
     if weights not in (None, "ema", "raw"):
         raise UsageError(f"--weights got {weights!r}", fix="it wants ema or raw")
@@ -64,7 +69,7 @@ def checkpoint(
         source = path if path.exists() else text
         chosen = cast("Weights | None", weights)
         try:
-            run_id = pipeline.import_checkpoint(source, store, weights=chosen, model=model, unsafe=unsafe)
+            run_id = importing.import_checkpoint(source, store, weights=chosen, model=model, unsafe=unsafe)
         except MismatchError as error:
             told = error.message if text in error.message else f"{text}: {error.message}"
             raise MismatchError(told, fix=error.fix) from error
@@ -203,3 +208,14 @@ def _with_weights(reference: str, store: Store) -> str:
     if not store.weights_path(reference).is_file():
         store.load_weights(reference)  # its error says which weights there are
     return reference
+
+
+def shown(cost: Cost, *, as_json: bool) -> Output:
+    """Return what --dry-run prints: the plan for a person, and its table or JSON on stdout."""
+    from prunescope.cli.terminal.command import Output
+
+    if as_json:
+        return Output(text=cost.to_json())
+    for line in cost.lines():
+        say(line)
+    return Output(text=cost.table())

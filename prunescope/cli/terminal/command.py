@@ -15,7 +15,7 @@ import typer
 
 from prunescope.api.errors import PrunescopeError
 from prunescope.cli.terminal import interrupts
-from prunescope.cli.terminal.console import render, say
+from prunescope.report.common.console import render, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json as json_text
-import os
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
 from prunescope.cli.options import parsing
-from prunescope.cli.terminal import console
 from prunescope.cli.terminal.command import Output
 from prunescope.plugins import registry
+from prunescope.report.common import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,6 +72,4 @@ def output(estimate: Estimate, executor: Loaded, *, as_json: bool, about: Mappin
 
 
 def _workers(executor: Loaded) -> int:
-    asked = getattr(executor.instance, "workers", 1)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(asked or cores)
+    return int(executor.instance.slots())

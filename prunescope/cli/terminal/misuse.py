@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from prunescope.cli.terminal.console import say
+from prunescope.report.common.console import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import PrunescopeError, UsageError
-from prunescope.cli.terminal.console import say
-from prunescope.cli.terminal.progress import label, watched
+from prunescope.report.common.console import say
+from prunescope.report.common.progress import watched
+from prunescope.runs.watching import label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prunescope import __version__
 from prunescope.api.errors import UsageError
+from prunescope.api.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

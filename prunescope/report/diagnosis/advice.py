@@ -15,7 +15,7 @@ from prunescope.report.common import formatting, words
 from prunescope.report.common.view import Command, Headline, Knob
 from prunescope.report.diagnosis import evidence
 from prunescope.runs.recipe import snapshot_of
-from prunescope.studies.diagnosis.question import COMPRESSION
+from prunescope.studies.diagnosis.plan import COMPRESSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

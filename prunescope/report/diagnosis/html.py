@@ -48,25 +48,42 @@ ALONG_DENSITY = ("cka/softmax", "disagreement/test_disagreement", "errors/test_e
 
 def html(report: Report) -> str:
     """Return a report as one HTML document."""
-    template = _environment().get_template("diagnosis/template.html.j2")
-    text = template.render(
-        report=report,
-        style=read_text("common/style.css"),
-        headline=words.headline(report.verdicts, report.dense_votes),
-        axes=_axes(report),
-        panels=_panels(report),
-        along=_along(report),
-        maps=_maps(report),
-        hotter=words.either(sides) if (sides := [knob.hotter for knob in report.knobs if knob.hotter]) else "",
-        colder=words.either(sides) if (sides := [knob.colder for knob in report.knobs if knob.colder]) else "",
-        advised={verdict.advice for verdict in (*report.verdicts, *report.dense_votes)},
-        missing=_missing(report.evidence),
-        own=[row for row in report.others if row.key.partition("/")[0] not in evidence.CORE],
-        more=[row for row in report.others if row.key.partition("/")[0] in evidence.CORE],
-        shared=_shared(report),
-        recipes=[(what, json.dumps(json.loads(recipe), indent=2)) for what, recipe in report.recipes],
+    text = (
+        _environment()
+        .get_template("diagnosis/template.html.j2")
+        .render(
+            **_of_the_card(report),
+            style=read_text("common/style.css"),
+            panels=_panels(report),
+            along=_along(report),
+            maps=_maps(report),
+            missing=_missing(report.evidence),
+            own=[row for row in report.others if row.key.partition("/")[0] not in evidence.CORE],
+            more=[row for row in report.others if row.key.partition("/")[0] in evidence.CORE],
+            shared=_shared(report),
+            recipes=[(what, json.dumps(json.loads(recipe), indent=2)) for what, recipe in report.recipes],
+        )
     )
     return text.replace(" %", f"{NO_BREAK}%")
+
+
+def card(report: Report) -> str:
+    """Return what heads the report, as a fragment for a notebook: its style stays within it."""
+    style = read_text("common/style.css").replace(":root", ":scope").replace("\nbody {", "\n:scope {")
+    text = _environment().get_template("diagnosis/card.html.j2").render(**_of_the_card(report), style=style)
+    return text.replace(" %", f"{NO_BREAK}%").replace('href="#warnings"', "")
+
+
+def _of_the_card(report: Report) -> dict[str, Any]:
+    """Return the variables of the part that the page and the card share."""
+    return {
+        "report": report,
+        "headline": words.headline(report.verdicts, report.dense_votes),
+        "axes": _axes(report),
+        "hotter": words.either(sides) if (sides := [knob.hotter for knob in report.knobs if knob.hotter]) else "",
+        "colder": words.either(sides) if (sides := [knob.colder for knob in report.knobs if knob.colder]) else "",
+        "advised": {verdict.advice for verdict in (*report.verdicts, *report.dense_votes)},
+    }
 
 
 def _environment() -> Environment:

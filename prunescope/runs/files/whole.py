@@ -1,12 +1,47 @@
-"""Names of files that last through a crash."""
+"""Files that are there whole or not at all, and whose names last through a crash."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import secrets
+import socket
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+from prunescope.api.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[IO[bytes]]:
+    """Yield a file to write; at the end it is synced and takes the name `target`, or nothing is left of it.
+
+    The temporary name beside `target` is random and holds host and process; it is never one that exists, nor a link.
+    Raises OSError as the system does.
+    """
+    temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        sync_folder(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a text (UTF-8) or bytes to a file of the user's; StoreError where that is impossible."""
+    try:
+        with whole_file(path) as file:
+            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}", fix="choose another place") from error
 
 
 def sync_folder(path: Path) -> None:

@@ -32,12 +32,20 @@ class Local(Executor):
 
     def run(self, jobs: Sequence[Job], perform: Callable[[Job], None]) -> Iterator[Outcome]:
         """Start every job as soon as those it needs are done and a worker is free."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = min(self.workers or cores, max(len(jobs), 1))
+        cores = _cores()
+        workers = min(self.slots(), max(len(jobs), 1))
         if workers == 1:
             yield from _in_this_process(jobs, perform)
         else:
             yield from _in_processes(jobs, perform, workers=workers, threads=max(cores // workers, 1))
+
+    def slots(self) -> int:
+        """Return the number of workers: the option, or the cores that this process may use."""
+        return self.workers or _cores()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_this_process(jobs: Sequence[Job], perform: Callable[[Job], None]) -> Iterator[Outcome]:

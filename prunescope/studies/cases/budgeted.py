@@ -11,8 +11,8 @@ from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError, UsageError
 from prunescope.api.knobs import HOTTER
 from prunescope.cli.options import parsing
-from prunescope.cli.terminal import console
 from prunescope.plugins import registry
+from prunescope.report.common import console
 from prunescope.runs.recipe import run_of
 from prunescope.studies.cases import family
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from prunescope.studies.cases.advising import Advised
     from prunescope.studies.cases.family import Setup
     from prunescope.studies.cases.measured import Measured
-    from prunescope.studies.diagnosis.question import Answer
+    from prunescope.studies.diagnosis.plan import DiagnosisSteps
 
 FACTOR = 2.0
 """How far a neighbour is along the knob, and what is advised where no neighbour was measured."""
@@ -126,7 +126,7 @@ def _look(reference: str, asked: Setup, store: Store, budget: Purse, *, knob: st
     return _measured(reference, answer, store, knob=knob)
 
 
-def _measured(reference: str, answer: Answer, store: Store, *, knob: str) -> Measured:
+def _measured(reference: str, answer: DiagnosisSteps, store: Store, *, knob: str) -> Measured:
     return family.measured(reference, answer.pruned[0], answer.dense, store, name=reference, knob=knob)
 
 

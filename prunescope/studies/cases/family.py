@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
     from prunescope.studies.cases.measured import Measured
-    from prunescope.studies.diagnosis.question import Answer, AtDensity, Question
+    from prunescope.studies.diagnosis.plan import AtDensity, DiagnosisPlan, DiagnosisSteps
 
 PROBES = ("lmc", "cka", "errors")
 """Measured on the replicas of every member."""
@@ -66,12 +66,12 @@ def references(texts: Sequence[str], asked: Setup, store: Store) -> tuple[str, .
 
 def answer(
     reference: str, asked: Setup, store: Store, *, like: str, full: bool = False
-) -> tuple[Answer, tuple[str, ...]]:
+) -> tuple[DiagnosisSteps, tuple[str, ...]]:
     """Return the steps that measure one member, and what had to be assumed; `full`: retrained as long as trained.
 
     All members are retrained alike, as the model `like` was trained: they differ in their dense training only.
     """
-    from prunescope.studies.diagnosis import question
+    from prunescope.studies.diagnosis import plan
 
     training = _training(like, store)
     epochs = training.get("epochs") if full else asked.retrain_epochs
@@ -83,7 +83,7 @@ def answer(
         epochs=int(epochs) if epochs is not None else None,
     )
     retraining = asking.retraining(training, wanted)
-    return question.answer(_question(reference, asked, store, retraining)), retraining.notes
+    return plan.lay_out_diagnosis(_question(reference, asked, store, retraining)), retraining.notes
 
 
 def complete(recipes: Sequence[Recipe], asked: Setup, store: Store) -> None:
@@ -129,10 +129,10 @@ def _options(asked: Setup, *, full: bool) -> dict[str, str]:
     return {key: value for key, value in found.items() if key != "epochs"} if full else found
 
 
-def _question(reference: str, asked: Setup, store: Store, retraining: asking.Retraining) -> Question:
-    from prunescope.studies.diagnosis import question
+def _question(reference: str, asked: Setup, store: Store, retraining: asking.Retraining) -> DiagnosisPlan:
+    from prunescope.studies.diagnosis import plan
 
-    return question.Question(
+    return plan.DiagnosisPlan(
         dense=(reference,),
         data=parsing.source(asked.data, [reference], store, limit_batches=asked.limit_batches),
         densities=(asked.density,),

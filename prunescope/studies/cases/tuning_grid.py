@@ -90,7 +90,7 @@ def _of_options(request: TuneRequest, knob: str, densities: Sequence[float]) -> 
 
 def _study(request: TuneRequest, knob: str, densities: Sequence[float]) -> Study:
     """Return the study that the options describe, retrained on a compressed schedule."""
-    from prunescope.studies.diagnosis.question import COMPRESSION
+    from prunescope.studies.diagnosis.plan import COMPRESSION
     from prunescope.studies.grid.study import Choice, Study
 
     for density in densities:

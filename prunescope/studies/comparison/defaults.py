@@ -37,7 +37,7 @@ def laid_out(request: CompareRequest, *, trust: Trust) -> Layout:
 def _study(request: CompareRequest) -> Study:
     """Return the study of one knob's value and no pruner yet: the layout puts every pruner in."""
     from prunescope.studies.comparison.layout import CONTROL, PROBES
-    from prunescope.studies.diagnosis.question import COMPRESSION
+    from prunescope.studies.diagnosis.plan import COMPRESSION
     from prunescope.studies.grid.study import Choice, Study
 
     training: dict[str, Any] = dict(TRAINING) if request.trainer == "sgd" else {}

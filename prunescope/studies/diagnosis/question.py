@@ -1,120 +1,58 @@
-"""What `diagnose` asks, and the steps that answer it, as recipes in dependency order."""
+"""What `diagnose` is asked, with its defaults: the one place where they stand."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import chain
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from prunescope.api.errors import UsageError
-from prunescope.runs import plan
+from prunescope.runs.opening import NetworkPlace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from prunescope.data.spec import Source
-    from prunescope.plugins.registry import Loaded
-    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.opening import DataLike, Network
 
-COMPRESSION = 0.2
-"""Retraining takes this share of the dense epochs, every learning-rate drop in proportion."""
-
-DENSE = 1.0
-"""The density of an unpruned model."""
+DENSITIES = (0.05, 0.1, 0.2, 0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """Everything a diagnosis depends on."""
+class DiagnosisQuestion(NetworkPlace):
+    """The regime of a network's pruned versions, and which way to move its temperature."""
 
-    dense: tuple[str, ...]
-    """The dense model, and other dense replicas of it where they are given; run ids or snapshots."""
-    data: Source
-    densities: tuple[float, ...]
-    replicas: int
-    """Retrainings of each pruned model."""
-    pruner: Loaded
-    trainer: Loaded
-    """For retraining."""
-    replica_probes: tuple[Loaded, ...]
-    """What is measured on the replicas at every density."""
-    dense_probes: tuple[Loaded, ...]
-    """What is measured on the dense model itself."""
-    rule: Loaded
-    dense_rule: Loaded | None
+    networks: Network | Sequence[Network] = field(kw_only=False)
+    """The dense network: a path, a run id, a live network; then other replicas of it, if there are any."""
+    data: DataLike | None = None
+    """What it was trained on; what its run was trained on where None. Without any, the weights alone are shown."""
+    densities: Sequence[float] = DENSITIES
+    """Shares of the prunable weights to keep, each in (0, 1); () judges the dense network alone."""
+    replicas: int = 3
+    """Retrainings of each pruned model, at least 2."""
+    level: int | None = None
+    """How far to go: 0 weights alone, 1 one checkpoint and data, 2 another replica, 3 pruned and retrained."""
+    pruner: str = "magnitude"
+    """The plugin that prunes."""
+    pruner_options: Mapping[str, Any] = field(default_factory=dict)
+    """Its options."""
+    trainer: str | None = None
+    """The plugin that retrains; as the network was trained where None."""
+    trainer_options: Mapping[str, Any] = field(default_factory=dict)
+    """Its options, which go before what the checkpoint says."""
+    retrain_epochs: int | None = None
+    """Epochs of a retraining; a fifth of the dense ones where None."""
+    probes: Sequence[str] = ()
+    """Probes to measure besides the usual ones."""
+    probe_options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of probes, as {"lmc.batch_size": 128}."""
+    rule: str = "three-regime"
+    """The plugin that judges each density."""
+    rule_options: Mapping[str, Any] = field(default_factory=dict)
+    """Its options."""
+    rules: Path | None = None
+    """A pack of thresholds that `calibrate` fitted."""
     seed: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class AtDensity:
-    """The steps at one density."""
-
-    density: float
-    prune: Recipe | None
-    """None for the dense model."""
-    retrainings: tuple[Recipe, ...]
-    probes: tuple[Recipe, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """The recipes that answer a question; the last is the diagnosis."""
-
-    dense: AtDensity
-    pruned: tuple[AtDensity, ...]
-    diagnosis: Recipe
-
-    @property
-    def recipes(self) -> tuple[Recipe, ...]:
-        """All steps in dependency order: what is cheap and decides much comes first."""
-        steps = [self.dense, *self.pruned]
-        prunings = [step.prune for step in steps if step.prune is not None]
-        rest = chain.from_iterable((*step.retrainings, *step.probes) for step in steps)
-        return (*prunings, *rest, self.diagnosis)
-
-
-def answer(question: Question) -> Answer:
-    """Lay out the steps of a diagnosis; UsageError for densities outside (0, 1)."""
-    for density in question.densities:
-        if not 0 < density < 1:
-            raise UsageError(
-                f"density {density:g} is not between 0 and 1",
-                fix="give the fraction of prunable weights that is kept, for example 0.1 for 10 %",
-            )
-    dense = AtDensity(density=DENSE, prune=None, retrainings=(), probes=_dense_probes(question))
-    pruned = tuple(_at_density(question, density) for density in sorted(set(question.densities)))
-    cases = [plan.case(density=step.density, rule=question.rule, probes=step.probes) for step in pruned]
-    if question.dense_rule is not None:
-        cases.append(plan.case(density=DENSE, rule=question.dense_rule, probes=dense.probes))
-    return Answer(dense=dense, pruned=pruned, diagnosis=plan.diagnose(dense=question.dense[0], cases=cases))
-
-
-def _at_density(question: Question, density: float) -> AtDensity:
-    seed, data = question.seed, question.data
-    pruning = plan.prune(dense=question.dense[0], pruner=question.pruner, density=density, data=data, seed=seed)
-    retrainings = tuple(
-        plan.retrain(pruned=pruning.id, trainer=question.trainer, data=data, seed=seed + number + 1)
-        for number in range(question.replicas)
-    )
-    probes = _probes(question.replica_probes, [recipe.id for recipe in retrainings], question)
-    return AtDensity(density=density, prune=pruning, retrainings=retrainings, probes=probes)
-
-
-def _dense_probes(question: Question) -> tuple[Recipe, ...]:
-    """Measure the dense model alone; probes of pairs only where other dense replicas were given."""
-    single = [probe for probe in question.dense_probes if probe.instance.replicas in (0, 1)]
-    several = [probe for probe in question.dense_probes if probe.instance.replicas not in (0, 1)]
-    found = _probes(single, question.dense[:1], question)
-    return found + (_probes(several, question.dense, question) if len(question.dense) > 1 else ())
-
-
-def _probes(probes: Sequence[Loaded], replicas: Sequence[str], question: Question) -> tuple[Recipe, ...]:
-    return tuple(
-        plan.probe(
-            replicas=() if probe.instance.replicas == 0 else replicas,
-            probe=probe,
-            data=question.data if probe.instance.needs_data else None,
-            seed=question.seed,
-        )
-        for probe in probes
-    )
+    """Seed of everything random."""
+    limit_batches: int | None = None
+    """Use only so many batches of the data: for trying things out."""
+    dry_run: bool = False
+    """Whether only the cost is estimated."""

@@ -117,7 +117,7 @@ def _compressed(
     known: Mapping[str, Any], fields: Mapping[str, options.OptionField], training: Mapping[str, Any], asked: Asked
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the options with epochs (and warm-up) shortened in proportion, and a note where the length is a guess."""
-    from prunescope.studies.diagnosis.question import COMPRESSION
+    from prunescope.studies.diagnosis.plan import COMPRESSION
 
     values = dict(known)
     if "epochs" not in fields:

@@ -10,7 +10,8 @@ import typer
 
 from prunescope.api.errors import UsageError
 from prunescope.cli.options import parsing
-from prunescope.cli.terminal import console, costing, steps
+from prunescope.cli.terminal import costing, steps
+from prunescope.report.common import console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

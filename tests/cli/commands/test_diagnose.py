@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from prunescope.cli.commands import diagnose as module
 from prunescope.networks import checkpoints
 from prunescope.runs.store import Store
 
@@ -206,16 +205,6 @@ def test_two_workers_are_processes(study, program, tmp_path):
     assert ended.stdout.startswith("diagnose-")
     assert "100% after" in ended.stderr
     assert "\x1b" not in ended.stderr
-
-
-def test_a_report_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(module.Path, "replace", full)
-    with pytest.raises(module.StoreError, match="No space left"):
-        module.write_whole(tmp_path / "report.html", "text")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import pytest
 import synthetic_study
 
 from prunescope.api import Reading
-from prunescope.cli.terminal import console
-from prunescope.cli.terminal.readings import reading_table
-from prunescope.report.common import formatting
+from prunescope.report.common import console, formatting
+from prunescope.report.common.readings import reading_table
 
 HOW = "11 points, BatchNorm re-estimated in batches of 256"
 

@@ -9,14 +9,18 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from prunescope.cli.terminal.console import duration, say
+from prunescope.report.common import costs
+from prunescope.report.common.console import duration, say
+from prunescope.runs import watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from rich.progress import Progress, TaskID
 
     from prunescope.runs.recipe import Recipe
+    from prunescope.runs.scheduling.cost import Estimate
     from prunescope.runs.store import Store
 
 POLL_SECONDS = 0.5
@@ -79,7 +83,7 @@ def watched(recipes: Sequence[Recipe], store: Store, *, weights: Mapping[str, fl
     weights: what share of the work each run id is, in any unit; equal shares when None.
     """
     shares = {recipe.id: (weights or {}).get(recipe.id, 0.0 if weights else 1.0) for recipe in recipes}
-    labels = {recipe.id: label(recipe) for recipe in recipes}
+    labels = {recipe.id: watching.label(recipe) for recipe in recipes}
     stop = threading.Event()
     with _meter() as meter:
         look = _Look(store, shares, labels, meter)
@@ -116,32 +120,40 @@ def _poll(look: _Look, stop: threading.Event) -> None:
 
 @contextmanager
 def _meter() -> Iterator[Meter]:
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() or _in_notebook()):
         yield Lines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+    console = Console() if _in_notebook() else Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
         yield Bars(progress, progress.add_task("all steps", total=1.0))
 
 
-def label(recipe: Recipe) -> str:
-    """Name a step as a person would.
+def _in_notebook() -> bool:
+    """Whether the program is the kernel of a notebook, which shows bars though stderr is no terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
-    >>> from prunescope.runs.recipe import Recipe
-    >>> label(Recipe(step="prune", plugin="magnitude", arguments={"density": 0.1, "seed": 0}))
-    'prune magnitude, density 0.1'
-    >>> label(Recipe(step="retrain", plugin="sgd", arguments={"seed": 2}, inputs=("prune-0f3a5c0000000000",)))
-    'retrain sgd, seed 2, from prune-0f3a5c'
-    """
-    about = [f"{recipe.step} {recipe.plugin}".strip()]
-    if "density" in recipe.arguments:
-        about.append(f"density {recipe.arguments['density']:g}")
-    elif recipe.step in ("train", "retrain"):
-        about.append(f"seed {recipe.arguments['seed']}")
-    if recipe.step in ("rewind", "retrain", "probe") and recipe.inputs:
-        step, _, digest = recipe.inputs[0].partition("-")
-        about.append(f"from {step}-{digest[:6]}")
-    return ", ".join(about)
+
+@dataclass(frozen=True)
+class OnTerminal:
+    """Shows notes and progress on stderr: what the commands do, and a library call with `progress=True`."""
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        say(text)
+
+    def estimated(self, estimate: Estimate, slots: int) -> None:
+        """Print what is left in a line."""
+        if estimate.steps:
+            say(f"estimate: {costs.in_words(estimate, slots)}")
+
+    def watch(
+        self, recipes: Sequence[Recipe], store: Store, shares: Mapping[str, float]
+    ) -> AbstractContextManager[None]:
+        """Show bars on a terminal and in a notebook, lines elsewhere."""
+        return watched(recipes, store, weights=shares)

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
 
-from prunescope.cli.terminal import console, progress
-from prunescope.cli.terminal.progress import Bars, Lines, watched
+from prunescope.report.common import console, progress
+from prunescope.report.common.progress import Bars, Lines, watched
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.store import Store
 
@@ -93,7 +93,7 @@ def test_colour_on_a_terminal_unless_no_color(monkeypatch):
 CHILD = """
 import sys, time
 from pathlib import Path
-from prunescope.cli.terminal.progress import watched
+from prunescope.report.common.progress import watched
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.store import Store
 

@@ -15,40 +15,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunescope.api.trust import Trust, names_code
-from prunescope.cli.terminal.console import say
+from prunescope.data import sources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from prunescope.plugins.registry import Loaded
 
 
-def trust(
+def trusted_code(
     study: Path,
     *,
+    note: Callable[[str], None],
     allowed: Sequence[str] | None = None,
-    model: str | None = None,
-    data: str | None = None,
+    model: object = None,
+    data: object = None,
     plugin: Loaded | None = None,
 ) -> Trust:
     """Return the code that the files of a study may name, and remember what was typed just now.
 
-    allowed: values of --trust; model, data: what was typed for these; plugin: one with the options that were typed.
+    note: receives a line where they cannot be remembered. allowed: values of --trust.
+    model, data: what was typed for these. plugin: one with the options that were typed.
     """
     typed = [*(allowed or ()), *(plugin.code if plugin else ())]
-    typed += [model] if model is not None and names_code(model) else []
-    typed += _of_data(data) if data is not None else ()
+    typed += [model] if isinstance(model, str) and names_code(model) else []
+    typed += sources.code(data) if isinstance(data, str) else ()
     before = _remembered(study)
     new = [name for name in dict.fromkeys(typed) if name not in before]
     if new:
-        _remember(study, new)
+        _remember(study, new, note)
     return Trust(before).also(new)
-
-
-def _of_data(text: str) -> tuple[str, ...]:
-    from prunescope.data import sources
-
-    return sources.code(text)
 
 
 def _remembered(study: Path) -> frozenset[str]:
@@ -63,7 +59,7 @@ def _remembered(study: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def _remember(study: Path, names: Sequence[str]) -> None:
+def _remember(study: Path, names: Sequence[str], note: Callable[[str], None]) -> None:
     folder = _folder(study)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -72,7 +68,7 @@ def _remember(study: Path, names: Sequence[str]) -> None:
             temporary.write_text(name, encoding="utf-8")
             temporary.replace(folder / _digest(name))
     except OSError as error:
-        say(f"note: cannot remember what you trust: {folder}: {error.strerror or error}; type it again next time")
+        note(f"cannot remember the code that you trust: {folder}: {error.strerror or error}; type it again next time")
 
 
 def _folder(study: Path) -> Path:

@@ -46,6 +46,28 @@ def render(renderable: RenderableType, stream: TextIO) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
+def as_text(renderable: RenderableType, *, width: int) -> str:
+    """Return something rich as plain text of so many columns."""
+    from rich.console import Console
+
+    made = Console(
+        file=io.StringIO(), width=width, no_color=True, force_terminal=False, legacy_windows=False, emoji=False
+    )
+    with made.capture() as capture:
+        made.print(renderable)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def as_html(renderable: RenderableType, *, width: int) -> str:
+    """Return something rich as an HTML fragment of so many columns, for a notebook."""
+    from rich.console import Console
+
+    made = Console(file=io.StringIO(), width=width, record=True, force_jupyter=False, legacy_windows=False, emoji=False)
+    made.print(renderable)
+    code = made.export_html(inline_styles=True, code_format="{code}")
+    return f'<pre style="white-space: pre; overflow-x: auto; line-height: 1.3">{code}</pre>'
+
+
 def width(stream: TextIO) -> int:
     """Return how many columns a stream has."""
     return shutil.get_terminal_size().columns if stream.isatty() or "COLUMNS" in os.environ else WIDE

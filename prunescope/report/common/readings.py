@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prunescope.cli.terminal import console
+from prunescope.report.common import console
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,80 @@
+"""From a question and the function that answers it to a public function that a notebook calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from itertools import pairwise
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from prunescope.report.common.progress import OnTerminal
+from prunescope.runs.session import Place, Session, open_session
+from prunescope.runs.watching import Silent, Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+Q = TypeVar("Q", bound=Place)
+F = TypeVar("F")
+
+
+def asks(question: Callable[P, Q]) -> Callable[[Callable[[Q, Session], F]], Callable[P, F]]:
+    """Make a function of a question and a session one of the question's fields.
+
+    The fields of `question`, a frozen dataclass, are the parameters and hold the defaults. What the function prints
+    goes to the watcher that the field `progress` names: nothing where it is False.
+    """
+
+    def wrap(answer: Callable[[Q, Session], F]) -> Callable[P, F]:
+        def ask(*args: P.args, **kwargs: P.kwargs) -> F:
+            asked = question(*args, **kwargs)
+            return answer(asked, open_session(asked, watcher=watcher_of(asked.progress)))
+
+        ask.__name__, ask.__qualname__, ask.__module__ = answer.__name__, answer.__qualname__, answer.__module__
+        ask.__doc__ = _documented(answer, question)
+        ask.__signature__ = _signature(answer, question)  # type: ignore[attr-defined]
+        return ask
+
+    return wrap
+
+
+def watcher_of(progress: bool | Watcher) -> Watcher:  # noqa: FBT001 - a field of Place
+    """Return what receives notes and progress: the terminal or notebook for True, nobody for False."""
+    if isinstance(progress, bool):
+        return OnTerminal() if progress else Silent()
+    return progress
+
+
+def _signature(answer: Callable[..., object], question: Callable[..., object]) -> inspect.Signature:
+    fields = inspect.signature(question)
+    return fields.replace(return_annotation=inspect.signature(answer).return_annotation)
+
+
+def _documented(answer: Callable[..., object], question: Callable[..., object]) -> str:
+    """Return the docstring of the answer with the help of every field of the question below it."""
+    fields = dataclasses.fields(question)  # type: ignore[arg-type]
+    arguments = [f"    {field.name}: {field_help(question, field.name)}" for field in fields]
+    return "\n".join([inspect.getdoc(answer) or "", "", "Args:", *arguments])
+
+
+def field_help(question: object, name: str) -> str:
+    """Return the text that stands below a field in the source of a dataclass, or of one it inherits from."""
+    classes = [cls for cls in inspect.getmro(question) if dataclasses.is_dataclass(cls)]  # type: ignore[arg-type]
+    return next((text for cls in classes if (text := field_helps(cls).get(name))), "")
+
+
+def field_helps(cls: type) -> dict[str, str]:
+    """Return the docstrings below the fields of one class, by field; {} where its source cannot be read."""
+    import ast
+    import textwrap
+
+    try:
+        body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0].body  # type: ignore[attr-defined]
+    except (OSError, SyntaxError, TypeError):
+        return {}
+    found = {}
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            found[field.target.id] = " ".join(str(text.value.value).split())  # type: ignore[union-attr]
+    return found

@@ -1,0 +1,78 @@
+"""What steps would cost, to a person and to a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prunescope.report.common import console
+from prunescope.report.common.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import RenderableType
+
+    from prunescope.runs.scheduling.cost import Estimate
+
+LEAST_SECONDS = 45
+"""Below this, starting the workers takes longer than the work."""
+
+COLUMNS = ("step", "plugin", "runs", "images", "time on one worker")
+
+
+def in_words(estimate: Estimate, slots: int) -> str:
+    """Return an estimate as a line; `slots` jobs run at a time."""
+    seconds = estimate.seconds / slots
+    took = f"about {console.duration(seconds)}" if seconds > LEAST_SECONDS else "less than a minute"
+    return (
+        f"{took}, {estimate.steps} steps, {estimate.passes:,.0f} images through the network, "
+        f"{console.size(estimate.bytes)} on disk"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost(Finding):
+    """What a question would take: nothing of it was run."""
+
+    estimate: Estimate
+    slots: int
+    """Jobs that run at a time."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known of the plan, for a person and in the JSON."""
+
+    @property
+    def seconds(self) -> float:
+        """By the clock, with all slots at work."""
+        return self.estimate.seconds / self.slots
+
+    def printed(self) -> RenderableType:
+        """Return the lines of the plan and a table of its steps."""
+        from rich.console import Group
+        from rich.text import Text
+
+        return Group(*map(Text, self.lines()), self.table())
+
+    def lines(self) -> list[str]:
+        """Return the plan in words, a line each."""
+        told = [
+            f"{name.replace('_', ' ')}: {', '.join(map(str, what)) if isinstance(what, list) else what}"
+            for name, what in self.about.items()
+        ]
+        return [*told, f"with {self.slots} workers: {console.duration(self.seconds)}; nothing was run"]
+
+    def table(self) -> RenderableType:
+        """Return a line per kind of step, and their sum."""
+        found = self.estimate
+        rows = [
+            (row.step, row.plugin, str(row.count), f"{row.passes:,.0f}", console.duration(row.seconds))
+            for row in found.by_step
+        ]
+        rows.append(("all", "", str(found.steps), f"{found.passes:,.0f}", console.duration(found.seconds)))
+        return console.table(COLUMNS, rows)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return steps, passes, seconds and bytes."""
+        found = self.estimate
+        known = {"steps": found.steps, "passes": found.passes, "seconds": self.seconds, "bytes": found.bytes}
+        return {"schema_version": 1, "dry_run": {**self.about, **known}}

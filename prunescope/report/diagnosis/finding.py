@@ -1,0 +1,169 @@
+"""The answer of `diagnose`: verdicts with their evidence, or the weights alone where there were no data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from prunescope.report.common import console
+from prunescope.report.common.asking import asks
+from prunescope.report.common.costs import Cost
+from prunescope.report.common.finding import Finding
+from prunescope.studies.diagnosis.diagnose import Diagnosed, DiagnosisCost, answer_diagnosis
+from prunescope.studies.diagnosis.question import DiagnosisQuestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from prunescope.report.common.view import Report
+    from prunescope.runs.files.runfile import Verdict
+    from prunescope.runs.session import Session
+    from prunescope.studies.diagnosis.weights_alone import WeightsAlone
+
+NEXT = "data would buy errors, the Hessian, and the regime at each density: --data SPEC"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis(Finding):
+    """Regime and advice for one network at each density, and what they rest on."""
+
+    run: str
+    """The id of the diagnosis."""
+    study: Path
+    verdicts: tuple[Verdict, ...]
+    """One for each density, and one for the dense network where a rule voted on it."""
+    view: Report
+    """Everything that the report says."""
+    readings: tuple[Mapping[str, Any], ...]
+    """See `Finding.rows`."""
+
+    def printed(self) -> RenderableType:
+        """Return the verdict, the evidence as a table, and the warnings."""
+        from prunescope.report.diagnosis.terminal import terminal
+
+        return terminal(self.view)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `diagnose --json` prints."""
+        from prunescope.report.diagnosis.as_json import as_json
+
+        return as_json(self.view)
+
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """Return one row per number that was measured."""
+        return self.readings
+
+    def page(self) -> str:
+        """Return the report as one HTML document."""
+        from prunescope.report.diagnosis.html import html
+
+        return html(self.view)
+
+    def _repr_html_(self) -> str:
+        """Return the card that heads the report."""
+        from prunescope.report.diagnosis.html import card
+
+        return card(self.view)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsFinding(Finding):
+    """What the weights alone show: no verdict."""
+
+    found: WeightsAlone
+
+    @property
+    def run(self) -> str:
+        """The id of the run that holds the weights."""
+        return self.found.run
+
+    def printed(self) -> RenderableType:
+        """Return the densities of the layers, and the readings of probes that need no data."""
+        from rich.console import Group
+        from rich.text import Text
+
+        from prunescope.report.common.readings import reading_table
+
+        rows = [(one.name, f"{one.weights:,}", f"{one.kept / one.weights:.4g}") for one in self.found.layers]
+        table = console.table(("layer", "weights", "density"), rows)
+        readings = [reading_table(self.found.readings, width=100)] if self.found.readings else []
+        return Group(*map(Text, self._lines()), table, *readings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return parameters, layers and readings."""
+        from prunescope.runs.files.runfile import reading_as_json
+
+        found = self.found
+        readings = {
+            probe: {name: reading_as_json(one) for name, one in named.items()}
+            for probe, named in found.readings.items()
+        }
+        known = {"schema_version": 1, "level": 0, "run": found.run, "parameters": found.parameters}
+        layers = [asdict(layer) for layer in found.layers]
+        return known | {"facts": dict(found.facts), "layers": layers, "readings": readings, "next": NEXT}
+
+    def _lines(self) -> list[str]:
+        found = self.found
+        weights, kept = sum(layer.weights for layer in found.layers), sum(layer.kept for layer in found.layers)
+        density = f"density {kept / weights:.4g}" if weights else "density n/a: no convolutions"
+        density += ", mask found" if found.masked else ", no mask"
+        return [
+            f"no verdict: weights alone (level 0) do not say how {found.run} prunes",
+            f"next: {NEXT}",
+            f"{found.network}: {found.parameters:,} parameters, {weights:,} prunable, {density}",
+            *(f"note: {note}" for note in found.facts.get("notes", ())),
+        ]
+
+
+@asks(DiagnosisQuestion)
+def diagnose(question: DiagnosisQuestion, session: Session) -> Diagnosis | WeightsFinding | Cost:
+    """Find in which regime a network's pruned versions are, and whether to raise or lower its temperature.
+
+    Copies of the network are pruned to each density, a few replicas of each are retrained briefly and measured, and a
+    rule judges the readings (Zhou et al. 2023). What is finished in the study folder is not computed again.
+    """
+    return find_diagnosis(question, session)
+
+
+def find_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosis | WeightsFinding | Cost:
+    """Answer a question in a session that is open."""
+    answer = answer_diagnosis(question, session)
+    if isinstance(answer, Diagnosed):
+        return _shown(answer)
+    if isinstance(answer, DiagnosisCost):
+        return Cost(estimate=answer.estimate, slots=answer.executor.instance.slots(), about=_about(answer))
+    return WeightsFinding(found=answer)
+
+
+def _shown(answer: Diagnosed) -> Diagnosis:
+    from dataclasses import replace
+
+    from prunescope.report.diagnosis.assemble import assemble
+    from prunescope.runs import coordinates
+
+    store = answer.session.store
+    view = assemble(store, answer.run)
+    return Diagnosis(
+        run=answer.run,
+        study=store.study,
+        verdicts=store.read(answer.run).verdicts,
+        view=replace(view, warnings=(*answer.notes, *view.warnings)),
+        readings=tuple(coordinates.rows([taken.run for taken in view.taken], store)),
+    )
+
+
+def _about(cost: DiagnosisCost) -> dict[str, Any]:
+    """Return what a dry run says of the plan: densities, replicas, retraining, probes."""
+    from prunescope.plugins import registry
+
+    found: dict[str, Any] = {"densities": [step.density for step in cost.steps.pruned]}
+    for step in cost.steps.pruned[:1]:
+        trainer = registry.make("trainers", step.retrainings[0].plugin, step.retrainings[0].options)
+        found["replicas"] = len(step.retrainings)
+        found["retrain_with"] = trainer.plugin.name
+        found["retrain_epochs"] = trainer.instance.length()
+        found["probes_of_replicas"] = [recipe.plugin for recipe in step.probes]
+    return found | {"probes_of_the_dense_model": [recipe.plugin for recipe in cost.steps.dense.probes]}

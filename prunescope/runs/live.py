@@ -1,0 +1,34 @@
+"""Whether steps need networks or data that live in this process alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prunescope.data import live as live_data
+from prunescope.networks import live as live_networks
+from prunescope.runs.recipe import run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.store import Store
+
+
+def are_needed(recipes: Sequence[Recipe], store: Store) -> bool:
+    """Return whether any of these steps can run in this process only."""
+    if not (live_data.any_kept() or live_networks.any_kept()):
+        return False
+    if any(recipe.arguments.get("data", {}).get("name") == live_data.NAME for recipe in recipes):
+        return True
+    named = [recipe.arguments["model"]["name"] for recipe in recipes if "model" in recipe.arguments]
+    inputs = sorted({run_of(reference) for recipe in recipes for reference in recipe.inputs})
+    finished = [run_id for run_id in inputs if store.has(run_id)]
+    return any(map(live_networks.is_live, named)) or any(
+        live_networks.is_live(_network(run_id, store)) for run_id in finished
+    )
+
+
+def _network(run_id: str, store: Store) -> str:
+    model = store.read(run_id, only=()).facts.get("model") or {}
+    return str(model.get("name", ""))

@@ -1,0 +1,227 @@
+"""What a person gives, as steps take it: networks become runs of the study, data become sources of recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from prunescope.api.errors import InputError, MismatchError, UsageError
+from prunescope.runs.recipe import run_of
+from prunescope.runs.session import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from prunescope.api import Data
+    from prunescope.data.spec import Source
+    from prunescope.networks.checkpoints import Weights
+    from prunescope.runs.session import Session
+
+HUB_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
+
+Network: TypeAlias = "str | Path | nn.Module"
+"""A file or folder, `hf-hub:NAME`, a run id or its beginning, `ID@EPOCH`, or a live network."""
+
+DataLike: TypeAlias = "str | Path | Data | tuple[Any, Any] | Callable[[], object]"
+"""A name, a folder, Data, a pair of data sets, loaders or (inputs, targets), or a function that returns any of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """How a checkpoint of another program is read."""
+
+    weights: str | None = None
+    """"ema" or "raw", where the file has both."""
+    model: str | None = None
+    """A timm name or "pkg.mod:factory", where the file does not say."""
+    unsafe: bool = False
+    """Whether the file may be unpickled, which can run any code."""
+
+
+LOADING = Loading()
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkPlace(Place):
+    """Where a question about networks is answered, and how their checkpoints are read."""
+
+    model: str | None = None
+    """Network of a foreign checkpoint: a timm name or "pkg.mod:factory"."""
+    weights: str | None = None
+    """"ema" or "raw": which weights of a checkpoint that has both."""
+    unsafe_load: bool = False
+    """Unpickle the checkpoint: it can run any code. Only for files you trust."""
+
+    @property
+    def loading(self) -> Loading:
+        """How the checkpoints are read."""
+        return Loading(weights=self.weights, model=self.model, unsafe=self.unsafe_load)
+
+
+def open_network(
+    network: Network, session: Session, *, loading: Loading = LOADING, data: DataLike | None = None
+) -> str:
+    """Return the run (or snapshot) that stands for a network; a foreign file or a live network is imported.
+
+    data: what a live network is made for.
+
+    Raises:
+        InputError: there is no such file or run.
+        MismatchError: the weights do not fit the network.
+        UsageError: a live network without data.
+    """
+    if loading.weights not in (None, "ema", "raw"):
+        raise UsageError(f"--weights got {loading.weights!r}", fix="it wants ema or raw")
+    if not isinstance(network, str | Path):
+        return _import_live(network, session, data)
+    text, path, store = str(network), Path(network), session.store
+    reference = _inside(path, session) if path.exists() else store.resolve(text)
+    if reference is not None:
+        return _with_weights(reference, session)
+    if path.exists() or text.startswith(HUB_PREFIXES):
+        return _import_file(path if path.exists() else text, session, loading)
+    raise InputError(
+        f"there is no checkpoint {text!r}: no such file or folder, none of the {len(store.ids())} runs in "
+        f"{store.study} has an id that begins so, and it is no hf-hub: or local-dir: name",
+        fix=f"check the path, or see the runs: prunescope results list --study {store.study}",
+    )
+
+
+def open_networks(
+    networks: Network | Sequence[Network], session: Session, *, loading: Loading = LOADING, data: DataLike | None = None
+) -> tuple[str, ...]:
+    """Return the runs of several networks; UsageError for one that is given twice."""
+    found = tuple(open_network(one, session, loading=loading, data=data) for one in listed(networks))
+    if len(set(found)) < len(found):
+        raise UsageError("the same checkpoint is given twice", fix="a replica is another training of the model")
+    return found
+
+
+def listed(networks: Network | Sequence[Network]) -> list[Network]:
+    """Return one network, or several, as a list."""
+    from torch import nn
+
+    if isinstance(networks, str | Path | nn.Module) or not isinstance(networks, Sequence):
+        return [networks]
+    return list(networks)
+
+
+def describe_data(data: DataLike, session: Session, *, limit_batches: int | None = None) -> Source:
+    """Return the source that stands for data in recipes; data that are objects are kept in this process."""
+    from prunescope.data import live, sources
+    from prunescope.data.objects import to_data
+
+    if isinstance(data, str | Path):
+        return sources.describe(str(data), trust=session.store.trust, limit_batches=limit_batches)
+    return live.keep_data(to_data(data), limit_batches=limit_batches)
+
+
+def open_data(
+    data: DataLike | Source | None, references: Sequence[str], session: Session, *, limit_batches: int | None = None
+) -> Source:
+    """Return the data given, or else those that the first run was made with, checked against the networks.
+
+    Raises:
+        UsageError: there is neither.
+        MismatchError: the networks of the runs cannot take these data.
+    """
+    from prunescope.data import sources
+    from prunescope.data.spec import Source
+
+    inherited = inherited_source(references, session) if data is None else None
+    if isinstance(data, Source):
+        found = data
+    elif data is not None:
+        found = describe_data(data, session, limit_batches=limit_batches)
+    elif inherited is not None:
+        changed = limit_batches is not None and limit_batches != inherited.limit_batches
+        found = replace(inherited, limit_batches=limit_batches, fingerprint="") if changed else inherited
+    else:
+        raise UsageError("the checkpoint does not say what data it was trained on", fix="say it: --data SPEC")
+    opened = sources.open_source(found.to_json(), device="cpu", trust=session.store.trust)
+    for reference in references:
+        model = session.read(run_of(reference)).facts.get("model")
+        _check_takes(model, opened, who=reference, name=data if isinstance(data, str) else found.name)
+    return replace(found, fingerprint=opened.fingerprint)
+
+
+def inherited_source(references: Sequence[str], session: Session) -> Source | None:
+    """Return the data set the first run was made with, None where it is unknown."""
+    from prunescope.data.spec import Source
+
+    described = session.read(run_of(references[0])).facts.get("data") if references else None
+    known = {field.name for field in fields(Source)}
+    return Source(**described) if described and set(described) <= known else None
+
+
+def _import_file(source: Path | str, session: Session, loading: Loading) -> str:
+    from prunescope.runs import importing
+
+    text, chosen = str(source), cast("Weights | None", loading.weights)
+    try:
+        run_id = importing.import_checkpoint(
+            source, session.store, weights=chosen, model=loading.model, unsafe=loading.unsafe
+        )
+    except MismatchError as error:
+        message = error.message if text in error.message else f"{text}: {error.message}"
+        raise MismatchError(message, fix=error.fix) from error
+    facts = session.read(run_id).facts
+    network = facts["model"]
+    session.note(f"{text}: {network['name']} with {network['num_classes']} classes, read as {facts['format']}")
+    return run_id
+
+
+def _import_live(network: Any, session: Session, data: DataLike | None) -> str:  # noqa: ANN401 - whatever was given
+    from torch import nn
+
+    from prunescope.data import sources
+    from prunescope.runs import importing
+
+    if not isinstance(network, nn.Module):
+        raise UsageError(
+            f"a network was wanted, got {type(network).__name__}", fix="give a path, a run id, or a torch.nn.Module"
+        )
+    if data is None:
+        raise UsageError("a live network does not say what data it takes", fix="give data=...")
+    source = describe_data(data, session)
+    opened = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
+    run_id = importing.import_live(network, opened, session.store)
+    session.note(f"{type(network).__name__}: kept as {run_id}; {importing.REBUILT_HERE}")
+    return run_id
+
+
+def _check_takes(model: Mapping[str, Any] | None, data: Data, *, who: str, name: str) -> None:
+    """Refuse images of other channels, and more classes than the network knows; a network of the user's may differ."""
+    if model is None or (":" in model["name"] and not model["name"].startswith(HUB_PREFIXES)):
+        return
+    has, takes = (data.in_chans, data.num_classes), (model["in_chans"], model["num_classes"])
+    if has[0] != takes[0] or has[1] > takes[1]:
+        raise MismatchError(
+            f"{model['name']} of {who} is made for {_counted(*takes)}; the images of {name!r} have {_counted(*has)}",
+            fix="give the data it was trained on: --data SPEC",
+        )
+
+
+def _counted(channels: int, classes: int) -> str:
+    """Say both numbers.
+
+    >>> _counted(1, 10)
+    '1 channel and 10 classes'
+    """
+    return f"{channels} channel{'s' * (channels != 1)} and {classes} class{'es' * (classes != 1)}"
+
+
+def _inside(path: Path, session: Session) -> str | None:
+    """Return the reference of a file of this very study."""
+    inside = path.absolute().parent.resolve() == session.store.runs.resolve()
+    return path.stem if inside and session.store.has(run_of(path.stem)) else None
+
+
+def _with_weights(reference: str, session: Session) -> str:
+    if not session.store.weights_path(reference).is_file():
+        session.store.load_weights(reference)  # its error says which weights there are
+    return reference

@@ -1,0 +1,198 @@
+"""A session: the study folder, where its steps run, and who is shown the progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.plugins import registry
+from prunescope.runs.store import Store
+from prunescope.runs.watching import Silent, Watcher, label
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prunescope.api import Outcome
+    from prunescope.plugins.registry import Loaded
+    from prunescope.runs.files.runfile import Run
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.scheduling.cost import Estimate
+
+STUDY = Path("prunescope-study")
+"""The study folder where none is named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a question is answered: the fields that all questions share."""
+
+    study: str | Path = STUDY
+    """Folder that keeps every finished step; it is made where it does not exist."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
+    workers: int = 0
+    """Worker processes of the local executor; 0: one per core, on a GPU one."""
+    executor: str = "local"
+    """The plugin that runs the steps."""
+    executor_options: Mapping[str, Any] = field(default_factory=dict)
+    """Its options."""
+    trust: Sequence[str] = ()
+    """Code that the files of the study may name, "pkg.mod:factory"; what was typed for it before is remembered."""
+    progress: bool | Watcher = False
+    """Whether progress and notes are shown; or what receives them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A study that is open: what functions take in place of a store, a device and an executor."""
+
+    store: Store
+    device: str
+    """As torch names it; never "auto"."""
+    executor: Loaded
+    watcher: Watcher = field(default_factory=Silent)
+
+    def read(self, run_id: str) -> Run:
+        """Return a finished run."""
+        return self.store.read(run_id)
+
+    def note(self, text: str) -> None:
+        """Report one line."""
+        self.watcher.note(text)
+
+    def perform(self, recipe: Recipe) -> str:
+        """Perform one step in this process and return its id; a finished one is not computed again."""
+        from prunescope.runs import pipeline
+
+        if self.store.has(recipe.id):
+            self.note(f"{label(recipe)}: already there, nothing to compute")
+            return recipe.id
+        with self.watcher.watch([recipe], self.store, {}):
+            return pipeline.perform(recipe, self.store, device=self.device)
+
+    def complete(self, recipes: Sequence[Recipe]) -> None:
+        """Run every unfinished step; raise the first error when some failed, after the others were finished."""
+        from prunescope.runs.scheduling import scheduler
+
+        todo = scheduler.pending(recipes, self.store)
+        if len(todo) < len(recipes):
+            self.note(f"{len(recipes) - len(todo)} of {len(recipes)} steps are there already")
+        if not todo:
+            return
+        self.note(f"running {len(todo)} step{'s' * (len(todo) > 1)}, the first: {label(todo[0])}")
+        raise_failure(self.outcomes(recipes, todo=todo), todo, self)
+
+    def outcomes(self, recipes: Sequence[Recipe], *, todo: Sequence[Recipe]) -> list[Outcome]:
+        """Run recipes, those in `todo` being unfinished, and return how each job ended."""
+        from prunescope.runs.scheduling import scheduler
+
+        with self.watcher.watch(todo, self.store, self.shares(todo)):
+            return list(scheduler.run(recipes, self.store, self.executor_for(todo), device=self.device))
+
+    def executor_for(self, recipes: Sequence[Recipe]) -> Any:  # noqa: ANN401 - an Executor
+        """Return the executor of these steps: this very process where a network or data live in it alone."""
+        from prunescope.runs import live
+
+        if not live.are_needed(recipes, self.store):
+            return self.executor.instance
+        return registry.make("executors", "local", {"workers": 1}).instance
+
+    def estimate(self, recipes: Sequence[Recipe]) -> Estimate:
+        """Return the cost of what is left, and report it."""
+        from prunescope.runs.scheduling import cost
+
+        found = cost.estimate(recipes, self.store, device=self.device)
+        self.watcher.estimated(found, self.executor.instance.slots())
+        return found
+
+    def shares(self, recipes: Sequence[Recipe]) -> dict[str, float]:
+        """Return the share of each step: what it sends through the network, and a little for anything else."""
+        from prunescope.data import sources
+        from prunescope.runs.scheduling import cost
+
+        described = [recipe.arguments["data"] for recipe in recipes if "data" in recipe.arguments]
+        data = sources.open_source(described[0], device=self.device, trust=self.store.trust) if described else None
+        passes = cost.passes_by_id(recipes, data, trust=self.store.trust)
+        least = 0.001 * max(1.0, *passes.values())
+        return {run_id: max(number, least) for run_id, number in passes.items()}
+
+
+def open_session(place: Place, *, watcher: Watcher | None = None, plugin: Loaded | None = None) -> Session:
+    """Return the session of a place; its study folder need not exist yet.
+
+    plugin: one with options that a person typed: the code they name is trusted.
+
+    Raises UsageError for a study that is a file, a device that cannot be used, or an executor that does not exist.
+    """
+    from prunescope.runs.trusting import trusted_code
+
+    device, study = resolve_device(place.device), check_study(Path(place.study))
+    watcher = watcher or Silent()
+    typed = {name: getattr(place, name, None) for name in ("model", "data")}
+    trust = trusted_code(study, note=watcher.note, allowed=place.trust, plugin=plugin, **typed)
+    return Session(
+        store=Store(study, trust=trust),
+        device=device,
+        executor=choose_executor(place, device=device),
+        watcher=watcher,
+    )
+
+
+def check_study(study: Path) -> Path:
+    """Return the study folder, which need not exist yet; UsageError for a file."""
+    if study.exists() and not study.is_dir():
+        raise UsageError(f"--study {study} is a file", fix="give a folder; it is made when it does not exist")
+    return study
+
+
+def choose_executor(place: Place, *, device: str) -> Loaded:
+    """Return the executor; the local one takes one process per core, on a GPU one, unless told."""
+    values = dict(place.executor_options)
+    if place.executor == "local" and "workers" not in values:
+        values["workers"] = str(place.workers or int(device != "cpu"))
+    elif place.workers:
+        raise UsageError("--workers is of the executor local alone", fix="give --executor-option KEY=VALUE instead")
+    return registry.make("executors", place.executor, values)
+
+
+def resolve_device(text: str) -> str:
+    """Return the device that `auto` means here, or check the one that was named."""
+    import torch
+
+    if text == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(text).type
+        torch.empty(1, device=text)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"the device {text!r} cannot be used: {reason}", fix="give --device auto, or cpu") from error
+    if kind == "meta":
+        raise UsageError("the device 'meta' computes nothing", fix="give --device auto, or cpu")
+    return text
+
+
+def raise_failure(outcomes: Sequence[Outcome], recipes: Sequence[Recipe], session: Session) -> None:
+    """Report every way in which steps failed, and raise one: the first that somebody can mend, where there is one."""
+    from prunescope.runs import failures
+
+    failed = {outcome.id: outcome.error for outcome in outcomes if outcome.error and not outcome.skipped}
+    if not failed:
+        return
+    names = {recipe.id: label(recipe) for recipe in recipes}
+    finished = sum(not outcome.error for outcome in outcomes)
+    study = session.store.study
+    session.note(f"failed: {len(failed)} of {len(recipes)} steps; {finished} were finished and are kept in {study}")
+    first = {error: run_id for run_id, error in reversed(failed.items())}
+    chosen = next((error for error in failed.values() if "\n" in error), next(iter(failed.values())))
+    for error, run_id in first.items():
+        if error != chosen:
+            session.note(f"failed too: {names[run_id]}: {error.partition(chr(10))[0]}")
+    message, _, fix = chosen.partition("\n")
+    traceback = failures.path(study, first[chosen])
+    raise PrunescopeError(
+        f"{names[first[chosen]]}: {message}",
+        fix=fix or f"its traceback is in {traceback}; if it comes again, report it with that",
+    )

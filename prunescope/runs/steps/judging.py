@@ -1,0 +1,48 @@
+"""The step that judges: rules turn readings into verdicts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api import Evidence
+from prunescope.api.errors import EvidenceError
+from prunescope.api.knobs import HOTTER
+from prunescope.plugins import checks, registry
+from prunescope.runs.files.runfile import Verdict
+from prunescope.runs.recipe import run_of, snapshot_of
+from prunescope.runs.steps.result import Made
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.store import Store
+
+
+def judge_cases(recipe: Recipe, store: Store, device: str) -> Made:  # noqa: ARG001 - every step has this shape
+    """Judge every case of a diagnosis by its rule."""
+    dense = store.read(run_of(recipe.inputs[0]))
+    epoch = snapshot_of(recipe.inputs[0])
+    knobs = dense.facts.get("knobs", {}) | ({} if epoch is None else {"epochs": epoch})
+    verdicts = tuple(_judge(case, store, knobs) for case in recipe.arguments["cases"])
+    return Made(facts={**dense.facts, "dense": recipe.inputs[0]}, verdicts=verdicts)
+
+
+def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> Verdict:
+    loaded = registry.make("rules", case["rule"], case["options"], trust=store.trust)
+    readings = {
+        f"{probe}/{name}": reading
+        for run_id in case["probes"]
+        for probe, named in store.read(run_id).readings.items()
+        for name, reading in named.items()
+    }
+    missing = sorted(set(loaded.instance.needs) - set(readings))
+    if missing:
+        raise EvidenceError(
+            f"rule {case['rule']!r} needs the reading {missing[0]}",
+            fix=f"add its probe: --probe {missing[0].partition('/')[0]}",
+        )
+    numeric = {name: float(value) for name, value in knobs.items() if name in HOTTER and value is not None}
+    evidence = Evidence(density=case["density"], readings=readings, knobs=numeric)
+    diagnosis = checks.check_diagnosis(f"rule {case['rule']!r}", loaded.instance.classify(evidence))
+    return Verdict(density=case["density"], rule=case["rule"], diagnosis=diagnosis)

@@ -1,0 +1,30 @@
+"""The step that prunes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from prunescope.data import sources
+from prunescope.networks import masks
+from prunescope.plugins import checks, registry
+from prunescope.runs.steps.result import Made, facts, seeded, state, to_model
+
+if TYPE_CHECKING:
+    from prunescope.runs.recipe import Recipe
+    from prunescope.runs.store import Store
+
+
+def prune_network(recipe: Recipe, store: Store, device: str) -> Made:
+    """Choose a mask for the dense network, check it, and apply it."""
+    dense = store.load_weights(recipe.inputs[0])
+    data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
+    loaded = registry.make("pruners", recipe.plugin, recipe.options, trust=store.trust)
+    model = to_model(dense, device)
+    density, who = recipe.arguments["density"], f"pruner {recipe.plugin!r} of {loaded.plugin.distribution}"
+    with seeded(recipe.arguments["seed"]):
+        mask = checks.check_mask_type(who, loaded.instance.mask(model, data, density, seed=recipe.arguments["seed"]))
+    masks.check_mask(mask, model, density, who=who, exact=loaded.instance.exact)
+    masks.apply(model, mask)
+    pruned = replace(dense, state=state(model), mask=mask, recipe=recipe.canonical())
+    return Made(facts={**facts(dense), "density": mask.density}, weights={None: pruned}, mask=mask)

@@ -1,0 +1,167 @@
+"""From the question of a diagnosis to its finished runs."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.plugins import registry
+from prunescope.regimes import chosen
+from prunescope.runs import pipeline
+from prunescope.runs.opening import inherited_source, listed, open_data, open_networks
+from prunescope.runs.recipe import run_of
+from prunescope.studies.diagnosis import plan, retraining, weights_alone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from prunescope.plugins.registry import Loaded
+    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.session import Session
+    from prunescope.studies.diagnosis.plan import DiagnosisPlan, DiagnosisSteps
+    from prunescope.studies.diagnosis.question import DiagnosisQuestion
+    from prunescope.studies.diagnosis.weights_alone import WeightsAlone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosed:
+    """A finished diagnosis."""
+
+    run: str
+    """The id of the diagnosis."""
+    notes: tuple[str, ...]
+    """What had to be assumed, and what was left out."""
+    session: Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnosisCost:
+    """What a diagnosis would take."""
+
+    steps: DiagnosisSteps
+    estimate: Estimate
+    executor: Loaded
+
+
+def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed | DiagnosisCost | WeightsAlone:
+    """Run what a diagnosis needs and is not finished; its cost where only that is asked, the weights without data."""
+    densities = _densities(question)
+    with _study(question, session) as opened:
+        dense = _dense(question, opened)
+        if question.level == 0 or (question.data is None and inherited_source(dense, opened) is None):
+            values = retraining.probe_values(question.probe_options, question.probes)
+            return weights_alone.look(dense[0], opened, probes=retraining.probes(question.probes, values))
+        asked, notes = _plan(question, opened, dense=dense, densities=densities)
+        steps = plan.lay_out_diagnosis(asked)
+        estimate = opened.estimate(steps.recipes[:-1])
+        if question.dry_run:
+            return DiagnosisCost(steps=steps, estimate=estimate, executor=opened.executor)
+        try:
+            opened.complete(steps.recipes[:-1])
+        except PrunescopeError as error:
+            steps, lost = _without_failed(asked, steps, opened, error)
+            notes = (*notes, *lost)
+        run_id = pipeline.perform(steps.diagnosis, opened.store, device="cpu")
+        return Diagnosed(run=run_id, notes=notes, session=opened)
+
+
+def _densities(question: DiagnosisQuestion) -> tuple[float, ...]:
+    """Return the densities to prune to: none for the single-checkpoint vote."""
+    if question.level in (1, 2):
+        return ()
+    for density in question.densities:
+        if not 0 < density < 1:
+            raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
+    return tuple(question.densities)
+
+
+@contextmanager
+def _study(question: DiagnosisQuestion, session: Session) -> Iterator[Session]:
+    """Yield the session; for a dry run one whose study holds the finished runs and writes elsewhere."""
+    if not question.dry_run:
+        yield session
+        return
+    with tempfile.TemporaryDirectory(prefix="prunescope-") as folder:
+        shadow = replace(session.store, study=Path(folder))
+        shadow.runs.mkdir()
+        for path in session.store.runs.glob("[!.]*"):
+            (shadow.runs / path.name).symlink_to(path.resolve())
+        yield replace(session, store=shadow)
+
+
+def _dense(question: DiagnosisQuestion, session: Session) -> tuple[str, ...]:
+    """Return the runs of the dense model and of its other replicas, as many as the level uses."""
+    networks = listed(question.networks)
+    if question.level == 2 and len(networks) < 2:
+        raise UsageError("--level 2 needs a second replica of the dense model", fix="name its checkpoint too")
+    used = networks[:1] if question.level in (0, 1) else networks
+    return open_networks(used, session, loading=question.loading, data=question.data)
+
+
+def _plan(
+    question: DiagnosisQuestion, session: Session, *, dense: tuple[str, ...], densities: tuple[float, ...]
+) -> tuple[DiagnosisPlan, tuple[str, ...]]:
+    """Return what the question asks of these networks, and what had to be assumed."""
+    _check_unpruned(dense[0], session, densities)
+    wanted = retraining.Asked(
+        trainer=question.trainer, options=question.trainer_options, epochs=question.retrain_epochs
+    )
+    retrained = retraining.retraining(session.read(run_of(dense[0])).facts.get("training", {}), wanted)
+    names = (*retraining.REPLICA_PROBES, *question.probes)
+    pairs = retraining.PAIR_PROBES if len(dense) > 1 else ()
+    dense_names = (*retraining.DENSE_PROBES, *pairs, *question.probes)
+    values = retraining.probe_values(question.probe_options, (*names, *dense_names))
+    network = _network(dense[0], session)
+    asked = plan.DiagnosisPlan(
+        dense=dense,
+        data=open_data(question.data, dense, session, limit_batches=question.limit_batches),
+        densities=densities,
+        replicas=question.replicas,
+        pruner=registry.make("pruners", question.pruner, question.pruner_options),
+        trainer=retrained.trainer,
+        replica_probes=retraining.probes(names, values),
+        dense_probes=retraining.probes(dense_names, values),
+        rule=chosen.rule(question.rule, question.rule_options, question.rules, network=network),
+        dense_rule=chosen.dense_rule(question.rules, network=network),
+        seed=question.seed,
+    )
+    return asked, retrained.notes if densities else ()
+
+
+def _without_failed(
+    asked: DiagnosisPlan, steps: DiagnosisSteps, session: Session, error: PrunescopeError
+) -> tuple[DiagnosisSteps, tuple[str, ...]]:
+    """Return the steps without the probes of the dense model that failed, and a note; the error if more did.
+
+    What is asked of the densities stands on the replicas alone: it is not lost with the vote on the dense model.
+    """
+    missing = {recipe.id for recipe in steps.recipes[:-1] if not session.store.has(recipe.id)}
+    failed = {recipe.plugin for recipe in steps.dense.probes if recipe.id in missing}
+    if not steps.pruned or missing - {recipe.id for recipe in steps.dense.probes}:
+        raise error
+    rule = asked.dense_rule
+    if rule is not None and failed.intersection(reading.partition("/")[0] for reading in rule.instance.needs):
+        rule = None
+    kept = tuple(probe for probe in asked.dense_probes if probe.plugin.name not in failed)
+    note = f"without {', '.join(sorted(failed))} on the dense model: {error.message}"
+    return plan.lay_out_diagnosis(replace(asked, dense_probes=kept, dense_rule=rule)), (note,)
+
+
+def _network(reference: str, session: Session) -> str | None:
+    """Return the name of a checkpoint's network."""
+    model: Mapping[str, str] = session.read(run_of(reference)).facts.get("model", {})
+    return model.get("name")
+
+
+def _check_unpruned(reference: str, session: Session, densities: tuple[float, ...]) -> None:
+    """Refuse to prune a pruned model to a density it does not reach."""
+    mask = session.store.load_weights(reference).mask
+    if mask is not None and densities and max(densities) >= mask.density:
+        raise UsageError(
+            f"{reference} is pruned to density {mask.density:.4g} already: it cannot be pruned to {max(densities):g}",
+            fix="diagnose the dense model it was pruned from, or ask for lower densities",
+        )

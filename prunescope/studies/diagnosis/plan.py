@@ -1,0 +1,120 @@
+"""The steps that answer a diagnosis, as recipes in dependency order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from prunescope.api.errors import UsageError
+from prunescope.runs import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prunescope.data.spec import Source
+    from prunescope.plugins.registry import Loaded
+    from prunescope.runs.recipe import Recipe
+
+COMPRESSION = 0.2
+"""Retraining takes this share of the dense epochs, every learning-rate drop in proportion."""
+
+DENSE = 1.0
+"""The density of an unpruned model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnosisPlan:
+    """Everything the steps of a diagnosis depend on."""
+
+    dense: tuple[str, ...]
+    """The dense model, and other dense replicas of it where they are given; run ids or snapshots."""
+    data: Source
+    densities: tuple[float, ...]
+    replicas: int
+    """Retrainings of each pruned model."""
+    pruner: Loaded
+    trainer: Loaded
+    """For retraining."""
+    replica_probes: tuple[Loaded, ...]
+    """What is measured on the replicas at every density."""
+    dense_probes: tuple[Loaded, ...]
+    """What is measured on the dense model itself."""
+    rule: Loaded
+    dense_rule: Loaded | None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtDensity:
+    """The steps at one density."""
+
+    density: float
+    prune: Recipe | None
+    """None for the dense model."""
+    retrainings: tuple[Recipe, ...]
+    probes: tuple[Recipe, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnosisSteps:
+    """The recipes of a diagnosis; the last is the judgement."""
+
+    dense: AtDensity
+    pruned: tuple[AtDensity, ...]
+    diagnosis: Recipe
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """All steps in dependency order: what is cheap and decides much comes first."""
+        steps = [self.dense, *self.pruned]
+        prunings = [step.prune for step in steps if step.prune is not None]
+        rest = chain.from_iterable((*step.retrainings, *step.probes) for step in steps)
+        return (*prunings, *rest, self.diagnosis)
+
+
+def lay_out_diagnosis(asked: DiagnosisPlan) -> DiagnosisSteps:
+    """Lay out the steps of a diagnosis; UsageError for densities outside (0, 1)."""
+    for density in asked.densities:
+        if not 0 < density < 1:
+            raise UsageError(
+                f"density {density:g} is not between 0 and 1",
+                fix="give the fraction of prunable weights that is kept, for example 0.1 for 10 %",
+            )
+    dense = AtDensity(density=DENSE, prune=None, retrainings=(), probes=_dense_probes(asked))
+    pruned = tuple(_at_density(asked, density) for density in sorted(set(asked.densities)))
+    cases = [plan.case(density=step.density, rule=asked.rule, probes=step.probes) for step in pruned]
+    if asked.dense_rule is not None:
+        cases.append(plan.case(density=DENSE, rule=asked.dense_rule, probes=dense.probes))
+    return DiagnosisSteps(dense=dense, pruned=pruned, diagnosis=plan.diagnose(dense=asked.dense[0], cases=cases))
+
+
+def _at_density(asked: DiagnosisPlan, density: float) -> AtDensity:
+    seed, data = asked.seed, asked.data
+    pruning = plan.prune(dense=asked.dense[0], pruner=asked.pruner, density=density, data=data, seed=seed)
+    retrainings = tuple(
+        plan.retrain(pruned=pruning.id, trainer=asked.trainer, data=data, seed=seed + number + 1)
+        for number in range(asked.replicas)
+    )
+    probes = _probes(asked.replica_probes, [recipe.id for recipe in retrainings], asked)
+    return AtDensity(density=density, prune=pruning, retrainings=retrainings, probes=probes)
+
+
+def _dense_probes(asked: DiagnosisPlan) -> tuple[Recipe, ...]:
+    """Measure the dense model alone; probes of pairs only where other dense replicas were given."""
+    single = [probe for probe in asked.dense_probes if probe.instance.replicas in (0, 1)]
+    several = [probe for probe in asked.dense_probes if probe.instance.replicas not in (0, 1)]
+    found = _probes(single, asked.dense[:1], asked)
+    return found + (_probes(several, asked.dense, asked) if len(asked.dense) > 1 else ())
+
+
+def _probes(probes: Sequence[Loaded], replicas: Sequence[str], asked: DiagnosisPlan) -> tuple[Recipe, ...]:
+    return tuple(
+        plan.probe(
+            replicas=() if probe.instance.replicas == 0 else replicas,
+            probe=probe,
+            data=asked.data if probe.instance.needs_data else None,
+            seed=asked.seed,
+        )
+        for probe in probes
+    )
