@@ -16,7 +16,7 @@ from prunescope.landscape import batchnorm
 from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.evaluate import Outcomes, outcomes
 from prunescope.landscape.points_at_once import at_points
-from prunescope.networks.grouped.choice import group_size, takes, tiny
+from prunescope.networks.grouped.choice import points_at_once, takes, tiny
 from prunescope.networks.grouped.grouping import traced
 
 if TYPE_CHECKING:
@@ -216,7 +216,9 @@ def _evaluate(
     """Yield the outcomes on each side at every point, in order: several points at once where that is faster."""
     work = copy.deepcopy(models[0]).float().to(memory_format=torch.channels_last).eval()
     graph, _ = traced(work)
-    count = 0 if graph is None else _points_at_once(work, sides[0], batch_size=batch_size, points=len(points))
+    count = 0
+    if graph is not None:
+        count = _points_at_once(work, sides[0], batch_size=batch_size, limit=limit, points=len(points))
     if count:
         yield from at_points(
             work,
@@ -236,12 +238,12 @@ def _evaluate(
         yield tuple(outcomes(work, side, batch_size=batch_size, limit=limit, objective=objective) for side in sides)
 
 
-def _points_at_once(work: nn.Module, train: Split, *, batch_size: int, points: int) -> int:
+def _points_at_once(work: nn.Module, train: Split, *, batch_size: int, limit: int | None, points: int) -> int:
     """Return how many points to evaluate in one grouped network; 0 where it does not take the inputs."""
     one = next((inputs[0] for inputs, _ in train.batches(1, limit=1)), None)
     if one is None:
         return 1
-    shape = (min(batch_size, len(train)), *one.shape)
-    if not takes(shape):
+    if not takes((1, *one.shape)):
         return 0
-    return group_size(work, shape, copies=points, supported=True) if tiny(work) else 1
+    images = len(train) if limit is None else min(len(train), limit * batch_size)
+    return points_at_once(work, tuple(one.shape), images=images, batch=batch_size, copies=points) if tiny(work) else 1

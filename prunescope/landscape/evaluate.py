@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import guarded
+from prunescope.networks.grouped.choice import by_launches, piece_size, takes
+from prunescope.networks.grouped.grouping import traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from prunescope.api import Objective, Split
+
+
+FEW = 4
+"""Batches that are evaluated as they are, whatever the device."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,10 @@ class Outcomes:
     def error(self) -> Tensor:
         """The objective's error: of classification, whether the label is not the class of the largest logit."""
         return self.errors["error"]
+
+    def cpu(self) -> Outcomes:
+        """Return the outcomes on the CPU."""
+        return Outcomes(self.loss.cpu(), {name: error.cpu() for name, error in self.errors.items()})
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,18 @@ def logits(
         yield output, targets
 
 
+def first_images(split: Split, *, images: int | None, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the first so many images of a split (None: all) in batches of about equal size, at most `size`."""
+    if images is None:
+        yield from split.batches(size)
+        return
+    count = -(-images // size)
+    left = images
+    for batch, targets in split.batches(-(-images // count), limit=count):
+        yield batch[:left], targets[:left]
+        left -= len(targets)
+
+
 def outcomes(
     model: nn.Module,
     split: Split,
@@ -87,9 +110,12 @@ def outcomes(
     """
     found = []
     with guarded([model]):
-        for output, targets in logits(model, split, batch_size=batch_size, limit=limit):
+        size = _images_at_once(model, split, batch_size=batch_size)
+        for inputs, targets in first_images(split, images=limit and limit * batch_size, size=size):
+            with torch.inference_mode():
+                output = model(inputs)
             found.append(of_batch(output.float(), targets, objective))
-    return joined(found)
+    return joined(found).cpu()
 
 
 def of_batch(outputs: Tensor, targets: Tensor, objective: Objective) -> Outcomes:
@@ -98,13 +124,30 @@ def of_batch(outputs: Tensor, targets: Tensor, objective: Objective) -> Outcomes
 
 
 def joined(batches: Sequence[Outcomes]) -> Outcomes:
-    """Return the outcomes of all batches as one, on the CPU; UsageError when there is none."""
+    """Return the outcomes of all batches as one, on their device; UsageError when there is none."""
     if not batches:
         raise UsageError(
             "no images to evaluate: the split yields no batch", fix="give a split with at least one example"
         )
     names = batches[0].errors
     return Outcomes(
-        loss=torch.cat([batch.loss for batch in batches]).cpu(),
-        errors={name: torch.cat([batch.errors[name] for batch in batches]).cpu() for name in names},
+        loss=torch.cat([batch.loss for batch in batches]),
+        errors={name: torch.cat([batch.errors[name] for batch in batches]) for name in names},
     )
+
+
+def _images_at_once(model: nn.Module, split: Split, *, batch_size: int) -> int:
+    """Return how many images to evaluate at a time: more than `batch_size` where that is faster and nothing can tell.
+
+    That is on a GPU, for many batches, and a network whose graph is known to treat every image alone.
+    """
+    weight = next(model.parameters(), None)
+    if weight is None or not by_launches(weight.device) or len(split) <= FEW * batch_size:
+        return batch_size
+    graph, _ = traced(model)
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    one = next((inputs[0] for inputs, _ in split.batches(1, limit=1)), None)
+    alone = graph is not None and all(norm.running_mean is not None for norm in norms)
+    if not alone or one is None or not takes((1, *one.shape)):
+        return batch_size
+    return max(batch_size, piece_size(model, tuple(one.shape), copies=1))

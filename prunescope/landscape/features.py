@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from prunescope.landscape.evaluate import logits
 from prunescope.landscape.guard import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor, nn
 
@@ -43,16 +45,60 @@ def layers_features(
     model: nn.Module, layers: Sequence[str], split: Split, *, images: int, batch_size: int
 ) -> dict[str, Tensor]:
     """Return the outputs (n, features) of several layers for the first n images, in one pass; see `layer_batches`."""
-    n = min(images, len(split))
-    rows: dict[str, Tensor] = {}
-    start = 0
-    for batch in layer_batches(model, layers, split, images=images, batch_size=batch_size):
-        for layer, found in batch.items():
-            if layer not in rows:
-                rows[layer] = found.new_empty((n, found.shape[1]))
-            rows[layer][start : start + len(found)] = found
-        start += len(next(iter(batch.values())))
-    return {layer: found[:start] for layer, found in rows.items()}
+    rows = _Rows(min(images, len(split)))
+    with guarded([model]), _watched(model, layers, rows.put):
+        for _, labels in logits(model, split, batch_size=batch_size, limit=-(-images // batch_size)):
+            rows.go_on(len(labels))
+    return {layer: rows.of(layer) for layer in layers}
+
+
+class _Rows:
+    """The outputs of layers, copied once, each to its place among those of all images, as float32."""
+
+    def __init__(self, images: int) -> None:
+        self.images, self.start = images, 0
+        self.places: dict[str, list[Tensor]] = {}
+        """What every call of a layer within a pass gives."""
+        self.calls: Counter[str] = Counter()
+
+    def put(self, layer: str, output: Tensor) -> None:
+        """Keep what a call of a layer gives for the present batch."""
+        places, call = self.places.setdefault(layer, []), self.calls[layer]
+        if call == len(places):
+            places.append(torch.empty(self.images, *output.shape[1:], dtype=torch.float32, device=output.device))
+        places[call][self.start : self.start + len(output)].copy_(output[: self.images - self.start])
+        self.calls[layer] += 1
+
+    def go_on(self, count: int) -> None:
+        """Turn to the next batch, after one of `count` images."""
+        self.calls.clear()
+        self.start += count
+
+    def of(self, layer: str) -> Tensor:
+        """Return the features of a layer (n, features), and forget them."""
+        places = self.places.pop(layer, None)
+        if places is None:
+            raise _never_called(layer)
+        flat = [place[: self.start].flatten(1) for place in places]
+        return torch.cat(flat, dim=1) if len(flat) > 1 else flat[0]
+
+
+@contextmanager
+def _watched(model: nn.Module, layers: Sequence[str], see: Callable[[str, Tensor], None]) -> Iterator[None]:
+    """Show the output of every call of the modules named in `layers`, before an in-place activation can change it."""
+
+    def keep(layer: str, _module: nn.Module, _inputs: object, output: object) -> None:
+        if not isinstance(output, torch.Tensor):
+            raise UsageError(f"layer {layer!r} returns {type(output).__name__}, not a tensor", fix="name another layer")
+        see(layer, output.detach())
+
+    named = [(layer, model.get_submodule(match_layers(model, [layer])[0])) for layer in layers]
+    handles = [module.register_forward_hook(partial(keep, layer)) for layer, module in named]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def layer_batches(
@@ -66,32 +112,28 @@ def layer_batches(
     Raises UsageError when there is no such module, when it is never called, or when its output is no tensor.
     """
     calls: dict[str, list[Tensor]] = {layer: [] for layer in layers}
-
-    def keep(layer: str, _module: nn.Module, _inputs: object, output: object) -> None:
-        if not isinstance(output, torch.Tensor):
-            raise UsageError(f"layer {layer!r} returns {type(output).__name__}, not a tensor", fix="name another layer")
-        calls[layer].append(output.detach().flatten(1).float().clone())
-
     limit, left = -(-images // batch_size), images
-    named = [(layer, model.get_submodule(match_layers(model, [layer])[0])) for layer in layers]
-    handles = [module.register_forward_hook(partial(keep, layer)) for layer, module in named]
-    try:
-        with guarded([model]):
-            for _ in logits(model, split, batch_size=batch_size, limit=limit):
-                yield {layer: _taken(layer, found, left) for layer, found in calls.items()}
-                left -= batch_size
-    finally:
-        for handle in handles:
-            handle.remove()
+
+    def keep(layer: str, output: Tensor) -> None:
+        calls[layer].append(output.flatten(1).float().clone())
+
+    with guarded([model]), _watched(model, layers, keep):
+        for _ in logits(model, split, batch_size=batch_size, limit=limit):
+            yield {layer: _taken(layer, found, left) for layer, found in calls.items()}
+            left -= batch_size
 
 
 def _taken(layer: str, calls: list[Tensor], count: int) -> Tensor:
     """Return the outputs of all calls side by side, of at most `count` images, and forget them."""
     if not calls:
-        raise UsageError(f"layer {layer!r} is never called", fix="name another layer")
+        raise _never_called(layer)
     found = torch.cat(calls, dim=1) if len(calls) > 1 else calls[0]
     calls.clear()
     return found[:count]
+
+
+def _never_called(layer: str) -> UsageError:
+    return UsageError(f"layer {layer!r} is never called", fix="name another layer")
 
 
 def layer_sizes(model: nn.Module, layers: Sequence[str], split: Split) -> dict[str, int]:

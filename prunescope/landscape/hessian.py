@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
-from prunescope.landscape.guard import guarded
+from prunescope.landscape.guard import double, guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -39,6 +39,11 @@ class Weights:
     def size(self) -> int:
         """Length of the vectors: all parameters."""
         return sum(leaf.numel() for leaf in self.leaves.values())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(iter(self.leaves.values())).device
 
     @property
     def rank(self) -> int:
@@ -119,6 +124,15 @@ class Gradient:
                 [grad for _, grad in self.grads], self.leaves, along, retain_graph=True, materialize_grads=True
             )
         return self.at.project(torch.cat([part.reshape(-1) for part in products])).detach()
+
+    def forms(self, vector: Tensor, inner: Tensor) -> Tensor:
+        """Return uᵀ H u and, for every tensor, the part of vᵀ H u that its weights make; u is `inner`.
+
+        Shapes: vector and inner (size,) -> float64 (1 + tensors,).
+        """
+        image = double(self.product(inner))
+        pieces = torch.split(double(vector) * image, [leaf.numel() for leaf in self.leaves])
+        return torch.stack([double(inner) @ image, *(piece.sum() for piece in pieces)])
 
 
 def shares(batches: Sequence[Batch]) -> list[float]:

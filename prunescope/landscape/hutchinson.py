@@ -11,8 +11,10 @@ import torch
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.estimate import Estimate
-from prunescope.landscape.guard import double
-from prunescope.landscape.hessian import Gradient, shares, weights
+from prunescope.landscape.hessian import shares, weights
+from prunescope.landscape.lanes import lanes
+from prunescope.landscape.operator import graph_bytes
+from prunescope.landscape.replayed import gradients
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from prunescope.api import Mask, Objective
-    from prunescope.landscape.hessian import Batch
+    from prunescope.landscape.hessian import Batch, Gradient
+    from prunescope.landscape.replayed import Replayed
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,20 @@ class _Draws:
         """Number of random vectors."""
         return len(self.random)
 
+    def on_cpu(self) -> _Draws:
+        """Return the draws on the CPU, after all that was queued on the device is computed."""
+        return _Draws(self.exact.cpu(), self.random.cpu())
 
-def rademacher(size: int, *, generator: torch.Generator) -> Tensor:
-    """Return a vector of independent signs, ±1 with probability ½, drawn on the CPU: the same on every device."""
-    return torch.randint(0, 2, (size,), generator=generator).float().mul_(2).sub_(1)
+
+def rademacher(size: int, *, generator: torch.Generator, device: torch.device | str = "cpu") -> Tensor:
+    """Return a vector of independent signs, ±1 with probability ½: the bits of random words.
+
+    The words are drawn on the CPU, so that the signs are the same on every device, and unpacked on `device`.
+    """
+    words = torch.empty(-(-size // 64), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    shifts = torch.arange(8, dtype=torch.uint8, device=device)
+    bits = (words.to(device).view(torch.uint8)[:, None] >> shifts) & 1
+    return bits.flatten()[:size].float().mul_(2).sub_(1)
 
 
 def trace(  # noqa: PLR0913 - the objective beside what the estimator needs
@@ -98,15 +111,19 @@ def trace(  # noqa: PLR0913 - the objective beside what the estimator needs
     at, parts = weights(model, mask, only=only), shares(batches)
     visits: list[list[_Draws]] = [[] for _ in batches]
     wanted, products = [vectors] * len(batches), 0
+    most = vectors + 2 * sketch if stop is None else stop.max_vectors
+    size = {"products": len(batches) * most, "graph_bytes": graph_bytes(model, batches[0][0])}
+    turns = lanes(lambda: gradients(model, at, objective=objective), at.device, batches=len(batches), **size)
     while any(wanted):
+        drawn_now = []
         for batch, seen, count in zip(batches, visits, wanted, strict=True):
             if count:
-                seen.append(
-                    _visit(
-                        Gradient(model, at, batch, objective=objective), count=count, sketch=sketch, generator=generator
-                    )
-                )
-                products += count + 2 * sketch
+                with turns.turn(batch) as gradient:
+                    drawn_now.append((seen, _visit(gradient, count=count, sketch=sketch, generator=generator)))
+        turns.finish()  # nothing is copied from the device before all batches are queued
+        for seen, draws in drawn_now:
+            seen.append(draws.on_cpu())
+            products += draws.count + 2 * sketch
         wanted = _more(visits, parts, stop) if stop else [0]
     n = sum(len(labels) for _, labels in batches)
     value, variance = _pooled(visits, parts)
@@ -114,21 +131,21 @@ def trace(  # noqa: PLR0913 - the objective beside what the estimator needs
     return Trace(found[0], products, _by_layer(list(at.leaves), visits, parts, n=n))
 
 
-def _visit(gradient: Gradient, *, count: int, sketch: int, generator: torch.Generator) -> _Draws:
+def _visit(gradient: Gradient | Replayed, *, count: int, sketch: int, generator: torch.Generator) -> _Draws:
     """Draw random vectors on one graph."""
-    size, like = gradient.at.size, gradient.leaves[0].detach()
+    size, like = gradient.at.size, next(iter(gradient.at.leaves.values())).detach()
 
     def draw() -> Tensor:
-        return rademacher(size, generator=generator).to(like)
+        return rademacher(size, generator=generator, device=like.device).to(like)
 
     basis = (
         _basis(torch.stack([gradient.product(draw()) for _ in range(sketch)])) if sketch else like.new_zeros(0, size)
     )
-    exact = [_forms(gradient, row, row) for row in basis]
+    exact = [gradient.forms(row, row) for row in basis]
     random = []
     for _ in range(count):
         vector = draw()
-        random.append(_forms(gradient, vector, vector - (basis @ vector) @ basis))
+        random.append(gradient.forms(vector, vector - (basis @ vector) @ basis))
     none = random[0].new_zeros(1, len(random[0]))
     return _Draws(torch.stack(exact).sum(0) if exact else none[0], torch.stack(random))
 
@@ -137,13 +154,6 @@ def _basis(rows: Tensor) -> Tensor:
     """Return an orthonormal basis of the space of `rows`, as rows."""
     columns: Tensor = torch.linalg.qr(rows.T).Q
     return columns.T.contiguous()
-
-
-def _forms(gradient: Gradient, vector: Tensor, inner: Tensor) -> Tensor:
-    """Return uᵀ H u and, for every tensor, the part of vᵀ H u that its weights make; u is `inner`."""
-    image = double(gradient.product(inner))
-    pieces = torch.split(double(vector) * image, [leaf.numel() for leaf in gradient.leaves])
-    return torch.stack([double(inner) @ image, *(piece.sum() for piece in pieces)]).cpu()
 
 
 def _pooled(visits: Sequence[Sequence[_Draws]], parts: Sequence[float]) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from prunescope.landscape.similarity import kernel, minibatch_cka
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    import torch
     from torch import Tensor, nn
 
     from prunescope.api import Split
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4 << 30
 """Bytes up to which several layers are taken from one pass, where no other bound is given."""
+
+
+SHARE = 0.7
+"""Of the free memory of a GPU, what the features and kernels of a pass may take."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +61,21 @@ def needed(features: int, *, images: int, replicas: int, gram: bool) -> int:
     return 8 * images * features + 8 * replicas * images * (images if gram else features)
 
 
-def plan(sizes: Mapping[str, int], *, images: int, replicas: int, memory: int | None) -> Plan:
+def plan(sizes: Mapping[str, int], *, images: int, replicas: int, memory: int | None, at_once: int = AT_ONCE) -> Plan:
     """Divide layers, given their numbers of features, among passes; `memory` in bytes, None for as much as it takes.
+
+    at_once: bytes up to which several layers are taken from one pass where `memory` is None.
 
     >>> plan({"a": 5, "b": 5, "c": 50, "d": 500}, images=100, replicas=2, memory=210_000)
     Plan(together=(('a', 'b'), ('c',)), grams=frozenset({'c'}), streamed=('d',))
     """
     groups: list[list[str]] = []
-    streamed, grams, room, left = [], set(), AT_ONCE if memory is None else memory, 0
+    streamed, grams, room, left = [], set(), at_once if memory is None else memory, 0
+    bound = AT_ONCE if memory is None else memory
     for layer, features in sizes.items():
         gram = features > images
         if not gram and gram_pays(features, images=images, replicas=replicas):
-            gram = needed(features, images=images, replicas=replicas, gram=True) <= room
+            gram = needed(features, images=images, replicas=replicas, gram=True) <= bound
             grams |= {layer} if gram else set()
         size = needed(features, images=images, replicas=replicas, gram=gram)
         if memory is not None and size > memory:
@@ -86,7 +94,21 @@ def plan_for(
 ) -> Plan:
     """Divide the layers of `models` among passes; see `plan`."""
     sizes = layer_sizes(models[0], layers, split) if layers else {}
-    return plan(sizes, images=min(images, len(split)), replicas=len(models), memory=memory)
+    room = at_once(next(models[0].parameters()).device)
+    return plan(sizes, images=min(images, len(split)), replicas=len(models), memory=memory, at_once=room)
+
+
+def at_once(device: torch.device) -> int:
+    """Return the bytes up to which several layers are taken from one pass: on a GPU most of what is free.
+
+    It decides how many passes there are, and changes no number.
+    """
+    if device.type != "cuda":
+        return AT_ONCE
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(AT_ONCE, int(SHARE * (free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))))
 
 
 def kernels(

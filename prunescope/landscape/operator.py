@@ -8,7 +8,8 @@ import torch
 
 from prunescope.api import CLASSIFICATION
 from prunescope.landscape.guard import guarded
-from prunescope.landscape.hessian import Gradient, shares
+from prunescope.landscape.hessian import shares
+from prunescope.landscape.replayed import gradients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 GRAPH_BYTES = 1 << 30
 """Memory that the graphs kept may take, estimated (`graph_bytes`)."""
+
+JOINED_BYTES = 4 << 30
+"""The same for the graph of batches that are joined on a GPU; one number for all, so that the sums are the same."""
 
 
 def operator(
@@ -33,22 +37,44 @@ def operator(
     """Return v -> H v for H = Σ_b w_b H_b, w_b the share of batch b in the images.
 
     The graphs of the first batches are built once and kept, as many as fit into `graph_bytes` and at least one when
-    there is no other; those of the rest are built anew for every product.
+    there is no other; those of the rest are built anew for every product. On a GPU batches are joined (`joined`), since
+    H is over all images, and their products replayed (`replayed`).
 
     Raises UsageError without images.
     """
+    if at.device.type == "cuda":
+        batches = join_batches(model, batches)
     parts = shares(batches)
     kept = _fitting(model, batches, graph_bytes)
-    graphs = [Gradient(model, at, batch, objective=objective) for batch in batches[:kept]]
+    anew = gradients(model, at, objective=objective)
+    graphs = [gradients(model, at, objective=objective)(batch) for batch in batches[:kept]]
 
     def product(vector: Tensor) -> Tensor:
         total = torch.zeros_like(vector)
         for number, (share, batch) in enumerate(zip(parts, batches, strict=True)):
-            graph = graphs[number] if number < kept else Gradient(model, at, batch, objective=objective)
+            graph = graphs[number] if number < kept else anew(batch)
             total.add_(graph.product(vector), alpha=share)
         return total
 
     return product
+
+
+def join_batches(model: nn.Module, batches: Sequence[Batch], *, room: int = JOINED_BYTES) -> list[Batch]:
+    """Return the batches as fewer and larger ones, in order, whose graphs take up to `room` bytes each.
+
+    H is the mean over all images, so that its products are the same to rounding.
+
+    >>> batch = (torch.zeros(2, 3), torch.zeros(2))
+    >>> [len(labels) for _, labels in join_batches(torch.nn.Linear(3, 2), [batch] * 5, room=250)]
+    [4, 4, 2]
+    """
+    if not batches:
+        return []
+    together = max(1, room // graph_bytes(model, batches[0][0]))
+    return [
+        (torch.cat([images for images, _ in group]), torch.cat([labels for _, labels in group]))
+        for group in (batches[start : start + together] for start in range(0, len(batches), together))
+    ]
 
 
 def graph_bytes(model: nn.Module, images: Tensor) -> int:

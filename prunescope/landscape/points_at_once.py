@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.landscape import batchnorm
-from prunescope.landscape.evaluate import Outcomes, joined, logits, of_batch
+from prunescope.landscape.evaluate import Outcomes, first_images, joined, logits, of_batch
 from prunescope.landscape.guard import guarded
-from prunescope.networks.grouped.choice import piece_size
+from prunescope.networks.grouped.choice import by_launches, piece_size
 from prunescope.networks.grouped.evaluation import Evaluation
 from prunescope.networks.grouped.grouping import Grouped, tensors
 from prunescope.networks.grouped.re_estimation import ReEstimation
 from prunescope.networks.grouped.rewriting import rewritable
+from prunescope.networks.grouped.side_by_side import SideBySide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,6 +51,7 @@ def at_points(  # noqa: PLR0913 - the objective beside what the estimator needs
     """
     states = [_floating(model) for model in models]
     passes: Passes | None = None
+    waiting: list[list[Outcomes]] = []
     for start in range(0, len(points), count):
         group = points[start : start + count]
         if passes is None or passes.grouped.count != len(group):
@@ -57,8 +59,11 @@ def at_points(  # noqa: PLR0913 - the objective beside what the estimator needs
         _interpolate(passes.grouped, states, group)
         with guarded([passes.grouped]):
             passes.re_estimate(sides[0], limit=limit)
-            found = [_outcomes(passes, side, limit=limit, objective=objective) for side in sides]
-        yield from zip(*found, strict=True)
+            waiting.append([_outcomes(passes, side, limit=limit, objective=objective) for side in sides])
+        if not by_launches(waiting[0][0].loss.device):
+            yield from _each(waiting.pop(), len(group))
+    for place, found in enumerate(waiting):
+        yield from _each(found, len(points[place * count : (place + 1) * count]))
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Passes:
     """In which BatchNorm is re-estimated."""
     piece: int
     """How many images go through the layers at a time."""
-    fast: tuple[ReEstimation, Evaluation] | None
+    fast: tuple[ReEstimation | SideBySide, Evaluation] | None
     """None where the network can only be called as it is, in batches of the given size."""
 
     def re_estimate(self, split: Split, *, limit: int | None) -> None:
@@ -79,7 +84,12 @@ class Passes:
             batchnorm.re_estimate(self.grouped, split, batch_size=self.batch_size, limit=limit)
             return
         statistics, evaluation = self.fast
-        if statistics.needed:
+        if isinstance(statistics, SideBySide):
+            if statistics.needed:
+                several = max(1, self.piece // self.batch_size) * self.batch_size
+                images = _pieces(split, size=several, images=limit and limit * self.batch_size)
+                statistics(images, batch=self.batch_size)
+        elif statistics.needed:
             statistics((images for images, _ in split.batches(self.batch_size, limit=limit)), piece=self.piece)
         evaluation.refresh()
 
@@ -88,9 +98,10 @@ class Passes:
         if self.fast is None:
             yield from logits(self.grouped, split, batch_size=self.batch_size, limit=limit)
             return
-        for images, labels in _first(split, images=limit and limit * self.batch_size, size=self.piece):
+        statistics, evaluation = self.fast
+        for images, labels in first_images(split, images=limit and limit * self.batch_size, size=self.piece):
             with torch.inference_mode():
-                output = self.fast[1](images)
+                output = evaluation(images.contiguous() if isinstance(statistics, SideBySide) else images)
             yield torch.unflatten(output, 1, (self.grouped.count, -1)), labels
 
 
@@ -100,19 +111,18 @@ def _passes(work: nn.Module, train: Split, *, count: int, batch_size: int, graph
     if image is None or not rewritable(grouped.net):
         return Passes(grouped, batch_size, batch_size, None)
     piece = piece_size(work, tuple(image.shape), copies=count)
+    if by_launches(image.device):
+        grouped.to(memory_format=torch.contiguous_format)
+        return Passes(grouped, batch_size, piece, (SideBySide(grouped.net), Evaluation(grouped.net)))
     return Passes(grouped, batch_size, piece, (ReEstimation(grouped.net), Evaluation(grouped.net)))
 
 
-def _first(split: Split, *, images: int | None, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the first so many images of a split (None: all) in batches of about equal size, at most `size`."""
-    if images is None:
-        yield from split.batches(size)
-        return
-    count = -(-images // size)
-    left = images
-    for batch, labels in split.batches(-(-images // count), limit=count):
-        yield batch[:left], labels[:left]
-        left -= len(labels)
+def _pieces(split: Split, *, size: int, images: int | None) -> Iterator[Tensor]:
+    """Yield the first so many images of a split (None: all), `size` at a time."""
+    left = len(split) if images is None else min(images, len(split))
+    for batch, _ in split.batches(size, limit=-(-left // size)):
+        yield batch[:left]
+        left -= len(batch)
 
 
 def _floating(model: nn.Module) -> dict[str, Tensor]:
@@ -128,14 +138,19 @@ def _interpolate(grouped: Grouped, states: Sequence[dict[str, Tensor]], points: 
             torch.lerp(states[first][name].view_as(place), states[second][name].view_as(place), t, out=place)
 
 
-def _outcomes(passes: Passes, split: Split, *, limit: int | None, objective: Objective) -> list[Outcomes]:
-    """Evaluate every model; see landscape.evaluate.outcomes."""
+def _outcomes(passes: Passes, split: Split, *, limit: int | None, objective: Objective) -> Outcomes:
+    """Return what all models make of each example, beside each other, on their device; see evaluate.outcomes."""
     found: list[Outcomes] = []
     for output, targets in passes.logits(split, limit=limit):
         with torch.inference_mode():
             flat, repeated = output.float().flatten(0, 1), targets.repeat_interleave(output.shape[1], dim=0)
             found.append(of_batch(flat, repeated, objective))
-    return _by_model(joined(found), passes.grouped.count)
+    return joined(found)
+
+
+def _each(sides: Sequence[Outcomes], count: int) -> Iterator[tuple[Outcomes, ...]]:
+    """Yield what each of `count` models makes of every side, on the CPU."""
+    yield from zip(*(_by_model(side.cpu(), count) for side in sides), strict=True)
 
 
 def _by_model(whole: Outcomes, count: int) -> list[Outcomes]:

@@ -25,8 +25,11 @@ SMALLEST = 4
 _NARROW = 1024
 """Numbers in the product of two matrices that are narrow."""
 
-_COLUMNS = 1024
-_ROWS = 256
+_BLOCK = (1024, 256)
+"""Columns of X, and rows of X Xᵀ, in a product on a CPU: their float64 copies stay in the cache."""
+
+_WIDE_BLOCK = (1 << 15, 512)
+"""The same on other devices, which large products keep busy."""
 
 
 @dataclass(frozen=True)
@@ -72,29 +75,31 @@ def kernel(features: Tensor, *, gram: bool = False) -> Kernel:
     is_gram = gram or columns > n
     matrix, size = _gram(flat) if is_gram else _centred(flat)
     found = Kernel(matrix, is_gram)
-    return Kernel(torch.zeros_like(matrix), is_gram) if found.trace() <= (_CONSTANT**2) * size else found
+    return Kernel(torch.zeros_like(matrix), is_gram) if found.trace() <= (_CONSTANT**2) * float(size) else found
 
 
-def _centred(flat: Tensor) -> tuple[Tensor, float]:
+def _centred(flat: Tensor) -> tuple[Tensor, Tensor]:
     """Return X minus its mean, and the squared norm of X before."""
     exact = double(flat)
-    return exact - exact.mean(0), float(exact.square().sum())
+    return exact - exact.mean(0), exact.square().sum()
 
 
-def _gram(flat: Tensor) -> tuple[Tensor, float]:
+def _gram(flat: Tensor) -> tuple[Tensor, Tensor]:
     """Return X Xᵀ of the centred X, and the squared norm of X before; float64 copies are made block by block.
 
     The matrix is symmetric: only blocks on and above the diagonal are multiplied.
     """
-    matrix, size = double(flat.new_zeros(len(flat), len(flat))), 0.0
-    for columns in torch.split(flat, _COLUMNS, dim=1):
+    width, height = _BLOCK if flat.device.type in {"cpu", "mps"} else _WIDE_BLOCK
+    matrix = double(flat.new_zeros(len(flat), len(flat)))
+    sizes = []
+    for columns in torch.split(flat, width, dim=1):
         centred, norm = _centred(columns)
-        for start in range(0, len(flat), _ROWS):
-            matrix[start : start + _ROWS, start:].addmm_(centred[start : start + _ROWS], centred[start:].T)
-        size += norm
-    for start in range(0, len(flat), _ROWS):
-        matrix[start:, start : start + _ROWS] = matrix[start : start + _ROWS, start:].T.clone()
-    return matrix, size
+        for start in range(0, len(flat), height):
+            matrix[start : start + height, start:].addmm_(centred[start : start + height], centred[start:].T)
+        sizes.append(norm)
+    for start in range(0, len(flat), height):
+        matrix[start:, start : start + height] = matrix[start : start + height, start:].T.clone()
+    return matrix, torch.stack(sizes).sum()
 
 
 def _inner(first: Kernel, second: Kernel) -> float:

@@ -13,6 +13,7 @@ from torch import nn
 
 from prunescope.api.errors import UsageError
 from prunescope.api.objective import rank
+from prunescope.landscape import evaluate as module
 from prunescope.landscape.estimate import mean
 from prunescope.landscape.evaluate import outcomes
 
@@ -74,3 +75,35 @@ def test_a_class_nobody_has_is_no_matter():
 def test_no_images_is_an_error():
     with pytest.raises(UsageError, match="no images"):
         outcomes(nn.Linear(1, 3), Memory(torch.zeros(0, 1), torch.zeros(0, dtype=torch.int64)), batch_size=2)
+
+
+class Asked:
+    """A split that keeps the sizes of the batches it is asked for."""
+
+    def __init__(self, split):
+        self.split, self.sizes = split, []
+
+    def __len__(self):
+        return len(self.split)
+
+    def batches(self, size, *, limit=None):
+        self.sizes.append(size)
+        return self.split.batches(size, limit=limit)
+
+
+@pytest.mark.parametrize("limit", [None, 3, 9])
+@pytest.mark.parametrize("piece", [1, 20, 10**6])
+@pytest.mark.parametrize("kind", ["batch", "layer", "batch without statistics"])
+def test_images_go_together_where_nothing_can_tell(kind, piece, limit, monkeypatch):
+    data = learnable_data()
+    model, split = train(net(kind=kind), data, seed=0), Asked(data.train)
+    wanted = outcomes(model, split, batch_size=8, limit=limit)
+    assert split.sizes.pop() == 8
+    monkeypatch.setattr(module, "by_launches", lambda _: True)
+    monkeypatch.setattr(module, "piece_size", lambda *_, **__: piece)
+    found = outcomes(model, split, batch_size=8, limit=limit)
+    assert len(found.loss) == (75 if limit is None else min(75, 8 * limit))
+    assert torch.equal(found.error, wanted.error)
+    assert torch.equal(found.errors["error_top5"], wanted.errors["error_top5"])
+    torch.testing.assert_close(found.loss, wanted.loss, rtol=1e-5, atol=1e-6)
+    assert (split.sizes[-1] > 8) == (kind == "batch" and piece > 8)

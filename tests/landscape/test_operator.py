@@ -5,9 +5,9 @@ import torch
 from tiny_landscape import learnable_data, net, same_state, state_of
 
 from prunescope.api.errors import UsageError
-from prunescope.landscape import operator as module
+from prunescope.landscape import replayed
 from prunescope.landscape.hessian import Gradient, shares, weights
-from prunescope.landscape.operator import graph_bytes, operator
+from prunescope.landscape.operator import graph_bytes, join_batches, operator
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 3])
@@ -20,7 +20,7 @@ def test_products_are_the_same_however_many_graphs_are_kept(kept, monkeypatch):
         for share, batch in zip(shares(batches), batches, strict=True)
     )
     built = []
-    monkeypatch.setattr(module, "Gradient", lambda *given, **named: built.append(given) or Gradient(*given, **named))
+    monkeypatch.setattr(replayed, "Gradient", lambda *given, **named: built.append(given) or Gradient(*given, **named))
     multiply = operator(model, at, batches, graph_bytes=kept * graph_bytes(model, batches[0][0]))
     torch.testing.assert_close(multiply(vector), wanted)
     torch.testing.assert_close(multiply(vector), wanted)
@@ -30,7 +30,7 @@ def test_products_are_the_same_however_many_graphs_are_kept(kept, monkeypatch):
 def test_a_single_batch_keeps_its_graph_whatever_it_takes(monkeypatch):
     model, batches = net(), list(learnable_data().train.batches(75))
     built = []
-    monkeypatch.setattr(module, "Gradient", lambda *given, **named: built.append(given) or Gradient(*given, **named))
+    monkeypatch.setattr(replayed, "Gradient", lambda *given, **named: built.append(given) or Gradient(*given, **named))
     multiply = operator(model, weights(model), batches, graph_bytes=0)
     for _ in range(3):
         multiply(torch.ones(weights(model).size))
@@ -49,3 +49,14 @@ def test_the_size_of_a_graph_grows_with_the_images_and_looking_leaves_the_model_
 def test_no_images_are_refused():
     with pytest.raises(UsageError, match="no images"):
         operator(net(), weights(net()), [])
+
+
+def test_batches_are_joined_in_order_and_their_products_are_the_same():
+    model, batches = net(), list(learnable_data().train.batches(16))  # 75 images
+    at = weights(model)
+    room = 2 * graph_bytes(model, batches[0][0])
+    found = join_batches(model, batches, room=room)
+    assert [len(labels) for _, labels in found] == [32, 32, 11]
+    assert torch.equal(torch.cat([images for images, _ in found]), torch.cat([images for images, _ in batches]))
+    vector = torch.randn(at.size, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(operator(model, at, found)(vector), operator(model, at, batches)(vector))

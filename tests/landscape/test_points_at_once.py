@@ -17,6 +17,12 @@ from prunescope.landscape.connectivity import errors, lines, losses
 from prunescope.landscape.points_at_once import at_points
 
 
+@pytest.fixture(autouse=True, params=["as on a CPU", "as on a GPU"])
+def _device(request, monkeypatch):
+    """Take the path of either kind of device."""
+    monkeypatch.setattr(engine, "by_launches", lambda _: request.param == "as on a GPU")
+
+
 def plain(monkeypatch, models, data, **options):
     with monkeypatch.context() as patch:
         patch.setattr(module, "traced", lambda _: (None, ""))
@@ -32,7 +38,8 @@ def together(monkeypatch, models, data, *, count, **options):
         return at_points(*arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "group_size", lambda *_, **__: count)
+        patch.setattr(module, "points_at_once", lambda *_, **__: count)
+        patch.setattr(module, "tiny", lambda _: True)
         patch.setattr(module, "at_points", spy)
         found = list(lines(models, data.train, test=data.test, **options))
     assert seen == [count]

@@ -40,6 +40,8 @@ class Hessian(Probe):
 
     replicas = 1
 
+    version = 2
+
     citations = ("hutchinson1990stochastic", "meyer2021hutchpp", "yang2021taxonomizing")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:

@@ -34,6 +34,9 @@ PIECE_BYTES = 1 << 21
 DEVICE_BYTES = 1 << 28
 """The same where there is no such cache."""
 
+BUSY_BYTES = 1 << 25
+"""The largest features of all images that keep a GPU busy by themselves: it then gains nothing from groups."""
+
 WEIGHTS = 1 << 20
 """Parameters of a network that is tiny."""
 
@@ -47,8 +50,7 @@ def group_size(model: nn.Module, batch: tuple[int, ...], *, copies: int, support
     """
     if copies < 2 or not tiny(model) or not (supports(model) if supported is None else supported):
         return 1
-    fitting = _fitting(model, batch, most=MOST)
-    return -(-copies // -(-copies // fitting)) if fitting > 1 else 1
+    return _evenly(copies, _fitting(model, batch, most=MOST))
 
 
 def training_group(model: nn.Module, batch: tuple[int, ...]) -> int:
@@ -64,6 +66,26 @@ def training_group(model: nn.Module, batch: tuple[int, ...]) -> int:
 
 def _fitting(model: nn.Module, batch: tuple[int, ...], *, most: int) -> int:
     return max(1, min(most, FEATURE_BYTES // max(1, batch[0] * feature_bytes(model, batch[1:]))))
+
+
+def points_at_once(model: nn.Module, image: tuple[int, ...], *, images: int, batch: int, copies: int) -> int:
+    """Return how many of `copies` models that can be grouped to evaluate at a time on so many images.
+
+    batch: in which BatchNorm is re-estimated. On a CPU that of `group_size`; where batches go through the layers side
+    by side, so many that their features keep the device busy.
+    """
+    if not by_launches(next(model.parameters()).device):
+        return group_size(model, (min(batch, images), *image), copies=copies, supported=True)
+    return _evenly(copies, min(MOST, BUSY_BYTES // max(1, images * feature_bytes(model, image))))
+
+
+def _evenly(copies: int, most: int) -> int:
+    """Divide the copies evenly into as few groups as possible.
+
+    >>> _evenly(30, 12), _evenly(30, 0)
+    (10, 1)
+    """
+    return -(-copies // -(-copies // max(1, most)))
 
 
 def piece_size(model: nn.Module, image: tuple[int, ...], *, copies: int) -> int:
@@ -84,6 +106,14 @@ def takes(batch: tuple[int, ...]) -> bool:
     (True, True, False)
     """
     return len(batch) in (2, 4)
+
+
+def by_launches(device: torch.device) -> bool:
+    """Whether the time of a small step on a device is that of launching it: on all but CPUs.
+
+    There, many batches go through the layers at once, in NCHW, and nothing is copied to the host before the end.
+    """
+    return device.type != "cpu"
 
 
 def tiny(model: nn.Module) -> bool:

@@ -70,6 +70,8 @@ class ScaleShift(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (batch, channels, ...) -> the same shape."""
+        if x.dim() == 4 and not x.is_contiguous(memory_format=torch.channels_last):
+            return self._planes(x)
         if self.long is None:
             self.long = self._lengthen(pixels_per_row(x.shape))
         scale, shift = self.long
@@ -80,11 +82,20 @@ class ScaleShift(nn.Module):
             mine.relu_()
         return mine.view(len(x), *x.shape[2:], x.shape[1]).movedim(-1, 1)
 
-    def _lengthen(self, pixels: int) -> tuple[Tensor, Tensor]:
+    def _planes(self, x: Tensor) -> Tensor:
+        """Do the same to features in NCHW, as they are on a GPU."""
+        scale, shift = (one[:, None, None] for one in self._coefficients())
+        made = torch.addcmul(shift, x, scale, out=x if self.in_place else torch.empty_like(x))
+        return made.relu_() if self.relu else made
+
+    def _coefficients(self) -> tuple[Tensor, Tensor]:
         if self.coefficients is None:
             raise ValueError("the statistics to normalise with are missing: call follow first")
+        return self.coefficients
+
+    def _lengthen(self, pixels: int) -> tuple[Tensor, Tensor]:
+        scale, shift = self._coefficients()
         self.pixels = pixels
-        scale, shift = self.coefficients
         return (scale.repeat(pixels), shift.repeat(pixels)) if pixels > 1 else (scale, shift)
 
 

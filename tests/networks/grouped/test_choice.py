@@ -5,7 +5,8 @@ import timm
 from torch import nn
 
 import prunescope.networks.zoo  # noqa: F401 - registers the small networks with timm
-from prunescope.networks.grouped.choice import feature_bytes, group_size, training_group
+from prunescope.networks.grouped import choice
+from prunescope.networks.grouped.choice import feature_bytes, group_size, points_at_once, training_group
 
 
 def tiny() -> nn.Module:
@@ -47,3 +48,14 @@ def test_what_cannot_be_grouped_while_it_trains_is_trained_one_by_one():
     assert training_group(dropping, (8, 3, 8, 8)) == 1
     assert not dropping.training
     assert training_group(nn.Sequential(nn.Flatten(), nn.Linear(64, 20_000)), (2, 1, 8, 8)) == 1
+
+
+@pytest.mark.parametrize(("images", "size"), [(100, 10), (1000, 8), (2000, 4), (8000, 1), (10**6, 1)])
+def test_where_batches_go_side_by_side_points_are_grouped_until_the_device_is_busy(images, size, monkeypatch):
+    monkeypatch.setattr(choice, "by_launches", lambda _: True)
+    assert points_at_once(tiny(), (3, 8, 8), images=images, batch=16, copies=30) == size
+
+
+def test_on_a_cpu_points_are_grouped_by_the_features_of_a_batch():
+    found = [points_at_once(tiny(), (3, 8, 8), images=n, batch=16, copies=30) for n in (16, 1000, 10**6)]
+    assert found == [group_size(tiny(), (16, 3, 8, 8), copies=30)] * 3
