@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from prunescope.api import Data, Option, Probe, Reading, Replica, Split
+from prunescope.api import CLASSIFICATION, Data, Option, Probe, Reading, Replica, Split
 from prunescope.landscape.probes.batches import BatchSize
 from prunescope.landscape.probes.readings import constant
 
@@ -49,7 +49,7 @@ class Cka(Probe):
         outputs = self._output_kernels(replicas, data)
         readings["constant"] = constant(next(iter(outputs.values())))
         for name, kernels in outputs.items():
-            readings |= self._readings(name, kernels)
+            readings |= self._readings(name, kernels, of=_words(name, data))
         return readings | (self._layer_readings(replicas, data.train) if self.layers else {})
 
     def _layer_readings(self, replicas: Sequence[Replica], split: Split) -> dict[str, Reading]:
@@ -96,7 +96,7 @@ class Cka(Probe):
                 kernels[name].append(kernel(shown))
         return kernels
 
-    def _readings(self, name: str, kernels: Sequence[Kernel]) -> dict[str, Reading]:
+    def _readings(self, name: str, kernels: Sequence[Kernel], *, of: str = "") -> dict[str, Reading]:
         import numpy as np
 
         from prunescope.landscape.similarity import pairwise_cka
@@ -106,5 +106,11 @@ class Cka(Probe):
             values = np.array(pairwise_cka(kernels, debiased=how == "debiased"))
             key = f"{name}_debiased" if self.estimator == "both" and how == "debiased" else name
             if np.isfinite(values).all():
-                readings[key] = Reading(values, "1", n=kernels[0].n, estimator=f"linear CKA, {how}", axes=("pair",))
+                readings[key] = Reading(values, "1", n=kernels[0].n, estimator=f"linear CKA, {how}{of}", axes=("pair",))
         return readings
+
+
+def _words(name: str, data: Data) -> str:
+    """Say what is compared where "softmax" names something else: the outputs as the objective represents them."""
+    shown = data.objective.representation_name
+    return f", of {shown}" if name == "softmax" and shown != CLASSIFICATION.representation_name else ""

@@ -22,6 +22,9 @@ FEW_REPLICAS = 3
 UNDER_TRAINED = 0.01
 """An LMC above this, in units of training error, and above two of its standard errors."""
 
+CLASSES = "top-1"
+"""How the words for an error begin where it is the one that thresholds were read off."""
+
 LITTLE_LEARNED = 0.25
 """A mean training error of replicas above this leaves little room for a barrier."""
 
@@ -36,6 +39,7 @@ def caveats(trail: Trail) -> tuple[str, ...]:
                 *_training(trail),
                 *_replicas(trail),
                 *_calibration(trail),
+                *_units(trail),
                 *_inputs(trail),
                 *_pruning(trail),
             )
@@ -49,7 +53,7 @@ def _blank(trail: Trail) -> Iterator[str]:
         if branch.prune is None and not evidence.learned(branch):
             error = formatting.probability(train_error(evidence.readings(branch)))
             yield (
-                f"The dense model errs on {error} of the training images: it has not learned, and nothing here is true "
+                f"The dense model errs on {error} of the training data: it has not learned, and nothing here is true "
                 "of the same network once it is trained. Train it, or check that weights, data and labels belong "
                 "together."
             )
@@ -79,7 +83,7 @@ def _training(trail: Trail) -> Iterator[str]:
         if error > LITTLE_LEARNED:
             yield (
                 f"At {formatting.density(branch.density)} replicas err on {formatting.probability(error)} of the "
-                "training images: where little is learned, little can rise between replicas. Retrain longer to be sure."
+                "training data: where little is learned, little can rise between replicas. Retrain longer to be sure."
             )
     dense = advice.known_knobs(trail).get("epochs")
     epochs = {len(run.history) for branch in trail.pruned for run in branch.retrainings if run.history}
@@ -112,6 +116,17 @@ def _calibration(trail: Trail) -> Iterator[str]:
         )
     if "md-tree" in rules:
         yield "The vote on the dense model was fitted on ResNet-18 networks on CIFAR-10; elsewhere it is a hint."
+
+
+def _units(trail: Trail) -> Iterator[str]:
+    """Say what an error is where it is not that of classification: the thresholds are in its units."""
+    for branch in trail.branches:
+        error = evidence.error_words(branch)
+        if error and not error.startswith(CLASSES):
+            yield (
+                f"An error here is: {error}. The thresholds of LMC and of training errors are in top-1 errors; in "
+                "other units they are a guess, and comparisons between densities and temperatures hold."
+            )
 
 
 def _inputs(trail: Trail) -> Iterator[str]:

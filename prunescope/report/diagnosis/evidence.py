@@ -29,6 +29,7 @@ class Known:
     label: str
     style: Style
     about: str
+    """What it is; {error} stands for what an error is on these data."""
 
 
 CORE = ("lmc", "cka", "disagreement", "errors", "size")
@@ -52,10 +53,10 @@ KNOWN = (
         key="disagreement/test_disagreement",
         label="disagreement",
         style="percent",
-        about="test images for which two replicas predict different classes",
+        about="error of a replica on the predictions of another, on test data",
     ),
-    Known(key="errors/train_error", label="train error", style="percent", about="top-1, images not augmented"),
-    Known(key="errors/test_error", label="test error", style="percent", about="top-1"),
+    Known(key="errors/train_error", label="train error", style="percent", about="{error}, inputs not augmented"),
+    Known(key="errors/test_error", label="test error", style="percent", about="{error}"),
     Known(key="size/density", label="density", style="percent", about="kept prunable weights / all prunable weights"),
     Known(
         key="size/theoretical_speedup",
@@ -76,6 +77,12 @@ def readings(branch: Branch) -> dict[str, Reading]:
         for probe, named in run.readings.items()
         for name, reading in named.items()
     }
+
+
+def error_words(branch: Branch) -> str:
+    """Return what an error is on these data, such as "top-1 error"; empty where it was not measured."""
+    reading = readings(branch).get("errors/train_error")
+    return "" if reading is None else reading.estimator
 
 
 def learned(branch: Branch) -> bool:
@@ -218,7 +225,7 @@ def _row(key: str, cells: Sequence[Cell], at: Sequence[Mapping[str, Reading]], *
         unit="" if known else unit,
         estimator=reading.estimator if reading else "",
         cells=tuple(cells),
-        about=known.about if known else "",
+        about=known.about.replace("{error}", reading.estimator if reading else "error") if known else "",
     )
 
 

@@ -70,7 +70,7 @@ def test_a_dense_model_that_has_not_learned_is_the_first_warning(tmp_path, repor
     dense = trail.branches[-1]
     probes = tuple(erring(run, 0.88) if "errors" in run.readings else run for run in dense.probes)
     found = caveats(replace(trail, branches=(*trail.branches[:-1], replace(dense, probes=probes))))
-    assert found[0].startswith("The dense model errs on 88 % of the training images: it has not learned")
+    assert found[0].startswith("The dense model errs on 88 % of the training data: it has not learned")
 
 
 def erring(run, error):
