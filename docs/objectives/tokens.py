@@ -48,7 +48,8 @@ class Block(nn.Module):
         qkv = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2])
         x = x + self.proj(mixed.transpose(1, 2).reshape(batch, length, width))
-        return x + self.fc2(functional.gelu(self.fc1(self.norm2(x))))
+        made: torch.Tensor = x + self.fc2(functional.gelu(self.fc1(self.norm2(x))))
+        return made
 
 
 class Transformer(nn.Module):
@@ -62,7 +63,8 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return the logits."""
-        return self.head(self.norm(self.blocks(self.embed(tokens) + self.position)).mean(1))
+        logits: torch.Tensor = self.head(self.norm(self.blocks(self.embed(tokens) + self.position)).mean(1))
+        return logits
 
 
 def transformer(*, num_classes: int, in_chans: int, width: int = 24, depth: int = 2) -> nn.Module:

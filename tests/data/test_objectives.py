@@ -49,7 +49,8 @@ def by_hand(name, objective, z, y):
         return -z.log_softmax(0)[y].item(), float(z.argmax() != y)
     if name == "multi-label":
         chances = [math.log(1 / (1 + math.exp(-v if t else v))) for v, t in zip(z.tolist(), y.tolist(), strict=True)]
-        return -sum(chances) / len(chances), sum((v > 0) != bool(t) for v, t in zip(z, y, strict=True)) / len(z)
+        wrong = sum((v > 0) != bool(t) for v, t in zip(z.tolist(), y.tolist(), strict=True))
+        return -sum(chances) / len(chances), wrong / len(chances)
     if name in ("regression", "one number"):
         gaps = [(a - b) ** 2 for a, b in zip(z.reshape(-1).tolist(), y.reshape(-1).tolist(), strict=True)]
         share = sum(gap / v for gap, v in zip(gaps, objective.variance, strict=True)) / len(gaps)
