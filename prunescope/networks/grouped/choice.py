@@ -1,9 +1,11 @@
-"""Whether to group models, and how many at a time: what is fastest, told from sizes alone.
+"""Whether to group models, and how many at a time: what is fastest, known from sizes alone.
 
 A stop-watch would choose otherwise on a busy machine, and with the choice the last bits of a result would change from
-one run to the next. The rule here looks at the model and the shape of a batch only; its two constants were measured
-on AVX512 cores (`nox -s bench`): a tiny network gains until the features of all K models in one layer outgrow the
-cache, and nothing more after a dozen.
+one run to the next. The rule here looks at the model, the shape of a batch and the kind of device only. Its constants
+were measured: on AVX512 cores (`nox -s bench`) a tiny network gains until the features of all K models in one layer
+outgrow the cache, and nothing more after a dozen. A GPU has no such cache, and each of its kernels costs some
+microseconds however little it does: there K models cost little more than one until their kernels are long, and what
+ends K is memory (benchmarks/bench_gpu.py).
 """
 
 from __future__ import annotations
@@ -24,6 +26,15 @@ MOST = 12
 MOST_TRAINED = 6
 """The same for training, which keeps the features of every layer: what twelve gain over six is not worth the memory,
 and more groups keep more processes busy."""
+
+MOST_TRAINED_ON_GPU = 64
+"""The same on a GPU: PreResNet-8 of half the width gains 2.1 times from 12 to 48 models (H200)."""
+
+TRAINED_BYTES = 1 << 32
+"""What training may keep on a GPU, for all models together."""
+
+KEPT = 1.5
+"""What training keeps of an image, over the outputs of all layers: gradients, and what functions keep."""
 
 FEATURE_BYTES = 1 << 21
 """What the largest features of all models together may occupy."""
@@ -53,15 +64,19 @@ def group_size(model: nn.Module, batch: tuple[int, ...], *, copies: int, support
     return _evenly(copies, _fitting(model, batch, most=MOST))
 
 
-def training_group(model: nn.Module, batch: tuple[int, ...]) -> int:
+def training_group(model: nn.Module, batch: tuple[int, ...], *, device: str = "cpu") -> int:
     """Return how many models like `model` to train at a time on batches of this shape, the number of examples first.
 
     1: one by one, because the model or its inputs cannot be grouped in train mode (active dropout; sequences), it is
-    not tiny, or its features fill the cache alone.
+    not tiny, or its features fill the cache, or a GPU's memory, alone. device: its kind, "cpu" or "cuda"; others are
+    taken as a CPU.
     """
     if not takes(batch) or not tiny(model) or not supports(copy.deepcopy(model).train()):
         return 1
-    return _fitting(model, batch, most=MOST_TRAINED)
+    if device != "cuda":
+        return _fitting(model, batch, most=MOST_TRAINED)
+    kept = KEPT * batch[0] * sum(layer_bytes(model, batch[1:]))
+    return max(1, min(MOST_TRAINED_ON_GPU, int(TRAINED_BYTES / max(1.0, kept))))
 
 
 def _fitting(model: nn.Module, batch: tuple[int, ...], *, most: int) -> int:
@@ -127,17 +142,31 @@ def feature_bytes(model: nn.Module, image: tuple[int, ...]) -> int:
     >>> feature_bytes(torch.nn.Sequential(torch.nn.Conv2d(1, 6, 3), torch.nn.ReLU()), (1, 8, 8)) == 6 * 6 * 6 * 4
     True
     """
+    return max((size for _, size in _outputs(model, image)), default=0)
+
+
+def layer_bytes(model: nn.Module, image: tuple[int, ...]) -> list[int]:
+    """Return the size of the output of every layer that consists of no others, for one image, in bytes.
+
+    >>> layer_bytes(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(9, 5)), (1, 3, 3))
+    [36, 20]
+    """
+    return [size for layer, size in _outputs(model, image) if next(layer.children(), None) is None]
+
+
+def _outputs(model: nn.Module, image: tuple[int, ...]) -> list[tuple[nn.Module, int]]:
+    """Return the size in bytes of what each layer returns for one image, in the order of the calls."""
     work = copy.deepcopy(model).eval()
-    found = [0]
+    found: list[tuple[nn.Module, int]] = []
 
     def see(layer: nn.Module, inputs: tuple[Tensor, ...], output: object) -> None:
-        del layer, inputs
+        del inputs
         if isinstance(output, torch.Tensor):
-            found.append(output.numel() * output.element_size())
+            found.append((layer, output.numel() * output.element_size()))
 
     for layer in work.modules():
         layer.register_forward_hook(see)
     weight = next(work.parameters())
     with torch.inference_mode():
         work(torch.zeros((1, *image), dtype=weight.dtype, device=weight.device))
-    return max(found)
+    return found

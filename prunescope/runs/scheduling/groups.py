@@ -32,8 +32,8 @@ def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str,
     """Return the group of every training that is not performed alone, by run id.
 
     recipes: every step of the study, the finished ones too. Trainings of one kind are divided evenly, in their order,
-    into as few groups as the trainer's `together` allows; dense ones, which everything waits for, into two at least, so
-    that two processes begin at once. Kinds that are finished are not looked at.
+    into as few groups as the trainer's `together` allows; on a CPU dense ones, which everything waits for, into two at
+    least, so that two processes begin at once. Kinds that are finished are not looked at.
     """
     kinds: dict[str, list[Recipe]] = {}
     origins = _Origins({recipe.id: recipe for recipe in recipes}, store)
@@ -45,7 +45,7 @@ def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str,
     for kind in kinds.values():
         if len(kind) > 1 and not all(store.has(recipe.id) for recipe in kind):
             most = _together(kind[0], origins, device)
-            if kind[0].step == "train":
+            if kind[0].step == "train" and device == "cpu":
                 most = min(most, -(-len(kind) // 2))
             found |= {recipe.id: group for group in evenly(kind, most) if len(group) > 1 for recipe in group}
     return found

@@ -25,7 +25,8 @@ def most(options: TogetherOptions, model: nn.Module, data: Data) -> int:
     if options.ema or _streamed(data.train):
         return 1
     images = min(options.batch_size, len(data.train))
-    return training_group(model, (images, data.in_chans, *data.image_size))
+    device = next(model.parameters()).device.type
+    return training_group(model, (images, data.in_chans, *data.image_size), device=device)
 
 
 def fit(

@@ -6,7 +6,7 @@ from torch import nn
 
 import prunescope.networks.zoo  # noqa: F401 - registers the small networks with timm
 from prunescope.networks.grouped import choice
-from prunescope.networks.grouped.choice import feature_bytes, group_size, points_at_once, training_group
+from prunescope.networks.grouped.choice import feature_bytes, group_size, layer_bytes, points_at_once, training_group
 
 
 def tiny() -> nn.Module:
@@ -59,3 +59,26 @@ def test_where_batches_go_side_by_side_points_are_grouped_until_the_device_is_bu
 def test_on_a_cpu_points_are_grouped_by_the_features_of_a_batch():
     found = [points_at_once(tiny(), (3, 8, 8), images=n, batch=16, copies=30) for n in (16, 1000, 10**6)]
     assert found == [group_size(tiny(), (16, 3, 8, 8), copies=30)] * 3
+
+
+def half_width() -> nn.Module:
+    return timm.create_model("preresnet8", num_classes=10, width=0.5)
+
+
+def test_a_gpu_trains_as_many_as_its_memory_holds_up_to_sixty_four():
+    assert training_group(half_width(), (32, 3, 8, 8), device="cuda") == 64
+    large = timm.create_model("preresnet20", num_classes=10)
+    sizes = [training_group(large, (batch, 3, 32, 32), device="cuda") for batch in (16, 64, 128, 256, 4096)]
+    assert sizes == [64, 24, 12, 6, 1]
+    kept = 1.5 * 128 * 12 * sum(layer_bytes(large, (3, 32, 32)))
+    assert kept <= 1 << 32 < kept * 13 / 12
+
+
+def test_a_gpu_too_trains_large_networks_and_what_cannot_be_grouped_one_by_one():
+    dropping = timm.create_model("preresnet8", num_classes=5, drop_rate=0.1)
+    assert training_group(dropping, (8, 3, 8, 8), device="cuda") == 1
+    assert training_group(nn.Sequential(nn.Flatten(), nn.Linear(64, 20_000)), (2, 1, 8, 8), device="cuda") == 1
+
+
+def test_other_devices_are_taken_as_a_cpu():
+    assert training_group(tiny(), (64, 3, 8, 8), device="mps") == training_group(tiny(), (64, 3, 8, 8)) == 6
