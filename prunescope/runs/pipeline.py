@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.trust import NOTHING
 from prunescope.runs.recipe import Recipe, parse
+from prunescope.runs.scheduling import devices
 from prunescope.runs.steps import fitting, judging, probing, pruning, rewinding
 from prunescope.runs.steps.finishing import finish_run
 from prunescope.runs.store import Store
@@ -39,7 +40,8 @@ def perform_job(job: Job, *, device: str, trust: Trust = NOTHING) -> None:
 def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> str:
     """Perform one step and return its id; a finished one is not computed again.
 
-    While another process performs it: wait for that, or raise BusyError when `wait` is False.
+    While another process performs it: wait for that, or raise BusyError when `wait` is False. device: "auto" is decided
+    here, where the step runs.
     """
     steps: dict[str, Callable[[Recipe, Store, str], Made]] = {
         "train": fitting.fit,
@@ -51,12 +53,13 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
     }
     if store.has(recipe.id):
         return recipe.id
+    here = devices.resolve(device)
     with store.lock(recipe.id, wait=wait):
         if store.has(recipe.id):
             return recipe.id
         started = monotonic()
-        made = steps[recipe.step](recipe, store, device)
-        return finish_run(recipe, made, store, device=device, seconds=monotonic() - started)
+        made = steps[recipe.step](recipe, store, here)
+        return finish_run(recipe, made, store, device=here, seconds=monotonic() - started)
 
 
 def perform_together(recipes: Sequence[Recipe], store: Store, *, device: str) -> None:
@@ -66,6 +69,7 @@ def perform_together(recipes: Sequence[Recipe], store: Store, *, device: str) ->
     is written. When one fails, nothing is.
     """
     missing = [recipe for recipe in recipes if not store.has(recipe.id)]
+    here = devices.resolve(device)
     with ExitStack() as stack:
         for recipe in sorted(missing, key=lambda recipe: recipe.id):
             stack.enter_context(store.lock(recipe.id, wait=False))
@@ -73,8 +77,8 @@ def perform_together(recipes: Sequence[Recipe], store: Store, *, device: str) ->
         if not wanted:
             return
         started = monotonic()
-        made = fitting.fit_together(recipes, store, device, wanted=sorted(wanted))
+        made = fitting.fit_together(recipes, store, here, wanted=sorted(wanted))
         seconds = (monotonic() - started) / len(recipes)
         for recipe, one in zip(recipes, made, strict=True):
             if recipe.id in wanted:
-                finish_run(recipe, one, store, device=device, seconds=seconds)
+                finish_run(recipe, one, store, device=here, seconds=seconds)

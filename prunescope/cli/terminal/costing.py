@@ -24,10 +24,12 @@ LEAST_SECONDS = 45
 
 
 def executor(name: str, options: Sequence[str] | None, *, workers: int, device: str) -> Loaded:
-    """Return the executor of that name; the local one takes one process per core, on a GPU one, unless told."""
+    """Return the executor of that name; the local one takes a process per core, or per GPU, unless it is given."""
+    from prunescope.runs.scheduling import devices
+
     values = parsing.pairs("--executor-option", options)
     if name == "local" and "workers" not in values:
-        values["workers"] = str(workers or int(device != "cpu"))
+        values["workers"] = str(workers or devices.workers(device))
     elif workers:
         raise UsageError("--workers is of the executor local alone", fix="give --executor-option KEY=VALUE instead")
     return registry.make("executors", name, values)

@@ -44,11 +44,11 @@ def complete(recipes: Sequence[Recipe], store: Store, executor: Executor, *, dev
 
 
 def resolve_device(text: str) -> str:
-    """Return the device that `auto` means here, or check the one that was named."""
+    """Check the device that was named; `auto` stays: it is decided where a step runs."""
     import torch
 
     if text == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return text
     try:
         kind = torch.device(text).type
         torch.empty(1, device=text)
@@ -63,10 +63,11 @@ def resolve_device(text: str) -> str:
 def weights(recipes: Sequence[Recipe], store: Store, device: str) -> dict[str, float]:
     """Return the share of each step: what it sends through the network, and a little for anything else."""
     from prunescope.data import sources
-    from prunescope.runs.scheduling import cost
+    from prunescope.runs.scheduling import cost, devices
 
     described = [recipe.arguments["data"] for recipe in recipes if "data" in recipe.arguments]
-    data = sources.open_source(described[0], device=device, trust=store.trust) if described else None
+    here = devices.resolve(device)
+    data = sources.open_source(described[0], device=here, trust=store.trust) if described else None
     passes = cost.passes_by_id(recipes, data, trust=store.trust)
     least = 0.001 * max(1.0, *passes.values())
     return {run_id: max(number, least) for run_id, number in passes.items()}

@@ -17,7 +17,7 @@ from prunescope.networks import checkpoints, models
 from prunescope.networks.grouped.grouping import Grouped, supports
 from prunescope.plugins import registry
 from prunescope.runs.recipe import run_of
-from prunescope.runs.scheduling import groups, scheduler
+from prunescope.runs.scheduling import devices, groups, scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,11 +91,12 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     todo = scheduler.pending(recipes, store)
     if not todo:
         return Estimate(by_step=(), rates=Rates(), bytes=0)
-    data = _data(todo, store, device)
+    here = devices.resolve(device)
+    data = _data(todo, store, here)
     start = _start(todo, store)
-    together = {run_id: len(group) for run_id, group in groups.divide(recipes, store, device=device).items()}
+    together = {run_id: len(group) for run_id, group in groups.divide(recipes, store, device=here).items()}
     sizes = sorted(set(together.values()))
-    rates = Rates() if data is None else measure_rates(checkpoints.to_model(start).to(device), data, sizes=sizes)
+    rates = Rates() if data is None else measure_rates(checkpoints.to_model(start).to(here), data, sizes=sizes)
     kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
     rows = []
     for step, plugin in kinds:

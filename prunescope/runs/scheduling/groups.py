@@ -17,6 +17,7 @@ from prunescope.data import sources
 from prunescope.networks import models
 from prunescope.plugins import registry
 from prunescope.runs.recipe import run_of
+from prunescope.runs.scheduling import devices
 from prunescope.runs.steps import fitting
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str,
     into as few groups as the trainer's `together` allows; on a CPU dense ones, which everything waits for, into two at
     least, so that two processes begin at once. Kinds that are finished are not looked at.
     """
+    here = devices.resolve(device)
     kinds: dict[str, list[Recipe]] = {}
     origins = _Origins({recipe.id: recipe for recipe in recipes}, store)
     for recipe in origins.steps.values():
@@ -44,8 +46,8 @@ def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str,
     found: dict[str, Group] = {}
     for kind in kinds.values():
         if len(kind) > 1 and not all(store.has(recipe.id) for recipe in kind):
-            most = _together(kind[0], origins, device)
-            if kind[0].step == "train" and device == "cpu":
+            most = _together(kind[0], origins, here)
+            if kind[0].step == "train" and not here.startswith("cuda"):
                 most = min(most, -(-len(kind) // 2))
             found |= {recipe.id: group for group in evenly(kind, most) if len(group) > 1 for recipe in group}
     return found

@@ -1,4 +1,4 @@
-"""Built-in executor: processes of this machine, its cores divided among them."""
+"""Built-in executor: processes of this machine, its cores and GPUs divided among them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from prunescope.api import Executor, Job, Option, Outcome, describe_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from multiprocessing.sharedctypes import Synchronized
 
 DIED = "a worker process died (killed, or out of memory): the same command resumes from what is finished"
 
@@ -89,14 +90,11 @@ def _in_processes(
 def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     import multiprocessing
 
-    initial = (os.getpid(), threads, os.environ.get(SAFE_PATH))
+    before = os.environ.get(SAFE_PATH)
     with _safe_path():  # the process that tracks semaphores is started with the first of them
-        pool = ProcessPoolExecutor(
-            workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=initial,
-        )
+        context = multiprocessing.get_context("spawn")
+        initial = (os.getpid(), threads, before, context.Value("i", 0))
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=initial)
     try:
         yield pool
     finally:
@@ -226,13 +224,20 @@ def _restore(safe_path: str | None) -> None:
         os.environ[SAFE_PATH] = safe_path
 
 
-def _start_worker(parent: int, threads: int, safe_path: str | None) -> None:
-    """Take this worker's share of the cores, keep freed memory, leave Ctrl-C to the parent, and die with it."""
+def _start_worker(parent: int, threads: int, safe_path: str | None, started: Synchronized[int]) -> None:
+    """Take this worker's share of cores and GPUs, keep freed memory, leave Ctrl-C to the parent, and die with it.
+
+    started: how many workers have started before.
+    """
     _restore(safe_path)
     import torch
 
+    from prunescope.runs.scheduling.devices import take_slot
     from prunescope.runs.scheduling.memory import keep_freed
 
+    with started.get_lock():
+        take_slot(started.value)
+        started.value += 1
     keep_freed()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(threads)

@@ -5,10 +5,13 @@ After every epoch the density is audited, the snapshots that are asked for are t
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from prunescope.api.errors import PluginError
+import torch
+
+from prunescope.api.errors import PluginError, UsageError
 from prunescope.api.knobs import HOTTER
 from prunescope.data import sources
 from prunescope.networks import checkpoints, masks, models
@@ -45,6 +48,16 @@ def grouped(count: int) -> str:
 
 def fit(recipe: Recipe, store: Store, device: str) -> Made:
     """Perform one training step."""
+    try:
+        return _fit(recipe, store, device)
+    except torch.OutOfMemoryError as error:
+        raise UsageError(
+            f"the memory of {device} does not hold a step of this training",
+            fix="train with smaller batches (--batch-size), or on another device",
+        ) from error
+
+
+def _fit(recipe: Recipe, store: Store, device: str) -> Made:
     loaded = registry.make("trainers", recipe.plugin, recipe.options, trust=store.trust)
     data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
     run = _begin(recipe, loaded, store, device)
@@ -60,8 +73,22 @@ def fit(recipe: Recipe, store: Store, device: str) -> Made:
 def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[Made]:
     """Perform training steps that differ in their seeds and inputs only, in one call of the trainer.
 
-    wanted: ids of the runs that are not finished yet, whose progress is noted.
+    wanted: ids of the runs that are not finished yet, whose progress is noted. Where a GPU's memory does not hold all
+    of them, each half is trained by itself, and so on; the engine that is recorded is the one that trained.
     """
+    if len(recipes) == 1:
+        return [fit(recipes[0], store, device)]
+    try:
+        return _fit_together(recipes, store, device, wanted=wanted)
+    except torch.OutOfMemoryError:
+        middle = -(-len(recipes) // 2)
+    gc.collect()
+    torch.cuda.empty_cache()
+    halves = (recipes[:middle], recipes[middle:])
+    return [made for half in halves for made in fit_together(half, store, device, wanted=wanted)]
+
+
+def _fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[Made]:
     first = recipes[0]
     loaded = registry.make("trainers", first.plugin, first.options, trust=store.trust)
     data = sources.open_source(first.arguments["data"], device=device, trust=store.trust)

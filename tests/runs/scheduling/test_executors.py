@@ -16,6 +16,7 @@ import pytest
 from prunescope.api import Job
 from prunescope.api.errors import InputError
 from prunescope.plugins.testing import check_executor
+from prunescope.runs.scheduling import devices
 from prunescope.runs.scheduling.local import Local
 
 
@@ -117,7 +118,8 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         from functools import partial
         from pathlib import Path
         from prunescope.api import Job
-        from prunescope.runs.scheduling.local import Local
+        from prunescope.runs.scheduling import devices
+from prunescope.runs.scheduling.local import Local
 
         def sleep(job, *, folder):
             Path(folder, job.id).write_text(str(os.getpid()))
@@ -151,3 +153,20 @@ def _alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
     except FileNotFoundError:
         return False
+
+
+def note_gpu(job: Job, *, folder: str) -> None:
+    """Leave the device that "cuda" is in this worker of a machine with two GPUs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(devices, "gpus", lambda: 2)
+        found = devices.resolve("cuda")
+    here = Path(folder, job.id)
+    here.write_text(found)
+    while len(list(Path(folder).iterdir())) < 2:  # so that both workers take one
+        time.sleep(0.01)
+
+
+def test_workers_use_the_gpus_in_turn(tmp_path: Path) -> None:
+    outcomes = list(Local(workers=2).run([Job(id="0"), Job(id="1")], partial(note_gpu, folder=str(tmp_path))))
+    assert not any(outcome.error for outcome in outcomes)
+    assert sorted(path.read_text() for path in tmp_path.iterdir()) == ["cuda:0", "cuda:1"]

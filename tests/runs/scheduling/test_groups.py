@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from prunescope.api.errors import PluginError
+from prunescope.api.errors import PluginError, UsageError
 from prunescope.data import sources
 from prunescope.networks import models
 from prunescope.plugins import registry
@@ -148,6 +148,44 @@ def test_how_the_steps_were_performed_is_recorded_with_the_engine(data, store):
         "alone, captured",
         "alone, not captured: MixUp draws on the host",
     ]
+
+
+def test_a_group_that_the_memory_does_not_hold_is_halved(data, store, tmp_path, monkeypatch):
+    trainings = [dense(data, seed=seed) for seed in range(5)]
+    asked, plain = [], Sgd.fit_together
+
+    def fit_together(self, models, *rest, **named):
+        asked.append(len(models))
+        if len(models) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(self, models, *rest, **named)
+
+    monkeypatch.setattr(Sgd, "fit_together", fit_together)
+    pipeline.perform_together(trainings, store, device="cpu")
+    assert asked == [5, 3, 2, 2]
+    assert [store.read(recipe.id).engine for recipe in trainings] == ["grouped(2)"] * 2 + ["alone"] + ["grouped(2)"] * 2
+    other = Store(tmp_path / "other")
+    pipeline.perform_together(trainings[:2], other, device="cpu")
+    for recipe in trainings[:2]:
+        first, second = (place.load_weights(recipe.id).state for place in (store, other))
+        assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_a_step_that_the_memory_does_not_hold_is_an_error_with_the_fix(data, store, monkeypatch):
+    def fit(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Sgd, "fit", fit)
+    with pytest.raises(UsageError, match="the memory of cpu does not hold a step of this training") as caught:
+        pipeline.perform(dense(data, seed=0), store, device="cpu")
+    assert "--batch-size" in caught.value.fix
+
+
+def test_on_a_gpu_dense_trainings_may_make_one_group(data, store, monkeypatch):
+    trainings = [dense(data, seed=seed) for seed in range(4)]
+    monkeypatch.setattr(groups, "_together", lambda *_: 64)
+    assert sizes(groups.divide(trainings, store, device="cuda"), trainings) == [4] * 4
+    assert sizes(groups.divide(trainings, store, device="cpu"), trainings) == [2] * 4
 
 
 @pytest.mark.parametrize("wrong", [[1, 2], (1,)])

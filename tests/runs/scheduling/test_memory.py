@@ -15,11 +15,12 @@ import sys
 
 how = sys.argv.pop(1)
 if how == "kept":
-    from prunescope.memory import keep_freed
+    from prunescope.runs.scheduling.memory import keep_freed
     assert keep_freed()
 elif how == "worker":
+    import multiprocessing
     from prunescope.runs.scheduling.local import _start_worker
-    _start_worker(os.getppid(), 1)
+    _start_worker(os.getppid(), 1, None, multiprocessing.Value("i", 0))
 elif how == "program":
     from prunescope.cli import main
     sys.argv.append("--version")
