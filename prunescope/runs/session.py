@@ -33,7 +33,7 @@ class Place:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, ..."""
     workers: int = 0
-    """Worker processes of the local executor; 0: one per core, on a GPU one."""
+    """Worker processes of the local executor; 0: one per core, or one per GPU."""
     executor: str = "local"
     """The plugin that runs the steps."""
     executor_options: Mapping[str, Any] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Session:
 
     store: Store
     device: str
-    """As torch names it; never "auto"."""
+    """As torch names it, or "auto": decided where a step runs (`scheduling.devices`)."""
     executor: Loaded
     watcher: Watcher = field(default_factory=Silent)
 
@@ -110,10 +110,11 @@ class Session:
     def shares(self, recipes: Sequence[Recipe]) -> dict[str, float]:
         """Return the share of each step: what it sends through the network, and a little for anything else."""
         from prunescope.data import sources
-        from prunescope.runs.scheduling import cost
+        from prunescope.runs.scheduling import cost, devices
 
+        here = devices.resolve(self.device)
         described = [recipe.arguments["data"] for recipe in recipes if "data" in recipe.arguments]
-        data = sources.open_source(described[0], device=self.device, trust=self.store.trust) if described else None
+        data = sources.open_source(described[0], device=here, trust=self.store.trust) if described else None
         passes = cost.passes_by_id(recipes, data, trust=self.store.trust)
         least = 0.001 * max(1.0, *passes.values())
         return {run_id: max(number, least) for run_id, number in passes.items()}
@@ -148,21 +149,23 @@ def check_study(study: Path) -> Path:
 
 
 def choose_executor(place: Place, *, device: str) -> Loaded:
-    """Return the executor; the local one takes one process per core, on a GPU one, unless told."""
+    """Return the executor; the local one takes one process per core, or per GPU, unless it is given."""
+    from prunescope.runs.scheduling import devices
+
     values = dict(place.executor_options)
     if place.executor == "local" and "workers" not in values:
-        values["workers"] = str(place.workers or int(device != "cpu"))
+        values["workers"] = str(place.workers or devices.workers(device))
     elif place.workers:
         raise UsageError("--workers is of the executor local alone", fix="give --executor-option KEY=VALUE instead")
     return registry.make("executors", place.executor, values)
 
 
 def resolve_device(text: str) -> str:
-    """Return the device that `auto` means here, or check the one that was named."""
+    """Check the device that was named; `auto` stays, to be decided where a step runs."""
     import torch
 
     if text == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return text
     try:
         kind = torch.device(text).type
         torch.empty(1, device=text)
