@@ -3,63 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from prunescope.api.errors import InputError, MismatchError, UsageError
+from prunescope.runs.place import Loading
 from prunescope.runs.recipe import run_of
-from prunescope.runs.session import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import nn
-
     from prunescope.api import Data
     from prunescope.data.spec import Source
     from prunescope.networks.checkpoints import Weights
+    from prunescope.runs.place import DataLike, Network
     from prunescope.runs.session import Session
 
 HUB_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
 
-Network: TypeAlias = "str | Path | nn.Module"
-"""A file or folder, `hf-hub:NAME`, a run id or its beginning, `ID@EPOCH`, or a live network."""
-
-DataLike: TypeAlias = "str | Path | Data | tuple[Any, Any] | Callable[[], object]"
-"""A name, a folder, Data, a pair of data sets, loaders or (inputs, targets), or a function that returns any of them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loading:
-    """How a checkpoint of another program is read."""
-
-    weights: str | None = None
-    """"ema" or "raw", where the file has both."""
-    model: str | None = None
-    """A timm name or "pkg.mod:factory", where the file does not say."""
-    unsafe: bool = False
-    """Whether the file may be unpickled, which can run any code."""
-
-
 LOADING = Loading()
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkPlace(Place):
-    """Where a question about networks is answered, and how their checkpoints are read."""
-
-    model: str | None = None
-    """Network of a foreign checkpoint: a timm name or "pkg.mod:factory"."""
-    weights: str | None = None
-    """"ema" or "raw": which weights of a checkpoint that has both."""
-    unsafe_load: bool = False
-    """Unpickle the checkpoint: it can run any code. Only for files you trust."""
-
-    @property
-    def loading(self) -> Loading:
-        """How the checkpoints are read."""
-        return Loading(weights=self.weights, model=self.model, unsafe=self.unsafe_load)
 
 
 def open_network(

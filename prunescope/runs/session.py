@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
@@ -12,36 +11,15 @@ from prunescope.runs.store import Store
 from prunescope.runs.watching import Silent, Watcher, label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from prunescope.api import Outcome
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.files.runfile import Run
+    from prunescope.runs.place import Place
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.scheduling.cost import Estimate
-
-STUDY = Path("prunescope-study")
-"""The study folder where none is named."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a question is answered: the fields that all questions share."""
-
-    study: str | Path = STUDY
-    """Folder that keeps every finished step; it is made where it does not exist."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, ..."""
-    workers: int = 0
-    """Worker processes of the local executor; 0: one per core, or one per GPU."""
-    executor: str = "local"
-    """The plugin that runs the steps."""
-    executor_options: Mapping[str, Any] = field(default_factory=dict)
-    """Its options."""
-    trust: Sequence[str] = ()
-    """Code that the files of the study may name, "pkg.mod:factory"; what was typed for it before is remembered."""
-    progress: bool | Watcher = False
-    """Whether progress and notes are shown; or what receives them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +107,7 @@ def open_session(place: Place, *, watcher: Watcher | None = None, plugin: Loaded
     """
     from prunescope.runs.trusting import trusted_code
 
-    device, study = resolve_device(place.device), check_study(Path(place.study))
+    device, study = resolve_device(place.device), check_study(place.folder)
     watcher = watcher or Silent()
     typed = {name: getattr(place, name, None) for name in ("model", "data")}
     trust = trusted_code(study, note=watcher.note, allowed=place.trust, plugin=plugin, **typed)

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-STUDY = Path("prunescope-study")
-
 Study = Annotated[
     Path, typer.Option(metavar="DIR", envvar="PRUNESCOPE_STUDY", help="Folder that keeps every finished step.")
 ]

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from prunescope.report.common.progress import OnTerminal
-from prunescope.runs.session import Place, Session, open_session
+from prunescope.runs.place import Place
+from prunescope.runs.session import Session, open_session
 from prunescope.runs.watching import Silent, Watcher
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from prunescope.runs.opening import NetworkPlace
+from prunescope.runs.place import NetworkPlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from prunescope.runs.opening import DataLike, Network
+    from prunescope.runs.place import DataLike, Network
 
 DENSITIES = (0.05, 0.1, 0.2, 0.5)
 

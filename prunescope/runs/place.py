@@ -1,0 +1,78 @@
+"""Where a question is answered, and what a person may give as a network or as data: fields alone, light to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torch import nn
+
+    from prunescope.api import Data
+    from prunescope.runs.watching import Watcher
+
+STUDY = Path("prunescope-study")
+"""The study folder where none is named."""
+
+Network: TypeAlias = "str | Path | nn.Module"
+"""A file or folder, `hf-hub:NAME`, a run id or its beginning, `ID@EPOCH`, or a live network."""
+
+DataLike: TypeAlias = "str | Path | Data | tuple[Any, Any] | Callable[[], object]"
+"""A name, a folder, Data, a pair of data sets, loaders or (inputs, targets), or a function that returns any of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a question is answered: the fields that all questions share."""
+
+    study: str | Path | None = None
+    """Folder that keeps every finished step, made where it does not exist; prunescope-study where None."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
+    workers: int = 0
+    """Worker processes of the local executor; 0: one per core, or one per GPU."""
+    executor: str = "local"
+    """The plugin that runs the steps."""
+    executor_options: Mapping[str, Any] = field(default_factory=dict)
+    """Its options."""
+    trust: Sequence[str] = ()
+    """Code that the files of the study may name, "pkg.mod:factory"; what was typed for it before is remembered."""
+    progress: bool | Watcher = False
+    """Whether progress and notes are shown; or what receives them."""
+
+    @property
+    def folder(self) -> Path:
+        """The study folder; a question that names a study has it there."""
+        return STUDY if self.study is None else Path(self.study)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """How a checkpoint of another program is read."""
+
+    weights: str | None = None
+    """"ema" or "raw", where the file has both."""
+    model: str | None = None
+    """A timm name or "pkg.mod:factory", where the file does not say."""
+    unsafe: bool = False
+    """Whether the file may be unpickled, which can run any code."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkPlace(Place):
+    """Where a question about networks is answered, and how their checkpoints are read."""
+
+    model: str | None = None
+    """Network of a foreign checkpoint: a timm name or "pkg.mod:factory"."""
+    weights: str | None = None
+    """"ema" or "raw": which weights of a checkpoint that has both."""
+    unsafe_load: bool = False
+    """Unpickle the checkpoint: it can run any code. Only for files you trust."""
+
+    @property
+    def loading(self) -> Loading:
+        """How the checkpoints are read."""
+        return Loading(weights=self.weights, model=self.model, unsafe=self.unsafe_load)
