@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from prunescope.runs import place
+
+STUDY = place.STUDY
+
 Study = Annotated[
     Path, typer.Option(metavar="DIR", envvar="PRUNESCOPE_STUDY", help="Folder that keeps every finished step.")
 ]
