@@ -76,6 +76,7 @@ def lint(session: nox.Session) -> None:
     session.run(python, "-m", "mypy")
     sources = os.pathsep.join(str(plugin.resolve() / "src") for plugin in PLUGINS)
     session.run(_beside(python, "lint-imports"), env={"PYTHONPATH": sources})
+    session.run(python, "docs/count_names.py")
     session.run(python, "-m", "codespell_lib")
     folder = Path(session.create_tmp()).resolve()
     cache = {"MYPY_CACHE_DIR": str(Path(".mypy_cache").resolve())}  # torch has been read already
