@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, final
 
 import torch
 
 from prunescope.networks.capture.interface import Capture, NotCapturable
-from prunescope.networks.capture.rehearsal import Watch, unchanged
+from prunescope.networks.capture.rehearsal import rehearse, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torch import Tensor
-
-WARM_UP = 3
-"""Steps before the recording, in which the libraries choose their kernels and allocate what they need."""
 
 
 @final
@@ -32,31 +30,41 @@ class CudaGraphs(Capture):
         """Run the step a few times on a stream of its own, then record it."""
         device = next((tensor.device for tensor in state), torch.device("cuda"))
         with torch.cuda.device(device), unchanged(state):
-            _warm_up(step)
+            _warm_up(step, state)
             return self._recorded(step)
 
-    def _recorded(self, step: Callable[[], None]) -> Callable[[], None]:
-        graph = torch.cuda.CUDAGraph()
+    def _recorded(self, step: Callable[[], None]) -> Recorded:
+        graph, here = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(graph, pool=self.pool):
                 step()
         except RuntimeError as error:
+            torch.cuda.set_stream(here)
             _end_recording()
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             raise NotCapturable(f"CUDA refuses to record it ({str(error).splitlines()[0]})") from error
-        repeat: Callable[[], None] = graph.replay
-        return repeat
+        return Recorded(graph, step)
 
 
-def _warm_up(step: Callable[[], None]) -> None:
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded step."""
+
+    graph: torch.cuda.CUDAGraph
+    step: Callable[[], None]
+    """Kept, because the graph reads the tensors that it holds, and no longer knows them as tensors."""
+
+    def __call__(self) -> None:
+        """Repeat the step."""
+        self.graph.replay()
+
+
+def _warm_up(step: Callable[[], None], state: Sequence[Tensor]) -> None:
     side, here = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
     side.wait_stream(here)
     with torch.cuda.stream(side):
-        with Watch():  # type: ignore[no-untyped-call]
-            step()
-        for _ in range(WARM_UP - 1):
-            step()
+        rehearse(step, state)
     here.wait_stream(side)
 
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from prunescope.networks.capture.interface import Capture
-from prunescope.networks.capture.rehearsal import check_repeatable, unchanged
+from prunescope.networks.capture.rehearsal import rehearse, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,8 @@ class Tape(Capture):
     """
 
     def record(self, step: Callable[[], None], state: Sequence[Tensor] = ()) -> Callable[[], None]:
-        """Run the step once and keep its operations."""
+        """Run the step as often as a graph needs, and keep the operations of the last time."""
+        rehearse(step, state)
         recorder = _Recorder()
         with unchanged(state), recorder:
             step()
@@ -70,7 +71,6 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - torch's own signature
         """Perform the operation and keep it."""
-        check_repeatable(func, args)
         named = kwargs or {}
         results = func(*args, **named)
         self.operations.append(_Operation(func, args, named, results))
