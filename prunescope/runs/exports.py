@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from prunescope.api.errors import StoreError
 from prunescope.runs.files import runfile
+from prunescope.runs.files.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from prunescope.api import Reading
     from prunescope.runs.files.runfile import Run
     from prunescope.runs.store import Store
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+"""What a cell begins with that a spreadsheet computes."""
 
 COLUMNS = ("run", "inputs", "seed", "probe", "reading", "axes", "index", "value", "stderr", "unit", "n", "estimator")
 
@@ -44,9 +48,18 @@ def as_csv(store: Store, target: Path) -> int:
         writer.writerow(COLUMNS)
         for run in map(store.read, store.ids()):
             rows = list(_rows(run))
-            writer.writerows(rows)
+            writer.writerows([_cell(value) for value in row] for row in rows)
             count += bool(rows)
     return count
+
+
+def _cell(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula: a text that begins like one is quoted.
+
+    >>> _cell("=1+1"), _cell("lmc"), _cell(-0.5)
+    ("'=1+1", 'lmc', -0.5)
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _rows(run: Run) -> Iterator[tuple[object, ...]]:
@@ -69,13 +82,12 @@ def _numbers(reading: Reading) -> Iterator[tuple[str, float, object]]:
 
 @contextmanager
 def _whole(target: Path) -> Iterator[TextIO]:
-    """Write a file so that it is there whole or not at all."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    """Write a text so that it is there whole or not at all."""
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            yield file
-        temporary.replace(target)
+        with whole_file(target) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+            yield text
+            text.flush()
+            text.detach()
     except OSError as error:
         raise StoreError(f"cannot write {target}: {error.strerror or error}", fix="choose another place") from error
-    finally:
-        temporary.unlink(missing_ok=True)

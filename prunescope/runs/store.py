@@ -7,16 +7,18 @@ kill -9 at any moment loses only the step under way.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import BUSY, BusyError, InputError, StoreError
+from prunescope.api.regular import require_regular
 from prunescope.api.trust import NOTHING
 from prunescope.runs import recipe as recipes
-from prunescope.runs.files import hdf5, runfile
-from prunescope.runs.files.whole import sync_folder
+from prunescope.runs.files import hdf5, opening, runfile
+from prunescope.runs.files.whole import make_folder, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -39,6 +41,8 @@ class Store:
     study: Path
     trust: Trust = field(default=NOTHING, kw_only=True)
     """The code that its files may name."""
+    linked: bool = field(default=False, kw_only=True)
+    """Whether its files are links to those of another study: that of a dry run, which writes elsewhere."""
 
     @property
     def runs(self) -> Path:
@@ -66,22 +70,34 @@ class Store:
 
         only: which readings to read, as "<probe>/<name>"; all when None.
         """
-        if not self.has(run_id):
+        path = self.path(run_id)
+        if not os.path.lexists(path):
             raise InputError(
                 f"there is no run {run_id} in {self.study}", fix=f"see: prunescope results list --study {self.study}"
             )
-        return runfile.read(self.path(run_id), with_mask=with_mask, only=only)
+        run = runfile.read(path, with_mask=with_mask, only=only, follow=self.linked)
+        if run.id != run_id:
+            raise runfile.unreadable(path, ValueError(f"it is the result of {run.id}"))
+        return run
 
     def load_weights(self, reference: str) -> Checkpoint:
         """Return the checkpoint a run (or its snapshot "<id>@<epoch>") wrote."""
         from prunescope.networks import checkpoints as checkpoint
 
-        path = self.weights_path(reference)
-        if not path.is_file():
+        path, digests = self.weights_path(reference), self.read(recipes.run_of(reference), only=()).weights
+        if path.name not in digests:
             raise InputError(
-                f"run {recipes.run_of(reference)} wrote no weights {path.name}", fix=self._weights_hint(reference)
+                f"run {recipes.run_of(reference)} wrote no weights {path.name}",
+                fix=f"it wrote: {', '.join(sorted(name.removesuffix('.safetensors') for name in digests)) or 'none'}",
             )
-        return checkpoint.load(path, trust=self.trust)
+        try:
+            require_regular(path, follow=self.linked)
+        except OSError as error:
+            raise _damaged(path, f"they cannot be read: {error.strerror or error}") from error
+        found = checkpoint.load(path, trust=self.trust)
+        if found.sha256 != digests[path.name]:
+            raise _damaged(path, "their bytes do not match the digest in the result file")
+        return found
 
     def resolve(self, text: str) -> str | None:
         """Return the full reference for a run id, its unique beginning, or either with "@<epoch>"; None: no run."""
@@ -140,11 +156,9 @@ class Store:
             for epoch, checkpoint in (weights or {}).items():
                 path = self.weights_path(run.id if epoch is None else f"{run.id}@{epoch}")
                 digests[path.name] = _write_weights(path, checkpoint)
-            if digests:
-                sync_folder(self.runs)  # the weights' names last before the result's, which says that they are there
-            with _whole(self.path(run.id)) as temporary:
-                runfile.write(temporary, replace(run, weights=digests))
-            sync_folder(self.runs)
+            # the weights' names last before the result's, which says that they are there
+            with whole_file(self.path(run.id)) as file:
+                file.write(runfile.to_bytes(replace(run, weights=digests)))
         except OSError as error:
             raise _cannot_write(self.path(run.id), error) from error
         return run.id
@@ -184,13 +198,18 @@ class Store:
         """Copy every run into one HDF5 file, each as the group `<id>`; return how many. Weights stay behind."""
         import h5py
 
-        ids = self.ids()
-        with _whole(target) as temporary, h5py.File(temporary, "w", libver=hdf5.LIBRARY) as out:
+        made, ids = io.BytesIO(), self.ids()
+        with h5py.File(made, "w", libver=hdf5.LIBRARY) as out:
             out.attrs["schema"] = runfile.SCHEMA
             for run_id in ids:
-                with h5py.File(self.path(run_id), "r") as source:
+                self.read(run_id, only=())
+                with opening.open_checked(self.path(run_id), follow=self.linked) as source:
                     source.copy(source["/"], out, name=run_id)
-        sync_folder(target.parent)
+        try:
+            with whole_file(target) as file:
+                file.write(made.getbuffer())
+        except OSError as error:
+            raise _cannot_write(target, error) from error
         return len(ids)
 
     def _progress_path(self, run_id: str) -> Path:
@@ -202,17 +221,23 @@ class Store:
             return [(self.path(run_id).name, problem)]
         found = []
         for name, digest in sorted(runfile.read(self.path(run_id)).weights.items()):
-            path = self.runs / name
-            if not path.is_file():
-                found.append((name, "it is missing"))
-            elif _sha256(path) != digest:
-                found.append((name, "its bytes do not match the digest in the result file"))
+            problem = self._check_weights(run_id, name, digest)
+            if problem:
+                found.append((name, problem))
         return found
 
-    def _weights_hint(self, reference: str) -> str:
-        run_id = recipes.run_of(reference)
-        names = [name.removesuffix(".safetensors") for name in runfile.read(self.path(run_id)).weights]
-        return f"it wrote: {', '.join(sorted(names)) or 'none'}"
+    def _check_weights(self, run_id: str, name: str, digest: str) -> str:
+        """Return what is wrong with a file of weights; empty when nothing is."""
+        path = self.runs / name
+        if path.name != name or recipes.run_of(path.stem) != run_id:
+            return "the result file names weights that are not its own"
+        try:
+            require_regular(path, follow=self.linked)
+            return "" if _sha256(path) == digest else "its bytes do not match the digest in the result file"
+        except FileNotFoundError:
+            return "it is missing"
+        except (OSError, InputError) as error:
+            return f"it cannot be read: {error}"
 
 
 def _write_weights(path: Path, checkpoint: Checkpoint) -> str:
@@ -220,35 +245,22 @@ def _write_weights(path: Path, checkpoint: Checkpoint) -> str:
     from prunescope.networks import checkpoints
 
     data, digest = checkpoints.to_safetensors(checkpoint), hashlib.sha256()
-    with _whole(path) as temporary, temporary.open("wb") as file:
+    with whole_file(path) as file:
         for part in data:
             file.write(part)
             digest.update(part)
     return digest.hexdigest()
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Let a file be written under another name, then sync and rename it: it is there whole, or not at all."""
-    temporary = _temporary(path)
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
 def _make_folder(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
     except OSError as error:
         raise _cannot_write(path, error) from error
+
+
+def _damaged(path: Path, what: str) -> StoreError:
+    return StoreError(f"the weights {path} are damaged: {what}", fix=runfile.REPAIR)
 
 
 def _cannot_write(path: Path, error: OSError) -> StoreError:

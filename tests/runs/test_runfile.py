@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from signing import sign, sign_bytes
 
 from prunescope.api import Advice, Diagnosis, Epoch, Mask, Reading, Regime
 from prunescope.api.errors import StoreError
@@ -95,8 +96,9 @@ def test_the_layout_is_the_published_schema(path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("change", ["value", "attribute", "extra", "recipe"])
-def test_any_change_to_a_file_is_found(path: Path, change: str) -> None:
+def test_any_change_to_a_file_is_found(path: Path, change: str, *, signed: bool) -> None:
     with h5py.File(path, "a") as file:
         if change == "value":
             file["history/train_loss"][1] = 1.0000001
@@ -107,7 +109,12 @@ def test_any_change_to_a_file_is_found(path: Path, change: str) -> None:
         else:
             file.attrs["recipe"] = str(file.attrs["recipe"]).replace('"seed":1', '"seed":2')
             file.attrs["digest"] = hdf5.digest_of(file)
+    if signed:
+        sign_bytes(path)
     assert runfile.check(path)
+    if not signed:
+        with pytest.raises(StoreError, match="its bytes do not match their digest"):
+            runfile.read(path)
 
 
 def test_a_renamed_file_is_found(path: Path) -> None:
@@ -127,6 +134,7 @@ def test_a_truncated_file_is_found_and_reading_it_says_what_to_do(path: Path, ke
 def test_another_schema_is_refused(path: Path) -> None:
     with h5py.File(path, "a") as file:
         file.attrs["schema"] = 99
+    sign(path)
     with pytest.raises(StoreError, match="schema 99"):
         runfile.read(path)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from prunescope.runs.files import runfile
+from prunescope.runs.files import opening, runfile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def wall_seconds(path: Path) -> float:
     """Return how long a run took, and read nothing else: a study has thousands of runs."""
     try:
-        return _number(_opened(path), b"wall_seconds")
-    except (OSError, KeyError, ValueError) as error:
+        return _number(opening.open_file(path), b"wall_seconds")
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise runfile.unreadable(path, error) from error
 
 
@@ -39,22 +39,17 @@ def glance(path: Path, names: Sequence[str]) -> tuple[float, dict[str, Array]]:
     Much faster than `read`, which a report on thousands of runs would wait for.
     """
     try:
-        file = _opened(path)
+        file = opening.open_file(path)
         schema = int(_number(file, b"schema"))
         if schema == runfile.SCHEMA:
             seconds = _number(file, b"wall_seconds")
             places = {name: "readings/" + "/".join(map(runfile.escape, name.split("/", 1))) for name in names}
             found = {name: _value(file, place.encode()) for name, place in places.items()}
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise runfile.unreadable(path, error) from error
     if schema != runfile.SCHEMA:
         raise runfile.other_schema(path, schema)
     return seconds, {name: value for name, value in found.items() if value is not None}
-
-
-def _opened(path: Path) -> Any:  # noqa: ANN401 - h5py has no types
-    """Return an open file that closes when nobody refers to it: `close` looks through all that is open, and is slow."""
-    return h5py.h5f.open(bytes(path), h5py.h5f.ACC_RDONLY)
 
 
 def _number(file: Any, name: bytes) -> float:  # noqa: ANN401 - h5py has no types
@@ -64,12 +59,12 @@ def _number(file: Any, name: bytes) -> float:  # noqa: ANN401 - h5py has no type
 
 
 def _value(file: Any, place: bytes) -> Array | None:  # noqa: ANN401 - h5py has no types
-    try:
-        dataset = h5py.h5d.open(file, place)
-    except KeyError:
-        if _exists(file, place):
-            raise
-        return None
+    dataset = h5py.h5g.open(file, b"/")
+    for part in place.split(b"/"):
+        if not dataset.links.exists(part):
+            return None
+        dataset = opening.check_link(dataset, part, place.decode())
+    opening.check_array(dataset, place.decode(), opening.room_of(file))
     value = np.empty(dataset.shape, dtype=np.float64)
     dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, value, h5py.h5t.NATIVE_DOUBLE)
     if not h5py.h5a.exists(dataset, b"stderr"):
@@ -78,8 +73,3 @@ def _value(file: Any, place: bytes) -> Array | None:  # noqa: ANN401 - h5py has 
     stderr = np.empty(attribute.shape, dtype=np.float64)
     attribute.read(stderr, h5py.h5t.NATIVE_DOUBLE)
     return value, stderr
-
-
-def _exists(file: Any, place: bytes) -> bool:  # noqa: ANN401 - h5py has no types
-    probe, _, _ = place.rpartition(b"/")
-    return all(file.links.exists(part) for part in (b"readings", probe, place))

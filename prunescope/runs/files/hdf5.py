@@ -36,6 +36,14 @@ SCALAR = h5s.create(h5s.SCALAR)
 DIGEST = "digest"
 """The attribute of the root that holds the digest of all the rest."""
 
+UNAMBIGUOUS = "2:"
+"""What a digest begins with whose parts have their lengths before them; the first ones had none."""
+
+BLOCK = 512
+"""Bytes before those of HDF5, which hold their digest: HDF5's user block."""
+
+BLOCK_BEGIN = b"prunescope sha256 "
+
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
@@ -50,10 +58,13 @@ class Item:
 def to_bytes(items: Mapping[str, Item]) -> bytes:
     """Return the bytes of a file of these items, by path ("/" is the root), and of the groups that they lie in.
 
-    The root gets one attribute more: DIGEST, the digest of all that is in the file.
+    The root gets one attribute more: DIGEST, the digest of all that is in the file. The digest of the bytes themselves
+    stands before them; see `block`.
     """
     whole, made = _with_groups(items), io.BytesIO()
-    file = h5f.create(secrets.token_hex(8).encode(), h5f.ACC_TRUNC, fapl=_into(made))
+    plan = h5p.create(h5p.FILE_CREATE)
+    plan.set_userblock(BLOCK)
+    file = h5f.create(secrets.token_hex(8).encode(), h5f.ACC_TRUNC, fcpl=plan, fapl=_into(made))
     try:
         for name, item in whole.items():
             _write(file, name, item)
@@ -61,11 +72,33 @@ def to_bytes(items: Mapping[str, Item]) -> bytes:
         _write_attribute(h5g.open(file, b"/"), DIGEST, found)
     finally:
         file.close()
-    return made.getvalue()
+    data = made.getvalue()
+    return block(data) + data[BLOCK:]
+
+
+def block(data: bytes) -> bytes:
+    """Return what the first bytes of a file must be: the digest of those after them."""
+    return (BLOCK_BEGIN + hashlib.sha256(memoryview(data)[BLOCK:]).hexdigest().encode() + b"\n").ljust(BLOCK, b"\0")
 
 
 def digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | None]]) -> str:
-    """Return the sha256 over every name, type, shape, value and attribute, except the digest itself."""
+    """Return the sha256 over every name, type, shape, value and attribute, except the digest itself.
+
+    Each part has its length before it: no two contents have the same parts one after the other.
+    """
+    total = hashlib.sha256()
+    for name, attributes, value in sorted(items, key=lambda item: item[0]):
+        parts = [name.encode(), b"group" if value is None else b"array", str(len(set(attributes) - {DIGEST})).encode()]
+        for key in sorted(set(attributes) - {DIGEST}):
+            parts += [key.encode(), _bytes(np.asarray(attributes[key]))]
+        for part in [*parts, *([] if value is None else [_bytes(value)])]:
+            total.update(f"{len(part)} ".encode())
+            total.update(part)
+    return UNAMBIGUOUS + total.hexdigest()
+
+
+def _first_digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | None]]) -> str:
+    """Return the digest that files of before have, whose parts follow each other without their lengths."""
     total = hashlib.sha256()
     for name, attributes, value in sorted(items, key=lambda item: item[0]):
         total.update(name.encode())
@@ -78,14 +111,15 @@ def digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | None]]) 
 
 
 def digest_of(file: h5py.File) -> str:
-    """Return the digest of an open file."""
+    """Return the digest of an open file, of the kind that it has."""
     found: list[tuple[str, Mapping[str, Value], np.ndarray | None]] = [("/", dict(file.attrs), None)]
     file.visititems(
         lambda name, item: found.append(
             (name, dict(item.attrs), np.asarray(item[()]) if isinstance(item, h5py.Dataset) else None)
         )
     )
-    return digest(found)
+    first = not str(file.attrs.get(DIGEST, UNAMBIGUOUS)).startswith(UNAMBIGUOUS)
+    return (_first_digest if first else digest)(found)
 
 
 def _bytes(array: np.ndarray) -> bytes:

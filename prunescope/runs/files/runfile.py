@@ -19,23 +19,26 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from prunescope.api import Advice, Diagnosis, Epoch, Mask, Reading, Regime
-from prunescope.api.errors import StoreError
+from prunescope.api.errors import PrunescopeError, StoreError
 from prunescope.runs import recipe as recipes
-from prunescope.runs.files import hdf5
+from prunescope.runs.files import hdf5, opening
 from prunescope.runs.files.hdf5 import Item
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    import h5py
+
     from prunescope.runs.files.hdf5 import Value
     from prunescope.runs.recipe import Recipe
 
 SCHEMA = 1
+
+REPAIR = "remove it and run its command again (a sweep: --repair); `prunescope results check` lists all such files"
 
 OPTIONAL = ("confidence", "hotter", "regime_probability", "gain")
 """Numbers of a diagnosis that may not be known: no attribute then, as in files written before there was one."""
@@ -148,30 +151,42 @@ def _verdict_item(verdict: Verdict) -> Item:
     return Item(attributes=attributes)
 
 
-def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = None) -> Run:
+def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = None, follow: bool = False) -> Run:
     """Return the run in a file; StoreError where it is damaged or of another schema.
 
-    only: which readings to read, as "<probe>/<name>"; all when None.
+    only: which readings to read, as "<probe>/<name>"; all when None. follow: whether the path may be a link.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with opening.open_checked(path, follow=follow) as file:
             _check_schema(path, file)
-            return _read_run(file, with_mask=with_mask, only=only)
-    except (OSError, KeyError, ValueError) as error:
+            run = _read_run(file, with_mask=with_mask, only=only)
+            _check_id(file, run.id)
+    except PrunescopeError:
+        raise
+    except Exception as error:  # a damaged file can make HDF5 raise anything
         raise unreadable(path, error) from error
+    return run
+
+
+def _check_id(file: h5py.File, wanted: str) -> None:
+    if str(file.attrs["id"]) != wanted:
+        raise ValueError(f"its id {str(file.attrs['id'])!r} does not follow from its recipe: wanted {wanted}")
 
 
 def check(path: Path) -> str | None:
     """Return what is wrong with a result file, or None: schema, id, and every value against the stored digest."""
     try:
-        with h5py.File(path, "r") as file:
+        with opening.open_checked(path) as file:
             _check_schema(path, file)
             if file.attrs[hdf5.DIGEST] != hdf5.digest_of(file):
                 return "its values do not match its digest"
             expected = recipes.parse(str(file.attrs["recipe"])).id
             if file.attrs["id"] != expected or path.stem != expected:
                 return f"its name and id do not follow from its recipe: wanted {expected}"
-    except (OSError, KeyError, ValueError, RuntimeError, StoreError) as error:
+            _read_run(file, with_mask=True, only=None)
+    except PrunescopeError as error:
+        return f"it cannot be read: {error.message}"
+    except Exception as error:  # noqa: BLE001 - a damaged file can make HDF5 raise anything
         return f"it cannot be read: {error}"
     return None
 
@@ -194,7 +209,7 @@ def unreadable(path: Path, error: Exception) -> StoreError:
     """Return the error for a file that is damaged, or no result at all."""
     return StoreError(
         f"{path} is not a readable prunescope result: {error}",
-        fix="remove it and run its command again; `prunescope results check` lists all such files",
+        fix=REPAIR,
     )
 
 
@@ -226,7 +241,8 @@ def _read_run(file: h5py.File, *, with_mask: bool, only: Collection[str] | None)
 def _read_history(file: h5py.File) -> tuple[Epoch, ...]:
     if "history" not in file:
         return ()
-    columns = {name: dataset[()].tolist() for name, dataset in file["history"].items()}
+    known = {column.name for column in fields(Epoch)}  # a newer version may have more
+    columns = {name: dataset[()].tolist() for name, dataset in file["history"].items() if name in known}
     return tuple(Epoch(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True))
 
 

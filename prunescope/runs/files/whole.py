@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ def whole_file(target: Path) -> Iterator[IO[bytes]]:
     The temporary name beside `target` is random and holds host and process; it is never one that exists, nor a link.
     Raises OSError as the system does.
     """
-    temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(temporary_name())
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as file:
@@ -35,6 +36,12 @@ def whole_file(target: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
 
 
+def temporary_name() -> str:
+    """Return a name for a file that is not finished: who writes it, and a random part."""
+    host = re.sub(r"[^\w-]", "-", socket.gethostname())[:32]
+    return f".{host}.{os.getpid()}.{secrets.token_hex(8)}.tmp"
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a text (UTF-8) or bytes to a file of the user's; StoreError where that is impossible."""
     try:
@@ -42,6 +49,14 @@ def write_whole(path: Path, content: str | bytes) -> None:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}", fix="choose another place") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those it lies in, each of which lasts through a crash; OSError where that fails."""
+    missing = [place for place in (path, *path.parents) if not place.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for place in missing:
+        sync_folder(place.parent)
 
 
 def sync_folder(path: Path) -> None:

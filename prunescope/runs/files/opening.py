@@ -1,0 +1,132 @@
+"""Open a result file: its bytes are read once, compared with their digest, and only then given to HDF5.
+
+The first 512 bytes of a file (HDF5's user block, which every reader skips) hold the sha256 of the bytes after them. So
+each byte is verified when it is read, in less time than it takes to open the file. Files of before have none; the
+digest of their values is compared instead.
+
+HDF5 can lead a reader elsewhere: links to other files, data that lie outside of the file, arrays that claim any size.
+None of that is in a result, and a file with any of it is refused before a value is read.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import h5py
+from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5t, h5z
+
+from prunescope.api.regular import read_regular
+from prunescope.runs.files import hdf5
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+KINDS = (h5t.INTEGER, h5t.FLOAT, h5t.STRING, h5t.ENUM)
+"""What values may be made of."""
+
+FILTERS = (h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32)
+"""What data may be packed with; HDF5 loads a library of the machine's for others."""
+
+DEEPEST = 8
+
+PACKED = 1100
+"""How many times larger deflate's output can be than its input."""
+
+SLACK = 1 << 20
+"""Bytes that values may claim beyond what their file explains."""
+
+LARGEST = 1 << 31
+"""Bytes beyond 4 times the file that its values may take."""
+
+
+def open_file(path: Path, *, follow: bool = False) -> Any:  # noqa: ANN401 - h5py has no types
+    """Return an open result file whose bytes are as they were written, an h5py FileID.
+
+    follow: whether the name may be a link to the file.
+    Raises ValueError where they are not, OSError where there is no HDF5, InputError where there is no regular file.
+    """
+    data = read_regular(path, follow=follow)
+    if data.startswith(hdf5.BLOCK_BEGIN):
+        if data[: hdf5.BLOCK] != hdf5.block(data):
+            raise ValueError("its bytes do not match their digest")
+    elif not data.startswith(SIGNATURE):
+        raise ValueError("it does not begin as an HDF5 file of prunescope's")
+    return h5f.open_file_image(data)
+
+
+def open_checked(path: Path, *, follow: bool = False) -> h5py.File:
+    """Return an open result file, all of whose objects are plain values of its own; see `open_file`."""
+    file = open_file(path, follow=follow)
+    check_objects(file)
+    opened = h5py.File(file)
+    if not opened.userblock_size and opened.attrs.get(hdf5.DIGEST) != hdf5.digest_of(opened):
+        raise ValueError("its values do not match its digest")
+    return opened
+
+
+def room_of(file: Any) -> list[int]:  # noqa: ANN401 - h5py has no types
+    """Return the bytes that the values of a file may take, in a list from which they are taken."""
+    size = file.get_filesize()
+    return [min(PACKED * size + SLACK, 4 * size + LARGEST)]
+
+
+def check_objects(file: Any) -> None:  # noqa: ANN401 - h5py has no types
+    """Raise ValueError, which names the object, where one leads elsewhere, or claims too much."""
+    room = room_of(file)
+    seen: set[object] = set()
+    waiting = [(h5g.open(file, b"/"), "/", 0)]
+    while waiting:
+        group, name, depth = waiting.pop()
+        _check_attributes(group, name, room)
+        for key in group:
+            place = f"{name.rstrip('/')}/{key.decode(errors='replace')}"
+            made = check_link(group, key, place)
+            address = h5o.get_info(made).addr
+            if address in seen or depth >= DEEPEST:
+                raise _foreign(place, "lies in a circle, or too deep")
+            seen.add(address)
+            if isinstance(made, h5g.GroupID):
+                waiting.append((made, place, depth + 1))
+            else:
+                check_array(made, place, room)
+                _check_attributes(made, place, room)
+
+
+def check_link(group: Any, key: bytes, place: str) -> Any:  # noqa: ANN401 - h5py has no types
+    """Return what lies under a name; ValueError where that is a link to somewhere else."""
+    if group.links.get_info(key).type != h5l.TYPE_HARD:
+        raise _foreign(place, "is a link to somewhere else")
+    return h5o.open(group, key)
+
+
+def check_array(made: Any, place: str, room: list[int]) -> None:  # noqa: ANN401 - h5py has no types
+    """Raise ValueError where data lie outside of the file, are packed unusually, or take more than there is room."""
+    if not isinstance(made, h5d.DatasetID):
+        raise _foreign(place, "is neither a group nor an array")
+    plan = made.get_create_plist()
+    if plan.get_external_count() or plan.get_layout() not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED):
+        raise _foreign(place, "has its data in another place")
+    if any(plan.get_filter(number)[0] not in FILTERS for number in range(plan.get_nfilters())):
+        raise _foreign(place, "is packed by an unknown filter")
+    _take(made, place, room)
+
+
+def _check_attributes(owner: Any, name: str, room: list[int]) -> None:  # noqa: ANN401 - h5py has no types
+    for number in range(h5a.get_num_attrs(owner)):
+        _take(h5a.open(owner, index=number), f"{name}, attribute {number}", room)
+
+
+def _take(made: Any, place: str, room: list[int]) -> None:  # noqa: ANN401 - h5py has no types
+    kind = made.get_type()
+    if kind.get_class() not in KINDS:
+        raise _foreign(place, "is made of something else than numbers and texts")
+    room[0] -= prod(made.shape or ()) * kind.get_size()
+    if room[0] < 0:
+        raise _foreign(place, f"has the shape {made.shape}, more than the file explains")
+
+
+def _foreign(place: str, what: str) -> ValueError:
+    return ValueError(f"{place!r} {what}")
