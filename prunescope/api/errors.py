@@ -51,6 +51,9 @@ class StoreError(PrunescopeError):
     """A study folder or a result file that cannot be read or written."""
 
 
+REPAIR = "remove it and run its command again (a sweep: --repair); `prunescope results check` lists all such files"
+"""What to do about a damaged result."""
+
 BUSY = "another process is working on"
 """How the message of a BusyError begins: an executor hands messages on, not exceptions."""
 

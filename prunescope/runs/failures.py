@@ -5,6 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from prunescope.api.errors import InputError
+from prunescope.api.regular import read_regular_text
+from prunescope.runs.files.whole import whole_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -21,7 +25,8 @@ def note(study: Path, outcome: Outcome) -> None:
     found = path(study, outcome.id)
     with suppress(OSError):
         found.parent.mkdir(exist_ok=True)
-        found.write_text(f"{outcome.error}\n\n{outcome.details}", encoding="utf-8")
+        with whole_file(found) as file:
+            file.write(f"{outcome.error}\n\n{outcome.details}".encode())
 
 
 def forget(study: Path, run_id: str) -> None:
@@ -32,4 +37,11 @@ def forget(study: Path, run_id: str) -> None:
 def known(study: Path) -> dict[str, str]:
     """Return the first line of every note by run id."""
     notes = sorted((study / "failures").glob("*.txt"))
-    return {found.stem: found.read_text(encoding="utf-8").partition("\n")[0] for found in notes}
+    return {found.stem: _first_line(found) for found in notes}
+
+
+def _first_line(note: Path) -> str:
+    try:
+        return read_regular_text(note).partition("\n")[0]
+    except (OSError, UnicodeDecodeError, InputError):
+        return "its note cannot be read"

@@ -13,12 +13,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from prunescope.api.errors import BUSY, BusyError, InputError, StoreError
-from prunescope.api.regular import require_regular
+from prunescope.api.errors import BUSY, REPAIR, BusyError, InputError, StoreError
+from prunescope.api.regular import read_regular_text, require_regular
 from prunescope.api.trust import NOTHING
 from prunescope.runs import recipe as recipes
 from prunescope.runs.files import hdf5, opening, runfile
-from prunescope.runs.files.whole import make_folder, whole_file
+from prunescope.runs.files.whole import make_folder, temporary_name, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -43,6 +43,8 @@ class Store:
     """The code that its files may name."""
     linked: bool = field(default=False, kw_only=True)
     """Whether its files are links to those of another study: that of a dry run, which writes elsewhere."""
+    without: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Ids of damaged runs, which count as not there."""
 
     @property
     def runs(self) -> Path:
@@ -59,11 +61,12 @@ class Store:
 
     def has(self, run_id: str) -> bool:
         """Whether the run is finished."""
-        return self.path(run_id).is_file()
+        return run_id not in self.without and self.path(run_id).is_file()
 
     def ids(self) -> list[str]:
         """Return the ids of all finished runs, sorted."""
-        return sorted(path.stem for path in self.runs.glob("*.h5") if not path.name.startswith("."))
+        found = (path.stem for path in self.runs.glob("*.h5") if not path.name.startswith("."))
+        return sorted(run_id for run_id in found if run_id not in self.without)
 
     def read(self, run_id: str, *, with_mask: bool = False, only: Collection[str] | None = None) -> Run:
         """Return a finished run; InputError when there is none of that id.
@@ -123,7 +126,10 @@ class Store:
 
         locks = self.runs / ".locks"
         _make_folder(locks)
-        lock = filelock.FileLock(locks / f"{run_id}.lock")
+        path = locks / f"{run_id}.lock"
+        if path.is_symlink():
+            raise StoreError(f"{path} is a link, no lock of prunescope's", fix="remove it")
+        lock = filelock.FileLock(path)
         try:
             lock.acquire(blocking=wait)
         except filelock.Timeout as error:
@@ -165,21 +171,30 @@ class Store:
 
     def note_progress(self, run_id: str, fraction: float) -> None:
         """Say how far a step under way is; any process may ask with `progress`. A full disk goes without."""
+        path = self._progress_path(run_id)
         with suppress(OSError):
-            self._progress_path(run_id).write_text(f"{fraction:.4f}")
+            temporary = path.with_name(temporary_name())
+            temporary.write_text(f"{fraction:.4f}")
+            temporary.replace(path)
 
     def progress(self, run_id: str) -> float:
         """Return how far a step is, in [0, 1]: 1 when finished, 0 where nothing is known."""
         if self.has(run_id):
             return 1.0
         try:
-            return float(self._progress_path(run_id).read_text() or 0)
-        except (OSError, ValueError):
+            return float(read_regular_text(self._progress_path(run_id)) or 0)
+        except (OSError, ValueError, InputError):
             return 0.0
 
     def forget_progress(self, run_id: str) -> None:
         """Remove the progress note of a finished step."""
         self._progress_path(run_id).unlink(missing_ok=True)
+
+    def sound(self) -> tuple[Store, list[str]]:
+        """Return the study without the results that cannot be read, and what is wrong with each of those."""
+        problems = {run_id: problem for run_id in self.ids() if (problem := runfile.check(self.path(run_id)))}
+        named = [f"{self.path(run_id)} is damaged: {problem}" for run_id, problem in problems.items()]
+        return replace(self, without=self.without | frozenset(problems)), named
 
     def check(self) -> list[tuple[str, str]]:
         """Return (file, what is wrong) for every damaged file of the study; empty when all is well."""
@@ -260,7 +275,7 @@ def _make_folder(path: Path) -> None:
 
 
 def _damaged(path: Path, what: str) -> StoreError:
-    return StoreError(f"the weights {path} are damaged: {what}", fix=runfile.REPAIR)
+    return StoreError(f"the weights {path} are damaged: {what}", fix=REPAIR)
 
 
 def _cannot_write(path: Path, error: OSError) -> StoreError:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prunescope.api.errors import EvidenceError, UsageError
+from prunescope.api.errors import EvidenceError, InputError, StoreError, UsageError
 from prunescope.cli.options import case_parameters, parameters, parsing
-from prunescope.cli.terminal.command import Output
+from prunescope.cli.terminal.command import ExitCode, Output
+from prunescope.cli.terminal.damage import report_damage
 from prunescope.regimes import chosen
 from prunescope.report.common import console
 from prunescope.runs.scheduling.memory import without_collector
@@ -71,17 +72,17 @@ def _report(request: ReportRequest) -> Output:
 
     places, source = _places(request), _open(request.source)
     with second_process(cells=source.cells if places.figures else 0) as aside:
-        findings, made = _find(request, source)
+        findings, made, exit_code = _find(request, source)
         from prunescope.report import phase
 
         if not (request.json or request.csv):
             _tell(findings, made)
         _write(places, findings, made, aside)
         if request.json:
-            return Output(text=json_text.dumps(phase.as_json(findings, made), indent=2))
+            return Output(text=json_text.dumps(phase.as_json(findings, made), indent=2), exit_code=exit_code)
         if request.csv:
-            return Output(text=phase.as_csv(findings).rstrip("\n"))
-        return Output(text=str(places.page))
+            return Output(text=phase.as_csv(findings).rstrip("\n"), exit_code=exit_code)
+        return Output(text=str(places.page), exit_code=exit_code)
 
 
 @dataclass(frozen=True)
@@ -106,24 +107,29 @@ class _Source:
     cells: int
     network: str | None
     """None where a table does not say."""
-    read: Callable[[str], tuple[PhaseDiagram, Made]]
-    """From the name of the rule to the diagram and how it was made."""
+    read: Callable[[str], tuple[PhaseDiagram, Made, int]]
+    """From the name of the rule to the diagram, how it was made, and the exit code: not 0 where a file is damaged."""
 
 
 def _open(source: Path) -> _Source:
     from prunescope.studies.grid import studyfolder
     from prunescope.studies.phase import from_study, from_table
 
-    def table(_: str) -> tuple[PhaseDiagram, Made]:
+    def table(_: str) -> tuple[PhaseDiagram, Made, int]:
         from prunescope.report.phase import Made
 
-        return diagram, Made()
+        return diagram, Made(), ExitCode.DONE
 
-    def study(rule: str) -> tuple[PhaseDiagram, Made]:
+    def study(rule: str) -> tuple[PhaseDiagram, Made, int]:
         from prunescope.report.phase import of_study
 
-        found, seconds = from_study.read_timed(grid, store)
-        return found, of_study(grid, store, rule=rule, known=seconds)
+        sound, problems = store, list[str]()
+        try:
+            found, seconds = from_study.read_timed(grid, store)
+        except (StoreError, InputError):  # one file is damaged: look which are, and show the rest
+            sound, problems = store.sound()
+            found, seconds = from_study.read_timed(grid, sound)
+        return found, of_study(grid, sound, rule=rule, known=seconds), report_damage(problems)
 
     if source.suffix == TABLE:
         diagram = from_table.read(source)
@@ -138,10 +144,10 @@ def _open(source: Path) -> _Source:
     return _Source(len(grid.study.values) * len(grid.study.densities), network=grid.study.model, read=study)
 
 
-def _find(request: ReportRequest, source: _Source) -> tuple[Findings, Made]:
+def _find(request: ReportRequest, source: _Source) -> tuple[Findings, Made, int]:
     from prunescope.studies.phase import find
 
-    diagram, made = source.read(request.rule)
+    diagram, made, exit_code = source.read(request.rule)
     if not any(cell.samples for cell in diagram.cells.values()):
         raise EvidenceError(
             f"{request.source} has no finished probe yet", fix=f"let it run: prunescope sweep {request.source}"
@@ -149,7 +155,7 @@ def _find(request: ReportRequest, source: _Source) -> tuple[Findings, Made]:
     rule = chosen.rule(
         request.rule, parsing.pairs("--rule-option", request.rule_option), request.rules, network=source.network
     )
-    return find(diagram, rule.instance), made
+    return find(diagram, rule.instance), made, exit_code
 
 
 def _write(places: _Places, findings: Findings, made: Made, aside: Aside | None) -> None:

@@ -12,6 +12,7 @@ import typer
 from prunescope.api.errors import InputError, PrunescopeError, UsageError
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.terminal.command import Output, command
+from prunescope.cli.terminal.damage import report_damage
 from prunescope.report.common import console
 from prunescope.report.common.readings import reading_table
 from prunescope.runs.recipe import run_of
@@ -41,13 +42,13 @@ def list_runs(*, json: parameters.Json = False, study: parameters.Study = parame
     from prunescope.runs.watching import label
 
     store = _existing(study)
-    runs = [store.read(run_id) for run_id in store.ids()]
+    runs, exit_code = _readable(store)
     runs.sort(key=lambda run: (run.created, run.id))
     if json:
         listed = [
             {"id": run.id, "step": run.recipe.step, "plugin": run.recipe.plugin, "created": run.created} for run in runs
         ]
-        return Output(text=json_text.dumps(listed, indent=2))
+        return Output(text=json_text.dumps(listed, indent=2), exit_code=exit_code)
     rows = [
         (
             run.id,
@@ -58,7 +59,18 @@ def list_runs(*, json: parameters.Json = False, study: parameters.Study = parame
         )
         for run in runs
     ]
-    return Output(text=console.table(("id", "step", "created (UTC)", "took", "result"), rows))
+    return Output(text=console.table(("id", "step", "created (UTC)", "took", "result"), rows), exit_code=exit_code)
+
+
+def _readable(store: Store) -> tuple[list[Run], int]:
+    """Return the runs that can be read, and the exit code: that of an error where another cannot, which is named."""
+    runs, problems = [], []
+    for run_id in store.ids():
+        try:
+            runs.append(store.read(run_id))
+        except PrunescopeError as error:
+            problems.append(error.message)
+    return runs, report_damage(problems)
 
 
 def _clock(created: str) -> str:
@@ -121,13 +133,13 @@ def export(
     from prunescope.runs import exports
 
     parsing.check_output(file, (".h5", ".hdf5", ".json", ".csv"), option="FILE")
-    store = _existing(study)
+    store, problems = _existing(study).sound()
     if file.suffix in (".json", ".csv"):
         count = exports.as_json(store, file) if file.suffix == ".json" else exports.as_csv(store, file)
     else:
         count = store.export(file)
     console.say(f"{count} runs in {file}")
-    return Output(text=str(file))
+    return Output(text=str(file), exit_code=report_damage(problems))
 
 
 def _existing(study: Path) -> Store:

@@ -15,7 +15,7 @@ import typer
 
 from prunescope.api.errors import PrunescopeError
 from prunescope.cli.terminal import interrupts
-from prunescope.report.common.console import render, say
+from prunescope.report.common.console import printable, render, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ def command(function: Callable[..., Output]) -> Callable[..., None]:
         debug = values.pop("debug")
         output = _attempt(function, values, debug=debug)
         if output.text:
-            typer.echo(output.text if isinstance(output.text, str) else render(output.text, sys.stdout))
+            typer.echo(printable(output.text) if isinstance(output.text, str) else render(output.text, sys.stdout))
         raise typer.Exit(int(output.exit_code))
 
     signature = inspect.signature(function, eval_str=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml  # type: ignore[import-untyped]
 
 from prunescope.api.errors import InputError
+from prunescope.api.regular import read_regular_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,7 @@ def read_arguments(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(read_regular_text(path))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"cannot read '{path}': {error}", fix="mend or remove it") from error
     return {str(name): value for name, value in values.items()} if isinstance(values, dict) else {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prunescope.api.errors import InputError
+from prunescope.api.regular import read_regular_text
 
 PREFERRED = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
 
@@ -56,7 +57,7 @@ def _from_folder(folder: Path) -> Place:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_regular_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read '{path}': {error}", fix="mend it, or name the weights file itself") from error
     if not isinstance(config, dict) or not isinstance(config.get("architecture"), str):

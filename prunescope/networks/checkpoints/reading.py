@@ -27,6 +27,7 @@ import torch
 from torch.torch_version import TorchVersion
 
 from prunescope.api.errors import InputError
+from prunescope.api.regular import require_regular
 from prunescope.networks.checkpoints.sniffing import Kind, sniff
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def read(path: pathlib.Path, *, unsafe: bool) -> Content:
 def _check_readable(path: pathlib.Path) -> None:
     try:
         size = path.stat().st_size
+        require_regular(path)
         with path.open("rb"):
             pass
     except FileNotFoundError as error:

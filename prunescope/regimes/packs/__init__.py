@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import InputError
+from prunescope.api.regular import read_regular_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +56,7 @@ def _current(rule: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def load(path: Path) -> Pack:
     """Return the pack in a file; InputError for anything else, and for a pack of another schema."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_regular_text(path))
     except OSError as error:
         raise InputError(f"cannot read the rule pack {path}: {error.strerror or error}", fix=MAKE) from error
     except ValueError as error:

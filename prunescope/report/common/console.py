@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that steer a terminal, or turn the direction of writing."""
 
 WIDE = 200
 """Columns where there is no terminal: a table in a file or a pipe is not folded."""
@@ -20,12 +24,27 @@ WIDE = 200
 
 def say(text: str) -> None:
     """Print a line to stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place
+    _print(printable(text))
 
 
 def show(renderable: RenderableType) -> None:
     """Print something rich to stderr."""
-    say(render(renderable, sys.stderr))
+    _print(render(renderable, sys.stderr))
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place
+
+
+def printable(text: str) -> str:
+    r"""Return a text with its control characters written out: what a file holds must not steer a terminal.
+
+    Line ends and tabs stay. Marks that turn the direction of writing are written out too.
+
+    >>> printable("resnet\x1b[2J18")
+    'resnet\\x1b[2J18'
+    """
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def render(renderable: RenderableType, stream: TextIO) -> str:
@@ -42,8 +61,16 @@ def render(renderable: RenderableType, stream: TextIO) -> str:
         emoji=False,
     )
     with console.capture() as capture:
-        console.print(renderable)
+        console.print(_cleaned(renderable, console), end="")
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _cleaned(renderable: RenderableType, console: Console) -> RenderableType:
+    """Return what a renderable comes to, without the control characters of its texts; colours are none of these."""
+    from rich.segment import Segment, Segments
+
+    found = console.render(renderable, console.options)
+    return Segments([Segment(printable(one.text), one.style, one.control) for one in found])
 
 
 def as_text(renderable: RenderableType, *, width: int) -> str:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prunescope.api import Advice, Diagnosis, Epoch, Mask, Reading, Regime
-from prunescope.api.errors import PrunescopeError, StoreError
+from prunescope.api.errors import REPAIR, PrunescopeError, StoreError
 from prunescope.runs import recipe as recipes
 from prunescope.runs.files import hdf5, opening
 from prunescope.runs.files.hdf5 import Item
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
-REPAIR = "remove it and run its command again (a sweep: --repair); `prunescope results check` lists all such files"
 
 OPTIONAL = ("confidence", "hotter", "regime_probability", "gain")
 """Numbers of a diagnosis that may not be known: no attribute then, as in files written before there was one."""

@@ -86,7 +86,7 @@ def _study(question: DiagnosisQuestion, session: Session) -> Iterator[Session]:
         yield session
         return
     with tempfile.TemporaryDirectory(prefix="prunescope-") as folder:
-        shadow = replace(session.store, study=Path(folder))
+        shadow = replace(session.store, study=Path(folder), linked=True)
         shadow.runs.mkdir()
         for path in session.store.runs.glob("[!.]*"):
             (shadow.runs / path.name).symlink_to(path.resolve())

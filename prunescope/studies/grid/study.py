@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.knobs import HOTTER
+from prunescope.api.regular import read_regular_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +70,7 @@ class Study:
 def load(path: Path) -> Study:
     """Read a study; InputError names the file, the table and the key of whatever is wrong."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular_text(path)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"cannot read the study {path}: {reason}", fix="give the path of a study.toml") from error

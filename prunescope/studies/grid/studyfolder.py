@@ -6,13 +6,14 @@ The data's fingerprint is kept in data.json, so that listing a study loads no da
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import InputError, StoreError, UsageError
+from prunescope.api.regular import read_regular, read_regular_text
 from prunescope.api.trust import NOTHING
 from prunescope.data.spec import Source
+from prunescope.runs.files.whole import make_folder, whole_file
 from prunescope.studies.grid import layout, study
 
 if TYPE_CHECKING:
@@ -71,11 +72,14 @@ def settle(file: Path, folder: Path, *, trust: Trust = NOTHING) -> None:
     if there.is_file() and not file.samefile(there):
         _check_same(asked, there, file)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if not there.is_file():
-            _write_whole(there, file.read_text(encoding="utf-8"))
+            with whole_file(there) as made:
+                made.write(read_regular(file))
         if _known_shape(asked, folder) is None:
-            _write_whole(folder / DATA_FILE, _to_json(asked, _look(asked, trust)))
+            noted = _to_json(asked, _look(asked, trust))
+            with whole_file(folder / DATA_FILE) as made:
+                made.write(noted.encode())
     except OSError as error:
         raise StoreError(
             f"cannot write the study folder {folder}: {error.strerror or error}",
@@ -109,7 +113,7 @@ def _look(asked: Study, trust: Trust) -> Shape:
 def _known_shape(asked: Study, folder: Path) -> Shape | None:
     """Return what an earlier command noted of the data, None where it noted nothing of these."""
     try:
-        noted = json.loads((folder / DATA_FILE).read_text(encoding="utf-8"))
+        noted = json.loads(read_regular_text(folder / DATA_FILE))
         shape = Shape(
             source=Source(**noted["source"]),
             num_classes=int(noted["num_classes"]),
@@ -130,13 +134,3 @@ def _to_json(asked: Study, shape: Shape) -> str:
         "image_size": list(shape.image_size),
     }
     return json.dumps(noted, indent=2, sort_keys=True) + "\n"
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

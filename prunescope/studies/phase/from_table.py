@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import InputError
 from prunescope.api.knobs import HOTTER
+from prunescope.api.regular import read_regular_text
 from prunescope.regimes.direction import hottest_first
 from prunescope.studies.phase.diagram import Cell, PhaseDiagram, Sample
 
@@ -36,7 +37,7 @@ QUANTITIES = ("test_error", "lmc", "cka")
 def read(path: Path) -> PhaseDiagram:
     """Return the diagram in a CSV file; InputError says which line cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_regular_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the table {path}: {error}", fix="give a CSV file in UTF-8") from error
     comments, rows = _comments(lines), _rows(lines, path)
