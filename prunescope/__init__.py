@@ -17,13 +17,16 @@ from prunescope.api.version import __version__
 
 if TYPE_CHECKING:
     from prunescope.report.diagnosis.finding import diagnose
+    from prunescope.report.lottery.finding import instability, lottery
 
 FUNCTIONS = {
     "diagnose": "prunescope.report.diagnosis.finding",
+    "instability": "prunescope.report.lottery.finding",
+    "lottery": "prunescope.report.lottery.finding",
 }
 """Public function -> the module that has it."""
 
-__all__ = ["__version__", "diagnose"]
+__all__ = ["__version__", "diagnose", "instability", "lottery"]
 __all__ += api.__all__
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -103,3 +104,15 @@ def _of_the_network(chains: list[list[tuple[str, Run]]], replicas: tuple[int, ..
         found["pair"] = f"{replicas[0] + 1}-{replicas[1] + 1}"
     knobs = dict(dense.facts.get("knobs") or {}) | ({} if found["epoch"] is None else {"epochs": found["epoch"]})
     return found | {name: knobs.get(name) for name in HOTTER}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readings:
+    """The readings of finished runs, which are read when their rows are asked for."""
+
+    runs: tuple[str, ...]
+    store: Store
+
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """Return a row for every number; runs that are not finished have none."""
+        return tuple(rows([run_id for run_id in self.runs if self.store.has(run_id)], self.store))

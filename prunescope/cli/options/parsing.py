@@ -151,6 +151,15 @@ def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
+def values(option: str, given: Sequence[str] | None) -> dict[str, Any]:
+    """Return KEY=VALUE texts as a dict of JSON values.
+
+    >>> values("--model-option", ["width=0.5", "act_layer=swish"])
+    {'width': 0.5, 'act_layer': 'swish'}
+    """
+    return {key: value(text) for key, text in pairs(option, given).items()}
+
+
 def value(text: str) -> Any:  # noqa: ANN401 - a JSON value, or the text itself
     """Return a text as the JSON value it is, or as it stands.
 

@@ -113,6 +113,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> RenderableTy
     return made
 
 
+def lines_and(lines: Sequence[str], *others: RenderableType) -> RenderableType:
+    """Return lines, and below them whatever else."""
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(*map(Text, lines), *others)
+
+
 def duration(seconds: float) -> str:
     """Return a time in the unit a person would use.
 

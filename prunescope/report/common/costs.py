@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.session import Session
 
 LEAST_SECONDS = 45
 """Below this, starting the workers takes longer than the work."""
@@ -29,6 +30,11 @@ def in_words(estimate: Estimate, slots: int) -> str:
         f"{took}, {estimate.steps} steps, {estimate.passes:,.0f} images through the network, "
         f"{console.size(estimate.bytes)} on disk"
     )
+
+
+def cost_of(estimate: Estimate, session: Session) -> Cost:
+    """Return the finding of a dry run."""
+    return Cost(estimate=estimate, slots=session.executor.instance.slots())
 
 
 @dataclass(frozen=True, kw_only=True)
