@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from prunescope_datageometry.probes import Dispersion, IntrinsicDimension
 
+from prunescope.data.objectives import Regression
+from prunescope.data.tensors import from_tensors
 from prunescope.plugins import registry
 from prunescope.plugins.testing import check_probe, toy_data
 
@@ -42,3 +44,10 @@ def test_the_dimension_of_patches_is_seen():
 def test_the_dispersion_of_balanced_labels():
     reading = Dispersion(target_clusters=1).measure((), images_of(4), seed=0)["target_dispersion"]
     assert reading.value == pytest.approx(2 / 10 * 0.9)
+
+
+def test_targets_that_are_no_classes_are_taken_as_they_are():
+    targets = np.arange(80.0).reshape(40, 2) % 7
+    data = from_tensors("numbers", (targets, targets), (targets, targets), objective=Regression(variance=(1.0,)))
+    found = Dispersion(images=40, clusters=3, target_clusters=3).measure((), data, seed=0)
+    assert found["target_dispersion"].value == found["input_dispersion"].value > 0

@@ -41,8 +41,9 @@ class Cka(Probe):
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `softmax`, `logits` and `layer.<name>` for every pair, `_debiased` appended where both are asked for.
 
-        A reading is left out where a replica's features are the same for all images: CKA is undefined. `constant`
-        tells for each replica whether its softmax outputs (or logits, where only they are asked for) are.
+        `softmax` is what the objective of the data compares, the softmax outputs of classification. A reading is left
+        out where a replica's features are the same for all images: CKA is undefined. `constant` tells for each
+        replica whether its softmax outputs (or logits, where only they are asked for) are.
         """
         del seed
         readings: dict[str, Reading] = {}

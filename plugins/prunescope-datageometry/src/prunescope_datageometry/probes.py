@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Option, Probe, Reading
+from prunescope.api import CLASSIFICATION, Option, Probe, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,8 @@ class IntrinsicDimension(Probe):
 class Dispersion(Probe):
     """Dispersion score of inputs and of targets: mean distance to the nearest of k medoids (Zhou 2021).
 
-    Distances are mean squared differences: of normalised pixels, and of labels as one-hot vectors.
+    Distances are mean squared differences: of normalised pixels, and of labels as one-hot vectors; of other inputs
+    and targets as they are.
     """
 
     images: Images = 2000
@@ -90,7 +91,8 @@ class Dispersion(Probe):
         from prunescope_datageometry.dispersion import dispersion_score, mean_squared_distances
 
         points, labels = _pixels(data, self.images)
-        targets = np.eye(data.num_classes)[labels]
+        classes = data.objective == CLASSIFICATION
+        targets = np.eye(data.num_classes)[labels] if classes else labels.reshape(len(labels), -1).astype(np.float64)
         scores = {
             "input_dispersion": (points, self.clusters),
             "target_dispersion": (targets, self.target_clusters),
