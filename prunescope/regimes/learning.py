@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from prunescope.api import Reading
 
 LEARNED = 0.5
-"""Models that err on a larger share of the training data than this have not learned it."""
+"""Models with a larger training error than this have not learned."""
 
 LIKE_CHANCE = 0.9
 """Nor have those whose error is more than this share of that of the best prediction that is the same for all."""

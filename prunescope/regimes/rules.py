@@ -81,11 +81,11 @@ class ThreeRegime(RegimeRule):
         """Say that the replicas err too much to be called connected; empty where they have learned."""
         from prunescope.regimes import learning
 
-        worst = learning.train_error(evidence.readings)
-        if worst <= self.learned:
+        failed = learning.failed(evidence.readings, learned=self.learned)
+        if not failed:
             return ""
         return (
-            f"replicas err on {worst:.1%} of the training data: they have not learned, "
+            f"replicas have a training error of {failed:.1%}: they have not learned, "
             "so no barrier can show; retrain longer or at a higher density"
         )
 
@@ -162,9 +162,7 @@ class MdTree(RegimeRule):
 
         failed = learning.failed(evidence.readings, learned=self.learned)
         if failed:
-            told = (
-                f"the network errs on {failed:.1%} of the training data: it has not learned, so the tree says nothing"
-            )
+            told = f"the network has a training error of {failed:.1%}: it has not learned, so the tree says nothing"
             return Diagnosis(regime=None, advice=Advice.NONE, confidence=None, because=(told, self.calibration))
         level, between = self._between(evidence.readings)
         leaf = md_tree.decide(

@@ -115,6 +115,19 @@ def test_replicas_that_have_not_learned_are_not_called_connected_but_a_barrier_c
         assert ThreeRegime().classify(both).regime is regime
 
 
+def test_replicas_that_are_no_better_than_one_answer_for_all_have_not_learned() -> None:
+    rare = {
+        "errors/train_error": Reading(np.array([0.095, 0.1]), unit="fraction", axes=("replica",)),
+        "errors/train_chance": Reading(np.array([0.1, 0.1]), unit="fraction", axes=("replica",)),
+    }
+    connected = evidence([-0.01] * 3)
+    known = replace(connected, readings={**connected.readings, **rare})
+    assert ThreeRegime().classify(known).regime is Regime.UNRESOLVED
+    rare["errors/train_chance"] = Reading(np.array([0.5, 0.5]), unit="fraction", axes=("replica",))
+    better = replace(connected, readings={**connected.readings, **rare})
+    assert ThreeRegime().classify(better).regime is Regime.II
+
+
 @pytest.mark.parametrize("pairs", [2, 4, 5, 7])
 def test_a_count_of_pairs_no_replicas_can_have_is_refused(pairs: int) -> None:
     with pytest.raises(ValueError, match=str(pairs)):

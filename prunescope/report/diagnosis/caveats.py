@@ -53,7 +53,7 @@ def _blank(trail: Trail) -> Iterator[str]:
         if branch.prune is None and not evidence.learned(branch):
             error = formatting.probability(train_error(evidence.readings(branch)))
             yield (
-                f"The dense model errs on {error} of the training data: it has not learned, and nothing here is true "
+                f"The dense model has a training error of {error}: it has not learned, and nothing here is true "
                 "of the same network once it is trained. Train it, or check that weights, data and labels belong "
                 "together."
             )
@@ -82,8 +82,9 @@ def _training(trail: Trail) -> Iterator[str]:
         error = _train_error(branch)
         if error > LITTLE_LEARNED:
             yield (
-                f"At {formatting.density(branch.density)} replicas err on {formatting.probability(error)} of the "
-                "training data: where little is learned, little can rise between replicas. Retrain longer to be sure."
+                f"At {formatting.density(branch.density)} replicas have a training error of "
+                f"{formatting.probability(error)}: where little is learned, little can rise between replicas. Retrain "
+                "longer to be sure."
             )
     dense = advice.known_knobs(trail).get("epochs")
     epochs = {len(run.history) for branch in trail.pruned for run in branch.retrainings if run.history}

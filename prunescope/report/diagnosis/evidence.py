@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.regimes.learning import LEARNED, train_error
+from prunescope.regimes.learning import LEARNED, failed
 from prunescope.report.common.view import Cell, Column, HeatMap, Row, Style, Summary, Vector
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def error_words(branch: Branch) -> str:
 def learned(branch: Branch) -> bool:
     """Whether the models of a branch have learned the training data, as far as the rule that judged them asks."""
     limits = [float(case["options"].get("learned", LEARNED)) for case in branch.cases]
-    return train_error(readings(branch)) <= min(limits, default=LEARNED)
+    return not failed(readings(branch), learned=min(limits, default=LEARNED))
 
 
 def column(branch: Branch) -> Column:

@@ -225,7 +225,7 @@ def _bend(findings: Findings) -> Answer:
 def _nothing_learned(findings: Findings) -> str:
     span = blank.span(findings.unlearned.values())
     return (
-        f"It cannot be said: replicas err on {span} of the training data in every cell. They have not learned, so no "
+        f"It cannot be said: the training error of replicas is {span} in every cell. They have not learned, so no "
         "barrier can show. Retrain longer, or sweep higher densities."
     )
 

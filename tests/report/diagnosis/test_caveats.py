@@ -40,7 +40,9 @@ def test_replicas_between_which_the_error_falls_are_under_trained(tmp_path):
 
 def test_replicas_that_learned_little_are_named(tmp_path):
     case = replace(synthetic.CASES[0], ends=0.4)
-    assert has(caveats(follow(*synthetic.study(tmp_path, cases=(case,)))), "At 5 % replicas err on 40 %")
+    assert has(
+        caveats(follow(*synthetic.study(tmp_path, cases=(case,)))), "At 5 % replicas have a training error of 40 %"
+    )
 
 
 def test_few_replicas_are_named(tmp_path):
@@ -70,7 +72,7 @@ def test_a_dense_model_that_has_not_learned_is_the_first_warning(tmp_path, repor
     dense = trail.branches[-1]
     probes = tuple(erring(run, 0.88) if "errors" in run.readings else run for run in dense.probes)
     found = caveats(replace(trail, branches=(*trail.branches[:-1], replace(dense, probes=probes))))
-    assert found[0].startswith("The dense model errs on 88 % of the training data: it has not learned")
+    assert found[0].startswith("The dense model has a training error of 88 %: it has not learned")
 
 
 def erring(run, error):

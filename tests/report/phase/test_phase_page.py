@@ -165,7 +165,7 @@ def test_no_difference_is_no_headline(study):
 
 
 def unlearned(findings, cells):
-    """The same diagram where the replicas of some cells err on 85 % of the training data, and so show no barrier."""
+    """The same diagram where the replicas of some cells have a training error of 85 %, and so show no barrier."""
     diagram = findings.diagram
     lost = {
         key: replace(
@@ -186,7 +186,7 @@ def test_cells_that_learned_nothing_are_on_no_side(study):
     assert sentences.headline(found).startswith("Nothing was learned")
     *_, bend, _, choice = sentences.answers(found)
     assert (bend.mark, choice.mark) == ("open", "open")
-    assert "replicas err on 85 % of the training data in every cell" in bend.text
+    assert "the training error of replicas is 85 % in every cell" in bend.text
     assert "same side" not in bend.text
     assert not any("connected" in one for one in bend.details)
     assert "Nothing was learned" in phase.html(found, phase.Made())
@@ -196,7 +196,7 @@ def test_a_density_where_some_replicas_learned_names_the_others(study):
     found = unlearned(study[0], {(10, 0.5), (40, 0.5), *((value, 0.05) for value in study[0].diagram.values)})
     bend = sentences.answers(found)[3]
     low, middle, high = bend.details[:3]
-    assert low.startswith("5 %: replicas have not learned (they err on 85 % of the training data), so no barrier")
+    assert low.startswith("5 %: replicas have not learned (their training error is 85 %), so no barrier")
     assert "10 %: critical epochs" in middle
     assert "learned" not in middle
     assert phase.as_json(found, phase.Made())["unlearned"][-1] == {"value": 40, "density": 0.5, "train_error": 0.85}
