@@ -16,17 +16,19 @@ from prunescope.api import *  # noqa: F403 - the public names are those of api
 from prunescope.api.version import __version__
 
 if TYPE_CHECKING:
+    from prunescope.report.comparison.finding import compare
     from prunescope.report.diagnosis.finding import diagnose
     from prunescope.report.lottery.finding import instability, lottery
 
 FUNCTIONS = {
+    "compare": "prunescope.report.comparison.finding",
     "diagnose": "prunescope.report.diagnosis.finding",
     "instability": "prunescope.report.lottery.finding",
     "lottery": "prunescope.report.lottery.finding",
 }
 """Public function -> the module that has it."""
 
-__all__ = ["__version__", "diagnose", "instability", "lottery"]
+__all__ = ["__version__", "compare", "diagnose", "instability", "lottery"]
 __all__ += api.__all__
 
 

@@ -39,6 +39,10 @@ class Door:
 
 
 DOORS = {
+    "compare": Door(
+        words=("magnitude", *SMALL, "--epochs", 2, "--retrain-epochs", 1, "--seeds", 1, "--densities", "0.5"),
+        given={**SMALL_TOO, "pruners": ["magnitude"], "epochs": 2, "retrain_epochs": 1, "seeds": 1, "densities": [0.5]},
+    ),
     "lottery": Door(
         words=(*SMALL, *SHORT, "--density", 0.3, "--method", "rate", "--control", "none"),
         given={**SMALL_TOO, **SHORT_TOO, "density": 0.3, "methods": ["rate"], "controls": ()},

@@ -1,4 +1,4 @@
-"""Whom to cite: the publications of methods, by plugin or by what was run."""
+"""Whom to cite: the publications of methods, by plugin."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from prunescope.api.errors import PrunescopeError
 from prunescope.plugins import publications, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
     from prunescope.plugins.publications import Publication
-    from prunescope.runs.recipe import Recipe
-
-GROUPS = {"train": "trainers", "prune": "pruners", "retrain": "trainers", "probe": "probes"}
-"""Step of a recipe -> the group of its plugin."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +54,12 @@ def method(group: str, name: str) -> Method:
     return Method(group=group, name=name, publications=publications.publications_of(plugin))
 
 
-def methods(recipes: Iterable[Recipe], *, rules: Sequence[str] = ()) -> tuple[Method, ...]:
-    """Return each method that some recipes use, and some rules; plugins that are not installed have a problem."""
-    named = {*(pair for recipe in recipes for pair in _named(recipe)), *(("rules", rule) for rule in rules)}
-    return tuple(_method(group, name) for group, name in sorted(named))
+def known_method(group: str, name: str) -> Method:
+    """Return a plugin's publications; where they are not known (an absent plugin), the problem."""
+    try:
+        return method(group, name)
+    except PrunescopeError as error:
+        return Method(group=group, name=name, problem=error.message)
 
 
 def cited(used: Iterable[Method]) -> tuple[Cited, ...]:
@@ -72,20 +70,3 @@ def cited(used: Iterable[Method]) -> tuple[Cited, ...]:
             found.setdefault(publication.key, (publication, []))[1].append(one.label)
     own = Cited(publication=publications.own_publication("prunescope"), methods=("the tool",))
     return (own, *(Cited(publication=found[key][0], methods=tuple(found[key][1])) for key in sorted(found)))
-
-
-def _named(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Yield group and name of every plugin a recipe uses."""
-    if recipe.step in GROUPS:
-        yield GROUPS[recipe.step], recipe.plugin
-    if "data" in recipe.arguments:
-        yield "datasets", recipe.arguments["data"]["name"]
-    for case in recipe.arguments.get("cases", ()):
-        yield "rules", case["rule"]
-
-
-def _method(group: str, name: str) -> Method:
-    try:
-        return method(group, name)
-    except PrunescopeError as error:
-        return Method(group=group, name=name, problem=error.message)

@@ -11,6 +11,7 @@ import torch
 
 from prunescope.cli.terminal.command import ExitCode
 from prunescope.networks import checkpoints
+from prunescope.runs.files.weights import save_weights
 from prunescope.runs.store import Store
 
 DATA = "patches:images=120,test_images=60"
@@ -43,13 +44,13 @@ def empty(path, _good):
 
 
 def truncated(path, good):
-    checkpoints.save(path / "whole.pt", good)
+    save_weights(path / "whole.pt", good)
     (path / "cut.pt").write_bytes((path / "whole.pt").read_bytes()[:5000])
     return path / "cut.pt"
 
 
 def truncated_safetensors(path, good):
-    checkpoints.save(path / "whole.safetensors", good)
+    save_weights(path / "whole.safetensors", good)
     (path / "cut.safetensors").write_bytes((path / "whole.safetensors").read_bytes()[:5000])
     return path / "cut.safetensors"
 
@@ -280,7 +281,7 @@ def test_a_study_that_cannot_be_written(tmp_path, invoke):
 
 def test_a_data_set_that_changed(good, invoke, tmp_path):
     changed = replace(good, data={**good.data, "fingerprint": "0" * 32})
-    checkpoints.save(tmp_path / "ckpt.pt", changed)
+    save_weights(tmp_path / "ckpt.pt", changed)
     assert_refused(invoke("diagnose", tmp_path / "ckpt.pt", "--study", tmp_path / "s"), 2, "has changed")
 
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from prunescope.plugins import citations, publications, registry
+from prunescope.runs.credits import credited_methods
 from prunescope.runs.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ def test_a_recipe_names_its_plugin_its_data_and_its_rules():
         Recipe(step="diagnose", arguments={"cases": [{"rule": "md-tree"}]}),
         Recipe(step="import"),
     ]
-    found = citations.methods(recipes, rules=["three-regime"])
+    found = credited_methods(recipes, rules=["three-regime"])
     assert [method.label for method in found] == [
         "data set digits",
         "probe cka",
@@ -47,7 +48,7 @@ def test_a_recipe_names_its_plugin_its_data_and_its_rules():
 
 
 def test_what_is_no_longer_installed_has_a_problem_and_the_rest_is_cited():
-    found = citations.methods([Recipe(step="probe", plugin="gone"), Recipe(step="probe", plugin="lmc")])
+    found = credited_methods([Recipe(step="probe", plugin="gone"), Recipe(step="probe", plugin="lmc")])
     assert "gone" in found[0].problem
     assert "frankle2020linear" in [one.publication.key for one in citations.cited(found)]
 
@@ -63,7 +64,7 @@ def test_each_publication_comes_once_with_all_it_is_for_and_prunescope_first():
 
 def test_a_publication_that_cannot_be_found_is_a_problem_of_its_method(monkeypatch):
     monkeypatch.setattr(registry.get("probes", "lmc").load(), "citations", ("doe1999gone",))
-    (found,) = citations.methods([Recipe(step="probe", plugin="lmc")])
+    (found,) = credited_methods([Recipe(step="probe", plugin="lmc")])
     assert "cites 'doe1999gone'" in found.problem
 
 

@@ -14,6 +14,7 @@ from prunescope.networks import checkpoints, masks
 from prunescope.networks.models import ModelSpec, create, prunable
 from prunescope.plugins import registry
 from prunescope.plugins.testing import check_probe, check_pruner, toy_data, toy_model, toy_replicas
+from prunescope.runs.files.weights import save_weights
 
 REACHABLE = (0.05, 0.1, 1 / 3, 0.5, 0.9, 1.0)
 
@@ -115,7 +116,7 @@ def file(tmp_path_factory):
     """Write a pruned checkpoint as prunescope does; return its path, network and mask."""
     spec, model, mask, _ = pruned("preresnet8", 0.3)
     path = tmp_path_factory.mktemp("pruned") / "pruned.safetensors"
-    checkpoints.save(path, checkpoints.Checkpoint(spec=spec, state=model.state_dict(), mask=mask))
+    save_weights(path, checkpoints.Checkpoint(spec=spec, state=model.state_dict(), mask=mask))
     return path, model, spec
 
 
@@ -146,7 +147,7 @@ def test_wrong_usage_is_told_in_two_lines(file, tmp_path, monkeypatch, capsys):
     path, _, spec = file
     assert run(monkeypatch, path, tmp_path / "small.onnx") == 2
     dense = tmp_path / "dense.safetensors"
-    checkpoints.save(dense, checkpoints.Checkpoint(spec=spec, state=create(spec, seed=0).state_dict()))
+    save_weights(dense, checkpoints.Checkpoint(spec=spec, state=create(spec, seed=0).state_dict()))
     assert run(monkeypatch, dense, tmp_path / "small.pt2") == 2
     told = capsys.readouterr().err
     assert "'.onnx'" in told

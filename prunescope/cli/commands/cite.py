@@ -12,6 +12,7 @@ from prunescope.cli.options import parameters, parsing
 from prunescope.cli.terminal.command import Output
 from prunescope.plugins import citations, registry
 from prunescope.report.common.console import say
+from prunescope.runs.credits import credited_methods
 from prunescope.runs.recipe import run_of
 
 if TYPE_CHECKING:
@@ -70,14 +71,14 @@ def _methods(text: str, store: Store) -> tuple[Method, ...]:
         return tuple(plugins)
     if (Path(text) / "runs").is_dir():
         of_study = Store(Path(text))
-        return citations.methods(of_study.read(run_id, only=()).recipe for run_id in of_study.ids())
+        return credited_methods(of_study.read(run_id, only=()).recipe for run_id in of_study.ids())
     reference = store.resolve(text)
     if reference is None:
         raise UsageError(
             f"there is no plugin, no study and no run {text!r} in {store.study}",
             fix="see: prunescope plugins, or prunescope results list --study DIR",
         )
-    return citations.methods(_behind(run_of(reference), store))
+    return credited_methods(_behind(run_of(reference), store))
 
 
 def _behind(run_id: str, store: Store) -> Iterator[Recipe]:

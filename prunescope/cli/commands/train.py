@@ -65,9 +65,9 @@ def train(
 def write_weights(reference: str, store: Store, output: Path | None) -> None:
     """Copy the weights of a run to a file of the user's."""
     if output is not None:
-        from prunescope.networks import checkpoints
+        from prunescope.runs.files.weights import save_weights
 
-        checkpoints.save(output, store.load_weights(reference))
+        save_weights(output, store.load_weights(reference))
         say(f"weights: {output}")
 
 

@@ -7,7 +7,7 @@
 
 from prunescope.networks.checkpoints.layouts import Weights
 from prunescope.networks.checkpoints.loading import load
-from prunescope.networks.checkpoints.own import save, to_safetensors
+from prunescope.networks.checkpoints.own import reads_back, to_parts, to_safetensors
 from prunescope.networks.checkpoints.record import Checkpoint, to_model
 
-__all__ = ["Checkpoint", "Weights", "load", "save", "to_model", "to_safetensors"]
+__all__ = ["Checkpoint", "Weights", "load", "reads_back", "to_model", "to_parts", "to_safetensors"]

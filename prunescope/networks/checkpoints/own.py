@@ -2,15 +2,13 @@
 
 Both hold the plain state_dict any program can read, and beside it one JSON text: spec, knobs, training, recipe,
 provenance, notes. In `.pt` the masks stand under "mask"; in `.safetensors` they are bool tensors named
-"prunescope.mask/<name>". Saving writes to a temporary name, reads it back, compares, and only then renames. A study
-keeps its weights' digest beside them, and needs no reading back: `to_safetensors`.
+"prunescope.mask/<name>". Nothing is written here: `to_parts` returns the bytes, `runs.files.weights` writes them.
 """
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunescope.api import Mask
-from prunescope.api.errors import InputError, StoreError, UsageError
+from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import NOTHING, Trust
 from prunescope.networks.checkpoints import tensors
 from prunescope.networks.checkpoints.finite import check_finite
 from prunescope.networks.checkpoints.reading import Content, read
 from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.models import ModelSpec
-from prunescope.runs.files.whole import sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,29 +36,23 @@ KEY = "prunescope"
 MASK = "prunescope.mask/"
 
 
-def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` as `.pt` or `.safetensors`, whichever `path` ends in; an older file there is replaced.
+def to_parts(checkpoint: Checkpoint, *, suffix: str) -> list[bytes | memoryview]:
+    """Return the parts of a `.pt` or `.safetensors` file, one after the other.
 
     Raises:
-        UsageError: `path` ends in something else.
+        UsageError: the suffix is another.
         InputError: a weight is NaN or infinite.
-        StoreError: the file cannot be written, or does not read back as it was.
     """
-    if path.suffix not in {".pt", ".safetensors"}:
-        raise UsageError(f"'{path}' ends in '{path.suffix}'", fix="end the name in .pt or .safetensors")
+    if suffix not in {".pt", ".safetensors"}:
+        raise UsageError(f"weights are no '{suffix}' file", fix="end the name in .pt or .safetensors")
+    if suffix == ".safetensors":
+        return to_safetensors(checkpoint)
     check_finite(checkpoint.state, source="the checkpoint to save")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{path.suffix}")
-    try:
-        _write(temporary, checkpoint)
-        _compare(checkpoint, temporary)
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write '{path}': {error.strerror or error}", fix="check the folder, its permissions and the space"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    file, mask = io.BytesIO(), checkpoint.mask
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in checkpoint.state.items()}
+    kept = {name: tensor.cpu() for name, tensor in mask.kept.items()} if mask else None
+    torch.save({KEY: _facts_text(checkpoint), "state_dict": state, "mask": kept}, file)
+    return [file.getbuffer()]
 
 
 def to_safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
@@ -71,7 +62,17 @@ def to_safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
         InputError: a weight is NaN or infinite.
     """
     check_finite(checkpoint.state, source="the checkpoint to save")
-    return _safetensors(checkpoint)
+    masks = {f"{MASK}{name}": kept for name, kept in checkpoint.mask.kept.items()} if checkpoint.mask else {}
+    return tensors.to_bytes({**checkpoint.state, **masks}, {"format": "pt", KEY: _facts_text(checkpoint)})
+
+
+def reads_back(checkpoint: Checkpoint, path: Path) -> bool:
+    """Whether a file holds the checkpoint: weights, masks and facts."""
+    trust = Trust(frozenset({checkpoint.spec.name}))  # it is this very network that is saved
+    again = unpack(read(path, unsafe=False), source=str(path), trust=trust)
+    kept = ({} if mask is None else dict(mask.kept) for mask in (checkpoint.mask, again.mask))
+    facts = (json.dumps(_facts(one), sort_keys=True) for one in (checkpoint, again))
+    return _equal(checkpoint.state, again.state) and _equal(*kept) and len(set(facts)) == 1
 
 
 def is_own(content: Content) -> bool:
@@ -82,7 +83,7 @@ def is_own(content: Content) -> bool:
 
 
 def unpack(content: Content, *, source: str, trust: Trust = NOTHING) -> Checkpoint:
-    """Return what `save` wrote.
+    """Return what the file of `to_parts` holds.
 
     Raises InputError for a damaged file, one from a newer prunescope, or one whose network is code that `trust` does
     not hold.
@@ -114,23 +115,6 @@ def _check_schema(facts: Mapping[str, Any], source: str) -> None:
 
 
 # ---- writing ------------------------------------------------------------------------------------------------------
-
-
-def _write(path: Path, checkpoint: Checkpoint) -> None:
-    with path.open("xb") as file:
-        if path.suffix == ".pt":
-            state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in checkpoint.state.items()}
-            kept = {name: tensor.cpu() for name, tensor in checkpoint.mask.kept.items()} if checkpoint.mask else None
-            torch.save({KEY: _facts_text(checkpoint), "state_dict": state, "mask": kept}, file)
-        else:
-            file.writelines(_safetensors(checkpoint))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
-    masks = {f"{MASK}{name}": kept for name, kept in checkpoint.mask.kept.items()} if checkpoint.mask else {}
-    return tensors.to_bytes({**checkpoint.state, **masks}, {"format": "pt", KEY: _facts_text(checkpoint)})
 
 
 def _facts_text(checkpoint: Checkpoint) -> str:
@@ -178,16 +162,6 @@ def _split_masks(
 
 
 # ---- comparing ----------------------------------------------------------------------------------------------------
-
-
-def _compare(checkpoint: Checkpoint, path: Path) -> None:
-    trust = Trust(frozenset({checkpoint.spec.name}))  # it is this very network that is saved
-    again = unpack(read(path, unsafe=False), source=str(path), trust=trust)
-    kept = ({} if mask is None else dict(mask.kept) for mask in (checkpoint.mask, again.mask))
-    facts = (json.dumps(_facts(one), sort_keys=True) for one in (checkpoint, again))
-    same = _equal(checkpoint.state, again.state) and _equal(*kept) and len(set(facts)) == 1
-    if not same:
-        raise StoreError(f"'{path.name}' does not read back as it was written", fix="check the disk, then save again")
 
 
 def _equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:

@@ -13,6 +13,7 @@ from prunescope.plugins import citations, registry
 from prunescope.report.common import formatting
 from prunescope.report.common.view import Curve, Headline, Level, Made, Paths, Report, StepCost, Taken
 from prunescope.report.diagnosis import advice, caveats, evidence
+from prunescope.runs.credits import credited_methods
 from prunescope.runs.recipe import run_of, snapshot_of
 from prunescope.studies.diagnosis.trail import follow
 
@@ -71,7 +72,7 @@ def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Re
             _taken(branch, run, probe) for branch in branches for run in branch.probes for probe in run.readings
         ),
         judged=diagnosis.verdicts,
-        cited=citations.cited(citations.methods(run.recipe for _, run in trail.runs)),
+        cited=citations.cited(credited_methods(run.recipe for _, run in trail.runs)),
     )
 
 

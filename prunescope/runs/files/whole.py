@@ -12,15 +12,16 @@ from typing import IO, TYPE_CHECKING
 from prunescope.api.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[IO[bytes]]:
+def whole_file(target: Path, *, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
     """Yield a file to write; at the end it is synced and takes the name `target`, or nothing is left of it.
 
     The temporary name beside `target` is random and holds host and process; it is never one that exists, nor a link.
+    check: called with the temporary name before it is changed; what it raises leaves nothing of the file.
     Raises OSError as the system does.
     """
     temporary = target.with_name(temporary_name())
@@ -30,6 +31,8 @@ def whole_file(target: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if check is not None:
+            check(temporary)
         temporary.replace(target)
         sync_folder(target.parent)
     finally:

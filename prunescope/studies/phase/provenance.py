@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.plugins import citations
 from prunescope.runs import failures
+from prunescope.runs.credits import credited_methods
 from prunescope.runs.files import glance
 from prunescope.runs.recipe import STEPS
 
@@ -91,7 +92,7 @@ def of_study(grid: Grid, store: Store, *, rule: str, known: Mapping[str, float] 
         created=last.created if last else "",
         facts=_facts(grid),
         recipes=_recipes(grid),
-        cited=citations.cited(citations.methods(named.values(), rules=(rule,))),
+        cited=citations.cited(credited_methods(named.values(), rules=(rule,))),
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from prunescope.api import Advice
 from prunescope.api.errors import UsageError
 from prunescope.cli.commands.advise import headline, told
-from prunescope.networks import checkpoints
+from prunescope.runs.files.weights import save_weights
 from prunescope.runs.store import Store
 from prunescope.studies.cases.advising import Advised
 from prunescope.studies.cases.budgeted import moved, purse
@@ -45,7 +45,7 @@ def test_a_snapshot_of_its_own_is_the_cheapest_neighbour(study, invoke):
 
 def test_without_a_snapshot_a_neighbour_is_trained_and_retrained_alike(study, invoke, tmp_path):
     folder, dense = study
-    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
     target = tmp_path / "s"
     words = ("advise", tmp_path / "ckpt.pt", *FAST, "--knob", "batch-size", "--json", "--study", target)
     result = invoke(*words, *WIDE)
@@ -65,7 +65,7 @@ def test_without_a_snapshot_a_neighbour_is_trained_and_retrained_alike(study, in
 
 def test_the_budget_ends_the_search(study, invoke, tmp_path):
     folder, dense = study
-    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
     target = tmp_path / "s"
     little = invoke("advise", tmp_path / "ckpt.pt", *FAST, "--budget", 1, "--study", target)
     assert little.exit_code == 4
@@ -81,7 +81,7 @@ def test_the_budget_ends_the_search(study, invoke, tmp_path):
 def test_a_checkpoint_that_tells_nothing_of_its_training_gets_advice_without_a_step(study, invoke, tmp_path):
     folder, dense = study
     bare = replace(Store(folder).load_weights(dense), training={}, knobs={})
-    checkpoints.save(tmp_path / "bare.pt", bare)
+    save_weights(tmp_path / "bare.pt", bare)
     words = ("advise", tmp_path / "bare.pt", *FAST, *WIDE, "--study", tmp_path / "s")
     result = invoke(*words, "--json")
     assert result.exit_code == 0, result.stderr

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from prunescope.networks import checkpoints
+from prunescope.runs.files.weights import save_weights
 from prunescope.runs.store import Store
 
 UNDECIDED = (
@@ -80,7 +80,7 @@ def test_dry_run_writes_no_run(study, invoke):
 
 def test_dry_run_of_a_file_makes_no_study(study, invoke, tmp_path):
     folder, dense = study
-    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
     result = invoke("diagnose", tmp_path / "ckpt.pt", "--dry-run", "--json", "--study", tmp_path / "new")
     assert json.loads(result.stdout)["dry_run"]["steps"] > 0
     assert not (tmp_path / "new").exists()
@@ -124,7 +124,7 @@ def test_without_data_it_stops_at_the_weights(study, invoke, tmp_path):
     from dataclasses import replace
 
     folder, dense = study
-    checkpoints.save(tmp_path / "bare.pt", replace(Store(folder).load_weights(dense), data=None))
+    save_weights(tmp_path / "bare.pt", replace(Store(folder).load_weights(dense), data=None))
     result = invoke("diagnose", tmp_path / "bare.pt", "--study", tmp_path / "s")
     assert result.exit_code == 4
     assert "--data SPEC" in result.stderr
@@ -147,7 +147,7 @@ def test_what_had_to_be_assumed_is_a_warning(study, invoke, tmp_path):
 
     folder, dense = study
     bare = replace(Store(folder).load_weights(dense), training={"optimizer": "adamw", "learning_rate": 1e-3}, knobs={})
-    checkpoints.save(tmp_path / "bare.pt", bare)
+    save_weights(tmp_path / "bare.pt", bare)
     result = invoke(
         *("diagnose", tmp_path / "bare.pt", "--workers", 1, "--density", "0.3", "--replicas", 2),
         *("--retrain-epochs", 1, "--trainer", "sgd", "--json", "--study", tmp_path / "s"),
@@ -179,7 +179,7 @@ def test_a_pruned_model_is_not_pruned_to_more_than_it_has(study, invoke):
 def test_a_failing_step_leaves_the_others_finished(study, invoke, tmp_path):
     folder, dense = study
     store = Store(folder)
-    checkpoints.save(tmp_path / "ckpt.pt", store.load_weights(dense))
+    save_weights(tmp_path / "ckpt.pt", store.load_weights(dense))
     target = tmp_path / "s"
     result = invoke(
         *("diagnose", tmp_path / "ckpt.pt", "--workers", 1, "--density", "0.3", "--replicas", 2),
@@ -195,7 +195,7 @@ def test_a_failing_step_leaves_the_others_finished(study, invoke, tmp_path):
 
 def test_two_workers_are_processes(study, program, tmp_path):
     folder, dense = study
-    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
     ended = program(
         *("diagnose", tmp_path / "ckpt.pt", "--workers", 2, "--density", "0.3", "--replicas", 2),
         *("--retrain-epochs", 1, "--study", tmp_path / "s"),
@@ -258,7 +258,7 @@ def without_hessian(study, tmp_path, monkeypatch):
 
     monkeypatch.setattr("prunescope.landscape.hutchinson.trace", broken)
     folder, dense = study
-    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
     return tmp_path / "ckpt.pt"
 
 
@@ -288,7 +288,7 @@ def test_several_failures_are_all_told_and_the_one_with_a_fix_is_the_error(witho
 @pytest.mark.parametrize("data", ["digits", "patches:images=100,channels=1"])
 def test_data_that_the_network_cannot_take_are_refused_before_anything_runs(study, invoke, tmp_path, data):
     folder, dense = study
-    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
     for more in ((), ("--dry-run",)):
         result = invoke("diagnose", tmp_path / "ckpt.pt", *FAST, "--data", data, "--study", tmp_path / "s", *more)
         assert result.exit_code == 3

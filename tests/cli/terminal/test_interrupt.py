@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from prunescope.networks import checkpoints
+from prunescope.runs.files.weights import save_weights
 from prunescope.runs.store import Store
 
 DENSITIES = ",".join(str(number / 100) for number in range(5, 25, 5))
@@ -27,7 +27,7 @@ main()
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(study, program, tmp_path, workers):
     folder, dense = study
-    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
     words = ("diagnose", tmp_path / "ckpt.pt", "--density", DENSITIES, "--replicas", 2, "--retrain-epochs", 2)
     words += ("--workers", workers, "--study", tmp_path / "s")
     store = Store(tmp_path / "s")
@@ -49,7 +49,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(study, progr
 @pytest.mark.parametrize("after", [0.002, 0.25])
 def test_ctrl_c_twice_is_ctrl_c(study, tmp_path, after):
     folder, dense = study
-    checkpoints.save(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
     words = ("diagnose", tmp_path / "ckpt.pt", "--density", DENSITIES, "--replicas", 2, "--retrain-epochs", 2)
     words += ("--workers", 2, "--study", tmp_path / "s")
     store = Store(tmp_path / "s")

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from prunescope.networks import checkpoints
+from prunescope.runs.files.weights import save_weights
 from prunescope.runs.store import Store
 
 
@@ -114,7 +115,7 @@ def test_a_file_is_imported_once_whatever_its_place(study, tmp_path, invoke):
     folder, dense = study
     store = Store(folder)
     for name in ("a.pt", "b.pt"):
-        checkpoints.save(tmp_path / name, store.load_weights(dense))
+        save_weights(tmp_path / name, store.load_weights(dense))
     first, second = (invoke("probe", "size", tmp_path / name, "--study", folder) for name in ("a.pt", "b.pt"))
     assert first.exit_code == second.exit_code == 0, first.stderr
     assert first.stdout == second.stdout

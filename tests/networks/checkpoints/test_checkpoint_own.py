@@ -15,6 +15,8 @@ from prunescope.networks import checkpoints
 from prunescope.networks.checkpoints import own
 from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.models import ModelSpec, create, prunable
+from prunescope.runs.files import whole
+from prunescope.runs.files.weights import save_weights
 
 SPEC = ModelSpec(name="preresnet8", num_classes=3, in_chans=1, image_size=(8, 8), options={"width": 0.25})
 
@@ -42,7 +44,7 @@ def example(*, masked=True):
 def test_equal_checkpoints_have_equal_bytes(tmp_path):
     path, found = tmp_path / "ckpt.safetensors", set()
     for _ in range(8):
-        checkpoints.save(path, example())
+        save_weights(path, example())
         found.add(path.read_bytes())
     assert len(found) == 1
     assert len(safetensors.torch.load(found.pop())) == len(example().state) + len(example().mask.kept)
@@ -57,7 +59,7 @@ def facts(one):
 @pytest.mark.parametrize("masked", [True, False])
 def test_everything_comes_back(tmp_path, suffix, masked):
     path, before = tmp_path / f"ckpt{suffix}", example(masked=masked)
-    checkpoints.save(path, before)
+    save_weights(path, before)
     after = checkpoints.load(path)
     assert facts(after) == facts(before)
     assert list(after.state) == list(before.state)
@@ -75,8 +77,8 @@ def test_everything_comes_back(tmp_path, suffix, masked):
 
 def test_other_programs_read_the_weights(tmp_path):
     before = example()
-    checkpoints.save(tmp_path / "a.pt", before)
-    checkpoints.save(tmp_path / "b.safetensors", before)
+    save_weights(tmp_path / "a.pt", before)
+    save_weights(tmp_path / "b.safetensors", before)
     plain = torch.load(tmp_path / "a.pt", weights_only=True)["state_dict"]
     tensors = safetensors.torch.load_file(tmp_path / "b.safetensors")
     for name, tensor in before.state.items():
@@ -91,7 +93,7 @@ def test_views_into_one_storage_are_saved_apart(tmp_path):
     state = {**before.state, "fc.bias": whole[0]}
     for suffix in SUFFIXES:
         path = tmp_path / f"a{suffix}"
-        checkpoints.save(path, dataclasses.replace(before, state=state))
+        save_weights(path, dataclasses.replace(before, state=state))
         assert torch.equal(checkpoints.load(path).state["fc.bias"], whole[0])
 
 
@@ -99,8 +101,8 @@ def test_views_into_one_storage_are_saved_apart(tmp_path):
 def test_saving_replaces_the_old_file_and_leaves_nothing_else(tmp_path, suffix):
     path = tmp_path / f"ckpt{suffix}"
     path.write_text("old")
-    checkpoints.save(path, example())
-    checkpoints.save(path, example(masked=False))
+    save_weights(path, example())
+    save_weights(path, example(masked=False))
     assert checkpoints.load(path).mask is None
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
@@ -108,40 +110,40 @@ def test_saving_replaces_the_old_file_and_leaves_nothing_else(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_file_that_does_not_read_back_is_not_kept(tmp_path, suffix, monkeypatch):
     path = tmp_path / f"ckpt{suffix}"
-    checkpoints.save(path, example())
+    save_weights(path, example())
     good = path.read_bytes()
     wrong = dataclasses.replace(example(), knobs={"epochs": 1.0})
     monkeypatch.setattr(own, "unpack", lambda _content, **_given: wrong)
     with pytest.raises(StoreError, match="does not read back"):
-        checkpoints.save(path, example())
+        save_weights(path, example())
     assert path.read_bytes() == good
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "ckpt.pt"
-    checkpoints.save(path, example())
+    save_weights(path, example())
     good = path.read_bytes()
 
     def full(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(own.os, "fsync", full)
+    monkeypatch.setattr(whole.os, "fsync", full)
     with pytest.raises(StoreError, match="No space left"):
-        checkpoints.save(path, example(masked=False))
+        save_weights(path, example(masked=False))
     assert path.read_bytes() == good
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_what_cannot_be_saved_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"'\.bin'"):
-        checkpoints.save(tmp_path / "a.bin", example())
+        save_weights(tmp_path / "a.bin", example())
     with pytest.raises(StoreError, match="cannot write"):
-        checkpoints.save(tmp_path / "nowhere" / "a.pt", example())
+        save_weights(tmp_path / "nowhere" / "a.pt", example())
     bad = example()
     bad.state["fc.bias"][0] = torch.nan
     with pytest.raises(InputError, match=r"'fc\.bias'"):
-        checkpoints.save(tmp_path / "a.pt", bad)
+        save_weights(tmp_path / "a.pt", bad)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,7 +164,7 @@ def rewrite(path, change):
 )
 def test_damaged_files_of_our_own_are_refused(tmp_path, change, words):
     path = tmp_path / "a.pt"
-    checkpoints.save(path, example())
+    save_weights(path, example())
     rewrite(path, change)
     with pytest.raises(InputError, match=words):
         checkpoints.load(path)
@@ -170,7 +172,7 @@ def test_damaged_files_of_our_own_are_refused(tmp_path, change, words):
 
 def test_another_model_than_the_file_says_must_fit(tmp_path):
     path = tmp_path / "a.pt"
-    checkpoints.save(path, example(masked=False))
+    save_weights(path, example(masked=False))
     assert checkpoints.load(path, model="preresnet8").recipe
     with pytest.raises(MismatchError, match="preresnet14"):
         checkpoints.load(path, model="preresnet14")
@@ -183,7 +185,7 @@ def test_a_state_that_does_not_fit_its_spec_makes_no_model():
 
 
 def test_our_files_hold_no_ema_weights(tmp_path):
-    checkpoints.save(tmp_path / "a.pt", example())
+    save_weights(tmp_path / "a.pt", example())
     assert checkpoints.load(tmp_path / "a.pt", weights="raw").mask is not None
     with pytest.raises(UsageError, match="no EMA weights"):
         checkpoints.load(tmp_path / "a.pt", weights="ema")
