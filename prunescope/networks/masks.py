@@ -6,7 +6,10 @@ of the names, then by the flat (row-major) index in the tensor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -25,7 +28,10 @@ __all__ = [
     "apportion",
     "audit",
     "check_mask",
+    "check_room",
+    "check_within",
     "density",
+    "density_left",
     "factors",
     "holder",
     "infer",
@@ -33,6 +39,7 @@ __all__ = [
     "keep_largest",
     "layer_counts",
     "per_layer_density",
+    "pruned_before",
     "to_device",
     "total",
 ]
@@ -118,6 +125,30 @@ def total(sizes: Mapping[str, int], density: float) -> int:
     return round(density * sum(sizes.values()))
 
 
+_BEFORE: ContextVar[Mask | None] = ContextVar("mask before", default=None)
+"""The mask of the network that is being pruned; a context's value, never a module's."""
+
+
+@contextmanager
+def pruned_before(mask: Mask | None) -> Iterator[None]:
+    """Rank the weights that `mask` prunes below all others inside the block, whatever a pruner scores them.
+
+    Every choice of this module then keeps kept weights only. None: the network is dense.
+    """
+    token = _BEFORE.set(mask)
+    try:
+        yield
+    finally:
+        _BEFORE.reset(token)
+
+
+def density_left(scores: Mapping[str, Tensor]) -> float:
+    """Return the largest density that these scores can keep: below 1 inside `pruned_before` alone."""
+    ranked = [_below_others(name, score) for name, score in scores.items()]
+    left = sum(int((score > -math.inf).sum()) for score in ranked)
+    return left / max(1, sum(score.numel() for score in ranked))
+
+
 def _checked_scores(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, score in scores.items():
         bad = int(torch.isnan(score).sum())
@@ -126,15 +157,31 @@ def _checked_scores(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 f"{bad} of the {score.numel()} scores of '{name}' are NaN, wanted numbers that can be ranked",
                 fix="look for NaN in the weights, or in what the pruner computes from them",
             )
-    return {name: score.detach() for name, score in scores.items()}
+    return {name: _below_others(name, score.detach()) for name, score in scores.items()}
+
+
+def _below_others(name: str, score: Tensor) -> Tensor:
+    """Return the score, minus infinity where the weight was pruned before."""
+    before = _BEFORE.get()
+    kept = None if before is None else before.kept.get(name)
+    if kept is None or kept.shape != score.shape:
+        return score
+    ranked = score if score.is_floating_point() else score.double()
+    return ranked.masked_fill(~kept.to(score.device), -math.inf)
 
 
 def _keep_top(scores: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
     """Keep the `count` largest over all tensors: those above the count-th value, then ties in order."""
     flat = torch.cat([_rankable(score).reshape(-1) for score in scores.values()]) if scores else torch.empty(0)
-    if count in {0, flat.numel()}:
+    if count == 0 or (count == flat.numel() and _BEFORE.get() is None):
         return {name: torch.full_like(score, count > 0, dtype=torch.bool) for name, score in scores.items()}
     threshold = torch.kthvalue(flat, flat.numel() - count + 1).values
+    if _BEFORE.get() is not None and threshold == -math.inf:
+        left = int((flat > -math.inf).sum())
+        raise UsageError(
+            f"cannot keep {count} weights of {', '.join(scores)[:80]}: the mask that is there leaves {left}",
+            fix="ask for a lower density, rank over the whole model (scope global), or prune the dense network",
+        )
     above = flat > threshold
     ties = (flat == threshold).nonzero().squeeze(1)
     above[ties[: count - int(above.sum())]] = True
@@ -182,6 +229,33 @@ def holder(model: nn.Module, mask: Mask | None) -> Callable[[], None]:
         torch._foreach_mul_(weights, ones)
 
     return hold
+
+
+def check_room(before: Mask | None, density: float) -> None:
+    """Raise UsageError where a network that is pruned already has no more than `density` of its weights left."""
+    if before is not None and density > before.density:
+        raise UsageError(
+            f"the network is pruned to density {before.density:.4g} already, which is below {density:g}",
+            fix="ask for a lower density, or prune the dense network",
+        )
+
+
+def check_within(mask: Mask, before: Mask | None, *, who: str) -> None:
+    """Raise where a mask keeps weights that the mask before it prunes, or leaves out tensors that one covers."""
+    if before is None:
+        return
+    left_out = sorted(set(before.kept) - set(mask.kept))
+    if left_out:
+        raise UsageError(
+            f"{who} does not prune {left_out[0]}, which the network's mask prunes already",
+            fix="prune the same layers as before (linear, first, last), or start from the dense network",
+        )
+    again = sum(int((mask.kept[name] & ~kept.to(mask.kept[name].device)).sum()) for name, kept in before.kept.items())
+    if again:
+        raise UsageError(
+            f"{who} keeps {again} weights that the network's mask prunes already",
+            fix="rank with prunescope.networks.masks.keep_largest, or start from the dense network",
+        )
 
 
 def to_device(mask: Mask, device: torch.device | str) -> Mask:

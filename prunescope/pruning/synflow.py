@@ -8,7 +8,7 @@ import torch
 
 from prunescope.api import Mask
 from prunescope.api.errors import UsageError
-from prunescope.networks.masks import keep_largest
+from prunescope.networks.masks import density_left, keep_largest
 from prunescope.pruning.linear_flow import linear, positive
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def synflow(
     for number in range(1, rounds + 1):
         flow = _flow(twin, list(weights), shape)
         ranked = {name: torch.where(mask.kept[name], flow[name], -1.0) for name in weights}
-        mask = keep_largest(ranked, _at(density, number, rounds), scope="global")
+        step = density if number == rounds else min(_at(density, number, rounds), density_left(ranked))
+        mask = keep_largest(ranked, step, scope="global")
         with torch.no_grad():
             for name, ones in mask.kept.items():
                 parameters[name].mul_(ones)

@@ -22,9 +22,11 @@ def prune_network(recipe: Recipe, store: Store, device: str) -> Made:
     loaded = registry.make("pruners", recipe.plugin, recipe.options, trust=store.trust)
     model = to_model(dense, device)
     density, who = recipe.arguments["density"], f"pruner {recipe.plugin!r} of {loaded.plugin.distribution}"
-    with seeded(recipe.arguments["seed"]):
+    masks.check_room(dense.mask, density)
+    with seeded(recipe.arguments["seed"]), masks.pruned_before(dense.mask):
         mask = checks.check_mask_type(who, loaded.instance.mask(model, data, density, seed=recipe.arguments["seed"]))
     masks.check_mask(mask, model, density, who=who, exact=loaded.instance.exact)
+    masks.check_within(mask, dense.mask, who=who)
     masks.apply(model, mask)
     pruned = replace(dense, state=state(model), mask=mask, recipe=recipe.canonical())
     return Made(facts={**facts(dense), "density": mask.density}, weights={None: pruned}, mask=mask)
