@@ -16,6 +16,7 @@ from prunescope.landscape import connectivity
 from prunescope.landscape.connectivity import lines
 from prunescope.landscape.evaluate import outcomes
 from prunescope.landscape.hessian import Gradient, weights
+from prunescope.plugins.testing import check_objective
 from prunescope.pruning.gradient import gradient_magnitude
 from prunescope.training.trainers.sam import Sam
 from prunescope.training.trainers.sgd import Sgd
@@ -77,6 +78,11 @@ def test_losses_and_errors_follow_the_formula(name):
         assert losses[number].item() == pytest.approx(loss, abs=1e-5)
         assert errors[number].item() == pytest.approx(error, abs=1e-6)
     assert objective.mean_loss(outputs, targets).item() == pytest.approx(losses.mean().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_is_an_objective(name):
+    check_objective(*CASES[name])
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from prunescope.plugins.testing.datasets import check_dataset
     from prunescope.plugins.testing.executors import check_executor
+    from prunescope.plugins.testing.objectives import check_objective
     from prunescope.plugins.testing.probes import check_probe
     from prunescope.plugins.testing.pruners import check_pruner
     from prunescope.plugins.testing.rules import check_rule
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_dataset",
     "check_executor",
+    "check_objective",
     "check_probe",
     "check_pruner",
     "check_rule",
@@ -37,6 +39,7 @@ __all__ = [
 MODULES = {
     "check_dataset": "datasets",
     "check_executor": "executors",
+    "check_objective": "objectives",
     "check_probe": "probes",
     "check_pruner": "pruners",
     "check_rule": "rules",
