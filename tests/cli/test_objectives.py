@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
 import numpy as np
+import objective_data
 import pytest
+import torch
 
+from prunescope.api.trust import NOTHING
 from prunescope.data import sources
 from prunescope.runs.store import Store
+
+TRUST = NOTHING.also(["objective_data:numbers"])
 
 DOCS = Path(__file__).parents[2] / "docs/objectives"
 
@@ -95,15 +101,13 @@ def test_every_step_takes_the_objective_of_the_data(run, tmp_path, model, data, 
 
 
 def test_the_objective_is_part_of_what_the_data_are(monkeypatch):
-    import objective_data
-
-    one = sources.describe("objective_data:numbers").fingerprint
+    one = sources.describe("objective_data:numbers", trust=TRUST).fingerprint
     made = objective_data.numbers()
     assert len(made.train) == 120
     sources._load.cache_clear()
     other = type(made.objective)(variance=(1.0,))
     monkeypatch.setattr(objective_data.Regression, "of", staticmethod(lambda _: other))
-    assert sources.describe("objective_data:numbers").fingerprint != one
+    assert sources.describe("objective_data:numbers", trust=TRUST).fingerprint != one
     sources._load.cache_clear()
 
 
@@ -117,3 +121,19 @@ def test_what_an_objective_cannot_do_is_one_clear_error(invoke, tmp_path, option
     )
     assert done.exit_code == 2, done.stderr
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "in_chans"),
+    [("tokens:transformer", "sequences", 16), ("objective_data:perceptron", "numbers", objective_data.FEATURES)],
+)
+def test_weights_of_another_program_are_read_for_rows_of_their_length(run, tmp_path, model, data, in_chans):
+    module, _, name = model.partition(":")
+    network = getattr(importlib.import_module(module), name)(num_classes=3, in_chans=in_chans)
+    torch.save(network.state_dict(), tmp_path / "weights.pt")
+    probe = run("probe", "errors", tmp_path / "weights.pt", "--model", model, "--data", f"objective_data:{data}")
+    readings = Store(tmp_path / "study").read(probe).readings["errors"]
+    made = getattr(objective_data, data)()
+    with torch.no_grad():
+        wrong = made.objective.errors(network.eval()(made.test.inputs), made.test.targets).float().mean().item()
+    assert float(np.mean(readings["test_error"].value)) == pytest.approx(wrong, abs=1e-6)

@@ -55,7 +55,10 @@ def fit(state: Mapping[str, Tensor], known: Known) -> Match:
     print_ = fingerprint(known.name)
     prefix, part = best_view(state, print_, prefer=known.prefer)
     spec = infer_spec(shapes(part), print_, known)
-    part, counter_notes = _with_counters(part, wanted := empty_shapes(spec))
+    wanted = empty_shapes(spec)
+    if ":" in known.name and not known.in_chans and (sized := with_length(spec, shapes(part), wanted)) != spec:
+        spec, wanted = sized, empty_shapes(sized)
+    part, counter_notes = _with_counters(part, wanted)
     check_match(shapes(part), wanted, name=known.name)
     return Match(
         spec=spec,
@@ -107,6 +110,28 @@ def infer_spec(have: Shapes, print_: Fingerprint, known: Known) -> ModelSpec:
     return spec if len(stem) > 2 else _with_pixels(spec, stem[1], known)
 
 
+def with_length(spec: ModelSpec, have: Shapes, wanted: Shapes) -> ModelSpec:
+    """Return the spec of a network of one's own with the length of a row that its tensors show, if they show one.
+
+    The first dimension of the input was a guess, where no convolution shows it. Every dimension that has another
+    length than the file's must be this guess, and the file's must all be one number.
+
+    >>> spec = ModelSpec(name="pkg:rows", num_classes=2, in_chans=3, image_size=(224, 224))
+    >>> with_length(spec, {"0.weight": (2, 12)}, {"0.weight": (2, 3)}).in_chans
+    12
+    """
+    pairs = [
+        (mine, his)
+        for name in have.keys() & wanted.keys()
+        if len(have[name]) == len(wanted[name])
+        for mine, his in zip(have[name], wanted[name], strict=True)
+        if mine != his
+    ]
+    lengths = {mine for mine, _ in pairs}
+    guessed = all(his == spec.in_chans for _, his in pairs)
+    return replace(spec, in_chans=lengths.pop(), image_size=()) if guessed and len(lengths) == 1 else spec
+
+
 def _is_ours(name: str) -> bool:
     return is_model(name) and model_entrypoint(name).__module__.startswith("prunescope.networks.zoo")
 
@@ -154,15 +179,12 @@ def _prefix_notes(prefix: str, state: Mapping[str, Tensor], part: Mapping[str, T
 
 
 def _spec_notes(spec: ModelSpec, print_: Fingerprint, known: Known) -> tuple[str, ...]:
-    width, (height, length) = spec.options.get("width"), spec.image_size
+    width, size = spec.options.get("width"), "x".join(map(str, spec.image_size))
     sized = not known.image_size and spec.image_size != print_.image_size
+    seen = f"{spec.in_chans} channels, {size} pixels" if size else f"{spec.in_chans} numbers or tokens"
     return (
         *((f"width {width} inferred from the first layer",) if width and "width" not in known.options else ()),
-        *(
-            (f"input of {spec.in_chans} channels, {height}x{length} pixels, inferred from the tensors",)
-            if sized
-            else ()
-        ),
+        *((f"input of {seen}, inferred from the tensors",) if sized else ()),
     )
 
 
