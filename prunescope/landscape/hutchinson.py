@@ -11,6 +11,7 @@ import torch
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.estimate import Estimate
+from prunescope.landscape.guard import double
 from prunescope.landscape.hessian import shares, weights
 from prunescope.landscape.lanes import lanes
 from prunescope.landscape.operator import graph_bytes
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from prunescope.api import Mask, Objective
     from prunescope.landscape.hessian import Batch, Gradient
     from prunescope.landscape.replayed import Replayed
+
+
+LEAST_SHARE = 1e-11
+"""Of the largest squared length in a sketch, below which a direction is rounding."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +156,18 @@ def _visit(gradient: Gradient | Replayed, *, count: int, sketch: int, generator:
 
 
 def _basis(rows: Tensor) -> Tensor:
-    """Return an orthonormal basis of the space of `rows`, as rows."""
-    columns: Tensor = torch.linalg.qr(rows.T).Q
-    return columns.T.contiguous()
+    """Return an orthonormal basis of the space of `rows`, as rows; rows of zeros stand for dimensions it lacks.
+
+    Formula: with A Aᵀ = V Λ Vᵀ in float64, Q = Λ^(−½) Vᵀ A, and the same once more on Q: rows of a few million numbers
+    take two products with a matrix of their few inner products, where a QR decomposition takes a pass for each.
+    """
+    basis = double(rows)
+    for _ in range(2):
+        values, vectors = torch.linalg.eigh(basis @ basis.T)
+        inside = values > LEAST_SHARE * values[-1]
+        scale = torch.where(inside, values.clamp(min=torch.finfo(values.dtype).tiny).rsqrt(), 0)
+        basis = (scale[:, None] * vectors.T) @ basis
+    return basis.to(rows)
 
 
 def _pooled(visits: Sequence[Sequence[_Draws]], parts: Sequence[float]) -> tuple[Tensor, Tensor]:

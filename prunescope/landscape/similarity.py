@@ -28,7 +28,7 @@ _NARROW = 1024
 _BLOCK = (1024, 256)
 """Columns of X, and rows of X Xᵀ, in a product on a CPU: their float64 copies stay in the cache."""
 
-_WIDE_BLOCK = (1 << 15, 512)
+_WIDE_BLOCK = (1 << 15, 256)
 """The same on other devices, which large products keep busy."""
 
 
@@ -80,6 +80,10 @@ def kernel(features: Tensor, *, gram: bool = False) -> Kernel:
 
 def _centred(flat: Tensor) -> tuple[Tensor, Tensor]:
     """Return X minus its mean, and the squared norm of X before."""
+    if flat.is_cuda:  # one kernel converts and subtracts, and the squares of X are those of its two parts
+        mean = flat.mean(0, dtype=torch.float64)
+        centred = torch.sub(flat, mean)
+        return centred, torch.linalg.vector_norm(centred).square() + len(flat) * mean.square().sum()
     exact = double(flat)
     return exact - exact.mean(0), exact.square().sum()
 

@@ -45,7 +45,7 @@ PIECE_BYTES = 1 << 21
 DEVICE_BYTES = 1 << 28
 """The same where there is no such cache."""
 
-BUSY_BYTES = 1 << 25
+BUSY_BYTES = 1 << 29
 """The largest features of all images that keep a GPU busy by themselves: it then gains nothing from groups."""
 
 WEIGHTS = 1 << 20

@@ -50,7 +50,9 @@ def test_what_cannot_be_grouped_while_it_trains_is_trained_one_by_one():
     assert training_group(nn.Sequential(nn.Flatten(), nn.Linear(64, 20_000)), (2, 1, 8, 8)) == 1
 
 
-@pytest.mark.parametrize(("images", "size"), [(100, 10), (1000, 8), (2000, 4), (8000, 1), (10**6, 1)])
+@pytest.mark.parametrize(
+    ("images", "size"), [(100, 10), (10_000, 10), (20_000, 6), (40_000, 3), (200_000, 1), (10**7, 1)]
+)
 def test_where_batches_go_side_by_side_points_are_grouped_until_the_device_is_busy(images, size, monkeypatch):
     monkeypatch.setattr(choice, "by_launches", lambda _: True)
     assert points_at_once(tiny(), (3, 8, 8), images=images, batch=16, copies=30) == size
