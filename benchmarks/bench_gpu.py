@@ -61,7 +61,7 @@ def main() -> None:
     started = perf_counter()
     scale = Scale(device=device, tiny=asked.tiny, limits=measured_limits(device, tiny=asked.tiny))
     print(f"{_machine(device)}\n{scale.limits}", flush=True)
-    rows, failed = [], []
+    rows, failed, part = [], [], None
     names = [name for name in workloads(scale) if not asked.only or any(part in name for part in asked.only)]
     for name in names:
         print(f"[{perf_counter() - started:5.0f} s] {name}", flush=True)
@@ -70,7 +70,10 @@ def main() -> None:
         failed += [] if found else [name]
         for row in found:
             print(_line(row), flush=True)
-    _report(rows, failed, scale, Path(asked.out) if asked.out else None)
+        part = _part(rows, failed, scale)
+        _write(part, scale, Path(asked.out) if asked.out else None)  # what is measured stays, whatever comes
+    if part is not None:
+        print(page.section(part), page.head_table(part.headlines), sep="\n")
     print(f"{perf_counter() - started:.0f} s in all")
     if failed:
         raise SystemExit(f"failed: {', '.join(failed)}")
@@ -124,18 +127,18 @@ def _line(row: GpuRow) -> str:
     return f"    {row.workload}: {ratio}x{goal} against {row.against}; {fastest:.3f} s{share}; equal: {row.checked}"
 
 
-def _report(rows: Sequence[GpuRow], failed: Sequence[str], scale: Scale, out: Path | None) -> None:
-    """Write gpu.json and the page; into `out` where it is given."""
-    part = page.Part(
+def _part(rows: Sequence[GpuRow], failed: Sequence[str], scale: Scale) -> page.Part:
+    return page.Part(
         title="GPU",
         machine=_machine(scale.device),
         rows=[_page_row(row) for row in rows],
         headlines=[_headline(row) for row in rows if row.least is not None],
         notes=[NOTE, _limits(scale.limits), *_notes(rows), *(f"{name} failed in this run." for name in failed)],
     )
-    print(page.section(part))
-    if part.headlines:
-        print(page.head_table(part.headlines))
+
+
+def _write(part: page.Part, scale: Scale, out: Path | None) -> None:
+    """Write gpu.json and gpu.md into `out` where it is given, else the page of the docs."""
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "gpu.md").write_text(page.section(part))
