@@ -29,8 +29,7 @@ def effective(model: nn.Module, mask: Mask, shape: tuple[int, ...]) -> Mask:
 
     Raises:
         UsageError: some output of a layer seems to lie on no path even in the unpruned network, as the queries and
-        keys of
-            attention do.
+            keys of attention do; or the network takes no input of ones, because it takes token ids.
     """
     whole = _reached(model, {name: torch.ones_like(kept) for name, kept in mask.kept.items()}, shape)
     cut = [name for name, reached in whole.items() if not bool(reached.flatten(1).any(1).all())]
@@ -53,7 +52,7 @@ def _reached(model: nn.Module, kept: Mapping[str, Tensor], shape: tuple[int, ...
     at = [parameters[name].requires_grad_() for name in kept]
     try:
         with linear(twin):
-            outputs = twin(torch.ones(1, *shape, dtype=torch.float64, device=at[0].device))
+            outputs = _outputs(twin, torch.ones(1, *shape, dtype=torch.float64, device=at[0].device))
             gradients = torch.autograd.grad(outputs.sum(), at, materialize_grads=True)
     finally:
         for handle in handles:
@@ -62,6 +61,18 @@ def _reached(model: nn.Module, kept: Mapping[str, Tensor], shape: tuple[int, ...
         name: ones & (gradient > 0).to(ones.device)
         for (name, ones), gradient in zip(kept.items(), gradients, strict=True)
     }
+
+
+def _outputs(twin: nn.Module, ones: Tensor) -> Tensor:
+    try:
+        outputs: Tensor = twin(ones)
+    except RuntimeError as error:
+        reason = str(error).partition(";")[0]
+        raise UsageError(
+            f"the network does not take an input of ones, from which paths are followed: {reason}",
+            fix="networks on token ids have no such paths",
+        ) from error
+    return outputs
 
 
 def _whether(_: nn.Module, __: tuple[Tensor, ...], outputs: Tensor) -> Tensor:

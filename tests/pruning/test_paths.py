@@ -83,3 +83,10 @@ def test_attention_is_refused():
     mask = Mask({name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()})
     with pytest.raises(UsageError, match=r"attn\.qkv\.weight.*no path"):
         effective(model, mask, (3, 16, 16))
+
+
+def test_token_ids_have_no_paths():
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(12, 2))
+    mask = Mask({"2.weight": torch.ones(2, 12, dtype=torch.bool)})
+    with pytest.raises(UsageError, match="does not take an input of ones"):
+        effective(model, mask, (3,))
