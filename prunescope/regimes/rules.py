@@ -41,6 +41,9 @@ class ThreeRegime(RegimeRule):
     ] = ()
     trusted: Annotated[bool, Option("give a confidence; false for a network unlike those that were fitted")] = True
     calibration: Annotated[str, Option("what the thresholds come from, told among the reasons")] = CALIBRATION
+    direction: Annotated[
+        float, Option("advise the direction that is this probable; 0: what the regime says", minimum=0, maximum=1)
+    ] = 0.0
 
     needs = ("lmc/lmc",)
 
@@ -49,9 +52,15 @@ class ThreeRegime(RegimeRule):
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Gate on LMC; then II-A against II-B by CKA relative to the neighbours; abstain where it is not sure."""
         found, outside = self._judge(evidence), self._outside(evidence)
-        if not outside:
-            return found
-        return replace(found, confidence=None, because=(*found.because, f"no confidence: {outside}"))
+        if outside:
+            found = replace(found, confidence=None, because=(*found.because, f"no confidence: {outside}"))
+        return self._directed(found, evidence) if self.direction else found
+
+    def _directed(self, found: Diagnosis, evidence: Evidence) -> Diagnosis:
+        from prunescope.regimes.log_odds import load_calibration
+        from prunescope.regimes.probable_direction import state_direction
+
+        return state_direction(found, evidence, calibration=load_calibration(), certainty=self.direction)
 
     def _outside(self, evidence: Evidence) -> str:
         """Say what of the evidence lies outside the range the thresholds were fitted to; empty where nothing does."""

@@ -54,20 +54,37 @@ def probe(*, replicas: Sequence[str], probe: Loaded, data: Source | None, seed: 
     return _recipe("probe", probe, arguments=arguments, inputs=tuple(replicas))
 
 
-def case(*, density: float, rule: Loaded, probes: Sequence[Recipe]) -> dict[str, Any]:
-    """Return one question of a diagnosis: a rule and the probes it hears, for the model at one density."""
-    return {
-        "density": density,
-        "rule": rule.plugin.name,
-        "version": rule.instance.version,
-        "options": rule.given,
-        "probes": [recipe.id for recipe in probes],
-    }
+def case(
+    *,
+    density: float,
+    rule: Loaded,
+    probes: Sequence[Recipe],
+    siblings: Sequence[Mapping[str, Any]] = (),
+    first_drop: float | None = None,
+) -> dict[str, Any]:
+    """Return one question of a diagnosis: a rule and the probes it uses, for the model at one density.
+
+    siblings: {"knobs", "retrainings"} of the model itself and of others of its family, retrained equally and briefly.
+    first_drop: epochs after which the learning rate of the dense training first fell.
+    """
+    known: dict[str, Any] = {"siblings": list(siblings)} if siblings else {}
+    return (
+        known
+        | ({} if first_drop is None else {"first_drop": first_drop})
+        | {
+            "density": density,
+            "rule": rule.plugin.name,
+            "version": rule.instance.version,
+            "options": rule.given,
+            "probes": [recipe.id for recipe in probes],
+        }
+    )
 
 
 def diagnose(*, dense: str, cases: Sequence[Mapping[str, Any]]) -> Recipe:
     """Return the recipe of a diagnosis: every case judged by its rule."""
-    inputs = sorted({run_id for case in cases for run_id in case["probes"]})
+    retrained = {run_id for case in cases for one in case.get("siblings", ()) for run_id in one["retrainings"]}
+    inputs = sorted({run_id for case in cases for run_id in case["probes"]} | retrained)
     return Recipe(step="diagnose", arguments={"cases": list(cases)}, inputs=(dense, *inputs))
 
 

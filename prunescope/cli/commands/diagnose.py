@@ -50,6 +50,8 @@ def question_of(request: Request) -> DiagnosisQuestion:
         data=request.data,
         densities=_densities(request.density),
         replicas=request.replicas,
+        family=None if request.family is None else [one for one in request.family if one != "none"],
+        certainty=request.certainty,
         level=request.level,
         pruner=request.pruner,
         pruner_options=parsing.pairs("--pruner-option", request.pruner_option),

@@ -23,6 +23,9 @@ DENSITIES = "0.05,0.1,0.4"
 
 TRAINING = {"epochs": "60", "batch_size": "32", "weight_decay": "5e-3"}
 
+SNAPSHOTS = "30"
+"""Half the epochs, and the last one before the learning rate first falls: the family that is compared."""
+
 
 def quickstart(
     *,
@@ -36,9 +39,10 @@ def quickstart(
     checkpoint, report, study = folder / "ckpt.pt", folder / "report.html", folder / "study"
     options = [word for name, value in TRAINING.items() for word in (f"--{name.replace('_', '-')}", value)]
     _announce("train", "sgd", "--model", MODEL, "--model-option", WIDTH, "--data", DATA, *options,
-              "--output", str(checkpoint), "--study", str(study))  # fmt: skip
+              "--snapshots", SNAPSHOTS, "--output", str(checkpoint), "--study", str(study))  # fmt: skip
     trainer = registry.make("trainers", "sgd", TRAINING)
-    train(trainer, model=MODEL, model_option=[WIDTH], data=DATA, output=checkpoint, study=study, device=device)
+    asked = {"model": MODEL, "model_option": [WIDTH], "data": DATA, "snapshots": SNAPSHOTS}
+    train(trainer, **asked, output=checkpoint, study=study, device=device)  # type: ignore[arg-type]
     _announce("diagnose", str(checkpoint), "--density", DENSITIES, "--report", str(report), "--study", str(study))
     made = diagnose(
         Request(checkpoints=[str(checkpoint)], density=DENSITIES, report=report, study=study, device=device)

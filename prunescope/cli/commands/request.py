@@ -35,6 +35,17 @@ class Request:
         typer.Option("--density", "--densities", metavar="D,...", help="Shares of weights to keep, or none."),
     ] = DENSITIES
     replicas: Annotated[int, typer.Option(metavar="N", min=2, help="Retrainings of each pruned model.")] = 3
+    family: Annotated[
+        Words,
+        typer.Option(
+            metavar="GLOB",
+            help="Other networks of this training at other temperatures: files or run ids; none: compare with none. "
+            "Left out: its own snapshots, or the numbered checkpoints beside it.",
+        ),
+    ] = None
+    certainty: Annotated[
+        float, typer.Option(metavar="P", min=0.5, max=1, help="Advise a direction from this probability on.")
+    ] = 0.8
     level: Annotated[int | None, typer.Option(metavar="N", min=0, max=3, help=f"How far to go ({LEVELS}).")] = None
     pruner: Annotated[str, typer.Option(metavar="NAME", help="How to prune.")] = "magnitude"
     pruner_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the pruner.")] = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api import Evidence
+import numpy as np
+
+from prunescope.api import Evidence, Reading
 from prunescope.api.errors import EvidenceError
 from prunescope.api.knobs import HOTTER
 from prunescope.plugins import checks, registry
@@ -43,6 +45,20 @@ def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> V
             fix=f"add its probe: --probe {missing[0].partition('/')[0]}",
         )
     numeric = {name: float(value) for name, value in knobs.items() if name in HOTTER and value is not None}
-    evidence = Evidence(density=case["density"], readings=readings, knobs=numeric)
+    evidence = Evidence(
+        density=case["density"],
+        readings=readings,
+        knobs=numeric,
+        siblings=tuple(_sibling(case["density"], one, store) for one in case.get("siblings", ())),
+        first_drop=case.get("first_drop"),
+    )
     diagnosis = checks.check_diagnosis(f"rule {case['rule']!r}", loaded.instance.classify(evidence))
     return Verdict(density=case["density"], rule=case["rule"], diagnosis=diagnosis)
+
+
+def _sibling(density: float, sibling: Mapping[str, Any], store: Store) -> Evidence:
+    """Return what the last epoch of a brief retraining says: the training error over its augmented mini-batches."""
+    errors = [store.read(run_id, only=()).history[-1].train_error for run_id in sibling["retrainings"]]
+    how = "last epoch of retraining, augmented mini-batches"
+    reading = Reading(np.array(errors), "fraction", estimator=how, axes=("replica",))
+    return Evidence(density=density, readings={"errors/train_error": reading}, knobs=sibling["knobs"])

@@ -6,15 +6,15 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
-from prunescope.plugins import registry
+from prunescope.plugins import options, registry
 from prunescope.regimes import chosen
 from prunescope.runs import pipeline
-from prunescope.runs.opening import inherited_source, listed, open_data, open_networks
+from prunescope.runs.opening import inherited_source, listed, open_data, open_network, open_networks
 from prunescope.runs.recipe import run_of
-from prunescope.studies.diagnosis import plan, retraining, weights_alone
+from prunescope.studies.diagnosis import family, plan, retraining, weights_alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.scheduling.cost import Estimate
     from prunescope.runs.session import Session
+    from prunescope.studies.diagnosis.family import Family
     from prunescope.studies.diagnosis.plan import DiagnosisPlan, DiagnosisSteps
     from prunescope.studies.diagnosis.question import DiagnosisQuestion
     from prunescope.studies.diagnosis.weights_alone import WeightsAlone
@@ -110,7 +111,10 @@ def _plan(
     wanted = retraining.Asked(
         trainer=question.trainer, options=question.trainer_options, epochs=question.retrain_epochs
     )
-    retrained = retraining.retraining(session.read(run_of(dense[0])).facts.get("training", {}), wanted)
+    training = session.read(run_of(dense[0])).facts.get("training", {})
+    retrained = retraining.retraining(training, wanted)
+    related, lost = _family(question, session, dense[0]) if densities else (None, ())
+    brief = retraining.retraining(training, replace(wanted, epochs=family.EPOCHS)).trainer if related else None
     names = (*retraining.REPLICA_PROBES, *question.probes)
     pairs = retraining.PAIR_PROBES if len(dense) > 1 else ()
     dense_names = (*retraining.DENSE_PROBES, *pairs, *question.probes)
@@ -125,11 +129,35 @@ def _plan(
         trainer=retrained.trainer,
         replica_probes=retraining.probes(names, values),
         dense_probes=retraining.probes(dense_names, values),
-        rule=chosen.rule(question.rule, question.rule_options, question.rules, network=network),
+        rule=chosen.rule(question.rule, _rule_options(question), question.rules, network=network),
         dense_rule=chosen.dense_rule(question.rules, network=network),
         seed=question.seed,
+        family=related,
+        brief=brief,
+        first_drop=family.first_drop([one.reference for one in related.members] if related else dense[:1], session),
     )
-    return asked, retrained.notes if densities else ()
+    return asked, (*retrained.notes, *lost) if densities else ()
+
+
+def _family(question: DiagnosisQuestion, session: Session, reference: str) -> tuple[Family | None, tuple[str, ...]]:
+    """Return the networks to compare with, named to whoever watches, and notes on those that were left out."""
+    found, notes = family.find_family(
+        reference,
+        session,
+        network=listed(question.networks)[0],
+        asked=question.family,
+        resolve=lambda one: open_network(one, session, loading=question.loading, data=question.data),
+    )
+    if found is not None:
+        session.note(f"family: {found}, each retrained {family.REPLICAS} times for {family.EPOCHS} epochs")
+    return found, notes
+
+
+def _rule_options(question: DiagnosisQuestion) -> Mapping[str, Any]:
+    """Return the options of the rule, with the certainty of the direction where the rule judges one."""
+    known = {field.name for field in options.fields(registry.get("rules", question.rule).load())}
+    certainty = {"direction": question.certainty} if "direction" in known else {}
+    return {**certainty, **question.rule_options}
 
 
 def _without_failed(
@@ -140,6 +168,9 @@ def _without_failed(
     What is asked of the densities stands on the replicas alone: it is not lost with the vote on the dense model.
     """
     missing = {recipe.id for recipe in steps.recipes[:-1] if not session.store.has(recipe.id)}
+    alone = plan.lay_out_diagnosis(replace(asked, family=None))
+    if missing.isdisjoint(recipe.id for recipe in alone.recipes[:-1]):
+        return alone, (f"without the family: {error.message}",)
     failed = {recipe.plugin for recipe in steps.dense.probes if recipe.id in missing}
     if not steps.pruned or missing - {recipe.id for recipe in steps.dense.probes}:
         raise error

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
 from prunescope.runs import plan
+from prunescope.studies.diagnosis.family import REPLICAS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from prunescope.data.spec import Source
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
+    from prunescope.studies.diagnosis.family import Family
 
 COMPRESSION = 0.2
 """Retraining takes this share of the dense epochs, every learning-rate drop in proportion."""
@@ -43,6 +45,12 @@ class DiagnosisPlan:
     rule: Loaded
     dense_rule: Loaded | None
     seed: int = 0
+    family: Family | None = None
+    """Other networks of the same training, compared with this one at every density."""
+    brief: Loaded | None = None
+    """Trainer of the brief retrainings; None: no family is compared."""
+    first_drop: float | None = None
+    """Epochs of the dense training after which its learning rate first fell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +62,17 @@ class AtDensity:
     """None for the dense model."""
     retrainings: tuple[Recipe, ...]
     probes: tuple[Recipe, ...]
+    siblings: tuple[Sibling, ...] = ()
+    """The family at this density, the network in question first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sibling:
+    """The steps of one member of the family at one density."""
+
+    knobs: Mapping[str, float]
+    prune: Recipe
+    retrainings: tuple[Recipe, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +88,11 @@ class DiagnosisSteps:
         """All steps in dependency order: what is cheap and decides much comes first."""
         steps = [self.dense, *self.pruned]
         prunings = [step.prune for step in steps if step.prune is not None]
+        siblings = [one for step in steps for one in step.siblings]
+        family = chain.from_iterable((one.prune, *one.retrainings) for one in siblings)
         rest = chain.from_iterable((*step.retrainings, *step.probes) for step in steps)
-        return (*prunings, *rest, self.diagnosis)
+        once = {recipe.id: recipe for recipe in (*prunings, *family, *rest)}
+        return (*once.values(), self.diagnosis)
 
 
 def lay_out_diagnosis(asked: DiagnosisPlan) -> DiagnosisSteps:
@@ -83,10 +105,19 @@ def lay_out_diagnosis(asked: DiagnosisPlan) -> DiagnosisSteps:
             )
     dense = AtDensity(density=DENSE, prune=None, retrainings=(), probes=_dense_probes(asked))
     pruned = tuple(_at_density(asked, density) for density in sorted(set(asked.densities)))
-    cases = [plan.case(density=step.density, rule=asked.rule, probes=step.probes) for step in pruned]
+    cases = [_case(asked, step) for step in pruned]
     if asked.dense_rule is not None:
         cases.append(plan.case(density=DENSE, rule=asked.dense_rule, probes=dense.probes))
     return DiagnosisSteps(dense=dense, pruned=pruned, diagnosis=plan.diagnose(dense=asked.dense[0], cases=cases))
+
+
+def _case(asked: DiagnosisPlan, step: AtDensity) -> dict[str, Any]:
+    siblings = [
+        {"knobs": dict(one.knobs), "retrainings": [recipe.id for recipe in one.retrainings]} for one in step.siblings
+    ]
+    return plan.case(
+        density=step.density, rule=asked.rule, probes=step.probes, siblings=siblings, first_drop=asked.first_drop
+    )
 
 
 def _at_density(asked: DiagnosisPlan, density: float) -> AtDensity:
@@ -97,7 +128,22 @@ def _at_density(asked: DiagnosisPlan, density: float) -> AtDensity:
         for number in range(asked.replicas)
     )
     probes = _probes(asked.replica_probes, [recipe.id for recipe in retrainings], asked)
-    return AtDensity(density=density, prune=pruning, retrainings=retrainings, probes=probes)
+    siblings = _siblings(asked, density)
+    return AtDensity(density=density, prune=pruning, retrainings=retrainings, probes=probes, siblings=siblings)
+
+
+def _siblings(asked: DiagnosisPlan, density: float) -> tuple[Sibling, ...]:
+    if asked.family is None or asked.brief is None:
+        return ()
+    seed, data, found = asked.seed, asked.data, []
+    for one in asked.family.members:
+        pruning = plan.prune(dense=one.reference, pruner=asked.pruner, density=density, data=data, seed=seed)
+        retrainings = tuple(
+            plan.retrain(pruned=pruning.id, trainer=asked.brief, data=data, seed=seed + number + 1)
+            for number in range(REPLICAS)
+        )
+        found.append(Sibling(knobs={asked.family.knob: one.value}, prune=pruning, retrainings=retrainings))
+    return tuple(found)
 
 
 def _dense_probes(asked: DiagnosisPlan) -> tuple[Recipe, ...]:

@@ -28,6 +28,11 @@ class DiagnosisQuestion(NetworkPlace):
     """Shares of the prunable weights to keep, each in (0, 1); () judges the dense network alone."""
     replicas: int = 3
     """Retrainings of each pruned model, at least 2."""
+    family: Sequence[Network] | None = None
+    """Other networks of this training at other temperatures, compared after brief retraining: networks, or paths with
+    wildcards; () for none. None: the snapshots of its own run, or the numbered checkpoints beside its file."""
+    certainty: float = 0.8
+    """A direction is advised from this probability on."""
     level: int | None = None
     """How far to go: 0 weights alone, 1 one checkpoint and data, 2 another replica, 3 pruned and retrained."""
     pruner: str = "magnitude"

@@ -27,6 +27,8 @@ class Branch:
     probes: tuple[Run, ...]
     cases: tuple[Mapping[str, Any], ...]
     verdicts: tuple[Verdict, ...]
+    siblings: tuple[Run, ...] = ()
+    """The brief retrainings of the family, and the pruned models that they started from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,12 @@ class Trail:
     @property
     def runs(self) -> tuple[tuple[Branch | None, Run], ...]:
         """Every run, each once, in the order it was made; None where it belongs to no density."""
-        steps = [(branch, run) for branch in self.branches for run in (branch.prune, *branch.retrainings) if run]
+        steps = [
+            (branch, run)
+            for branch in self.branches
+            for run in (branch.prune, *branch.retrainings, *branch.siblings)
+            if run
+        ]
         probes = [(branch, run) for branch in self.branches for run in branch.probes]
         found = {run.id: (branch, run) for branch, run in (*steps, *probes)}
         return ((None, self.dense), *found.values(), (None, self.diagnosis))
@@ -80,7 +87,10 @@ def _branch(store: Store, diagnosis: Run, density: float) -> Branch:
     measured = [store.read(run_of(reference)) for reference in inputs]
     retrainings = tuple(run for run in measured if run.recipe.step == "retrain")
     prunings = [store.read(run_of(run.recipe.inputs[0])) for run in retrainings[:1]]
+    brief = [store.read(one) for case in cases for each in case.get("siblings", ()) for one in each["retrainings"]]
+    started = [store.read(run_of(run.recipe.inputs[0])) for run in brief]
     return Branch(
+        siblings=tuple({run.id: run for run in (*started, *brief)}.values()),
         density=density,
         prune=prunings[0] if prunings else None,
         retrainings=retrainings,
