@@ -163,7 +163,7 @@ def test_every_leaf_of_the_tree_has_its_own_rate(train_error, trace, lmc, too_lo
 
 
 def test_the_public_rates_are_those_of_the_public_table() -> None:
-    namespace = runpy.run_path(str(Path(__file__).parents[1] / "docs" / "md_tree_table.py"))
+    namespace = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "md_tree_table.py"))
     basic, noisy = namespace["read_table"]("basic"), namespace["read_table"]("noisy")
     assert len(basic.too_low) == len(noisy.too_low) == 1560
     for level in md_tree.Level:

@@ -23,9 +23,6 @@ DENSITIES = "0.05,0.1,0.4"
 
 TRAINING = {"epochs": "60", "batch_size": "32", "weight_decay": "5e-3"}
 
-SNAPSHOTS = "30"
-"""Half the epochs, and the last one before the learning rate first falls: the family that is compared."""
-
 
 def quickstart(
     *,
@@ -38,10 +35,11 @@ def quickstart(
     _make_folder(folder)
     checkpoint, report, study = folder / "ckpt.pt", folder / "report.html", folder / "study"
     options = [word for name, value in TRAINING.items() for word in (f"--{name.replace('_', '-')}", value)]
+    snapshots = str(max(1, int(TRAINING["epochs"]) // 2))  # also the last one before the learning rate first falls
     _announce("train", "sgd", "--model", MODEL, "--model-option", WIDTH, "--data", DATA, *options,
-              "--snapshots", SNAPSHOTS, "--output", str(checkpoint), "--study", str(study))  # fmt: skip
+              "--snapshots", snapshots, "--output", str(checkpoint), "--study", str(study))  # fmt: skip
     trainer = registry.make("trainers", "sgd", TRAINING)
-    asked = {"model": MODEL, "model_option": [WIDTH], "data": DATA, "snapshots": SNAPSHOTS}
+    asked = {"model": MODEL, "model_option": [WIDTH], "data": DATA, "snapshots": snapshots}
     train(trainer, **asked, output=checkpoint, study=study, device=device)  # type: ignore[arg-type]
     _announce("diagnose", str(checkpoint), "--density", DENSITIES, "--report", str(report), "--study", str(study))
     made = diagnose(

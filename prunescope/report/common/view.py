@@ -30,6 +30,12 @@ class Headline:
     unsure: str
     """Why there is no confidence; empty where there is one."""
     because: tuple[str, ...]
+    hotter: float | None = None
+    """Probability that the better dense training is hotter; the confidence is then that of the direction."""
+    regime_probability: float | None = None
+    gain: float | None = None
+    gain_interval: tuple[float, float] | None = None
+    next_buys: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

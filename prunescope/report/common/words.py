@@ -98,6 +98,8 @@ def sure_of(verdicts: Sequence[Headline]) -> str:
     >>> sure_of(())
     ''
     """
+    if any(one.hotter is not None for one in verdicts):
+        return "Confidence: that the better dense training lies on that side; in brackets: of the regime."
     sides = {SURE_OF[one.regime] for one in verdicts if one.regime is not None and one.confidence is not None}
     if not sides:
         return ""

@@ -87,6 +87,11 @@ def _headline(verdict: Verdict) -> Headline:
         confidence=diagnosis.confidence,
         unsure=diagnosis.because[0] if diagnosis.confidence is None and diagnosis.because else "",
         because=diagnosis.because,
+        hotter=diagnosis.hotter,
+        regime_probability=diagnosis.regime_probability,
+        gain=diagnosis.gain,
+        gain_interval=diagnosis.gain_interval,
+        next_buys=diagnosis.next_buys,
     )
 
 
@@ -120,6 +125,13 @@ def _level(trail: Trail, verdicts: Sequence[Headline]) -> Level:
             name="L4",
             stands_on="replicas retrained at each density, compared with other temperatures",
             next_buys="More dense seeds would show how far the verdict depends on the one at hand.",
+        )
+    if any(branch.siblings for branch in trail.branches):
+        buys = next((verdict.next_buys for verdict in verdicts if verdict.next_buys), "more dense seeds narrow it")
+        return Level(
+            name="L3",
+            stands_on="replicas retrained at each density, and siblings at other temperatures retrained briefly",
+            next_buys=f"{buys[0].upper()}{buys[1:]}.",
         )
     if trail.pruned:
         return Level(

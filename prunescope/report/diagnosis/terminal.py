@@ -84,11 +84,12 @@ def _verdicts(verdicts: Sequence[Headline]) -> Table:
         table.add_column(no_wrap=True, overflow="fold")
     for verdict in verdicts:
         shape = f"{words.SHAPES[verdict.regime]} {words.REGIMES[verdict.regime]}"
+        sure = "" if verdict.regime_probability is None else f" ({formatting.probability(verdict.regime_probability)})"
         table.add_row(
             Text(f"{verdict.label:>6}"),
-            Text(shape, style=COLOURS[verdict.regime]),
+            Text(shape + sure, style=COLOURS[verdict.regime]),
             Text(f"{words.ARROWS[verdict.advice]} {words.ADVICE[verdict.advice]}"),
-            Text(f"confidence {confidence(verdict)}"),
+            Text(f"confidence {confidence(verdict)}{_gain(verdict)}"),
         )
     return table
 
@@ -98,7 +99,16 @@ def confidence(verdict: Headline) -> str:
     if verdict.confidence is None:
         return "n/a"
     told = formatting.probability(verdict.confidence)
-    return f"{told}, too low" if verdict.regime is Regime.UNRESOLVED else told
+    abstains = verdict.advice is Advice.NONE if verdict.hotter is not None else verdict.regime is Regime.UNRESOLVED
+    return f"{told}, too low" if abstains else told
+
+
+def _gain(verdict: Headline) -> str:
+    """Say what the step gained between siblings."""
+    if verdict.gain is None or verdict.gain_interval is None or verdict.advice is Advice.NONE:
+        return ""
+    low, high = (100 * end for end in verdict.gain_interval)
+    return f", gains {100 * verdict.gain:+.1f} points [{low:+.1f}, {high:+.1f}]"
 
 
 def _vote(vote: Headline) -> Text:

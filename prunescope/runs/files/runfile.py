@@ -334,8 +334,11 @@ def reading_as_json(reading: Reading) -> dict[str, Any]:
 
 
 def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as JSON values."""
-    return {"density": verdict.density, "rule": verdict.rule, **asdict(verdict.diagnosis)}
+    """Return a verdict as JSON values; what belongs to a direction only where one was judged."""
+    found = asdict(verdict.diagnosis)
+    if verdict.diagnosis.hotter is None:
+        found = {name: found[name] for name in ("regime", "advice", "confidence", "because")}
+    return {"density": verdict.density, "rule": verdict.rule, **found}
 
 
 def _numbers(value: object) -> Any:  # noqa: ANN401 - nested lists of numbers
