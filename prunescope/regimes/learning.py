@@ -33,15 +33,22 @@ def train_error(readings: Mapping[str, Reading]) -> float:
 def failed(readings: Mapping[str, Reading], *, learned: float = LEARNED) -> float:
     """Return the training error of a model that has not learned; 0 of one that has.
 
-    learned: the error above which none has. Where "errors/train_chance" is known, the error of the best prediction that
-    is the same for all examples (of classification: the largest class), the limit is `LIKE_CHANCE` of it if lower.
+    learned: the error above which none has; 1 is satisfied with anything. Where "errors/train_chance" is known, the
+    error of the best prediction that is the same for all examples (of classification: the largest class), the limit is
+    `LIKE_CHANCE` of it if lower.
 
+    >>> from prunescope.api import Reading
     >>> known = {"errors/train_error": Reading(0.1, "fraction"), "errors/train_chance": Reading(0.1, "fraction")}
     >>> failed(known), failed({"errors/train_error": Reading(0.1, "fraction")})
     (0.1, 0.0)
     """
-    chance = readings.get("errors/train_chance")
-    error = train_error(readings)
-    if chance is not None:
-        learned = min(learned, LIKE_CHANCE * float(np.asarray(chance.value, dtype=np.float64).mean()))
+    error, known = train_error(readings), chance(readings)
+    if known is not None and learned < 1:
+        learned = min(learned, LIKE_CHANCE * known)
     return error if error > learned else 0.0
+
+
+def chance(readings: Mapping[str, Reading]) -> float | None:
+    """Return the error of the best prediction that is the same for all examples; None where it is not known."""
+    found = readings.get("errors/train_chance")
+    return None if found is None else float(np.asarray(found.value, dtype=np.float64).mean())

@@ -38,7 +38,12 @@ class _Family:
 
 
 def state_direction(
-    diagnosis: Diagnosis, evidence: Evidence, *, calibration: Calibration, certainty: float = CERTAINTY
+    diagnosis: Diagnosis,
+    evidence: Evidence,
+    *,
+    calibration: Calibration,
+    certainty: float = CERTAINTY,
+    learned: float = learning.LEARNED,
 ) -> Diagnosis:
     """Return the diagnosis with the direction that the signals give, its probability and the expected gain.
 
@@ -48,7 +53,7 @@ def state_direction(
     diagnosis without a regime, and one without any signal, comes back as it was.
     """
     family = _family(evidence)
-    signals = {} if diagnosis.regime is None else _signals(evidence, family, calibration)
+    signals = {} if diagnosis.regime is None else _signals(evidence, family, calibration, learned=learned)
     if not signals:
         return diagnosis
     direction = log_odds.combine_signals(signals, calibration)
@@ -69,12 +74,14 @@ def state_direction(
     )
 
 
-def _signals(evidence: Evidence, family: _Family | None, calibration: Calibration) -> dict[str, float]:
+def _signals(
+    evidence: Evidence, family: _Family | None, calibration: Calibration, *, learned: float
+) -> dict[str, float]:
     found = {} if family is None else {FAMILY: log_odds.family_log_odds(family.comparison, calibration)}
-    if learning.failed(evidence.readings):
+    if learning.failed(evidence.readings, learned=learned):
         return found
     epochs, drop = evidence.knobs.get("epochs"), evidence.first_drop
-    if epochs is not None and drop is not None:
+    if epochs is not None and drop is not None and (family is None or family.knob == "epochs"):
         found[POSITION] = log_odds.position_log_odds(epochs, drop, calibration)
     reading = evidence.readings.get("lmc/lmc")
     if reading is not None:

@@ -60,7 +60,8 @@ class ThreeRegime(RegimeRule):
         from prunescope.regimes.log_odds import load_calibration
         from prunescope.regimes.probable_direction import state_direction
 
-        return state_direction(found, evidence, calibration=load_calibration(), certainty=self.direction)
+        calibration = load_calibration()
+        return state_direction(found, evidence, calibration=calibration, certainty=self.direction, learned=self.learned)
 
     def _outside(self, evidence: Evidence) -> str:
         """Say what of the evidence lies outside the range the thresholds were fitted to; empty where nothing does."""
@@ -75,7 +76,7 @@ class ThreeRegime(RegimeRule):
             f"against -epsilon = -{self.epsilon:g} (plausible {self.epsilon_low:g} to {self.epsilon_high:g})"
         )
         poor = gate.probability_poor
-        failed = self._not_learned(evidence)
+        failed = self._not_learned(evidence) or self._no_barrier(evidence)
         if failed and poor < self.certainty:
             return _abstain(None, failed, measured, self.calibration)
         if max(poor, 1 - poor) < self.certainty:
@@ -96,6 +97,18 @@ class ThreeRegime(RegimeRule):
         return (
             f"replicas have a training error of {failed:.1%}: they have not learned, "
             "so no barrier can show; retrain longer or at a higher density"
+        )
+
+    def _no_barrier(self, evidence: Evidence) -> str:
+        """Say that no barrier of epsilon can exist; empty where one can."""
+        from prunescope.regimes import learning
+
+        most = learning.chance(evidence.readings)
+        if most is None or most > self.epsilon or self.learned >= 1:
+            return ""
+        return (
+            f"answering alike for all examples errs on {most:.1%} of the training data, so no barrier of "
+            f"{self.epsilon:.0%} can exist: choose a smaller --rule-option epsilon"
         )
 
     def _gate(self, evidence: Evidence) -> Gate:

@@ -74,6 +74,21 @@ def test_cka_relative_to_the_neighbours_separates_two_a_from_two_b() -> None:
     assert ThreeRegime().classify(colder).advice is Advice.RAISE
 
 
+def test_learning_is_judged_against_answering_alike_for_all() -> None:
+    """90 % of one class: replicas that err on 10 % have learned nothing, and no barrier of 10 % can exist."""
+    given = evidence([0.0, 0.001, 0.0], ends=0.1)
+    chance = {"errors/train_chance": Reading(0.1, unit="fraction")}
+    constant = ThreeRegime().classify(replace(given, readings={**given.readings, **chance}))
+    assert (constant.regime, constant.confidence) == (Regime.UNRESOLVED, None)
+    assert "have not learned" in constant.because[0]
+    better = evidence([0.0, 0.001, 0.0], ends=0.02)
+    learned = ThreeRegime().classify(replace(better, readings={**better.readings, **chance}))
+    assert learned.regime is Regime.UNRESOLVED
+    assert "no barrier of 10% can exist" in learned.because[0]
+    finer = ThreeRegime(epsilon=0.04, epsilon_low=0.03, epsilon_high=0.05)
+    assert finer.classify(replace(better, readings={**better.readings, **chance})).regime is Regime.II
+
+
 def test_pairs_that_share_a_replica_are_not_counted_as_independent() -> None:
     """One odd replica spoils two of three pairs: the bootstrap must be wider than that of independent pairs."""
     values = [-0.3, -0.3, 0.0]

@@ -67,6 +67,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield Text("")
     yield _verdicts(report.verdicts)
     yield from (Text(line, style="dim") for line in (words.sure_of(report.verdicts),) if line)
+    yield from _gains(report.verdicts)
     yield from (_vote(vote) for vote in report.dense_votes)
     yield from _meaning(report)
     yield _facts(report)
@@ -89,7 +90,7 @@ def _verdicts(verdicts: Sequence[Headline]) -> Table:
             Text(f"{verdict.label:>6}"),
             Text(shape + sure, style=COLOURS[verdict.regime]),
             Text(f"{words.ARROWS[verdict.advice]} {words.ADVICE[verdict.advice]}"),
-            Text(f"confidence {confidence(verdict)}{_gain(verdict)}"),
+            Text(f"confidence {confidence(verdict)}"),
         )
     return table
 
@@ -103,12 +104,15 @@ def confidence(verdict: Headline) -> str:
     return f"{told}, too low" if abstains else told
 
 
-def _gain(verdict: Headline) -> str:
-    """Say what the step gained between siblings."""
-    if verdict.gain is None or verdict.gain_interval is None or verdict.advice is Advice.NONE:
-        return ""
-    low, high = (100 * end for end in verdict.gain_interval)
-    return f", gains {100 * verdict.gain:+.1f} points [{low:+.1f}, {high:+.1f}]"
+def _gains(verdicts: Sequence[Headline]) -> Iterator[Text]:
+    """Say what the steps gained between siblings: nothing where none was measured."""
+    told = []
+    for verdict in verdicts:
+        if verdict.gain is not None and verdict.gain_interval is not None and verdict.advice is not Advice.NONE:
+            low, high = (100 * end for end in verdict.gain_interval)
+            told.append(f"{verdict.label} {100 * verdict.gain:+.1f} points [{low:+.1f}, {high:+.1f}]")
+    if told:
+        yield Text(f"Measured between siblings, in training error: {', '.join(told)}.", style="dim")
 
 
 def _vote(vote: Headline) -> Text:

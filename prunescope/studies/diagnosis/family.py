@@ -15,7 +15,7 @@ from prunescope.runs.recipe import parse, run_of, snapshot_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from prunescope.runs.opening import Network
+    from prunescope.runs.place import Network
     from prunescope.runs.session import Session
     from prunescope.runs.store import Store
 
@@ -120,13 +120,13 @@ def _first_drop(references: Iterable[str], store: Store) -> float | None:
     return None
 
 
-def _matches(pattern: Network) -> list[Network]:
+def _matches(pattern: Network) -> Sequence[Network]:
     """Return the files that a path with wildcards matches; anything else as it is."""
     if not isinstance(pattern, str | Path) or not any(sign in str(pattern) for sign in "*?["):
         return [pattern]
     path = Path(pattern)
     anchor = Path(path.anchor) if path.is_absolute() else Path()
-    found: list[Network] = sorted(str(one) for one in anchor.glob(str(path.relative_to(path.anchor))) if one.is_file())
+    found = sorted(str(one) for one in anchor.glob(str(path.relative_to(path.anchor))) if one.is_file())
     if not found:
         raise UsageError(f"--family {str(pattern)!r} matches no file", fix="check the pattern, or write --family none")
     return found
