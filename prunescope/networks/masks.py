@@ -42,6 +42,7 @@ __all__ = [
     "pruned_before",
     "to_device",
     "total",
+    "whole_density",
 ]
 
 
@@ -281,6 +282,12 @@ def _masked_parameters(model: nn.Module, mask: Mask, *, who: str = "mask") -> di
 
 
 # ---- measuring ----------------------------------------------------------------------------------------------------
+
+
+def whole_density(model: nn.Module, mask: Mask) -> float:
+    """Return the parameters of `model` that the mask does not prune / all its parameters, in [0, 1]."""
+    whole = sum(weight.numel() for weight in model.parameters())
+    return 1 - (mask.n_weights - mask.n_kept) / whole if whole else 1.0
 
 
 def density(mask: Mask) -> float:

@@ -15,6 +15,7 @@ import prunescope.networks.zoo  # noqa: F401 - registers them with timm
 from prunescope.api.errors import UsageError
 from prunescope.api.trust import resolve
 from prunescope.networks import constructors, live
+from prunescope.networks.layers import prunable
 from prunescope.networks.spec import JSON, ModelSpec
 
 __all__ = ["JSON", "ModelSpec", "create", "create_empty", "nearest_names", "prunable"]
@@ -39,32 +40,6 @@ def create_empty(spec: ModelSpec) -> nn.Module:
     """Return the network of `spec` on the meta device: names and shapes without memory or initialisation."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return _build(spec)
-
-
-def prunable(
-    model: nn.Module, *, linear: bool = False, first: bool = True, last: bool = True
-) -> dict[str, nn.Parameter]:
-    """Return the weights that pruning may touch, by name as in the state_dict, in the model's order.
-
-    Weights of convolutions (1, 2 or 3 dimensions), and of linear layers where `linear` asks for them. `first` and
-    `last` set to False leave out the model's first and last layer with weights, convolution or linear: with
-    convolutions only, `last` changes nothing in a network that ends in a linear classifier. A weight that several
-    layers share counts once.
-    """
-    parameters = dict(model.named_parameters())
-    layers = {
-        name: module
-        for path, module in model.named_modules()
-        if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))
-        and (name := f"{path}.weight" if path else "weight") in parameters
-    }
-    names = list(layers)
-    left_out = set(names[:1] if not first else []) | set(names[-1:] if not last else [])
-    return {
-        name: parameters[name]
-        for name, module in layers.items()
-        if name not in left_out and (linear or not isinstance(module, nn.Linear))
-    }
 
 
 def nearest_names(name: str, *, count: int = 3) -> list[str]:

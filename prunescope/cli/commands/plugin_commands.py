@@ -85,16 +85,17 @@ def parameter(field: OptionField) -> inspect.Parameter:
 
     All but switches reach `options.build` as text: one place converts and checks, and every error reads alike.
     """
-    if field.kind is bool and not field.many and not field.optional:
+    if field.kind is bool and not field.many:
+        kind = bool | None if field.optional else bool
         return _keyword(
-            field, bool, typer.Option(f"{field.flag}/--no-{field.flag[2:]}", help=_capital(field.option.help))
+            field, kind, typer.Option(f"{field.flag}/--no-{field.flag[2:]}", help=_capital(field.option.help))
         )
     described = typer.Option(field.flag, help=_help(field), metavar=_metavar(field), autocompletion=_completion(field))
     return _keyword(field, str, described)
 
 
-def _keyword(field: OptionField, kind: type, described: object) -> inspect.Parameter:
-    default = inspect.Parameter.empty if field.required else field.default if kind is bool else _text(field.default)
+def _keyword(field: OptionField, kind: object, described: object) -> inspect.Parameter:
+    default = inspect.Parameter.empty if field.required else _text(field.default) if kind is str else field.default
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, described]
     )

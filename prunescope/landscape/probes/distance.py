@@ -52,6 +52,6 @@ class Distance(Probe):
         first, second = (each.mask for each in replicas)
         if first is not None and second is not None:
             return (first, second), "of the masks"
-        weights = [models.prunable(each.model) or models.prunable(each.model, linear=True) for each in replicas]
+        weights = [models.prunable(each.model) for each in replicas]
         one, other = (Mask({name: w.detach() != 0 for name, w in side.items()}) for side in weights)
         return (one, other), "of non-zero weights"

@@ -53,7 +53,7 @@ def _densities(replica: Replica) -> dict[str, Reading]:
     from prunescope.api import Mask
     from prunescope.networks import masks, models
 
-    weights = models.prunable(replica.model) or models.prunable(replica.model, linear=True)
+    weights = models.prunable(replica.model)
     mask = replica.mask or Mask({name: weight != 0 for name, weight in weights.items()})
     if not mask.n_weights:
         return {}
@@ -62,6 +62,7 @@ def _densities(replica: Replica) -> dict[str, Reading]:
     values = np.array(list(layers.values()))
     return {
         "density": Reading(masks.density(mask), "fraction", estimator=how),
+        "whole_density": Reading(masks.whole_density(replica.model, mask), "fraction", estimator=how),
         "layer_density": Reading(values, "fraction", estimator=how, axes=("layer",), labels=tuple(layers)),
     }
 

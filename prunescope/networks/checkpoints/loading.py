@@ -208,11 +208,11 @@ def _finish(match: Match, masks: Mapping[str, Tensor]) -> tuple[dict[str, Tensor
     types = (f"{', '.join(other)} converted to the network's types",) if other else ()
     prefix = _mask_prefix(masks, state)
     kept = {name.removeprefix(prefix): tensor for name, tensor in masks.items()}
-    convolutions, weights = list(prunable(network)), list(prunable(network, linear=True))
+    usual, weights = list(prunable(network)), list(prunable(network, linear=True))
     if any(name in kept for name in weights):
-        names = [name for name in weights if name in kept or name in convolutions]
+        names = [name for name in weights if name in kept or name in usual]
         return state, Mask({n: kept.get(n, torch.ones_like(state[n], dtype=torch.bool)) for n in names}), types
-    mask, notes = _infer_mask(state, convolutions)
+    mask, notes = _infer_mask(state, usual)
     return state, mask, (*types, *notes)
 
 

@@ -27,7 +27,7 @@ class Activation(Pruner):
     allocation: Allocation = "uniform"
     images: Images = 512
     batch_size: BatchSize = 128
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

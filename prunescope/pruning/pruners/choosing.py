@@ -19,8 +19,8 @@ class Layers(Protocol):
     """A pruner whose options say which layers it prunes."""
 
     @property
-    def linear(self) -> bool:
-        """Whether linear layers are pruned too."""
+    def linear(self) -> bool | None:
+        """Whether linear layers are pruned too; None: where the network is made of them."""
 
     @property
     def first(self) -> bool:
@@ -44,17 +44,26 @@ class Scoped(Protocol):
 
 
 def weights_of(options: Layers, model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the weights a pruner may prune; UsageError where there are none."""
-    from prunescope.networks.models import prunable
+    """Return the weights a pruner may prune.
 
-    weights = prunable(model, linear=options.linear, first=options.first, last=options.last)
-    if not weights:
+    Raises UsageError where there are none, and where they are less than half of the network without being asked for:
+    a density of them would say little of the network.
+    """
+    from prunescope.networks.layers import MOST, choose_prunable
+
+    found = choose_prunable(model, linear=options.linear, first=options.first, last=options.last)
+    if not found.weights:
         raise UsageError(
             f"{type(model).__name__} has no prunable weights with linear={options.linear}, first={options.first}, "
             f"last={options.last}",
             fix="prune linear layers too (linear), or the first and last layer",
         )
-    return weights
+    if options.linear is None and found.share < MOST:
+        raise UsageError(
+            f"only {found.share:.0%} of the parameters of {type(model).__name__} are prunable ({found.kinds})",
+            fix="say that this is what you want: --linear, or --no-linear for convolutions alone",
+        )
+    return found.weights
 
 
 def check_scope(options: Scoped) -> None:

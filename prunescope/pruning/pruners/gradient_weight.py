@@ -28,7 +28,7 @@ class GradientWeight(Pruner):
     images: Images = 512
     batch_size: BatchSize = 128
     batchnorm: BatchNorm = "running"
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

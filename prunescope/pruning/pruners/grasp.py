@@ -28,7 +28,7 @@ class Grasp(Pruner):
     batch_size: BatchSize = 128
     temperature: Annotated[float, Option("divides the logits, as in the authors' code", minimum=1e-3)] = 200.0
     batchnorm: BatchNorm = "batch"
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

@@ -24,7 +24,7 @@ class Lamp(Pruner):
     Source: Lee et al. 2021, section 3.
     """
 
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

@@ -24,7 +24,7 @@ class Magnitude(Pruner):
 
     scope: Scope = "layer"
     allocation: Allocation = "uniform"
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

@@ -24,7 +24,7 @@ class NOfM(Pruner):
     """
 
     group: Annotated[int, Option("M: weights of a group", minimum=2)] = 4
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

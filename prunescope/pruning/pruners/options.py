@@ -11,7 +11,10 @@ Allocation = Annotated[
     Literal["uniform", "erk", "lamp"],
     Option("density of each layer, with scope layer: the same, Erdős–Rényi–Kernel's, or that of LAMP"),
 ]
-Linear = Annotated[bool, Option("prune linear layers too, not convolutions only")]
+Linear = Annotated[
+    bool | None,
+    Option("prune linear layers too; left out: where convolutions hold less than half of the parameters"),
+]
 First = Annotated[bool, Option("prune the first layer")]
 Last = Annotated[bool, Option("prune the last layer")]
 Images = Annotated[int, Option("training images that weights are scored on, from the first on", minimum=1)]

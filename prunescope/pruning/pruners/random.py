@@ -21,7 +21,7 @@ class Random(Pruner):
 
     scope: Scope = "layer"
     allocation: Allocation = "uniform"
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

@@ -26,7 +26,7 @@ class Snip(Pruner):
     images: Images = 128
     batch_size: BatchSize = 128
     batchnorm: BatchNorm = "batch"
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

@@ -25,7 +25,7 @@ class Synflow(Pruner):
     """
 
     rounds: Annotated[int, Option("rounds of scoring and pruning; 1 is one-shot", minimum=1)] = 100
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

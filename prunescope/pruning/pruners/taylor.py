@@ -27,7 +27,7 @@ class Taylor(Pruner):
     images: Images = 512
     batch_size: BatchSize = 32
     batchnorm: BatchNorm = "running"
-    linear: Linear = False
+    linear: Linear = None
     first: First = True
     last: Last = True
 

@@ -59,6 +59,12 @@ KNOWN = (
     Known(key="errors/test_error", label="test error", style="percent", about="{error}"),
     Known(key="size/density", label="density", style="percent", about="kept prunable weights / all prunable weights"),
     Known(
+        key="size/whole_density",
+        label="density of the whole network",
+        style="percent",
+        about="parameters that the mask does not prune / all parameters",
+    ),
+    Known(
         key="size/theoretical_speedup",
         label="theoretical speed-up",
         style="times",

@@ -29,4 +29,5 @@ def prune_network(recipe: Recipe, store: Store, device: str) -> Made:
     masks.check_within(mask, dense.mask, who=who)
     masks.apply(model, mask)
     pruned = replace(dense, state=state(model), mask=mask, recipe=recipe.canonical())
-    return Made(facts={**facts(dense), "density": mask.density}, weights={None: pruned}, mask=mask)
+    densities = {"density": mask.density, "whole_density": masks.whole_density(model, mask)}
+    return Made(facts={**facts(dense), **densities}, weights={None: pruned}, mask=mask)

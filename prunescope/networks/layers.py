@@ -1,0 +1,94 @@
+"""The weights that pruning may touch: those of the layers that a network is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+MOST = 0.5
+"""A network is made of layers that hold at least this share of its parameters."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prunable:
+    """The weights that pruning may touch, and how they were chosen."""
+
+    weights: dict[str, nn.Parameter]
+    """By name as in the state_dict, in the model's order."""
+    kinds: str
+    """"convolutions", or "convolutions and linear layers"."""
+    share: float
+    """Prunable weights / all parameters of the network, in [0, 1]."""
+
+
+def prunable(
+    model: nn.Module, *, linear: bool | None = None, first: bool = True, last: bool = True
+) -> dict[str, nn.Parameter]:
+    """Return the weights that pruning may touch, by name as in the state_dict, in the model's order.
+
+    See `choose_prunable`, which says how they were chosen.
+    """
+    return choose_prunable(model, linear=linear, first=first, last=last).weights
+
+
+def choose_prunable(model: nn.Module, *, linear: bool | None = None, first: bool = True, last: bool = True) -> Prunable:
+    """Return the weights that pruning may touch.
+
+    linear: False: convolutions (1, 2 or 3 dimensions); True: linear layers and the projections of attention too; None:
+    what the network is made of, which is the first of these that holds at least half of all parameters: convolutions
+    (as in Zhou et al. 2023), convolutions and linear layers without the last one, all of them. Where none does, the
+    last of them. `first` and `last` set to False leave out the model's first and last layer with weights. A weight
+    that several layers share counts once.
+    """
+    every = _weights(model)
+    left_out = set(list(every)[:1] if not first else []) | set(list(every)[-1:] if not last else [])
+    whole = sum(weight.numel() for weight in model.parameters()) or 1
+    sets = _sets(every, linear=linear)
+    for kinds, names in sets:
+        weights = {name: every[name][0] for name in names if name not in left_out}
+        share = sum(weight.numel() for weight in weights.values()) / whole
+        if share >= MOST or (kinds, names) == sets[-1]:
+            return Prunable(weights=weights, kinds=kinds, share=share)
+    raise AssertionError
+
+
+def _sets(every: dict[str, tuple[nn.Parameter, bool]], *, linear: bool | None) -> list[tuple[str, list[str]]]:
+    """Return the sets of names to choose from, the smallest first."""
+    convolutions = [name for name, (_, is_convolution) in every.items() if is_convolution]
+    if linear is False:
+        return [("convolutions", convolutions)]
+    both = "convolutions and linear layers" if convolutions else "linear layers"
+    if linear:
+        return [(both, list(every))]
+    ending = [name for name, (_, is_convolution) in every.items() if not is_convolution][-1:]
+    return [
+        ("convolutions", convolutions),
+        (f"{both}, without the last", [name for name in every if name not in ending]),
+        (both, list(every)),
+    ]
+
+
+def _weights(model: nn.Module) -> dict[str, tuple[nn.Parameter, bool]]:
+    """Return the weights of convolutions, linear layers and attention by name, and whether they are a convolution's."""
+    parameters = dict(model.named_parameters())
+    found = {}
+    for path, module in model.named_modules():
+        for name in _names(module):
+            full = f"{path}.{name}" if path else name
+            if full in parameters:
+                found[full] = (parameters[full], isinstance(module, CONVOLUTIONS))
+    return found
+
+
+def _names(module: nn.Module) -> Iterable[str]:
+    """Return the names of a module's own prunable weights."""
+    if isinstance(module, nn.MultiheadAttention):
+        return ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+    return ("weight",) if isinstance(module, (*CONVOLUTIONS, nn.Linear)) else ()
