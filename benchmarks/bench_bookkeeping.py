@@ -130,9 +130,8 @@ def main() -> None:
         rows, walls = of_the_files(large)
         row, between = of_a_sweep(Path(folder))
     note = (
-        "A command's processor time includes the start of Python and its imports, and of the second process that draws "
-        "the PNG files of a large report. The bare reading opens every file of the study with h5py and reads all its "
-        "attributes and values. The share does not apply: nothing is multiplied."
+        "A command's processor time includes the start of Python and its imports. The bare reading opens every file of "
+        "the study with h5py and reads all its attributes and values. The share does not apply: nothing is multiplied."
     )
     per_step = (
         f"Between its steps that sweep takes {1000 * between:.1f} ms for each: results and weights are written and "

@@ -20,7 +20,6 @@ from prunescope.networks import checkpoints, masks
 from prunescope.plugins import registry
 from prunescope.report.common import svg
 from prunescope.report.comparison import figures, tables
-from prunescope.report.phase.files import LIGHT
 from prunescope.runs.store import Store
 from prunescope.studies.comparison.measured import Measured, Point
 
@@ -73,7 +72,7 @@ def main(folder: Path) -> None:
     measured = _measured(found)
     for x in ("compression", "speedup"):
         with svg.drawing():
-            _save(figures.against(measured, x, "top1", paint=LIGHT), f"pruners_{x}")
+            _save(figures.against(measured, x, "top1", paint=svg.PAINT), f"pruners_{x}")
     _write_table(_table(measured))
 
 

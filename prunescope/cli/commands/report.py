@@ -20,7 +20,6 @@ from prunescope.runs.scheduling.memory import without_collector
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from prunescope.report.common.aside import Aside
     from prunescope.report.phase import Made
     from prunescope.studies.phase import Findings
     from prunescope.studies.phase.diagram import PhaseDiagram
@@ -68,21 +67,18 @@ def report(request: ReportRequest) -> Output:
 
 
 def _report(request: ReportRequest) -> Output:
-    from prunescope.report.common.aside import second_process
-
     places, source = _places(request), _open(request.source)
-    with second_process(cells=source.cells if places.figures else 0) as aside:
-        findings, made, exit_code = _find(request, source)
-        from prunescope.report import phase
+    findings, made, exit_code = _find(request, source)
+    from prunescope.report import phase
 
-        if not (request.json or request.csv):
-            _tell(findings, made)
-        _write(places, findings, made, aside)
-        if request.json:
-            return Output(text=json_text.dumps(phase.as_json(findings, made), indent=2), exit_code=exit_code)
-        if request.csv:
-            return Output(text=phase.as_csv(findings).rstrip("\n"), exit_code=exit_code)
-        return Output(text=str(places.page), exit_code=exit_code)
+    if not (request.json or request.csv):
+        _tell(findings, made)
+    _write(places, findings, made)
+    if request.json:
+        return Output(text=json_text.dumps(phase.as_json(findings, made), indent=2), exit_code=exit_code)
+    if request.csv:
+        return Output(text=phase.as_csv(findings).rstrip("\n"), exit_code=exit_code)
+    return Output(text=str(places.page), exit_code=exit_code)
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,6 @@ def _places(request: ReportRequest) -> _Places:
 class _Source:
     """A study or a table whose results are not read yet."""
 
-    cells: int
     network: str | None
     """None where a table does not say."""
     read: Callable[[str], tuple[PhaseDiagram, Made, int]]
@@ -133,7 +128,7 @@ def _open(source: Path) -> _Source:
 
     if source.suffix == TABLE:
         diagram = from_table.read(source)
-        return _Source(cells=len(diagram.cells), network=None, read=table)
+        return _Source(network=None, read=table)
     if not (source / studyfolder.STUDY_FILE).is_file():
         raise UsageError(
             f"{source} is no study: it has no {studyfolder.STUDY_FILE}",
@@ -141,7 +136,7 @@ def _open(source: Path) -> _Source:
         )
     store = parsing.open_store(source)
     grid = studyfolder.load_grid(source, trust=store.trust)
-    return _Source(len(grid.study.values) * len(grid.study.densities), network=grid.study.model, read=study)
+    return _Source(network=grid.study.model, read=study)
 
 
 def _find(request: ReportRequest, source: _Source) -> tuple[Findings, Made, int]:
@@ -158,23 +153,17 @@ def _find(request: ReportRequest, source: _Source) -> tuple[Findings, Made, int]
     return find(diagram, rule.instance), made, exit_code
 
 
-def _write(places: _Places, findings: Findings, made: Made, aside: Aside | None) -> None:
-    """Write the files that are wanted; the second process, where there is one, draws the PNG files of the maps."""
+def _write(places: _Places, findings: Findings, made: Made) -> None:
+    """Write the files that are wanted."""
     from prunescope.report import phase
 
     if places.figures is None and places.page is None:
         return
-    elsewhere = phase.MAPS if aside and places.figures else ()
-    if aside and places.figures:
-        aside.draw(findings, places.figures, elsewhere)
     drawn = phase.draw(findings)
-    if places.figures is not None:
-        phase.write_figures(drawn, places.figures, elsewhere=elsewhere)
     if places.page is not None:
         _write_text(places.page, phase.html(findings, made, drawn=drawn))
-    if aside and places.figures and not aside.drawn():
-        phase.write_pngs({name: drawn[name].figure for name in elsewhere if name in drawn}, places.figures)
     if places.figures is not None:
+        phase.write_figures(drawn, places.figures)
         console.say(f"figures: {places.figures}")
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prunescope.report.common import formatting, svg
-from prunescope.report.common.files import read_text
+from prunescope.report.common.page import NO_BREAK, as_markup, keep_percents, make_environment, read_text
 from prunescope.report.comparison import figures, tables
-from prunescope.report.diagnosis.html import NO_BREAK
 from prunescope.studies.comparison.measured import best, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jinja2 import Environment
-    from markupsafe import Markup
 
     from prunescope.studies.comparison.measured import Measured, Quantity
 
@@ -53,7 +51,7 @@ def html(measured: Measured, *, facts: Mapping[str, str], versions: Mapping[str,
         versions=versions,
         citations=citations,
     )  # fmt: skip
-    return text.replace(" %", f"{NO_BREAK}%").replace(" ± ", f"{NO_BREAK}±{NO_BREAK}")
+    return keep_percents(text).replace(" ± ", f"{NO_BREAK}±{NO_BREAK}")
 
 
 def headline(measured: Measured) -> str:
@@ -89,7 +87,7 @@ def _curves(measured: Measured) -> list[dict[str, Any]]:
             made = figures.against(measured, x, y, paint=svg.PAINT)
             picture = svg.inline(made, name=f"{x}-{y}", label=figures.told(measured, TITLES[x], TITLES[y]))
         title = TITLES[y][0].upper() + TITLES[y][1:]
-        found.append({"title": f"{title}, against {TITLES[x]}", "svg": _markup(picture)})
+        found.append({"title": f"{title}, against {TITLES[x]}", "svg": as_markup(picture)})
     return found
 
 
@@ -100,25 +98,11 @@ def _seeds(measured: Measured) -> list[dict[str, Any]]:
             made = figures.seeds(measured, density, paint=svg.PAINT)
             told = f"Top-1 accuracy of every seed at density {formatting.density(density)}, a row for every pruner"
             picture = svg.inline(made, name=f"seeds-{density:g}".replace(".", "-"), label=told)
-        found.append({"title": f"{formatting.density(density)}: top-1 accuracy, %", "svg": _markup(picture)})
+        found.append({"title": f"{formatting.density(density)}: top-1 accuracy, %", "svg": as_markup(picture)})
     return found
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    made = Environment(
-        loader=FunctionLoader(read_text),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = make_environment()
     made.filters.update(density=formatting.density)
     return made
-
-
-def _markup(text: str) -> Markup:
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704 - our own SVG, escaped

@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api import Advice, Regime
+from prunescope.api import Advice
 from prunescope.report.common import formatting, words
-from prunescope.report.common.files import read_text
+from prunescope.report.common.page import SLUGS, as_markup, keep_percents, make_environment, read_text
 from prunescope.report.diagnosis import evidence
 
 if TYPE_CHECKING:
@@ -18,22 +18,11 @@ if TYPE_CHECKING:
 
     from prunescope.report.common.view import Command, Headline, Report, Row, Vector
 
-NO_BREAK = "\N{NO-BREAK SPACE}"
-
 WIDE, NARROW = 1016.0, 350.0
 """Widths of the density axis in CSS pixels: on a laptop, on a phone."""
 
 OPEN_LAYERS = 24
 """A table of more layers than this starts folded."""
-
-SLUGS: dict[Regime | None, str] = {
-    Regime.I: "regime-i",
-    Regime.II: "regime-ii",
-    Regime.II_A: "regime-iia",
-    Regime.II_B: "regime-iib",
-    Regime.UNRESOLVED: "unresolved",
-    None: "dense",
-}
 
 TITLES = {
     "size/layer_density": "Density of each layer",
@@ -64,14 +53,14 @@ def html(report: Report) -> str:
             recipes=[(what, json.dumps(json.loads(recipe), indent=2)) for what, recipe in report.recipes],
         )
     )
-    return text.replace(" %", f"{NO_BREAK}%")
+    return keep_percents(text)
 
 
 def card(report: Report) -> str:
     """Return what heads the report, as a fragment for a notebook: its style stays within it."""
     style = read_text("common/style.css").replace(":root", ":scope").replace("\nbody {", "\n:scope {")
     text = _environment().get_template("diagnosis/card.html.j2").render(**_of_the_card(report), style=style)
-    return text.replace(" %", f"{NO_BREAK}%").replace('href="#warnings"', "")
+    return keep_percents(text).replace('href="#warnings"', "")
 
 
 def _of_the_card(report: Report) -> dict[str, Any]:
@@ -87,15 +76,7 @@ def _of_the_card(report: Report) -> dict[str, Any]:
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    made = Environment(
-        loader=FunctionLoader(read_text),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = make_environment()
     made.filters.update(
         number=formatting.number,
         duration=formatting.duration,
@@ -125,21 +106,17 @@ def _environment() -> Environment:
 
 
 def _axes(report: Report) -> dict[str, Any]:
-    from markupsafe import Markup
-
     from prunescope.report.common import plots
 
     if not report.verdicts:
         return {}
     return {
-        "wide": Markup(plots.density_axis(report.verdicts, width=WIDE, name="axis-wide")),  # noqa: S704 - our own SVG, escaped
-        "narrow": Markup(plots.density_axis(report.verdicts, width=NARROW, name="axis-narrow")),  # noqa: S704
+        "wide": as_markup(plots.density_axis(report.verdicts, width=WIDE, name="axis-wide")),
+        "narrow": as_markup(plots.density_axis(report.verdicts, width=NARROW, name="axis-narrow")),
     }
 
 
 def _panels(report: Report) -> list[dict[str, Any]]:
-    from markupsafe import Markup
-
     from prunescope.report.common import plots
 
     if not report.paths:
@@ -149,15 +126,13 @@ def _panels(report: Report) -> list[dict[str, Any]]:
         {
             "paths": paths,
             "lmc": formatting.signed(paths.lmc),
-            "svg": Markup(plots.lines_between_replicas(paths, top=top, name=f"lines-{number}")),  # noqa: S704
+            "svg": as_markup(plots.lines_between_replicas(paths, top=top, name=f"lines-{number}")),
         }
         for number, paths in enumerate(report.paths)
     ]
 
 
 def _along(report: Report) -> list[dict[str, Any]]:
-    from markupsafe import Markup
-
     from prunescope.report.common import plots
 
     pruned = {verdict.density for verdict in report.verdicts}
@@ -169,18 +144,16 @@ def _along(report: Report) -> list[dict[str, Any]]:
         if row.key in ALONG_DENSITY and any(row.cells[number].values for number in chosen)
     ]
     return [
-        {"row": row, "svg": Markup(plots.along_density(row, densities, name=f"along-{number}"))}  # noqa: S704
+        {"row": row, "svg": as_markup(plots.along_density(row, densities, name=f"along-{number}"))}
         for number, row in enumerate(rows)
     ]
 
 
 def _maps(report: Report) -> list[dict[str, Any]]:
-    from markupsafe import Markup
-
     from prunescope.report.common.heat_map import heat_map
 
     return [
-        {"map": found, "svg": Markup(heat_map(found, name=f"map-{number}"))}  # noqa: S704 - our own SVG, escaped
+        {"map": found, "svg": as_markup(heat_map(found, name=f"map-{number}"))}
         for number, found in enumerate(report.maps)
     ]
 

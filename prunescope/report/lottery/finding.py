@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.costs import Cost, cost_of
+from prunescope.report.common.figures import draw_picture, write_figures
 from prunescope.report.common.finding import Finding
 from prunescope.report.lottery import sentences
 from prunescope.report.lottery.curves import barriers, errors
-from prunescope.report.lottery.files import write_figures
 from prunescope.report.lottery.page import instability_page, lottery_page
 from prunescope.runs.coordinates import Readings
 from prunescope.studies.lottery.answers import InstabilityAnswer, LotteryAnswer, answer_instability, answer_lottery
@@ -75,7 +75,7 @@ class LotteryFinding(Finding):
 
     def figures(self, folder: Path) -> tuple[Path, ...]:
         """Write the curves as SVG and PNG into a folder; return the paths."""
-        return write_figures({"lottery": lambda paint: errors(self.answer.found, paint=paint)}, folder)
+        return write_figures({"lottery": draw_picture(lambda paint: errors(self.answer.found, paint=paint))}, folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +127,8 @@ class InstabilityFinding(Finding):
     def figures(self, folder: Path) -> tuple[Path, ...]:
         """Write the curves as SVG and PNG into a folder; return the paths."""
         answer, threshold = self.answer, self.asked.threshold
-        drawn = {"instability": lambda paint: barriers(answer.curves, threshold, answer.dense, paint=paint)}
-        return write_figures(drawn, folder)
+        drawn = draw_picture(lambda paint: barriers(answer.curves, threshold, answer.dense, paint=paint))
+        return write_figures({"instability": drawn}, folder)
 
 
 @asks(LotteryQuestion)

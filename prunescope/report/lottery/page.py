@@ -6,7 +6,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from prunescope.report.common import formatting, svg
-from prunescope.report.common.files import read_text
+from prunescope.report.common.figures import draw_picture
+from prunescope.report.common.page import as_markup, make_environment, read_text
 from prunescope.report.lottery import curves as drawing
 from prunescope.report.lottery import sentences
 
@@ -85,10 +86,7 @@ def instability_page(curves: Sequence[Curve], question: Question, *, threshold: 
 
 
 def _render(*, question: Question, **parts: Any) -> str:  # noqa: ANN401 - what the template names
-    from jinja2 import Environment, StrictUndefined
-
-    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = made.from_string(read_text("lottery/lottery.html.j2"))
+    template = make_environment().get_template("lottery/lottery.html.j2")
     about = f"{question.model.name} on {question.data.name}"
     return template.render(style=read_text("common/style.css"), about=about, facts=_facts(question), **parts)
 
@@ -110,10 +108,7 @@ def _facts(question: Question) -> list[tuple[str, str]]:
 
 
 def _inline(draw: Callable[[Mapping[str, str]], Figure], label: str) -> Markup:
-    from markupsafe import Markup
-
-    with svg.drawing():
-        return Markup(svg.inline(draw(svg.PAINT), name="curves", label=label))  # noqa: S704 - our own SVG, escaped
+    return as_markup(svg.inlined(draw_picture(draw).svg, name="curves", label=label))
 
 
 def _percent(value: float | None) -> str:

@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from prunescope.report.common import formatting, plots, svg, words
-from prunescope.report.common.files import read_text
-from prunescope.report.diagnosis.html import NO_BREAK, SLUGS
+from prunescope.report.common.page import SLUGS, as_markup, keep_percents, make_environment, read_text
 from prunescope.report.phase import curves, labels, maps, pictures, sentences
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from prunescope.report.phase.pictures import Picture
+    from prunescope.report.common.figures import Picture
     from prunescope.studies.phase import Findings
     from prunescope.studies.phase.diagram import Cell, Quantity
     from prunescope.studies.phase.provenance import Made
@@ -65,19 +64,11 @@ def html(findings: Findings, made: Made, *, drawn: Mapping[str, Picture] | None 
         panels=_panels(findings),
         present={verdict.regime for verdict in findings.verdicts.values()},
     )  # fmt: skip
-    return re.sub(r"(\d)–(\d)", rf"\1–{JOINED}\2", text.replace(" %", f"{NO_BREAK}%"))
+    return re.sub(r"(\d)–(\d)", rf"\1–{JOINED}\2", keep_percents(text))
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    made = Environment(
-        loader=FunctionLoader(read_text),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = make_environment()
     made.filters.update(
         number=formatting.number,
         duration=formatting.duration,
@@ -105,17 +96,11 @@ def _environment() -> Environment:
     return made
 
 
-def _markup(text: str) -> Markup:
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704 - our own SVG, escaped
-
-
 def _regimes(findings: Findings, drawn: Mapping[str, Picture]) -> Markup | None:
     if pictures.REGIMES not in drawn:
         return None
     picture = svg.inlined(drawn[pictures.REGIMES].svg, name="regimes", label=maps.told_regimes(findings))
-    return _markup(
+    return as_markup(
         re.sub(r"max-width: ([\d.]+)px", lambda found: f"max-width: {ENLARGED * float(found[1]):g}px", picture)
     )
 
@@ -125,7 +110,7 @@ def _maps(findings: Findings, drawn: Mapping[str, Picture]) -> list[dict[str, An
     for layer in maps.LAYERS:
         if layer.key in drawn:
             picture = svg.inlined(drawn[layer.key].svg, name=layer.key, label=maps.told(findings, layer))
-            found.append({"title": layer.title, "about": ABOUT[layer.key], "svg": _markup(picture)})
+            found.append({"title": layer.title, "about": ABOUT[layer.key], "svg": as_markup(picture)})
     return found
 
 
@@ -145,7 +130,7 @@ def _errors(findings: Findings, drawn: Mapping[str, Picture]) -> list[dict[str, 
         above = svg.text(curves.errors(findings, paint=svg.PAINT, above_best=True))
     titled = {"Test error, %": drawn[pictures.ERRORS].svg, "Points above the best of each density": above}
     return [
-        {"title": title, "svg": _markup(svg.inlined(text, name=f"errors-{number}", label=curves.told(findings)))}
+        {"title": title, "svg": as_markup(svg.inlined(text, name=f"errors-{number}", label=curves.told(findings)))}
         for number, (title, text) in enumerate(titled.items())
     ]
 
@@ -159,7 +144,7 @@ def _panels(findings: Findings) -> list[dict[str, Any]]:
         {
             "title": title,
             "paths": paths,
-            "svg": _markup(curves.panel(paths, top=top, name=f"lines-{number}")),
+            "svg": as_markup(curves.panel(paths, top=top, name=f"lines-{number}")),
         }
         for number, (title, paths) in enumerate(chosen)
     ]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 
 import pytest
 import synthetic_phase as synthetic
@@ -50,31 +49,6 @@ def study(tmp_path):
     studyfolder.settle(file, folder)
     synthetic.write(studyfolder.load_grid(folder), Store(folder))
     return folder
-
-
-@pytest.mark.parametrize("fate", ["lives", "is killed"])
-def test_a_report_is_whole_whatever_becomes_of_its_second_process(invoke, tmp_path, monkeypatch, fate):
-    from prunescope.report.common import aside
-
-    def places(name):
-        return "--figures", tmp_path / name, "--output", tmp_path / f"{name}.html"
-
-    def killed(other, *_):
-        asked.append(other)
-        for child in multiprocessing.active_children():
-            child.kill()
-
-    asked = []
-    assert invoke("report", FIGURE_2, *places("alone")).exit_code == 0
-    monkeypatch.setattr(aside, "LARGE", 1)
-    monkeypatch.setattr(aside, "_idle_cores", lambda: 2)
-    if fate == "is killed":
-        monkeypatch.setattr(aside.Aside, "draw", killed)
-    assert invoke("report", FIGURE_2, *places("two")).exit_code == 0
-    assert len(asked) == (fate == "is killed")
-    drawn = {name: {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("alone", "two")}
-    assert drawn["alone"] == drawn["two"]
-    assert len(drawn["two"]) == 12
 
 
 def test_a_study_becomes_a_page_with_pictures_beside_it(invoke, study):

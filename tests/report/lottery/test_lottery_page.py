@@ -90,13 +90,11 @@ def test_the_pages_hold_every_number_and_no_outside_reference():
 
 
 def test_the_figures_draw_a_line_for_every_kind(tmp_path):
-    made = lottery.write_figures(
-        {
-            "errors": lambda paint: lottery.errors(FOUND, paint=paint),
-            "barriers": lambda paint: lottery.barriers([curve((0.3, 0.01))], 0.02, 0.1, paint=paint),
-        },
-        tmp_path,
-    )
+    drawings = {
+        "errors": lambda paint: lottery.errors(FOUND, paint=paint),
+        "barriers": lambda paint: lottery.barriers([curve((0.3, 0.01))], 0.02, 0.1, paint=paint),
+    }
+    made = lottery.write_figures({name: lottery.draw_picture(draw) for name, draw in drawings.items()}, tmp_path)
     assert {path.name for path in made} == {"errors.svg", "errors.png", "barriers.svg", "barriers.png"}
     text = (tmp_path / "errors.svg").read_text()
     assert all(label in text for label in ("weights rewound to step 20", "random mask, step 20", "dense"))
