@@ -19,16 +19,34 @@ if TYPE_CHECKING:
     from prunescope.report.comparison.finding import compare
     from prunescope.report.diagnosis.finding import diagnose
     from prunescope.report.lottery.finding import instability, lottery
+    from prunescope.report.steps.probing import probe
+    from prunescope.report.steps.pruning import prune
+    from prunescope.report.steps.retraining import retrain
+    from prunescope.report.steps.training import train
 
 FUNCTIONS = {
     "compare": "prunescope.report.comparison.finding",
     "diagnose": "prunescope.report.diagnosis.finding",
     "instability": "prunescope.report.lottery.finding",
     "lottery": "prunescope.report.lottery.finding",
+    "probe": "prunescope.report.steps.probing",
+    "prune": "prunescope.report.steps.pruning",
+    "retrain": "prunescope.report.steps.retraining",
+    "train": "prunescope.report.steps.training",
 }
 """Public function -> the module that has it."""
 
-__all__ = ["__version__", "compare", "diagnose", "instability", "lottery"]
+__all__ = [
+    "__version__",
+    "compare",
+    "diagnose",
+    "instability",
+    "lottery",
+    "probe",
+    "prune",
+    "retrain",
+    "train",
+]
 __all__ += api.__all__
 
 

@@ -43,13 +43,19 @@ class Trust:
 NOTHING = Trust()
 
 
+LIVE = "live:"
+"""How the name of a network begins that is an object of a process: nothing is imported for it."""
+
+
 def names_code(name: str) -> bool:
     """Whether a name of a model or data set leads to code or to another place (`pkg.mod:factory`, `hf-hub:...`).
 
     >>> names_code("pkg.mod:factory"), names_code("hf-hub:who/what"), names_code("resnet18.a1_in1k")
     (True, True, False)
+    >>> names_code("live:Net-0123456789ab")
+    False
     """
-    return ":" in name
+    return ":" in name and not name.startswith(LIVE)
 
 
 def resolve(name: str) -> Any:  # noqa: ANN401 - checked by whoever calls it

@@ -13,11 +13,10 @@ import inspect
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import InputError
+from prunescope.api.trust import LIVE
 
 if TYPE_CHECKING:
     from torch import nn
-
-PREFIX = "live:"
 
 DIGITS = 12
 
@@ -26,7 +25,7 @@ _KEPT: dict[str, nn.Module] = {}
 
 def keep_network(model: nn.Module) -> str:
     """Remember the structure of a network in this process; return the name that stands for it."""
-    name = f"{PREFIX}{type(model).__name__}-{_structure(model)}"
+    name = f"{LIVE}{type(model).__name__}-{_structure(model)}"
     _KEPT.setdefault(name, copy.deepcopy(model).cpu())
     return name
 
@@ -38,7 +37,7 @@ def any_kept() -> bool:
 
 def is_live(name: str) -> bool:
     """Whether a network's name stands for an object of some process."""
-    return name.startswith(PREFIX)
+    return name.startswith(LIVE)
 
 
 def rebuild_network(name: str) -> nn.Module:

@@ -46,9 +46,9 @@ def rows(run_ids: Iterable[str], store: Store) -> Iterator[dict[str, Any]]:
 
 
 def _chain(reference: str, read: Any) -> list[tuple[str, Run]]:  # noqa: ANN401 - a function of a run's id
-    """Return a replica and everything it was made from, back to the dense network."""
+    """Return a replica and everything it was made from, back to the training of the dense network."""
     found = [(reference, read(run_of(reference)))]
-    while found[-1][1].recipe.inputs:
+    while found[-1][1].recipe.inputs and found[-1][1].recipe.step != "train":
         found.append((found[-1][1].recipe.inputs[0], read(run_of(found[-1][1].recipe.inputs[0]))))
     return found
 

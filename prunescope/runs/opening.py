@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from prunescope.api import Data
     from prunescope.data.spec import Source
     from prunescope.networks.checkpoints import Weights
-    from prunescope.runs.place import DataLike, Network
+    from prunescope.runs.place import DataLike, Network, Networks
     from prunescope.runs.session import Session
 
 HUB_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
@@ -37,9 +38,10 @@ def open_network(
     """
     if loading.weights not in (None, "ema", "raw"):
         raise UsageError(f"--weights got {loading.weights!r}", fix="it wants ema or raw")
-    if not isinstance(network, str | Path):
-        return _import_live(network, session, data)
-    text, path, store = str(network), Path(network), session.store
+    if _is_module(network):
+        return import_network(network, session, data)
+    found = network if isinstance(network, str | Path) else _run_of(network)
+    text, path, store = str(found), Path(found), session.store
     reference = _inside(path, session) if path.exists() else store.resolve(text)
     if reference is not None:
         return _with_weights(reference, session)
@@ -53,7 +55,7 @@ def open_network(
 
 
 def open_networks(
-    networks: Network | Sequence[Network], session: Session, *, loading: Loading = LOADING, data: DataLike | None = None
+    networks: Networks, session: Session, *, loading: Loading = LOADING, data: DataLike | None = None
 ) -> tuple[str, ...]:
     """Return the runs of several networks; UsageError for one that is given twice."""
     found = tuple(open_network(one, session, loading=loading, data=data) for one in listed(networks))
@@ -62,13 +64,31 @@ def open_networks(
     return found
 
 
-def listed(networks: Network | Sequence[Network]) -> list[Network]:
-    """Return one network, or several, as a list."""
-    from torch import nn
+def listed(networks: Networks) -> list[Network]:
+    """Return one network, or several, as a list; replicas that one step returned are one each."""
+    if isinstance(networks, Sequence) and not isinstance(networks, str) and not _is_module(networks):
+        return [one for given in networks for one in listed(given)]
+    if isinstance(networks, str | Path) or _is_module(networks):
+        return [cast("Network", networks)]
+    runs = getattr(networks, "runs", None)
+    return [cast("Network", networks)] if runs is None else list(runs)
 
-    if isinstance(networks, str | Path | nn.Module) or not isinstance(networks, Sequence):
-        return [networks]
-    return list(networks)
+
+def _is_module(given: object) -> bool:
+    """Whether something is a live network; torch is loaded already where it is."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(given, torch.nn.Module)
+
+
+def _run_of(given: object) -> str:
+    """Return the run that stands for what a function returned; UsageError for anything else."""
+    run = getattr(given, "run", None)
+    if not isinstance(run, str):
+        raise UsageError(
+            f"a network was wanted, got {type(given).__name__}",
+            fix="give a path, a run id, a torch.nn.Module, or what train, prune or retrain returned",
+        )
+    return run
 
 
 def describe_data(data: DataLike, session: Session, *, limit_batches: int | None = None) -> Source:
@@ -136,16 +156,11 @@ def _import_file(source: Path | str, session: Session, loading: Loading) -> str:
     return run_id
 
 
-def _import_live(network: Any, session: Session, data: DataLike | None) -> str:  # noqa: ANN401 - whatever was given
-    from torch import nn
-
+def import_network(network: Any, session: Session, data: DataLike | None) -> str:  # noqa: ANN401 - nn.Module comes late
+    """Keep a live network as a run of the study, and report what a later process cannot do; return its id."""
     from prunescope.data import sources
     from prunescope.runs import importing
 
-    if not isinstance(network, nn.Module):
-        raise UsageError(
-            f"a network was wanted, got {type(network).__name__}", fix="give a path, a run id, or a torch.nn.Module"
-        )
     if data is None:
         raise UsageError("a live network does not say what data it takes", fix="give data=...")
     source = describe_data(data, session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,27 +17,37 @@ if TYPE_CHECKING:
 STUDY = Path("prunescope-study")
 """The study folder where none is named."""
 
-Network: TypeAlias = "str | Path | nn.Module"
-"""A file or folder, `hf-hub:NAME`, a run id or its beginning, `ID@EPOCH`, or a live network."""
+
+class HasRun(Protocol):
+    """What a function of prunescope returned, where one run stands for it."""
+
+    @property
+    def run(self) -> str:
+        """The id of the run."""
+
+
+class HasRuns(Protocol):
+    """What a function of prunescope returned, where several runs stand for it: replicas."""
+
+    @property
+    def runs(self) -> Sequence[str]:
+        """The ids of the runs."""
+
+
+Network: TypeAlias = "str | Path | nn.Module | HasRun"
+"""A file or folder, `hf-hub:NAME`, a run id or its beginning, `ID@EPOCH`, a live network, or what a step returned."""
+
+Networks: TypeAlias = "Network | HasRuns | Sequence[Network | HasRuns]"
+"""One network, or several: replicas. What `retrain` returned stands for all its replicas."""
 
 DataLike: TypeAlias = "str | Path | Data | tuple[Any, Any] | Callable[[], object]"
 """A name, a folder, Data, a pair of data sets, loaders or (inputs, targets), or a function that returns any of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a question is answered: the fields that all questions share."""
+class Question:
+    """What is asked: the fields that all questions share. Its subclasses are frozen too, with every default."""
 
-    study: str | Path | None = None
-    """Folder that keeps every finished step, made where it does not exist; prunescope-study where None."""
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1, ..."""
-    workers: int = 0
-    """Worker processes of the local executor; 0: one per core, or one per GPU."""
-    executor: str = "local"
-    """The plugin that runs the steps."""
-    executor_options: Mapping[str, Any] = field(default_factory=dict)
-    """Its options."""
     trust: Sequence[str] = ()
     """Code that the files of the study may name, "pkg.mod:factory"; what was typed for it before is remembered."""
     progress: bool | Watcher = False
@@ -46,7 +56,34 @@ class Place:
     @property
     def folder(self) -> Path:
         """The study folder; a question that names a study has it there."""
+        return STUDY
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyPlace(Question):
+    """Where a question is answered whose steps run in this process."""
+
+    study: str | Path | None = None
+    """Folder that keeps every finished step, made where it does not exist; prunescope-study where None."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, ..."""
+
+    @property
+    def folder(self) -> Path:
+        """The study folder; a question that names a study has it there."""
         return STUDY if self.study is None else Path(self.study)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place(StudyPlace):
+    """Where a question of many steps is answered."""
+
+    workers: int = 0
+    """Worker processes of the local executor; 0: one per core, or one per GPU."""
+    executor: str = "local"
+    """The plugin that runs the steps."""
+    executor_options: Mapping[str, Any] = field(default_factory=dict)
+    """Its options."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +99,8 @@ class Loading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkPlace(Place):
-    """Where a question about networks is answered, and how their checkpoints are read."""
+class CheckpointQuestion(StudyPlace):
+    """A question about networks whose steps run in this process, and how their checkpoints are read."""
 
     model: str | None = None
     """Network of a foreign checkpoint: a timm name or "pkg.mod:factory"."""
@@ -76,3 +113,8 @@ class NetworkPlace(Place):
     def loading(self) -> Loading:
         """How the checkpoints are read."""
         return Loading(weights=self.weights, model=self.model, unsafe=self.unsafe_load)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkPlace(Place, CheckpointQuestion):
+    """Where a question of many steps about networks is answered, and how their checkpoints are read."""

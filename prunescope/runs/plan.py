@@ -14,16 +14,25 @@ if TYPE_CHECKING:
     from prunescope.plugins.registry import Loaded
 
 
-def train(*, trainer: Loaded, model: ModelSpec, data: Source, seed: int, snapshots: Sequence[int] = ()) -> Recipe:
+def train(
+    *,
+    trainer: Loaded,
+    model: ModelSpec,
+    data: Source,
+    seed: int,
+    snapshots: Sequence[int] = (),
+    start: str | None = None,
+) -> Recipe:
     """Return the recipe of a dense training run; `snapshots` are the epochs whose weights are kept.
 
-    A trainer that has stages keeps those of all of them when none are given.
+    A trainer that has stages keeps those of all of them when none are given. start: the run whose weights the training
+    starts from; None: from weights that are drawn from the seed.
     """
     arguments: dict[str, Any] = {"model": model.to_json(), "data": data.to_json(), "seed": seed}
     kept = snapshots or trainer.instance.stages()
     if kept:
         arguments["snapshots"] = sorted(set(kept))
-    return _recipe("train", trainer, arguments=arguments)
+    return _recipe("train", trainer, arguments=arguments, inputs=(start,) if start else ())
 
 
 def prune(*, dense: str, pruner: Loaded, density: float, data: Source, seed: int) -> Recipe:

@@ -7,19 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
 from prunescope.plugins import registry
-from prunescope.runs.store import Store
+from prunescope.runs.place import Place, StudyPlace
 from prunescope.runs.watching import Silent, Watcher, label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from torch import nn
 
     from prunescope.api import Outcome
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.files.runfile import Run
-    from prunescope.runs.place import Place
+    from prunescope.runs.place import Question
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,22 @@ class Session:
     def read(self, run_id: str) -> Run:
         """Return a finished run."""
         return self.store.read(run_id)
+
+    def make_plugin(self, group: str, name: str, options: Mapping[str, Any]) -> Loaded:
+        """Return a plugin with options; the code they may name is what the study's files may."""
+        return registry.make(group, name, options, trust=self.store.trust)
+
+    def build_network(self, reference: str) -> nn.Module:
+        """Return the network of a run (or snapshot) with its weights, on the CPU; masked weights are 0."""
+        from prunescope.networks import checkpoints
+
+        return checkpoints.to_model(self.store.load_weights(reference))
+
+    def save_weights(self, reference: str, path: Path) -> None:
+        """Write the weights of a run (or snapshot) to a file: .pt or .safetensors."""
+        from prunescope.networks import checkpoints
+
+        checkpoints.save(path, self.store.load_weights(reference))
 
     def note(self, text: str) -> None:
         """Report one line."""
@@ -75,7 +94,7 @@ class Session:
 
         if not live.are_needed(recipes, self.store):
             return self.executor.instance
-        return registry.make("executors", "local", {"workers": 1}).instance
+        return this_process().instance
 
     def estimate(self, recipes: Sequence[Recipe]) -> Estimate:
         """Return the cost of what is left, and report it."""
@@ -98,25 +117,39 @@ class Session:
         return {run_id: max(number, least) for run_id, number in passes.items()}
 
 
-def open_session(place: Place, *, watcher: Watcher | None = None, plugin: Loaded | None = None) -> Session:
-    """Return the session of a place; its study folder need not exist yet.
-
-    plugin: one with options that a person typed: the code they name is trusted.
+def open_session(question: Question, *, watcher: Watcher | None = None) -> Session:
+    """Return the session that a question is answered in; its study folder need not exist yet.
 
     Raises UsageError for a study that is a file, a device that cannot be used, or an executor that does not exist.
     """
+    from prunescope.runs.store import Store
     from prunescope.runs.trusting import trusted_code
 
-    device, study = resolve_device(place.device), check_study(place.folder)
-    watcher = watcher or Silent()
-    typed = {name: getattr(place, name, None) for name in ("model", "data")}
-    trust = trusted_code(study, note=watcher.note, allowed=place.trust, plugin=plugin, **typed)
+    study, watcher = check_study(question.folder), watcher or Silent()
+    device = resolve_device(question.device) if isinstance(question, StudyPlace) else "cpu"
+    typed = {name: getattr(question, name, None) for name in ("model", "data")}
+    trust = trusted_code(study, note=watcher.note, allowed=question.trust, plugins=typed_plugins(question), **typed)
     return Session(
         store=Store(study, trust=trust),
         device=device,
-        executor=choose_executor(place, device=device),
+        executor=choose_executor(question, device=device) if isinstance(question, Place) else this_process(),
         watcher=watcher,
     )
+
+
+def typed_plugins(question: Question) -> tuple[Loaded, ...]:
+    """Return the plugins that a question names together with options: a person typed these."""
+    found = []
+    for group in registry.INTERFACES:
+        name, options = getattr(question, group[:-1], None), getattr(question, f"{group[:-1]}_options", None)
+        if isinstance(name, str) and options:
+            found.append(registry.make(group, name, options, trust=None))
+    return tuple(found)
+
+
+def this_process() -> Loaded:
+    """Return the executor that runs steps in this process, replicas of a tiny network together."""
+    return registry.make("executors", "local", {"workers": 1})
 
 
 def check_study(study: Path) -> Path:

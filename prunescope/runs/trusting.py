@@ -30,14 +30,14 @@ def trusted_code(
     allowed: Sequence[str] | None = None,
     model: object = None,
     data: object = None,
-    plugin: Loaded | None = None,
+    plugins: Sequence[Loaded] = (),
 ) -> Trust:
     """Return the code that the files of a study may name, and remember what was typed just now.
 
     note: receives a line where they cannot be remembered. allowed: values of --trust.
-    model, data: what was typed for these. plugin: one with the options that were typed.
+    model, data: what was typed for these. plugins: those whose options were typed.
     """
-    typed = [*(allowed or ()), *(plugin.code if plugin else ())]
+    typed = [*(allowed or ()), *(name for plugin in plugins for name in plugin.code)]
     typed += [model] if isinstance(model, str) and names_code(model) else []
     typed += sources.code(data) if isinstance(data, str) else ()
     before = _remembered(study)

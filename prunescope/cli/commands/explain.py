@@ -9,24 +9,18 @@ from prunescope.report.common.console import say, show, table
 
 if TYPE_CHECKING:
     from prunescope.api import Mask
-    from prunescope.runs.store import Store
+    from prunescope.report.steps.pruning import Pruning
 
 
-def explain(run_id: str, store: Store, *, shape: tuple[int, ...]) -> None:
-    """Print kept weights and density of every layer, on stderr; warn of layers that keep nothing.
-
-    shape: (channels, height, width) of an image, for the paths that effective density follows.
-    """
-    from prunescope.networks import checkpoints
-
-    found = store.load_weights(run_id)
-    mask = found.mask
+def explain(pruned: Pruning) -> None:
+    """Print kept weights and density of every layer, on stderr; warn of layers that keep nothing."""
+    mask = pruned.found.mask
     if mask is None:
         return
     try:
         from prunescope.pruning.paths import effective
 
-        reached: Mask | None = effective(checkpoints.to_model(found), mask, shape)
+        reached: Mask | None = effective(pruned.network(), mask, pruned.input_shape())
         why = ""
     except UsageError as error:
         reached, why = None, error.message

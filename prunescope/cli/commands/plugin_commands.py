@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,9 +13,18 @@ from prunescope.cli.terminal.command import Output, command, with_signature
 from prunescope.plugins import options, publications, registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from prunescope.plugins.options import OptionField
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A plugin and its options as a person typed them; not built yet."""
+
+    name: str
+    options: Mapping[str, object]
+
 
 METAVARS = {bool: "true|false", int: "N", float: "NUMBER", str: "TEXT"}
 
@@ -22,7 +32,7 @@ METAVARS = {bool: "true|false", int: "N", float: "NUMBER", str: "TEXT"}
 def group_app(group: str, function: Callable[..., Output], *, filled: bool) -> typer.Typer:
     """Return the application of one command: a subcommand for every plugin of `group`, none unless `filled`.
 
-    function: takes the chosen plugin (registry.Loaded) first, then the command's own parameters.
+    function: takes the plugin that was chosen first, then the command's own parameters.
     """
     app = typer.Typer(help=(function.__doc__ or "").partition("\n")[0], no_args_is_help=True, rich_markup_mode=None)
     app.callback()(_nothing)
@@ -63,7 +73,7 @@ def bind(function: Callable[..., Output], group: str, name: str, plugin: type) -
 
     def run(**values: Any) -> Output:  # noqa: ANN401 - Typer passes each parameter as its annotation says
         given = {field.name: values.pop(field.name) for field in fields}
-        return function(registry.make(group, name, given), **values)
+        return function(Chosen(name, given), **values)
 
     with_signature(run, [*own, *map(parameter, fields)])
     run.__name__, run.__doc__ = f"{function.__name__}_{name}", described(plugin)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from prunescope.cli.terminal.command import Output
     from prunescope.data.spec import Source
     from prunescope.networks.checkpoints import Weights
-    from prunescope.plugins.registry import Loaded
     from prunescope.report.common.costs import Cost
     from prunescope.runs.store import Store
 
@@ -33,7 +32,6 @@ def open_store(
     allowed: Sequence[str] | None = None,
     model: str | None = None,
     data: str | None = None,
-    plugin: Loaded | None = None,
 ) -> Store:
     """Return the store of a study folder, which need not exist yet.
 
@@ -46,7 +44,8 @@ def open_store(
     if study.exists() and not study.is_dir():
         raise UsageError(f"--study {study} is a file", fix="give a folder; it is made when it does not exist")
     return Store(
-        study, trust=trusting.trusted_code(study, note=say, allowed=allowed, model=model, data=data, plugin=plugin)
+        study,
+        trust=trusting.trusted_code(study, note=say, allowed=allowed, model=model, data=data),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prunescope.cli.options import parsing
 
 if TYPE_CHECKING:
-    from prunescope.runs.place import Place
+    from prunescope.runs.place import Question
     from prunescope.runs.session import Session
 
 Q = TypeVar("Q")
@@ -24,12 +24,12 @@ def build_question(kind: type[Q], request: object, **others: Any) -> Q:  # noqa:
     return kind(**{name: value for name, value in {**given, **others}.items() if value is not None})
 
 
-def open_session(place: Place) -> Session:
+def open_session(question: Question) -> Session:
     """Return the session of a question whose notes and progress go to stderr."""
     from prunescope.report.common.progress import OnTerminal
     from prunescope.runs import session
 
-    return session.open_session(place, watcher=OnTerminal())
+    return session.open_session(question, watcher=OnTerminal())
 
 
 def _given(request: object, name: str) -> Any:  # noqa: ANN401 - an option's value

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from prunescope.report.common.progress import OnTerminal
-from prunescope.runs.place import Place
+from prunescope.runs.place import Question
 from prunescope.runs.session import Session, open_session
 from prunescope.runs.watching import Silent, Watcher
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = ParamSpec("P")
-Q = TypeVar("Q", bound=Place)
+Q = TypeVar("Q", bound=Question)
 F = TypeVar("F")
 
 
@@ -48,15 +48,22 @@ def watcher_of(progress: bool | Watcher) -> Watcher:  # noqa: FBT001 - a field o
 
 
 def _signature(answer: Callable[..., object], question: Callable[..., object]) -> inspect.Signature:
-    fields = inspect.signature(question)
-    return fields.replace(return_annotation=inspect.signature(answer).return_annotation)
+    known, order = inspect.signature(question), {name: place for place, name in enumerate(_field_names(question))}
+    parameters = sorted(known.parameters.values(), key=lambda one: (one.kind, order[one.name]))
+    return known.replace(parameters=parameters, return_annotation=inspect.signature(answer).return_annotation)
 
 
 def _documented(answer: Callable[..., object], question: Callable[..., object]) -> str:
     """Return the docstring of the answer with the help of every field of the question below it."""
-    fields = dataclasses.fields(question)  # type: ignore[arg-type]
-    arguments = [f"    {field.name}: {field_help(question, field.name)}" for field in fields]
+    arguments = [f"    {name}: {field_help(question, name)}" for name in _field_names(question)]
     return "\n".join([inspect.getdoc(answer) or "", "", "Args:", *arguments])
+
+
+def _field_names(question: object) -> list[str]:
+    """Return the fields of a question, its own before those that it shares with others."""
+    known = {field.name for field in dataclasses.fields(question)}  # type: ignore[arg-type]
+    named = [name for cls in inspect.getmro(question) for name in vars(cls).get("__annotations__", ())]  # type: ignore[arg-type]
+    return [name for name in dict.fromkeys(named) if name in known]
 
 
 def field_help(question: object, name: str) -> str:

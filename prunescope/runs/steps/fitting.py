@@ -152,10 +152,12 @@ def _begin(recipe: Recipe, loaded: Loaded, store: Store, device: str) -> _Run:
 
 
 def _dense(recipe: Recipe, loaded: Loaded, store: Store) -> Checkpoint:
+    """Return what a dense training starts from: weights drawn from the seed, or those of the run it names."""
     spec = models.ModelSpec.from_json(recipe.arguments["model"], trust=store.trust)
+    drawn = None if recipe.inputs else models.create(spec, seed=recipe.arguments["seed"]).state_dict()
     return checkpoints.Checkpoint(
         spec=spec,
-        state=models.create(spec, seed=recipe.arguments["seed"]).state_dict(),
+        state=store.load_weights(recipe.inputs[0]).state if drawn is None else drawn,
         training=_settings(recipe, loaded),
         data=recipe.arguments["data"],
         recipe=recipe.canonical(),

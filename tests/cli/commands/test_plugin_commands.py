@@ -11,7 +11,7 @@ from prunescope.api import Option, Probe
 from prunescope.api.errors import PluginError
 from prunescope.cli.commands import plugin_commands
 from prunescope.cli.terminal.command import Output, command
-from prunescope.plugins import registry
+from prunescope.plugins import options, registry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,9 @@ class Clashing(Many):
     density: Annotated[float, Option("taken")] = 1.0
 
 
-def own(probe: registry.Loaded, *, density: Annotated[float, typer.Option(help="own option")] = 0.1) -> Output:
+def own(probe: plugin_commands.Chosen, *, density: Annotated[float, typer.Option(help="own option")] = 0.1) -> Output:
     """Show what came in."""
-    return Output(text=f"{probe} {density}")
+    return Output(text=f"{options.build(Many, probe.options)} {density}")
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def run(monkeypatch):
     """Run the command that is made of `own` and the plugin Many; the options it builds come back."""
     built = []
 
-    def make(_group, _name, values):
-        loaded = registry.Loaded(plugin=None, instance=registry.options.build(Many, values))
-        built.append(loaded.instance)
-        return loaded
+    def build(plugin, values):
+        built.append(made(plugin, values))
+        return built[-1]
 
-    monkeypatch.setattr(registry, "make", make)
+    made = options.build
+    monkeypatch.setattr(options, "build", build)
     app = typer.Typer(rich_markup_mode=None)
     app.command()(command(plugin_commands.bind(own, "probes", "many", Many)))
 

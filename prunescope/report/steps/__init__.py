@@ -1,0 +1,1 @@
+"""What a single step returns: a dense network, a pruned one, replicas, readings."""

@@ -1,0 +1,59 @@
+"""The answer of `prune`: a network under a mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prunescope.report.common.asking import asks
+from prunescope.report.steps.lines import NetworkFinding
+from prunescope.studies.steps.pruning import PruningQuestion, answer_pruning
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prunescope.runs.files.runfile import Run
+    from prunescope.runs.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruning(NetworkFinding):
+    """A network, pruned."""
+
+    found: Run
+    """Everything of the run but its weights; with the mask."""
+    session: Session = field(repr=False)
+
+    @property
+    def density(self) -> float:
+        """Share of the prunable weights that are kept."""
+        return float(self.found.facts["density"])
+
+    def input_shape(self) -> tuple[int, ...]:
+        """Return the shape of one input, (channels, height, width) of an image."""
+        model = self.found.facts["model"]
+        return (model["in_chans"], *model["image_size"])
+
+    def lines(self) -> Sequence[str]:
+        """Return what was kept."""
+        return [f"kept {self.density:.4%} of the prunable weights of {self.found.recipe.inputs[0]}"]
+
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """Return one row per layer: its weights, those that are kept, and its density."""
+        kept = {} if self.found.mask is None else self.found.mask.kept
+        counts = [(name, mask.numel(), int(mask.sum())) for name, mask in kept.items()]
+        return [
+            {"run": self.run, "layer": name, "weights": weights, "kept": left, "density": left / weights}
+            for name, weights, left in counts
+        ]
+
+
+@asks(PruningQuestion)
+def prune(question: PruningQuestion, session: Session) -> Pruning:
+    """Prune a dense network to a density."""
+    return find_pruning(question, session)
+
+
+def find_pruning(question: PruningQuestion, session: Session) -> Pruning:
+    """Answer a question in a session that is open."""
+    return Pruning(found=answer_pruning(question, session), session=session)

@@ -1,0 +1,106 @@
+"""The dense training: what it is asked, with its defaults, and its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api.errors import UsageError
+from prunescope.networks.spec import ModelSpec
+from prunescope.runs.place import StudyPlace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import nn
+
+    from prunescope.plugins.registry import Loaded
+    from prunescope.runs.files.runfile import Run
+    from prunescope.runs.place import DataLike
+    from prunescope.runs.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingQuestion(StudyPlace):
+    """A dense network, trained."""
+
+    model: str | nn.Module = field(kw_only=False)
+    """A timm name or "pkg.mod:factory", whose weights are drawn from the seed; or a live network, trained from the
+    weights that it has (a copy: the object is left as it is)."""
+    data: DataLike = field(kw_only=False)
+    """What it is trained on."""
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+    """More arguments of the network's constructor, as {"width": 0.5}."""
+    trainer: str = "sgd"
+    """The plugin that trains."""
+    trainer_options: Mapping[str, Any] = field(default_factory=dict)
+    """Its options, as {"epochs": 5}."""
+    seed: int = 0
+    """Seed of everything random."""
+    snapshots: Sequence[int] = ()
+    """Epochs whose weights are kept too."""
+    snapshot_every: int | None = None
+    """Keep the weights of every so many epochs."""
+    limit_batches: int | None = None
+    """Use only so many batches of the data: for trying things out."""
+
+
+def answer_training(question: TrainingQuestion, session: Session) -> Run:
+    """Train the network, unless that is finished; return its run.
+
+    Raises UsageError for snapshots that the trainer does not come to, or a live network with options.
+    """
+    from prunescope.data import sources
+    from prunescope.runs import plan
+    from prunescope.runs.opening import open_data
+
+    trainer = session.make_plugin("trainers", question.trainer, question.trainer_options)
+    epochs = _snapshots(question, trainer)
+    source = open_data(question.data, (), session, limit_batches=question.limit_batches)
+    opened = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
+    start = None
+    if isinstance(question.model, str):
+        spec = ModelSpec(
+            name=question.model,
+            num_classes=opened.num_classes,
+            in_chans=opened.in_chans,
+            image_size=opened.image_size,
+            options=dict(question.model_options),
+        )
+    else:
+        start = _imported(question, session)
+        spec = session.store.load_weights(start).spec
+    recipe = plan.train(trainer=trainer, model=spec, data=source, seed=question.seed, snapshots=epochs, start=start)
+    return session.read(session.perform(recipe))
+
+
+def _imported(question: TrainingQuestion, session: Session) -> str:
+    """Return the run of a live network's weights, from which it is trained."""
+    if question.model_options:
+        raise UsageError("a live network has been built already: model_options are of no use", fix="leave them out")
+    from prunescope.runs.opening import import_network
+
+    return import_network(question.model, session, question.data)
+
+
+def _snapshots(question: TrainingQuestion, trainer: Loaded) -> tuple[int, ...]:
+    listed, every = tuple(question.snapshots), question.snapshot_every
+    if min(listed, default=1) < 1:
+        raise UsageError(f"--snapshots got {min(listed)}", fix="it wants whole numbers from 1: --snapshots 10,20")
+    if listed and every is not None:
+        raise UsageError("both --snapshots and --snapshot-every are given", fix="give one of them")
+    epochs = trainer.instance.length()
+    if listed:
+        if epochs is not None and max(listed) > epochs:
+            raise UsageError(
+                f"--snapshots asks for epoch {max(listed)} of {epochs}", fix="ask for earlier epochs, or train longer"
+            )
+        return listed
+    if every is None:
+        return tuple(trainer.instance.stages())
+    if epochs is None:
+        raise UsageError(
+            f"trainer {trainer.plugin.name!r} has no option epochs to count --snapshot-every by",
+            fix="list the epochs: --snapshots 10,20",
+        )
+    return tuple(range(every, epochs + 1, every))
