@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +18,10 @@ from prunescope.cli import build
 from prunescope.runs.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    Made = Mapping[str, Sequence[str]]
 
 DATA = "patches:images=64,test_images=40"
 
@@ -55,6 +59,46 @@ DOORS = {
 """By the name that command and function share."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StepDoor:
+    """A question about what earlier steps made, as words of the command and as a call of the function."""
+
+    words: Callable[[Made], Sequence[object]]
+    ask: Callable[..., Any]
+    """Takes what was made, and where."""
+
+
+TRAIN = ("train", "sgd", *SMALL, "--epochs", 1)
+
+TRAIN_TOO = {"trainer_options": {"epochs": 1}}
+
+STEPS = {
+    "train": StepDoor(
+        words=lambda _: (*TRAIN, "--snapshot-every", 1),
+        ask=lambda _, **at: prunescope.train(**SMALL_TOO, **TRAIN_TOO, snapshot_every=1, **at),
+    ),
+    "prune": StepDoor(
+        words=lambda made: ("prune", "lamp", *made["train"], "--density", 0.3, "--seed", 4),
+        ask=lambda made, **at: prunescope.prune(made["train"][0], pruner="lamp", density=0.3, seed=4, **at),
+    ),
+    "retrain": StepDoor(
+        words=lambda made: ("retrain", "sgd", *made["prune"], "--replicas", 3, "--epochs", 1),
+        ask=lambda made, **at: prunescope.retrain(made["prune"][0], replicas=3, **TRAIN_TOO, **at),
+    ),
+    "probe": StepDoor(
+        words=lambda made: ("probe", "lmc", *made["retrain"], "--points", 3, "--no-test", "--data", DATA),
+        ask=lambda made, **at: prunescope.probe(
+            made["retrain"], "lmc", probe_options={"points": 3, "test": False}, data=DATA, **at
+        ),
+    ),
+    "diagnose": StepDoor(
+        words=lambda made: ("diagnose", *made["train"], "--density", 0.3, "--replicas", 2, "--retrain-epochs", 1),
+        ask=lambda made, **at: prunescope.diagnose(made["train"], densities=[0.3], replicas=2, retrain_epochs=1, **at),
+    ),
+}
+"""By the name that command and function share."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("doors") / "study"
@@ -80,6 +124,37 @@ def test_a_function_answers_as_its_command(name, folder, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.fixture(scope="module")
+def made(folder: Path) -> Made:
+    """Return the ids of what the steps start from: a dense network, a pruned one, two replicas."""
+    at = ("--study", folder)
+    train = command(*TRAIN, *at).split()
+    prune = command("prune", "magnitude", *train, "--density", 0.3, *at).split()
+    retrain = command("retrain", "sgd", *prune, "--replicas", 2, "--epochs", 1, *at).split()
+    return {"train": train, "prune": prune, "retrain": retrain}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_function_returns_the_runs_that_its_command_prints(name, made, folder, capfd):
+    printed = command(*STEPS[name].words(made), "--study", folder).split()
+    finished = Store(folder).ids()
+    capfd.readouterr()
+    found = STEPS[name].ask(made, study=folder)
+    assert list(getattr(found, "runs", None) or [found.run]) == printed
+    assert Store(folder).ids() == finished
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_function_returns_is_what_the_next_one_takes(made, folder):
+    dense = prunescope.train(**SMALL_TOO, **TRAIN_TOO, study=folder)
+    pruned = prunescope.prune(dense, density=0.3, study=folder)
+    replicas = prunescope.retrain(pruned, replicas=2, **TRAIN_TOO, study=folder)
+    assert [dense.run, pruned.run, *replicas.runs] == [*made["train"], *made["prune"], *made["retrain"]]
+    measured = prunescope.probe(replicas, "disagreement", study=folder)
+    assert measured.found.recipe.inputs == replicas.runs
+    assert {row["pair"] for row in measured.rows() if row["axes"].startswith("pair")} == {"1-2"}
+
+
 @pytest.mark.parametrize("name", DOORS)
 def test_what_it_returns_shows_itself(name, folder):
     found = getattr(prunescope, name)(**DOORS[name].given, workers=1, study=folder)
@@ -90,7 +165,23 @@ def test_what_it_returns_shows_itself(name, folder):
     assert all(row["run"] in Store(folder).ids() for row in rows)
 
 
-@pytest.mark.parametrize("name", DOORS)
+def test_every_function_is_shown_to_answer_as_its_command():
+    assert {*DOORS, *STEPS} == set(prunescope.FUNCTIONS)
+
+
+def test_importing_the_package_loads_nothing_heavy_and_names_every_function():
+    code = """
+import sys, prunescope
+assert set(prunescope.FUNCTIONS) <= set(dir(prunescope)) & set(prunescope.__all__)
+heavy = ("torch", "timm", "numpy", "h5py", "scipy", "sklearn", "matplotlib", "pandas", "typer", "rich")
+loaded = [name for name in heavy if name in sys.modules]
+assert not loaded, loaded
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("name", prunescope.FUNCTIONS)
 def test_every_argument_is_documented(name):
     function = getattr(prunescope, name)
     helped = dict(line.strip().split(": ", 1) for line in function.__doc__.partition("Args:")[2].strip().splitlines())

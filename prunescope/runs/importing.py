@@ -10,6 +10,7 @@ import torch
 
 from prunescope.networks import checkpoints, live
 from prunescope.networks.spec import ModelSpec
+from prunescope.runs.live import NETWORK
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.steps.finishing import finish_run
 from prunescope.runs.steps.result import Made, facts, state
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from prunescope.api import Data
     from prunescope.networks.checkpoints import Weights
     from prunescope.runs.store import Store
-
-REBUILT_HERE = "a live network: only a process that is given the same object can build it again"
 
 
 def import_checkpoint(
@@ -64,7 +63,7 @@ def import_live(model: torch.nn.Module, data: Data, store: Store) -> str:
     recipe = Recipe(step="import", arguments={"sha256": found.sha256, "weights": None, "model": spec.to_json()})
     if not store.has(recipe.id):
         with store.lock(recipe.id):
-            known = {**facts(found), "source": type(model).__name__, "format": found.format, "notes": [REBUILT_HERE]}
+            known = {**facts(found), "source": type(model).__name__, "format": found.format, "notes": [NETWORK]}
             made = Made(facts=known, weights={None: found})
             finish_run(recipe, made, store, device="cpu", seconds=monotonic() - started)
     return recipe.id

@@ -11,8 +11,21 @@ from prunescope.runs.recipe import run_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prunescope.runs.files.runfile import Run
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
+
+
+NETWORK = "the network is an object of this process: only a process that is given the same object can build it again"
+
+DATA = "the data are objects of this process: only a process that is given the same content can go on with this run"
+
+
+def report_lost(run: Run) -> tuple[str, ...]:
+    """Return what a later process cannot build again of a finished run, a sentence each."""
+    network, data = run.facts.get("model") or {}, run.facts.get("data") or {}
+    found = [NETWORK] if live_networks.is_live(str(network.get("name", ""))) else []
+    return (*found, DATA) if data.get("name") == live_data.NAME else tuple(found)
 
 
 def are_needed(recipes: Sequence[Recipe], store: Store) -> bool:

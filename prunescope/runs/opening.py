@@ -6,13 +6,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from prunescope.api.errors import InputError, MismatchError, UsageError
 from prunescope.runs.place import Loading
 from prunescope.runs.recipe import run_of
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from prunescope.api import Data
     from prunescope.data.spec import Source
     from prunescope.networks.checkpoints import Weights
@@ -40,6 +42,7 @@ def open_network(
         raise UsageError(f"--weights got {loading.weights!r}", fix="it wants ema or raw")
     if _is_module(network):
         return import_network(network, session, data)
+    loading = _named(loading)
     found = network if isinstance(network, str | Path) else _run_of(network)
     text, path, store = str(found), Path(found), session.store
     reference = _inside(path, session) if path.exists() else store.resolve(text)
@@ -74,7 +77,14 @@ def listed(networks: Networks) -> list[Network]:
     return [cast("Network", networks)] if runs is None else list(runs)
 
 
-def _is_module(given: object) -> bool:
+def _named(loading: Loading) -> Loading:
+    """Return how a checkpoint is read, with the name of the live network that it is loaded into, where one is given."""
+    from prunescope.networks import live
+
+    return replace(loading, model=live.keep_network(loading.model)) if _is_module(loading.model) else loading
+
+
+def _is_module(given: object) -> TypeGuard[nn.Module]:
     """Whether something is a live network; torch is loaded already where it is."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(given, torch.nn.Module)
@@ -142,11 +152,9 @@ def inherited_source(references: Sequence[str], session: Session) -> Source | No
 def _import_file(source: Path | str, session: Session, loading: Loading) -> str:
     from prunescope.runs import importing
 
-    text, chosen = str(source), cast("Weights | None", loading.weights)
+    text, chosen, model = str(source), cast("Weights | None", loading.weights), cast("str | None", loading.model)
     try:
-        run_id = importing.import_checkpoint(
-            source, session.store, weights=chosen, model=loading.model, unsafe=loading.unsafe
-        )
+        run_id = importing.import_checkpoint(source, session.store, weights=chosen, model=model, unsafe=loading.unsafe)
     except MismatchError as error:
         message = error.message if text in error.message else f"{text}: {error.message}"
         raise MismatchError(message, fix=error.fix) from error
@@ -159,14 +167,14 @@ def _import_file(source: Path | str, session: Session, loading: Loading) -> str:
 def import_network(network: Any, session: Session, data: DataLike | None) -> str:  # noqa: ANN401 - nn.Module comes late
     """Keep a live network as a run of the study, and report what a later process cannot do; return its id."""
     from prunescope.data import sources
-    from prunescope.runs import importing
+    from prunescope.runs import importing, live
 
     if data is None:
         raise UsageError("a live network does not say what data it takes", fix="give data=...")
     source = describe_data(data, session)
     opened = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
     run_id = importing.import_live(network, opened, session.store)
-    session.note(f"{type(network).__name__}: kept as {run_id}; {importing.REBUILT_HERE}")
+    session.note(f"{type(network).__name__}: kept as {run_id}; {live.NETWORK}")
     return run_id
 
 

@@ -92,8 +92,8 @@ class Loading:
 
     weights: str | None = None
     """"ema" or "raw", where the file has both."""
-    model: str | None = None
-    """A timm name or "pkg.mod:factory", where the file does not say."""
+    model: str | nn.Module | None = None
+    """A timm name, "pkg.mod:factory", or a live network of that class, where the file does not say."""
     unsafe: bool = False
     """Whether the file may be unpickled, which can run any code."""
 
@@ -102,8 +102,9 @@ class Loading:
 class CheckpointQuestion(StudyPlace):
     """A question about networks whose steps run in this process, and how their checkpoints are read."""
 
-    model: str | None = None
-    """Network of a foreign checkpoint: a timm name or "pkg.mod:factory"."""
+    model: str | nn.Module | None = None
+    """Network of a foreign checkpoint: a timm name, "pkg.mod:factory", or a live network, whose weights are ignored. An
+    object of its structure also lets a process go on with a live network of an earlier one."""
     weights: str | None = None
     """"ema" or "raw": which weights of a checkpoint that has both."""
     unsafe_load: bool = False

@@ -51,9 +51,9 @@ class Session:
 
     def save_weights(self, reference: str, path: Path) -> None:
         """Write the weights of a run (or snapshot) to a file: .pt or .safetensors."""
-        from prunescope.networks import checkpoints
+        from prunescope.runs.files.weights import save_weights
 
-        checkpoints.save(path, self.store.load_weights(reference))
+        save_weights(path, self.store.load_weights(reference))
 
     def note(self, text: str) -> None:
         """Report one line."""

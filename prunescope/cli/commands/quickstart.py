@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prunescope.api.errors import StoreError
-from prunescope.cli.commands.diagnose import diagnose
-from prunescope.cli.commands.request import Request
-from prunescope.cli.commands.train import train
-from prunescope.cli.options import parameters
-from prunescope.cli.terminal.command import ExitCode, Output
-from prunescope.plugins import registry
+from prunescope.cli.options import parameters, questions
+from prunescope.cli.terminal import showing
+from prunescope.cli.terminal.command import Output
+from prunescope.report.common import console
 from prunescope.report.common.console import say
+from prunescope.studies.diagnosis.question import DiagnosisQuestion
+from prunescope.studies.steps.training import TrainingQuestion
 
-MODEL, WIDTH, DATA = "preresnet8", "width=0.5", "digits"
+if TYPE_CHECKING:
+    from prunescope.report.common.finding import Finding
 
-DENSITIES = "0.05,0.1,0.4"
+MODEL, WIDTH, DATA = "preresnet8", 0.5, "digits"
 
-TRAINING = {"epochs": "60", "batch_size": "32", "weight_decay": "5e-3"}
+DENSITIES = (0.05, 0.1, 0.4)
+
+TRAINING = {"epochs": 60, "batch_size": 32, "weight_decay": 0.005}
 
 
 def quickstart(
@@ -29,28 +32,52 @@ def quickstart(
     folder: Annotated[Path, typer.Option(metavar="DIR", help="Where everything is written.")] = Path(
         "prunescope-quickstart"
     ),
-    device: parameters.Device = "auto",
+    device: parameters.Device = TrainingQuestion.device,
 ) -> Output:
     """Train a small network on handwritten digits, diagnose it at three densities, and write a report."""
     _make_folder(folder)
     checkpoint, report, study = folder / "ckpt.pt", folder / "report.html", folder / "study"
-    options = [word for name, value in TRAINING.items() for word in (f"--{name.replace('_', '-')}", value)]
-    snapshots = str(max(1, int(TRAINING["epochs"]) // 2))  # also the last one before the learning rate first falls
-    _announce("train", "sgd", "--model", MODEL, "--model-option", WIDTH, "--data", DATA, *options,
-              "--snapshots", snapshots, "--output", str(checkpoint), "--study", str(study))  # fmt: skip
-    trainer = registry.make("trainers", "sgd", TRAINING)
-    asked = {"model": MODEL, "model_option": [WIDTH], "data": DATA, "snapshots": snapshots}
-    train(trainer, **asked, output=checkpoint, study=study, device=device)  # type: ignore[arg-type]
-    _announce("diagnose", str(checkpoint), "--density", DENSITIES, "--report", str(report), "--study", str(study))
-    made = diagnose(
-        Request(checkpoints=[str(checkpoint)], density=DENSITIES, report=report, study=study, device=device)
-    )
+    _train(checkpoint, study=study, device=device)
+    found = _diagnose(checkpoint, report=report, study=study, device=device)
     say("")
     say(f"the network     {checkpoint}")
     say(f"the report      {report} (opens in any browser)")
     say(f"every result    {study / 'runs'}, listed by: prunescope results list --study {shlex.quote(str(study))}")
     say("next: the same for a network of yours: prunescope diagnose last.pth.tar --data FOLDER --report report.html")
-    return Output(text=made.text, exit_code=ExitCode.DONE)
+    return Output(text=str(getattr(found, "run", "")))
+
+
+def _train(checkpoint: Path, *, study: Path, device: str) -> None:
+    from prunescope.report.steps.training import find_training
+
+    options = [word for name, value in TRAINING.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")]
+    halfway = max(1, int(TRAINING["epochs"]) // 2)  # also the last one before the learning rate first falls
+    _announce("train", "sgd", "--model", MODEL, "--model-option", f"width={WIDTH:g}", "--data", DATA, *options,
+              "--snapshots", str(halfway), "--output", str(checkpoint), "--study", str(study))  # fmt: skip
+    question = TrainingQuestion(
+        MODEL,
+        DATA,
+        model_options={"width": WIDTH},
+        trainer_options=TRAINING,
+        snapshots=(halfway,),
+        study=study,
+        device=device,
+    )
+    found = find_training(question, questions.open_session(question))
+    showing.say_lines(found.lines())
+    showing.save_weights(found, checkpoint)
+
+
+def _diagnose(checkpoint: Path, *, report: Path, study: Path, device: str) -> Finding:
+    from prunescope.report.diagnosis.finding import find_diagnosis
+
+    _announce("diagnose", str(checkpoint), "--density", ",".join(f"{density:g}" for density in DENSITIES),
+              "--report", str(report), "--study", str(study))  # fmt: skip
+    question = DiagnosisQuestion([str(checkpoint)], densities=DENSITIES, study=study, device=device)
+    found = find_diagnosis(question, questions.open_session(question))
+    console.show(found.printed())
+    say(f"report: {found.report(report)}")
+    return found
 
 
 def _make_folder(folder: Path) -> None:

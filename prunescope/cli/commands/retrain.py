@@ -22,9 +22,9 @@ def retrain(
     replicas: Annotated[
         int, typer.Option(metavar="N", min=1, help="Retrainings: seeds SEED, SEED + 1, ...")
     ] = RetrainingQuestion.replicas,
-    data: parameters.DataOrInherited = RetrainingQuestion.data,
+    data: parameters.DataOrInherited = None,
     limit_batches: parameters.LimitBatches = RetrainingQuestion.limit_batches,
-    model: parameters.Model = RetrainingQuestion.model,
+    model: parameters.Model = None,
     weights: parameters.Weights = RetrainingQuestion.weights,
     unsafe_load: parameters.UnsafeLoad = RetrainingQuestion.unsafe_load,
     output: parameters.Output = None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunescope.report.common.finding import Finding
+from prunescope.runs import live
 from prunescope.runs.files import runfile
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class NetworkFinding(LinesFinding):
     def as_json(self) -> dict[str, Any]:
         """Return the run: recipe, provenance, history."""
         return runfile.as_json(self.found)
+
+
+def notes(run: Run) -> list[str]:
+    """Return what a later process cannot do with a run, a line each."""
+    return [f"note: {text}" for text in live.report_lost(run)]
 
 
 def last_epoch(history: Sequence[Epoch]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prunescope.report.common.asking import asks
-from prunescope.report.steps.lines import NetworkFinding
+from prunescope.report.steps.lines import NetworkFinding, notes
 from prunescope.studies.steps.pruning import PruningQuestion, answer_pruning
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Pruning(NetworkFinding):
 
     def lines(self) -> Sequence[str]:
         """Return what was kept."""
-        return [f"kept {self.density:.4%} of the prunable weights of {self.found.recipe.inputs[0]}"]
+        kept = f"kept {self.density:.4%} of the prunable weights of {self.found.recipe.inputs[0]}"
+        return [kept, *notes(self.found)]
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per layer: its weights, those that are kept, and its density."""

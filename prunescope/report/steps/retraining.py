@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
 from prunescope.report.common.asking import asks
-from prunescope.report.steps.lines import LinesFinding, epoch_rows, last_epoch
+from prunescope.report.steps.lines import LinesFinding, epoch_rows, last_epoch, notes
 from prunescope.runs.files import runfile
 from prunescope.studies.steps.retraining import RetrainingQuestion, answer_retraining
 
@@ -57,7 +57,8 @@ class Retraining(LinesFinding):
 
     def lines(self) -> Sequence[str]:
         """Return the last epoch of each replica."""
-        return [f"seed {_seed(run)}: {last_epoch(run.history)}" for run in self.found if run.history]
+        trained = [f"seed {_seed(run)}: {last_epoch(run.history)}" for run in self.found if run.history]
+        return [*trained, *notes(self.found[0])]
 
     def as_json(self) -> dict[str, Any]:
         """Return the runs: recipe, provenance, history."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prunescope.report.common.asking import asks
-from prunescope.report.steps.lines import NetworkFinding, epoch_rows, last_epoch
+from prunescope.report.steps.lines import NetworkFinding, epoch_rows, last_epoch, notes
 from prunescope.studies.steps.training import TrainingQuestion, answer_training
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Training(NetworkFinding):
             found.append(f"trained {number} epoch{'s' * (number > 1)}: {last_epoch(self.found.history)}")
         if self.snapshots:
             found.append(f"snapshots: {', '.join(self.snapshots)}")
-        return [*found, f"next: prunescope diagnose {self.run}"]
+        return [*found, *notes(self.found), f"next: prunescope diagnose {self.run}"]
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per epoch: learning rate, loss and error in training."""
