@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.networks.capture import NotCapturable
+from prunescope.networks.capture.traces import traced
 from prunescope.training.feed import feed
 from prunescope.training.plan import done
+from prunescope.training.recordings import Recording, copy_memory, recordings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
     from torch.optim import Optimizer
@@ -44,16 +46,27 @@ class Registers:
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """A step on the device that needs nothing from the host."""
+    """A training whose step needs nothing from the host."""
 
     work: Work
     feed: Feed
     registers: Registers
-    repeat: Mapping[int, Callable[[], None]]
-    """By the number of images of the batch."""
+    memory: Sequence[Tensor]
+    """The bytes of every tensor of this training that the step reads or writes."""
+    recording: Recording
+    """What repeats the step, on memory of its own where it was recorded for another training."""
 
     def epochs(self, plan: Plan, rates: LambdaLR) -> Iterator[Done]:
         """Yield every epoch after its last step; see training.stepwise."""
+        self.recording.busy = True
+        try:
+            yield from self._epochs(plan, rates)
+        finally:
+            self.recording.busy = False
+            if self.memory is self.recording.trace.memory:
+                _move(self.work)
+
+    def _epochs(self, plan: Plan, rates: LambdaLR) -> Iterator[Done]:
         steps, taken = plan.steps, plan.taken
         for number in range(1, plan.of + 1):
             self.feed.draw()
@@ -70,14 +83,23 @@ class Recorded:
         here.position.fill_(todo.start)
         here.rates[todo.start : todo.stop].copy_(torch.tensor(of_steps))
         sizes = [self.feed.images_at(step) for step in todo]
+        copy_memory(self.recording.trace.memory, self.memory)
         for size in sizes:
-            self.repeat[size]()
+            self.recording.repeat[size]()
+        copy_memory(self.memory, self.recording.trace.memory)
         losses, wrong = (found[todo.start : todo.stop] for found in (here.losses, here.wrong))
         return done(number, of_steps[-1], losses, wrong, sizes)
 
 
+@torch.no_grad()
+def _move(work: Work) -> None:
+    """Give the network memory of its own: what a recording has may be used by the next training."""
+    for tensor in chain(work.net.parameters(), work.net.buffers()):
+        tensor.data = tensor.data.clone()
+
+
 def recorded(work: Work, plan: Plan, capture: Capture) -> Recorded:
-    """Record the step of every size of batch.
+    """Record the step of every size of batch, or find it recorded for an earlier training of this process.
 
     Raises:
         NotCapturable: with the reason; nothing is different then.
@@ -88,13 +110,34 @@ def recorded(work: Work, plan: Plan, capture: Capture) -> Recorded:
     before = [group["lr"] for group in work.optimizer.param_groups]
     registers = _registers(source, work.optimizer)
     try:
-        repeat = _repeats(work, source, registers, capture)
+        memory, recording = _recording(work, source, registers, capture)
     except BaseException:
         for group, rate in zip(work.optimizer.param_groups, before, strict=True):
             group["lr"] = rate
         work.optimizer.state.clear()
         raise
-    return Recorded(work=work, feed=source, registers=registers, repeat=repeat)
+    return Recorded(work=work, feed=source, registers=registers, memory=memory, recording=recording)
+
+
+def _recording(work: Work, source: Feed, here: Registers, capture: Capture) -> tuple[Sequence[Tensor], Recording]:
+    """Return the memory of this training, and a recording of its steps."""
+    work.net.train()
+    state = _state(work, here)
+    sizes = sorted({source.images_at(step) for step in range(source.steps)}, reverse=True)
+    steps = {size: _step(work, source, here, size=size) for size in sizes}
+    trace = traced(list(steps.values()), state)
+    known = recordings().find(trace)
+    if known is not None:
+        return trace.memory, known
+    before = _reserved(here.position.device)
+    repeat = {size: capture.record(step, state) for size, step in steps.items()}
+    found = Recording(trace=trace, repeat=repeat, size=_reserved(here.position.device) - before)
+    recordings().keep(found)
+    return trace.memory, found
+
+
+def _reserved(device: torch.device) -> int:
+    return torch.cuda.memory_reserved(device) if device.type == "cuda" else 0
 
 
 def _registers(source: Feed, optimizer: Optimizer) -> Registers:
@@ -113,13 +156,6 @@ def _registers(source: Feed, optimizer: Optimizer) -> Registers:
         losses=zeros((steps, count), dtype=torch.float64),
         wrong=zeros((steps, count), dtype=torch.float64),
     )
-
-
-def _repeats(work: Work, source: Feed, here: Registers, capture: Capture) -> dict[int, Callable[[], None]]:
-    work.net.train()
-    state = _state(work, here)
-    sizes = sorted({source.images_at(step) for step in range(source.steps)}, reverse=True)
-    return {size: capture.record(_step(work, source, here, size=size), state) for size in sizes}
 
 
 def _step(work: Work, source: Feed, here: Registers, *, size: int) -> Callable[[], None]:

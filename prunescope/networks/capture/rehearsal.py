@@ -34,7 +34,14 @@ INDEXING = frozenset({"aten::index", "aten::index_put", "aten::index_put_", "ate
 
 
 class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Raises NotCapturable where a step makes host or device wait for the other."""
+    """Raises NotCapturable where a step makes host or device wait for the other.
+
+    see: is called after every operation, with the function, its arguments and its results.
+    """
+
+    def __init__(self, see: Callable[[Any, Any, Any], None] | None = None) -> None:
+        TorchDispatchMode.__init__(self)  # type: ignore[no-untyped-call]
+        self.see = see
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - torch's own signature
         """Perform the operation, if it may be repeated."""
@@ -45,6 +52,8 @@ class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             check_copy(args[COPYING[name]], found)
         if name == CONSTANT and found.device.type == "cuda":
             raise NotCapturable("it copies values from the host")
+        if self.see is not None:
+            self.see(func, (args, kwargs or {}), found)
         return found
 
 
@@ -75,7 +84,7 @@ def rehearse(step: Callable[[], None], state: Sequence[Tensor]) -> None:
     Raises NotCapturable where it cannot be repeated.
     """
     for number in range(WARM_UP):
-        with unchanged(state), nullcontext() if number else Watch():  # type: ignore[no-untyped-call]
+        with unchanged(state), nullcontext() if number else Watch():
             step()
 
 

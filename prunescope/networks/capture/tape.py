@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 import torch
 from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 from prunescope.networks.capture.interface import Capture
 from prunescope.networks.capture.rehearsal import rehearse, unchanged
@@ -73,5 +73,10 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Perform the operation and keep it."""
         named = kwargs or {}
         results = func(*args, **named)
-        self.operations.append(_Operation(func, args, named, results))
+        self.operations.append(_Operation(func, *tree_map(_memory, (args, named, results))))
         return results
+
+
+def _memory(one: object) -> object:
+    """Return a tensor as the memory it has now, whatever its owner does with it later; anything else as it is."""
+    return one.detach() if isinstance(one, torch.Tensor) else one

@@ -51,6 +51,8 @@ def fit(recipe: Recipe, store: Store, device: str) -> Made:
     try:
         return _fit(recipe, store, device)
     except torch.OutOfMemoryError as error:
+        if _freed():
+            return fit(recipe, store, device)
         raise UsageError(
             f"the memory of {device} does not hold a step of this training",
             fix="train with smaller batches (--batch-size), or on another device",
@@ -81,11 +83,18 @@ def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted
     try:
         return _fit_together(recipes, store, device, wanted=wanted)
     except torch.OutOfMemoryError:
-        middle = -(-len(recipes) // 2)
+        middle = len(recipes) if _freed() else -(-len(recipes) // 2)
     gc.collect()
     torch.cuda.empty_cache()
-    halves = (recipes[:middle], recipes[middle:])
+    halves = [half for half in (recipes[:middle], recipes[middle:]) if half]
     return [made for half in halves for made in fit_together(half, store, device, wanted=wanted)]
+
+
+def _freed() -> bool:
+    """Free what recorded steps of earlier trainings occupy; return whether there was any."""
+    from prunescope.training.recordings import recordings
+
+    return recordings().forget()
 
 
 def _fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[Made]:

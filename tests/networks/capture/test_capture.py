@@ -196,3 +196,18 @@ def test_copies_between_host_and_device_are_refused():
             check_copy(source, copy)
     check_copy(host, host)
     check_copy(device, device)
+
+
+def test_a_recording_keeps_its_memory_where_a_tensor_gets_another():
+    weight, y = nn.Parameter(torch.ones(2)), torch.zeros(2)
+    memory = weight.detach()
+
+    def step() -> None:
+        with torch.no_grad():
+            weight.add_(1.0)
+        y.copy_(weight.detach())
+
+    repeat = capture_on(CPU).record(step, [memory, y])
+    weight.data = torch.full((2,), 50.0)
+    repeat()
+    assert (memory.tolist(), y.tolist(), weight.tolist()) == ([2, 2], [2, 2], [50, 50])
