@@ -137,7 +137,11 @@ def _recording(work: Work, source: Feed, here: Registers, capture: Capture) -> t
 
 
 def _reserved(device: torch.device) -> int:
-    return torch.cuda.memory_reserved(device) if device.type == "cuda" else 0
+    """Return the memory that tensors and graphs occupy."""
+    if device.type != "cuda":
+        return 0
+    torch.cuda.empty_cache()
+    return torch.cuda.memory_reserved(device)
 
 
 def _registers(source: Feed, optimizer: Optimizer) -> Registers:

@@ -97,6 +97,15 @@ def test_another_step_is_recorded_anew(case):
     assert len({one.trace.signature for one in recordings.recordings().kept}) == 2
 
 
+@pytest.mark.parametrize("setting", ["allow_tf32", "deterministic", "benchmark"])
+def test_other_kernels_are_recorded_anew(monkeypatch, setting):
+    capture = Counting()
+    equal_alone(capture, seed=0)
+    monkeypatch.setattr(torch.backends.cudnn, setting, not getattr(torch.backends.cudnn, setting))
+    equal_alone(capture, seed=0)
+    assert capture.count == 4
+
+
 def test_learning_rate_and_epochs_are_no_part_of_a_step():
     capture = Counting()
     equal_alone(capture, seed=0)

@@ -47,7 +47,7 @@ class _Notes:
     """Names every piece of memory by what made it, or by its place among those that were there before."""
 
     def __init__(self) -> None:
-        self.digest = hashlib.sha256()
+        self.digest = hashlib.sha256(repr(_settings()).encode())
         self.names: dict[int, str] = {}
         self.memory: list[Tensor] = []
         self.made = 0
@@ -72,6 +72,13 @@ class _Notes:
             self.memory.append(bytes_)
         kind = (one.dtype, one.device, tuple(one.shape), one.stride(), one.storage_offset())
         return f"{self.names[_address(one)]} {kind}"
+
+
+def _settings() -> tuple[object, ...]:
+    """Return what else decides which kernels an operation takes."""
+    library, products = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    chosen = (library.enabled, library.allow_tf32, library.deterministic, library.benchmark, products)
+    return (*chosen, torch.are_deterministic_algorithms_enabled())
 
 
 def _address(tensor: Tensor) -> int:

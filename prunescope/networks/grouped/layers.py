@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from prunescope.networks.grouped.weight_gradient import MergedConvolution, merged, pays
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -25,9 +27,16 @@ class GroupedConvolution(nn.Module):
         self.bias = None if one.bias is None else _stacked(one.bias, count)
         self.stride, self.padding, self.dilation = one.stride, one.padding, one.dilation
         self.groups = one.groups if shared else one.groups * count
+        channels = {"inputs": self.weight.shape[1], "outputs": len(self.weight) // self.groups}
+        numbers = self.bias is None and not isinstance(self.padding, str)
+        self.factor = merged(self.groups, **channels) if numbers and not shared else 1
 
     def forward(self, x: Tensor) -> Tensor:
         """Features (batch, K · inputs, ...), or (batch, inputs, ...) if shared -> (batch, K · outputs, ...)."""
+        how = (self.stride, self.padding, self.dilation)
+        if self.factor > 1 and torch.is_grad_enabled() and pays(x, self.weight):
+            found: Tensor = MergedConvolution.apply(x, self.weight, how, self.groups, self.factor)
+            return found
         return functional.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
