@@ -1,4 +1,6 @@
-"""Public top-level names that stand in more than one file: how many, and which. `python docs/count_names.py [--list]`
+"""Public top-level names that stand in more than one file: how many, and which.
+
+Usage: python docs/count_names.py [--list]
 
 A name that two files define is a question to ask: a reader who searches for it finds two things. Methods, tests, and
 names with a leading underscore do not count, nor does what a plugin's class is called.
