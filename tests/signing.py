@@ -17,4 +17,4 @@ def sign(path):
 def sign_bytes(path):
     """Renew the digest of the bytes alone."""
     data = path.read_bytes()
-    path.write_bytes(hdf5.block(data) + data[hdf5.BLOCK :])
+    path.write_bytes(hdf5.block(data, name=hdf5.name_in(data)) + data[hdf5.BLOCK :])

@@ -9,19 +9,20 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from prunescope.api.errors import BUSY, REPAIR, BusyError, InputError, StoreError
+from prunescope.api.errors import BUSY, REPAIR, BusyError, InputError, PrunescopeError, StoreError
 from prunescope.api.regular import read_regular_text, require_regular
 from prunescope.api.trust import NOTHING
 from prunescope.runs import recipe as recipes
 from prunescope.runs.files import hdf5, opening, runfile
-from prunescope.runs.files.whole import make_folder, temporary_name, whole_file
+from prunescope.runs.files.whole import make_folder, sync_folder, temporary_name, whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from prunescope.api.trust import Trust
@@ -195,6 +196,34 @@ class Store:
         problems = {run_id: problem for run_id in self.ids() if (problem := runfile.check(self.path(run_id)))}
         named = [f"{self.path(run_id)} is damaged: {problem}" for run_id, problem in problems.items()]
         return replace(self, without=self.without | frozenset(problems)), named
+
+    def damaged(self, run_ids: Iterable[str]) -> dict[str, str]:
+        """Return what is wrong with those of these runs that are there, and are not as they were written."""
+        there = [run_id for run_id in dict.fromkeys(run_ids) if os.path.lexists(self.path(run_id))]
+        with ThreadPoolExecutor() as pool:  # digests are computed side by side
+            found = dict(zip(there, pool.map(self._damage, there), strict=True))
+        return {run_id: problem for run_id, problem in found.items() if problem}
+
+    def _damage(self, run_id: str) -> str:
+        try:
+            weights = self.read(run_id, only=()).weights
+        except PrunescopeError as error:
+            return error.message
+        problems = ((name, self._check_weights(run_id, name, digest)) for name, digest in sorted(weights.items()))
+        return next((f"{self.runs / name}: {problem}" for name, problem in problems if problem), "")
+
+    def set_aside(self, run_id: str) -> None:
+        """Move the files of a damaged run to the folder `damaged` of the study: its step counts as not performed."""
+        aside = self.study / "damaged"
+        try:
+            make_folder(aside)
+            for path in [self.path(run_id), *self.runs.glob(f"{run_id}*.safetensors")]:
+                if os.path.lexists(path):
+                    path.replace(aside / path.name)
+            sync_folder(self.runs)
+            sync_folder(aside)
+        except OSError as error:
+            raise _cannot_write(aside, error) from error
 
     def check(self) -> list[tuple[str, str]]:
         """Return (file, what is wrong) for every damaged file of the study; empty when all is well."""

@@ -24,8 +24,8 @@ def path(tmp_path):
     }
     recipe = Recipe(step="probe", plugin="lmc")
     run = runfile.Run(recipe=recipe, created="now", wall_seconds=2.5, device="cpu", versions={}, readings=readings)
-    runfile.write(tmp_path / "run.h5", run)
-    return tmp_path / "run.h5"
+    runfile.write(tmp_path / f"{run.id}.h5", run)
+    return tmp_path / f"{run.id}.h5"
 
 
 def test_arrays_are_those_of_the_run(path):

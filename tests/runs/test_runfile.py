@@ -13,7 +13,7 @@ from signing import sign, sign_bytes
 
 from prunescope.api import Advice, Diagnosis, Epoch, Mask, Reading, Regime
 from prunescope.api.errors import StoreError
-from prunescope.runs.files import hdf5, runfile
+from prunescope.runs.files import glance, hdf5, runfile
 from prunescope.runs.files.runfile import Run, Verdict
 from prunescope.runs.recipe import Recipe
 
@@ -170,3 +170,23 @@ def test_a_judged_direction_comes_back_and_without_one_nothing_of_it_is_written(
     assert runfile.read(tmp_path / f"{run.id}.h5").verdicts == run.verdicts
     with h5py.File(tmp_path / f"{run.id}.h5") as file:
         assert set(file["diagnoses/0"].attrs) == {"density", "rule", "regime", "advice", "confidence", "because"}
+
+
+def test_a_file_without_a_digest_of_its_bytes_is_compared_by_its_values(path: Path) -> None:
+    """Version 0.1.0 wrote no user block, and a digest whose parts had no lengths before them."""
+    with h5py.File(path) as new, h5py.File(path.with_suffix(".old"), "w") as old:
+        for name in new:
+            new.copy(name, old)
+        old.attrs.update(dict(new.attrs))
+        old.attrs["digest"] = ""
+        old.attrs["digest"] = hdf5.digest_of(old)
+        assert ":" not in old.attrs["digest"]
+    path.with_suffix(".old").replace(path)
+    assert runfile.check(path) is None
+    assert runfile.read(path).id == full_run().id
+    assert glance.wall_seconds(path) == 1.5
+    with h5py.File(path, "a") as file:
+        file["history/train_loss"][1] = 1.0000001
+    for read in (runfile.read, glance.wall_seconds):
+        with pytest.raises(StoreError, match="its values do not match its digest"):
+            read(path)

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
 
-STATES = ("finished", "running", "failed", "waiting")
+STATES = ("finished", "running", "failed", "damaged", "waiting")
 
 
-def output(named: Mapping[str, Recipe], store: Store, *, as_json: bool) -> Output:
-    """Return a line per step: its state, its run id and its name."""
-    found = states(named, store)
+def output(named: Mapping[str, Recipe], store: Store, damaged: Mapping[str, str], *, as_json: bool) -> Output:
+    """Return a line per step: its state, its run id and its name; damaged: what is wrong, by run id."""
+    found = {name: "damaged" if named[name].id in damaged else state for name, state in states(named, store).items()}
     if as_json:
         listed = [{"name": name, "id": named[name].id, "state": state} for name, state in found.items()]
         return Output(text=json_text.dumps({"schema_version": 1, "study": str(store.study), "steps": listed}, indent=2))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json as json_text
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunescope.api.errors import UsageError
+from prunescope.api.errors import StoreError, UsageError
 from prunescope.cli.commands import study_list
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.terminal import costing, steps
@@ -46,6 +46,9 @@ class SweepRequest:
     shard: Annotated[str | None, typer.Option(metavar="K/N", help="Only the K-th of N parts of the grid.")] = None
     list_steps: Annotated[bool, typer.Option("--list", help="List every step and how far it is, and stop.")] = False
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would cost, and stop.")] = False
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Compute damaged steps again; their files go to damaged/ of the study.")
+    ] = False
     trust: parameters.Trust = None
     device: parameters.Device = "auto"
     workers: Annotated[
@@ -83,6 +86,7 @@ def sweep(request: SweepRequest) -> Output:
 
     What is finished is not run again: the same command goes on where it was stopped, and several may work on one
     study. A step that fails is noted in failures/ of the folder, what needs it is skipped, and the rest goes on.
+    Finished is a step whose files are as they were written: --repair computes damaged ones again.
 
     Exit codes: 0 every step is finished; 2 wrong usage or input, or no room to write; 4 some steps failed; 70 a bug;
     130 interrupted.
@@ -95,8 +99,10 @@ def sweep(request: SweepRequest) -> Output:
         studyfolder.settle(file, store.study, trust=store.trust)
     grid = studyfolder.load_grid(store.study, at=file, trust=store.trust)
     named = _chosen(grid, request)
+    damaged = store.damaged(recipe.id for recipe in named.values())
     if request.list_steps:
-        return study_list.output(named, store, as_json=request.json)
+        return study_list.output(named, store, damaged, as_json=request.json)
+    store = _mended(named, damaged, store, request)
     device = steps.resolve_device(request.device)
     executor = costing.executor(request.executor, request.executor_option, workers=request.workers, device=device)
     estimate = costing.estimate(list(named.values()), store, executor, device=device)
@@ -104,6 +110,23 @@ def sweep(request: SweepRequest) -> Output:
         return costing.output(estimate, executor, as_json=request.json)
     swept = _complete(named, store, executor, device=device, of=grid.recipes)
     return _told(swept, store, as_json=request.json)
+
+
+def _mended(named: Mapping[str, Recipe], damaged: Mapping[str, str], store: Store, request: SweepRequest) -> Store:
+    """Name the damaged steps; return the study without them where they shall be computed again."""
+    for name, recipe in named.items():
+        if recipe.id in damaged:
+            console.say(f"damaged: {name}: {damaged[recipe.id]}")
+    if damaged and not request.repair:
+        raise StoreError(
+            f"{len(damaged)} of the finished steps in {store.study} are damaged: nothing was run",
+            fix=f"compute them again: prunescope sweep {request.file} --repair",
+        )
+    if request.dry_run:
+        return replace(store, without=frozenset(damaged))
+    for run_id in damaged:
+        store.set_aside(run_id)
+    return store
 
 
 def _default_folder(file: Path) -> Path:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def wall_seconds(path: Path) -> float:
     """Return how long a run took, and read nothing else: a study has thousands of runs."""
     try:
-        return _number(opening.open_file(path), b"wall_seconds")
+        return _number(opening.open_file(path, run_id=path.stem), b"wall_seconds")
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise runfile.unreadable(path, error) from error
 
@@ -40,7 +40,7 @@ def glance(path: Path, names: Sequence[str]) -> tuple[float, dict[str, Array]]:
     Much faster than `read`, which a report on thousands of runs would wait for.
     """
     try:
-        file = opening.open_file(path)
+        file = opening.open_file(path, run_id=path.stem)
         schema = int(_number(file, b"schema"))
         if schema == runfile.SCHEMA:
             seconds = _number(file, b"wall_seconds")
@@ -60,12 +60,9 @@ def _number(file: Any, name: bytes) -> float:  # noqa: ANN401 - h5py has no type
 
 
 def _value(file: Any, place: bytes) -> Array | None:  # noqa: ANN401 - h5py has no types
-    dataset = h5py.h5g.open(file, b"/")
-    for part in place.split(b"/"):
-        if not dataset.links.exists(part):
-            return None
-        dataset = opening.check_link(dataset, part, place.decode())
-    opening.check_array(dataset, place.decode(), opening.room_of(file))
+    dataset = opening.open_array(file, place)
+    if dataset is None:
+        return None
     value = np.empty(dataset.shape, dtype=np.float64)
     dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, value, h5py.h5t.NATIVE_DOUBLE)
     if not h5py.h5a.exists(dataset, b"stderr"):

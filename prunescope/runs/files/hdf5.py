@@ -44,6 +44,8 @@ BLOCK = 512
 
 BLOCK_BEGIN = b"prunescope sha256 "
 
+DIGEST_DIGITS = 64
+
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
@@ -73,12 +75,19 @@ def to_bytes(items: Mapping[str, Item]) -> bytes:
     finally:
         file.close()
     data = made.getvalue()
-    return block(data) + data[BLOCK:]
+    return block(data, name=str(whole["/"].attributes.get("id", ""))) + data[BLOCK:]
 
 
-def block(data: bytes) -> bytes:
-    """Return what the first bytes of a file must be: the digest of those after them."""
-    return (BLOCK_BEGIN + hashlib.sha256(memoryview(data)[BLOCK:]).hexdigest().encode() + b"\n").ljust(BLOCK, b"\0")
+def block(data: bytes, *, name: str) -> bytes:
+    """Return what the first bytes of a file must be: the digest of its name (an id) and of the bytes after them."""
+    total = hashlib.sha256(name.encode() + b"\n")
+    total.update(memoryview(data)[BLOCK:])
+    return (BLOCK_BEGIN + total.hexdigest().encode() + f" {name}\n".encode()).ljust(BLOCK, b"\0")
+
+
+def name_in(data: bytes) -> str:
+    """Return the name in the first bytes of a file."""
+    return data[len(BLOCK_BEGIN) + DIGEST_DIGITS + 1 : BLOCK].partition(b"\n")[0].decode(errors="replace")
 
 
 def digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | None]]) -> str:

@@ -1,8 +1,8 @@
 """Open a result file: its bytes are read once, compared with their digest, and only then given to HDF5.
 
-The first 512 bytes of a file (HDF5's user block, which every reader skips) hold the sha256 of the bytes after them. So
-each byte is verified when it is read, in less time than it takes to open the file. Files of before have none; the
-digest of their values is compared instead.
+The first 512 bytes of a file (HDF5's user block, which every reader skips) hold the id of the run, and the sha256 of it
+and of the bytes after them. So each byte is verified when it is read, in less time than it takes to open the file.
+Files of before have none; the digest of their values is compared instead.
 
 HDF5 can lead a reader elsewhere: links to other files, data that lie outside of the file, arrays that claim any size.
 None of that is in a result, and a file with any of it is refused before a value is read.
@@ -42,29 +42,42 @@ LARGEST = 1 << 31
 """Bytes beyond 4 times the file that its values may take."""
 
 
-def open_file(path: Path, *, follow: bool = False) -> Any:  # noqa: ANN401 - h5py has no types
+def open_file(path: Path, *, follow: bool = False, run_id: str = "") -> Any:  # noqa: ANN401 - h5py has no types
     """Return an open result file whose bytes are as they were written, an h5py FileID.
 
-    follow: whether the name may be a link to the file.
+    follow: whether the name may be a link to the file. run_id: whose result it must be, where that is said.
     Raises ValueError where they are not, OSError where there is no HDF5, InputError where there is no regular file.
     """
     data = read_regular(path, follow=follow)
     if data.startswith(hdf5.BLOCK_BEGIN):
-        if data[: hdf5.BLOCK] != hdf5.block(data):
+        found = hdf5.name_in(data)
+        if data[: hdf5.BLOCK] != hdf5.block(data, name=found):
             raise ValueError("its bytes do not match their digest")
-    elif not data.startswith(SIGNATURE):
+        if run_id not in ("", found):
+            raise ValueError(f"it is the result of {found}")
+        return h5f.open_file_image(data)
+    if not data.startswith(SIGNATURE):
         raise ValueError("it does not begin as an HDF5 file of prunescope's")
-    return h5f.open_file_image(data)
+    file = h5f.open_file_image(data)
+    _check_values(file, run_id)
+    return file
+
+
+def _check_values(file: Any, run_id: str) -> None:  # noqa: ANN401 - h5py has no types
+    """Raise ValueError where the values of a file of before are not those it was written with."""
+    check_objects(file)
+    opened = h5py.File(file)  # not closed: that would close `file` too
+    if opened.attrs.get(hdf5.DIGEST) != hdf5.digest_of(opened):
+        raise ValueError("its values do not match its digest")
+    if run_id not in ("", opened.attrs["id"]):
+        raise ValueError(f"it is the result of {opened.attrs['id']}")
 
 
 def open_checked(path: Path, *, follow: bool = False) -> h5py.File:
     """Return an open result file, all of whose objects are plain values of its own; see `open_file`."""
     file = open_file(path, follow=follow)
     check_objects(file)
-    opened = h5py.File(file)
-    if not opened.userblock_size and opened.attrs.get(hdf5.DIGEST) != hdf5.digest_of(opened):
-        raise ValueError("its values do not match its digest")
-    return opened
+    return h5py.File(file)
 
 
 def room_of(file: Any) -> list[int]:  # noqa: ANN401 - h5py has no types
@@ -95,6 +108,25 @@ def check_objects(file: Any) -> None:  # noqa: ANN401 - h5py has no types
                 _check_attributes(made, place, room)
 
 
+def open_array(file: Any, place: bytes) -> Any:  # noqa: ANN401 - h5py has no types
+    """Return the array under a path, None where there is nothing; as strict as `check_objects`, and quicker for one."""
+    root, parts = h5g.open(file, b"/"), place.split(b"/")
+    links = root.links  # it does not keep the group open by itself
+    for depth in range(1, len(parts) + 1):
+        name = b"/".join(parts[:depth])
+        if not links.exists(name):
+            return None
+        if links.get_info(name).type != h5l.TYPE_HARD:
+            raise _foreign(name.decode(), "is a link to somewhere else")
+    made = h5d.open(file, place)
+    room = room_of(file)
+    if made.get_offset() is None:  # not simply a stretch of this very file
+        check_array(made, place.decode(), room)
+    elif 8 * prod(made.shape) > room[0]:
+        raise _foreign(place.decode(), f"has the shape {made.shape}, more than the file explains")
+    return made
+
+
 def check_link(group: Any, key: bytes, place: str) -> Any:  # noqa: ANN401 - h5py has no types
     """Return what lies under a name; ValueError where that is a link to somewhere else."""
     if group.links.get_info(key).type != h5l.TYPE_HARD:
@@ -116,7 +148,9 @@ def check_array(made: Any, place: str, room: list[int]) -> None:  # noqa: ANN401
 
 def _check_attributes(owner: Any, name: str, room: list[int]) -> None:  # noqa: ANN401 - h5py has no types
     for number in range(h5a.get_num_attrs(owner)):
-        _take(h5a.open(owner, index=number), f"{name}, attribute {number}", room)
+        room[0] -= h5a.open(owner, index=number).get_storage_size()
+    if room[0] < 0:
+        raise _foreign(name, "has attributes that take more than the file explains")
 
 
 def _take(made: Any, place: str, room: list[int]) -> None:  # noqa: ANN401 - h5py has no types

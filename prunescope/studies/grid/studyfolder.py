@@ -5,9 +5,10 @@ The data's fingerprint is kept in data.json, so that listing a study loads no da
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import InputError, StoreError, UsageError
 from prunescope.api.regular import read_regular, read_regular_text
@@ -17,6 +18,7 @@ from prunescope.runs.files.whole import make_folder, whole_file
 from prunescope.studies.grid import layout, study
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from prunescope.api.trust import Trust
@@ -114,13 +116,14 @@ def _known_shape(asked: Study, folder: Path) -> Shape | None:
     """Return what an earlier command noted of the data, None where it noted nothing of these."""
     try:
         noted = json.loads(read_regular_text(folder / DATA_FILE))
+        _check_digest(noted, folder / DATA_FILE)
         shape = Shape(
             source=Source(**noted["source"]),
             num_classes=int(noted["num_classes"]),
             in_chans=int(noted["in_chans"]),
             image_size=tuple(int(side) for side in noted["image_size"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return shape if noted.get("data") == asked.data else None
 
@@ -133,4 +136,15 @@ def _to_json(asked: Study, shape: Shape) -> str:
         "in_chans": shape.in_chans,
         "image_size": list(shape.image_size),
     }
-    return json.dumps(noted, indent=2, sort_keys=True) + "\n"
+    return json.dumps({**noted, "digest": _digest(noted)}, indent=2, sort_keys=True) + "\n"
+
+
+def _digest(noted: Mapping[str, Any]) -> str:
+    known = {name: value for name, value in noted.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def _check_digest(noted: Mapping[str, Any], path: Path) -> None:
+    """Raise StoreError where what is noted is not what was; earlier versions wrote no digest."""
+    if noted.get("digest", _digest(noted)) != _digest(noted):
+        raise StoreError(f"{path} is damaged: it does not match its digest", fix="remove it; it is written anew")

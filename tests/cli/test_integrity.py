@@ -1,0 +1,184 @@
+"""A number comes from bytes that are as they were written: any flipped byte, exchanged or truncated file is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import h5py
+import pytest
+
+from prunescope.api.errors import PrunescopeError
+from prunescope.runs.files import opening
+from prunescope.runs.store import Store
+
+STUDY = """
+[model]
+name = "preresnet8"
+width = 0.25
+[data]
+name = "patches"
+images = 60
+test_images = 60
+[train]
+plugin = "sgd"
+epochs = 2
+[prune]
+plugin = "magnitude"
+[retrain]
+plugin = "sgd"
+epochs = 1
+[[probes]]
+plugin = "errors"
+[[probes]]
+plugin = "lmc"
+[axes]
+epochs = [1, 2]
+density = [0.5]
+[seeds]
+replicas = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, invoke):
+    """Return a small study that is finished."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "small.toml").write_text(STUDY)
+    done = invoke("sweep", folder / "small.toml", "--study", folder / "study", "--workers", 1)
+    assert done.exit_code == 0, done.stderr
+    return folder / "study"
+
+
+@pytest.fixture
+def study(swept, tmp_path):
+    """Return a copy of the study, to be damaged."""
+    return shutil.copytree(swept, tmp_path / "study")
+
+
+def runs(study, step):
+    return sorted((study / "runs").glob(f"{step}-*.h5"))
+
+
+def flip(path, place, bit=0):
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1 << bit
+    path.write_bytes(data)
+
+
+def numbers(study, invoke):
+    return json.loads(invoke("report", study, "--json").stdout)["cells"]
+
+
+@pytest.mark.parametrize("step", ["train", "prune", "retrain", "probe"])
+def test_every_byte_of_a_result_counts(study, step):
+    path = runs(study, step)[0]
+    data = path.read_bytes()
+    opening.open_file(path)
+    for place in range(0, len(data), 1 if step == "probe" else 7):
+        path.write_bytes(data[:place] + bytes([data[place] ^ (1 << place % 8)]) + data[place + 1 :])
+        with pytest.raises((ValueError, OSError)):
+            opening.open_file(path)
+
+
+def test_every_byte_of_weights_counts(study):
+    store, path = Store(study), min((study / "runs").glob("retrain-*.safetensors"))
+    data = path.read_bytes()
+    for place in [*range(0, 200, 20), *range(200, len(data), len(data) // 20), len(data) - 1]:
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(PrunescopeError, match=path.stem):
+            store.load_weights(path.stem)
+
+
+def test_every_byte_of_what_is_noted_of_the_data_counts(study, invoke):
+    path, good = study / "data.json", numbers(study, invoke)
+    data = path.read_bytes()
+    for place in range(0, len(data), 17):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        result = invoke("report", study, "--json")
+        assert result.exit_code == 2 or json.loads(result.stdout)["cells"] == good, data[place - 20 : place + 20]
+
+
+def test_flipped_weights_are_named_and_computed_again_on_request(study, invoke):
+    before = numbers(study, invoke)
+    weights = sorted((study / "runs").glob("retrain-*.safetensors"))
+    for path in weights:
+        flip(path, path.stat().st_size - 5, bit=6)
+    for path in runs(study, "probe"):
+        path.unlink()
+    refused = invoke("sweep", study, "--workers", 1)
+    assert refused.exit_code == 2
+    assert all(path.stem in refused.stderr for path in weights)
+    assert "--repair" in refused.stderr
+    assert not runs(study, "probe")
+    listed = invoke("sweep", study, "--list")
+    assert listed.stdout.count("damaged") == len(weights)
+    assert invoke("sweep", study, "--workers", 1, "--repair").exit_code == 0
+    assert numbers(study, invoke) == before
+    assert invoke("results", "check", "--study", study).exit_code == 0
+    assert len(list((study / "damaged").glob("*.safetensors"))) == len(weights)
+
+
+def truncated(study):
+    path = runs(study, "probe")[0]
+    path.write_bytes(path.read_bytes()[:-100])
+    return {path.name}
+
+
+def exchanged(study):
+    one, other = runs(study, "probe")[:2]
+    data = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(data)
+    return {one.name, other.name}
+
+
+def changed(study):
+    path = runs(study, "probe")[0]
+    with h5py.File(path, "a") as file:
+        probe = next(iter(file["readings"].values()))
+        reading = next(iter(probe.values()))
+        reading[...] = reading[...] * 0 + 0.123
+    return {path.name}
+
+
+def emptied(study):
+    path = runs(study, "probe")[0]
+    path.write_bytes(b"")
+    return {path.name}
+
+
+@pytest.mark.parametrize("damage", [truncated, exchanged, changed, emptied], ids=lambda damage: damage.__name__)
+def test_damage_is_named_by_every_command_and_the_rest_is_shown(study, invoke, damage, tmp_path):
+    whole = len(list((study / "runs").glob("*.h5")))
+    names = damage(study)
+    first = min(names).removesuffix(".h5")
+    for words in (
+        ("results", "list", "--json", "--study", study),
+        ("results", "check", "--study", study),
+        ("results", "show", first, "--study", study),
+        ("results", "export", tmp_path / "out.json", "--study", study),
+        ("results", "export", tmp_path / "out.h5", "--study", study),
+        ("results", "export", tmp_path / "out.csv", "--study", study),
+        ("report", study, "--json"),
+        ("sweep", study),
+    ):
+        result = invoke(*words)
+        assert result.exit_code == 2, (words, result.stderr)
+        named = names if words[1] != "show" else {f"{first}.h5"}
+        assert all(name in result.stderr + result.stdout for name in named), (words, result.stderr)
+    assert len(json.loads((tmp_path / "out.json").read_text())["runs"]) == whole - len(names)
+    assert len(json.loads(invoke("results", "list", "--json", "--study", study).stdout)) == whole - len(names)
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert len(file) == whole - len(names)
+    assert json.loads(invoke("report", study, "--json").stdout)["cells"]
+    assert invoke("sweep", study, "--workers", 1, "--repair").exit_code == 0
+    assert invoke("results", "check", "--study", study).exit_code == 0
+
+
+def test_weights_that_are_gone_are_damage(study, invoke):
+    path = min((study / "runs").glob("prune-*.safetensors"))
+    path.unlink()
+    refused = invoke("sweep", study)
+    assert refused.exit_code == 2
+    assert f"{path.name}: it is missing" in refused.stderr
