@@ -33,8 +33,9 @@ def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str,
     """Return the group of every training that is not performed alone, by run id.
 
     recipes: every step of the study, the finished ones too. Trainings of one kind are divided evenly, in their order,
-    into as few groups as the trainer's `together` allows; on a CPU dense ones, which everything waits for, into two at
-    least, so that two processes begin at once. Kinds that are finished are not looked at.
+    into as few groups as the trainer's `together` allows; on a GPU these are full but the last, and on a CPU of equal
+    size, dense ones, which everything waits for, at least two, so that two processes begin at once. Kinds that are
+    finished are not looked at.
     """
     here = devices.resolve(device)
     kinds: dict[str, list[Recipe]] = {}
@@ -47,10 +48,21 @@ def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str,
     for kind in kinds.values():
         if len(kind) > 1 and not all(store.has(recipe.id) for recipe in kind):
             most = _together(kind[0], origins, here)
-            if kind[0].step == "train" and not here.startswith("cuda"):
-                most = min(most, -(-len(kind) // 2))
-            found |= {recipe.id: group for group in evenly(kind, most) if len(group) > 1 for recipe in group}
+            if here.startswith("cuda"):
+                divided = fully(kind, most)
+            else:
+                divided = evenly(kind, min(most, -(-len(kind) // 2)) if kind[0].step == "train" else most)
+            found |= {recipe.id: group for group in divided if len(group) > 1 for recipe in group}
     return found
+
+
+def fully(kind: Sequence[Recipe], most: int) -> list[Group]:
+    """Divide recipes into groups of so many, and one of what is left: a GPU is as fast with many as with a few less.
+
+    >>> [len(group) for group in fully([None] * 14, 6)]
+    [6, 6, 2]
+    """
+    return [tuple(kind[start : start + most]) for start in range(0, len(kind), most)]
 
 
 def evenly(kind: Sequence[Recipe], most: int) -> list[Group]:

@@ -183,11 +183,13 @@ def test_a_step_that_the_memory_does_not_hold_is_an_error_with_the_fix(data, sto
     assert "--batch-size" in caught.value.fix
 
 
-def test_on_a_gpu_dense_trainings_may_make_one_group(data, store, monkeypatch):
+def test_on_a_gpu_groups_are_full_and_dense_ones_may_be_one(data, store, monkeypatch):
     trainings = [dense(data, seed=seed) for seed in range(4)]
     monkeypatch.setattr(groups, "_together", lambda *_: 64)
     assert sizes(groups.divide(trainings, store, device="cuda"), trainings) == [4] * 4
     assert sizes(groups.divide(trainings, store, device="cpu"), trainings) == [2] * 4
+    monkeypatch.setattr(groups, "_together", lambda *_: 3)
+    assert sizes(groups.divide(trainings, store, device="cuda"), trainings) == [3, 3, 3, 1], "full, and what is left"
 
 
 @pytest.mark.parametrize("wrong", [[1, 2], (1,)])
