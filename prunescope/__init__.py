@@ -16,15 +16,22 @@ from prunescope.api import *  # noqa: F403 - the public names are those of api
 from prunescope.api.version import __version__
 
 if TYPE_CHECKING:
+    from prunescope.report.cases.advice import advise
+    from prunescope.report.cases.calibration import calibrate
+    from prunescope.report.cases.selection import select
+    from prunescope.report.cases.tuning import tune
     from prunescope.report.comparison.finding import compare
     from prunescope.report.diagnosis.finding import diagnose
     from prunescope.report.lottery.finding import instability, lottery
+    from prunescope.report.phase.warning import warn
     from prunescope.report.steps.probing import probe
     from prunescope.report.steps.pruning import prune
     from prunescope.report.steps.retraining import retrain
     from prunescope.report.steps.training import train
 
 FUNCTIONS = {
+    "advise": "prunescope.report.cases.advice",
+    "calibrate": "prunescope.report.cases.calibration",
     "compare": "prunescope.report.comparison.finding",
     "diagnose": "prunescope.report.diagnosis.finding",
     "instability": "prunescope.report.lottery.finding",
@@ -32,12 +39,17 @@ FUNCTIONS = {
     "probe": "prunescope.report.steps.probing",
     "prune": "prunescope.report.steps.pruning",
     "retrain": "prunescope.report.steps.retraining",
+    "select": "prunescope.report.cases.selection",
     "train": "prunescope.report.steps.training",
+    "tune": "prunescope.report.cases.tuning",
+    "warn": "prunescope.report.phase.warning",
 }
 """Public function -> the module that has it."""
 
 __all__ = [
     "__version__",
+    "advise",
+    "calibrate",
     "compare",
     "diagnose",
     "instability",
@@ -45,7 +57,10 @@ __all__ = [
     "probe",
     "prune",
     "retrain",
+    "select",
     "train",
+    "tune",
+    "warn",
 ]
 __all__ += api.__all__
 

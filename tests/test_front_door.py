@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from prunescope.runs.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     Made = Mapping[str, Sequence[str]]
 
@@ -34,15 +34,78 @@ SHORT = ("--trainer-option", "epochs=2", "--trainer-option", "batch_size=32", "-
 SHORT_TOO = {"trainer_options": {"epochs": 2, "batch_size": 32}, "seeds": 1, "levels": 1}
 
 
+STUDY = """
+[model]
+name = "preresnet8"
+width = 0.25
+[data]
+name = "patches"
+images = 64
+test_images = 40
+[train]
+plugin = "sgd"
+epochs = 4
+[prune]
+plugin = "magnitude"
+[retrain]
+plugin = "sgd"
+epochs = 1
+[[probes]]
+plugin = "errors"
+[[probes]]
+plugin = "lmc"
+test = false
+[[probes]]
+plugin = "cka"
+[axes]
+epochs = [1, 2, 4]
+density = [0.5]
+[seeds]
+dense = [0]
+replicas = 2
+"""
+
+CELLS = Path(__file__).parent / "data/phase_preresnet20_cifar10.csv"
+
+BRIEF = ("--density", 0.5, "--replicas", 2, "--retrain-epochs", 1)
+
+BRIEF_TOO = {"density": 0.5, "replicas": 2, "retrain_epochs": 1}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """A question, as words of the command and as arguments of the function."""
+    """A question, as words of the command and as arguments of the function; "STUDY" and "RUN" stand for the study's."""
 
     words: tuple[object, ...]
     given: Mapping[str, Any]
+    place: tuple[str, ...] = ("study", "workers")
+    """What of the place the question has."""
 
 
 DOORS = {
+    "advise": Door(
+        words=("RUN@2", *BRIEF, "--budget", 4, "--rule-option", "epsilon=0.9"),
+        given={"target": "RUN@2", **BRIEF_TOO, "budget": 4, "rule_options": {"epsilon": 0.9}},
+    ),
+    "select": Door(
+        words=("RUN@1", "RUN@2", *BRIEF),
+        given={"networks": ["RUN@1", "RUN@2"], **BRIEF_TOO},
+    ),
+    "tune": Door(
+        words=("epochs", "STUDY", "--density", 0.5),
+        given={"knob": "epochs", "file": "STUDY", "densities": [0.5]},
+        place=("workers",),
+    ),
+    "calibrate": Door(
+        words=(CELLS, "--draws", 100),
+        given={"studies": [CELLS], "draws": 100},
+        place=(),
+    ),
+    "warn": Door(
+        words=("STUDY", "--axis", "epochs", "--reading", "lmc/lmc", "--surrogates", 20),
+        given={"study": "STUDY", "axis": "epochs", "reading": "lmc/lmc", "surrogates": 20},
+        place=(),
+    ),
     "compare": Door(
         words=("magnitude", *SMALL, "--epochs", 2, "--retrain-epochs", 1, "--seeds", 1, "--densities", "0.5"),
         given={**SMALL_TOO, "pruners": ["magnitude"], "epochs": 2, "retrain_epochs": 1, "seeds": 1, "densities": [0.5]},
@@ -100,11 +163,27 @@ STEPS = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("doors") / "study"
+def study(tmp_path_factory):
+    """Return the folder of a finished sweep, in which everything else is kept too, and its dense run."""
+    folder = tmp_path_factory.mktemp("doors")
+    (folder / "tiny.toml").write_text(STUDY)
+    command("sweep", folder / "tiny.toml", "--workers", 1, "--study", folder / "study")
+    (dense,) = (run_id for run_id in Store(folder / "study").ids() if run_id.startswith("train-"))
+    return folder / "study", dense
 
 
-def command(*words: object) -> str:
+@pytest.fixture(scope="module")
+def folder(study):
+    return study[0]
+
+
+@pytest.fixture(autouse=True)
+def _installed(monkeypatch):
+    """Let prunescope-earlywarning be importable, as `pip install` does."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "plugins/prunescope-earlywarning/src")
+
+
+def command(*words):
     """Run the program in this process and return what it prints on stdout."""
     result = CliRunner().invoke(build(words), [str(word) for word in words])
     assert result.exception is None or isinstance(result.exception, SystemExit | typer.Exit), result.exception
@@ -112,20 +191,37 @@ def command(*words: object) -> str:
     return result.stdout
 
 
+def filled(value, study):
+    """Return a value with the folder and the dense run of the study in place of the words that stand for them."""
+    if isinstance(value, list | tuple):
+        return [filled(one, study) for one in value]
+    return value.replace("STUDY", str(study[0])).replace("RUN", study[1]) if isinstance(value, str) else value
+
+
+def ask(name, study):
+    """Return what the function answers."""
+    door, place = DOORS[name], {"study": study[0], "workers": 1}
+    given = {key: filled(value, study) for key, value in door.given.items()}
+    return getattr(prunescope, name)(**given, **{key: place[key] for key in door.place})
+
+
 @pytest.mark.parametrize("name", DOORS)
-def test_a_function_answers_as_its_command(name, folder, capfd):
-    door = DOORS[name]
-    printed = command(name, *door.words, "--workers", 1, "--study", folder, "--json")
+def test_a_function_answers_as_its_command(name, study, tmp_path, capfd):
+    folder = study[0]
+    door, place = DOORS[name], {"study": ("--study", folder), "workers": ("--workers", 1)}
+    words = [*filled(door.words, study), *(word for key in door.place for word in place[key])]
+    words += ["--output", tmp_path / "rules.json"] if name == "calibrate" else []
+    printed = command(name, *words, "--json")
     finished = Store(folder).ids()
     capfd.readouterr()
-    found = getattr(prunescope, name)(**door.given, workers=1, study=folder)
+    found = ask(name, study)
     assert json.loads(found.to_json()) == json.loads(printed)
     assert Store(folder).ids() == finished
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.fixture(scope="module")
-def made(folder: Path) -> Made:
+def made(folder):
     """Return the ids of what the steps start from: a dense network, a pruned one, two replicas."""
     at = ("--study", folder)
     train = command(*TRAIN, *at).split()
@@ -156,13 +252,15 @@ def test_what_a_function_returns_is_what_the_next_one_takes(made, folder):
 
 
 @pytest.mark.parametrize("name", DOORS)
-def test_what_it_returns_shows_itself(name, folder):
-    found = getattr(prunescope, name)(**DOORS[name].given, workers=1, study=folder)
+def test_what_it_returns_shows_itself(name, study):
+    found = ask(name, study)
     assert len(str(found).splitlines()) > 2
-    assert str(found).splitlines()[0].split()[0] in found._repr_html_()
+    assert str(found).split()[0] in found._repr_html_()
     rows = found.rows()
-    assert {"density", "reading", "value", "unit"} <= set(rows[0])
-    assert all(row["run"] in Store(folder).ids() for row in rows)
+    assert bool(rows) == (name != "calibrate")
+    for row in rows:
+        assert {"reading", "value"} <= set(row)
+        assert name == "warn" or row["run"] in Store(study[0]).ids()
 
 
 def test_every_function_is_shown_to_answer_as_its_command():

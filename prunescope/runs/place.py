@@ -44,6 +44,11 @@ DataLike: TypeAlias = "str | Path | Data | tuple[Any, Any] | Callable[[], object
 """A name, a folder, Data, a pair of data sets, loaders or (inputs, targets), or a function that returns any of them."""
 
 
+def study_folder(study: str | Path | None) -> Path:
+    """Return the folder that is named, or the usual one."""
+    return STUDY if study is None else Path(study)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What is asked: the fields that all questions share. Its subclasses are frozen too, with every default."""
@@ -71,7 +76,7 @@ class StudyPlace(Question):
     @property
     def folder(self) -> Path:
         """The study folder; a question that names a study has it there."""
-        return STUDY if self.study is None else Path(self.study)
+        return study_folder(self.study)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prunescope.report.phase import Made
-    from prunescope.studies.phase import Findings
     from prunescope.studies.phase.diagram import PhaseDiagram
+    from prunescope.studies.phase.findings import Findings
 
 TABLE = ".csv"
 
@@ -140,7 +140,7 @@ def _open(source: Path) -> _Source:
 
 
 def _find(request: ReportRequest, source: _Source) -> tuple[Findings, Made, int]:
-    from prunescope.studies.phase import find
+    from prunescope.studies.phase.findings import find
 
     diagram, made, exit_code = source.read(request.rule)
     if not any(cell.samples for cell in diagram.cells.values()):

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json as json_text
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from prunescope.cli.options import parameters
+from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal.command import Output
 from prunescope.report.common import console
-
-if TYPE_CHECKING:
-    from prunescope_earlywarning.indicators import Indicator
-
-    from prunescope.studies.phase.warning import JudgedSeries
+from prunescope.studies.phase.warning_question import WarningQuestion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +22,29 @@ class WarnRequest:
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study's folder.")]
     axis: Annotated[
         str, typer.Option(metavar="NAME", help="The study's knob (epochs, ...), density, or epoch: training time.")
-    ] = "epoch"
+    ] = WarningQuestion.axis
     reading: Annotated[
         str, typer.Option(metavar="PROBE/NAME", help="Such as lmc/lmc; along epoch history/train_loss or train_error.")
-    ] = "history/train_loss"
-    reverse: Annotated[bool, typer.Option("--reverse", help="Go along the axis from its largest value down.")] = False
-    window: Annotated[float, typer.Option(min=0, max=1, help="Rolling window, as a share of the series.")] = 0.5
-    bandwidth: Annotated[float, typer.Option(min=0, max=1, help="Of the trend taken out, as a share.")] = 0.1
-    null: Annotated[str, typer.Option(metavar="[ar1|phase]", help="Surrogates: autoregressive or random phases.")] = (
-        "ar1"
+    ] = WarningQuestion.reading
+    reverse: Annotated[bool, typer.Option("--reverse", help="Go along the axis from its largest value down.")] = (
+        WarningQuestion.reverse
     )
-    surrogates: Annotated[int, typer.Option(metavar="N", min=20, help="How many surrogate series.")] = 500
-    level: Annotated[float, typer.Option(min=0, max=1, help="Largest p-value that counts as a rise.")] = 0.05
-    seed: parameters.Seed = 0
+    window: Annotated[float, typer.Option(min=0, max=1, help="Rolling window, as a share of the series.")] = (
+        WarningQuestion.window
+    )
+    bandwidth: Annotated[float, typer.Option(min=0, max=1, help="Of the trend taken out, as a share.")] = (
+        WarningQuestion.bandwidth
+    )
+    null: Annotated[str, typer.Option(metavar="[ar1|phase]", help="Surrogates: autoregressive or random phases.")] = (
+        WarningQuestion.null
+    )
+    surrogates: Annotated[int, typer.Option(metavar="N", min=20, help="How many surrogate series.")] = (
+        WarningQuestion.surrogates
+    )
+    level: Annotated[float, typer.Option(min=0, max=1, help="Largest p-value that counts as a rise.")] = (
+        WarningQuestion.level
+    )
+    seed: parameters.Seed = WarningQuestion.seed
     json: parameters.Json = False
 
 
@@ -51,28 +57,9 @@ def warn(request: WarnRequest) -> Output:
 
     Exit codes: 0 judged; 2 wrong usage or input; 4 the study has nothing to judge yet.
     """
-    from prunescope.studies.phase import warning
+    from prunescope.report.phase.warning import find_warning
 
-    asked = {name: value for name, value in asdict(request).items() if name != "json"}
-    found = warning.warn(asked.pop("study"), **asked)
-    if request.json:
-        return Output(text=json_text.dumps(found.to_json(), indent=2))
-    console.show(console.table(COLUMNS, [_row(one) for one in found.found]))
-    for note in dict.fromkeys(note for one in found.found for note in one.judged.notes):
-        console.say(f"note: {note}")
-    for caveat in found.caveats:
-        console.say(f"caveat: {caveat}")
-    return Output(text=str(found))
-
-
-COLUMNS = ("series", "places", "tested by", "variance: tau", "p", "autocorrelation: tau", "p", "verdict")
-
-
-def _row(one: JudgedSeries) -> tuple[str, ...]:
-    judged = one.judged
-    numbers = [text for indicator in (judged.variance, judged.autocorrelation) for text in _numbers(indicator)]
-    return (one.series.name, str(len(one.series.places)), judged.method, *numbers, judged.verdict)
-
-
-def _numbers(indicator: Indicator | None) -> tuple[str, str]:
-    return ("n/a", "n/a") if indicator is None else (f"{indicator.tau:+.2f}", f"{indicator.p_value:.3f}")
+    question = build_question(WarningQuestion, request)
+    found = find_warning(question, open_session(question))
+    console.show(found.printed())
+    return Output(text=found.to_json() if request.json else found.words())

@@ -40,7 +40,7 @@ def asks(question: Callable[P, Q]) -> Callable[[Callable[[Q, Session], F]], Call
     return wrap
 
 
-def watcher_of(progress: bool | Watcher) -> Watcher:  # noqa: FBT001 - a field of Place
+def watcher_of(progress: bool | Watcher) -> Watcher:  # noqa: FBT001 - a field of Question
     """Return what receives notes and progress: the terminal or notebook for True, nobody for False."""
     if isinstance(progress, bool):
         return OnTerminal() if progress else Silent()

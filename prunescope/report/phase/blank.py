@@ -11,7 +11,7 @@ from prunescope.report.phase import labels
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from prunescope.studies.phase import Findings
+    from prunescope.studies.phase.findings import Findings
 
 
 def everywhere(findings: Findings) -> bool:

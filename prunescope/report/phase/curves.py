@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from prunescope.studies.phase import Findings
+    from prunescope.studies.phase.findings import Findings
 
 WIDTH, HEIGHT = 500.0, 330.0
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
     from prunescope.api import Diagnosis, Regime
-    from prunescope.studies.phase import Findings
     from prunescope.studies.phase.diagram import Quantity
+    from prunescope.studies.phase.findings import Findings
 
 CELL_WIDTH, CELL_HEIGHT = 54.0, 31.0
 

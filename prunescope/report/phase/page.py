@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from prunescope.report.common.figures import Picture
-    from prunescope.studies.phase import Findings
     from prunescope.studies.phase.diagram import Cell, Quantity
+    from prunescope.studies.phase.findings import Findings
     from prunescope.studies.phase.provenance import Made
 
 ABOUT = {

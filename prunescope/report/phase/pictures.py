@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from prunescope.studies.phase import Findings
+    from prunescope.studies.phase.findings import Findings
 
 
 REGIMES, ERRORS = "regimes", "error-against-density"

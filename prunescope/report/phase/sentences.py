@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prunescope.regimes.direction import Score
-    from prunescope.studies.phase import Findings
     from prunescope.studies.phase.bending import Drift
     from prunescope.studies.phase.boundary import Crossing
+    from prunescope.studies.phase.findings import Findings
     from prunescope.studies.phase.transition import Difference, Transition
 
 Mark = Literal["yes", "no", "open"]

@@ -12,9 +12,9 @@ from prunescope.report.phase import sentences
 from prunescope.studies.phase.diagram import Quantity
 
 if TYPE_CHECKING:
-    from prunescope.studies.phase import Findings
     from prunescope.studies.phase.bending import Drift
     from prunescope.studies.phase.diagram import Cell
+    from prunescope.studies.phase.findings import Findings
     from prunescope.studies.phase.provenance import Made
     from prunescope.studies.phase.transition import Transition
 

@@ -111,6 +111,11 @@ def column(grid: Grid, store: Store, *, density: float) -> list[Measured]:
     return found
 
 
+def column_probes(grid: Grid, *, density: float) -> tuple[str, ...]:
+    """Return the ids of the probes of a study's cells at one of its densities."""
+    return tuple(recipe.id for cell in grid.cells if cell.density == density for recipe in cell.probes)
+
+
 def merged(models: Sequence[Measured]) -> Measured:
     """Return dense models of one value of the knob as one: their replicas' readings side by side.
 

@@ -1,4 +1,4 @@
-"""The grid that `tune` searches: of a study, or made from the options of the command."""
+"""The grid that `tune` searches: of a study, or made from the fields of its question."""
 
 from __future__ import annotations
 
@@ -7,60 +7,64 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
-from prunescope.cli.options import parsing
+from prunescope.studies.grid.study import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from prunescope.cli.commands.tune import TuneRequest
+    from prunescope.runs.session import Session
     from prunescope.runs.store import Store
+    from prunescope.studies.cases.questions import TuningQuestion
     from prunescope.studies.grid.layout import Grid
     from prunescope.studies.grid.study import Study
+
+KNOBS = {"epochs": "epochs", "batch-size": "batch_size", "lr": "learning_rate", "sam": "rho"}
+"""What a person types -> the trainer's option."""
 
 OF_SAM = ("rho", "adaptive")
 
 DEFAULT_VALUES = {
-    "batch_size": "16,32,64,128,256",
-    "learning_rate": "0.025,0.05,0.1,0.2,0.4",
-    "rho": "0.05,0.1,0.2,0.4",
+    "batch_size": (16, 32, 64, 128, 256),
+    "learning_rate": (0.025, 0.05, 0.1, 0.2, 0.4),
+    "rho": (0.05, 0.1, 0.2, 0.4),
 }
 """Values of the knobs that have usual ones; epochs depend on how long one would train."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
-    """The grid, the same with full retraining, the densities to tune for, and where runs are kept."""
+class TuningGrid:
+    """The grid, the same with full retraining, and the densities to tune for."""
 
     grid: Grid
     full: Grid | None
     densities: tuple[float, ...]
-    store: Store
 
 
-def made(request: TuneRequest, knob: str, densities: Sequence[float]) -> Made:
-    """Return the grid of the study that was named, or of the options."""
-    if not densities:
-        raise UsageError(f"--density got {request.density!r}", fix="it wants numbers, such as 0.05,0.1")
-    if request.file is not None:
-        return _of_file(request, request.file, knob, densities)
-    return _of_options(request, knob, densities)
+def make_tuning_grid(asked: TuningQuestion, session: Session) -> TuningGrid:
+    """Return the grid of the study that is named, or of the question's fields; UsageError for what is none."""
+    if asked.knob not in KNOBS:
+        raise UsageError(f"there is no knob {asked.knob!r}", fix=f"one of: {', '.join(KNOBS)}")
+    if not asked.densities:
+        raise UsageError("--density got ''", fix="it wants numbers, such as 0.05,0.1")
+    return _of_fields(asked, session) if asked.file is None else _of_file(asked, session)
 
 
-def _of_file(request: TuneRequest, path: Path, knob: str, densities: Sequence[float]) -> Made:
+def _of_file(asked: TuningQuestion, session: Session) -> TuningGrid:
     from prunescope.studies.grid import studyfolder
 
-    for option, value in (("--values", request.values), ("--model", request.model), ("--data", request.data)):
+    for option, value in (("--values", asked.values), ("--model", asked.model), ("--data", asked.data)):
         if value is not None:
-            raise UsageError(f"{option} is given, and a study that says it", fix=f"leave out {option}, or {path}")
-    file = studyfolder.find(path)
-    folder = request.study or (file.parent if file.name == "study.toml" else Path(file.stem))
-    store = parsing.open_store(folder, allowed=request.trust)
-    studyfolder.settle(file, folder, trust=store.trust)
-    grid = studyfolder.load_grid(folder, trust=store.trust)
-    if grid.study.knob != knob:
-        raise UsageError(f"the knob of {path} is {grid.study.knob}, not {knob}", fix="name that knob, or another study")
-    known = [_nearest(grid.study, density) for density in densities]
-    return Made(grid=grid, full=_fully(grid, store), densities=tuple(sorted(set(known))), store=store)
+            raise UsageError(f"{option} is given, and a study that says it", fix=f"leave out {option}, or {asked.file}")
+    folder, trust = asked.folder, session.store.trust
+    studyfolder.settle(studyfolder.find(Path(str(asked.file))), folder, trust=trust)
+    grid = studyfolder.load_grid(folder, trust=trust)
+    if grid.study.knob != KNOBS[asked.knob]:
+        raise UsageError(
+            f"the knob of {asked.file} is {grid.study.knob}, not {KNOBS[asked.knob]}",
+            fix="name that knob, or another study",
+        )
+    known = {_nearest(grid.study, density) for density in asked.densities}
+    return TuningGrid(grid=grid, full=_fully(grid, session.store), densities=tuple(sorted(known)))
 
 
 def _nearest(study: Study, density: float) -> float:
@@ -71,46 +75,44 @@ def _nearest(study: Study, density: float) -> float:
     return near
 
 
-def _of_options(request: TuneRequest, knob: str, densities: Sequence[float]) -> Made:
+def _of_fields(asked: TuningQuestion, session: Session) -> TuningGrid:
     from prunescope.data import sources
-    from prunescope.studies.grid import layout as grid
+    from prunescope.runs.opening import describe_data
+    from prunescope.studies.grid import layout
 
-    if request.model is None or request.data is None:
+    if asked.model is None or asked.data is None:
         raise UsageError("there is nothing to tune", fix="name a study, or give --model and --data")
-    study = _study(request, knob, densities)
-    folder = request.study or Path("prunescope-study")
-    store = parsing.open_store(folder, allowed=request.trust, model=request.model, data=request.data)
-    source = sources.describe(study.data, trust=store.trust)
-    found = sources.open_source(source.to_json(), device="cpu", trust=store.trust)
-    laid = grid.expand(
+    study = _study(asked, KNOBS[asked.knob])
+    source = describe_data(asked.data, session)
+    found = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
+    laid = layout.expand(
         study, source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size
     )
-    return Made(grid=laid, full=_fully(laid, store), densities=study.densities, store=store)
+    return TuningGrid(grid=laid, full=_fully(laid, session.store), densities=study.densities)
 
 
-def _study(request: TuneRequest, knob: str, densities: Sequence[float]) -> Study:
-    """Return the study that the options describe, retrained on a compressed schedule."""
+def _study(asked: TuningQuestion, knob: str) -> Study:
+    """Return the study that the fields describe, retrained on a compressed schedule."""
+    from prunescope.data.live import NAME
     from prunescope.studies.diagnosis.plan import COMPRESSION
     from prunescope.studies.grid.study import Choice, Study
 
-    for density in densities:
+    for density in asked.densities:
         if not 0 < density < 1:
             raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
-    options: dict[str, Any] = dict(parsing.pairs("--trainer-option", request.trainer_option))
+    options: dict[str, Any] = dict(asked.trainer_options)
     trainer = "sam" if knob == "rho" else "sgd"
-    values = _values(request, knob)
+    values = _values(asked.values, knob)
     longest = int(max(values)) if knob == "epochs" else _epochs(trainer, options)
     if knob == "epochs":
         options["epochs"] = longest
     after = {name: value for name, value in options.items() if name not in OF_SAM}
-    epochs = request.retrain_epochs or max(1, round(COMPRESSION * longest))
+    epochs = asked.retrain_epochs or max(1, round(COMPRESSION * longest))
     return Study(
         name="tune",
-        model=str(request.model),
-        model_options={
-            key: parsing.value(text) for key, text in parsing.pairs("--model-option", request.model_option).items()
-        },
-        data=str(request.data),
+        model=str(asked.model),
+        model_options=dict(asked.model_options),
+        data=str(asked.data) if isinstance(asked.data, str | Path) else NAME,
         train=Choice(plugin=trainer, options=options),
         prune=Choice(plugin="magnitude"),
         retrain=Choice(plugin="sgd", options=after | {"epochs": epochs}),
@@ -119,19 +121,22 @@ def _study(request: TuneRequest, knob: str, densities: Sequence[float]) -> Study
         values=values,
         hold="epochs",
         snapshots=knob == "epochs",
-        densities=tuple(sorted(set(densities))),
-        dense_seeds=tuple(range(request.dense_seeds)),
-        replicas=request.replicas,
+        densities=tuple(sorted(set(asked.densities))),
+        dense_seeds=tuple(range(asked.dense_seeds)),
+        replicas=asked.replicas,
     )
 
 
-def _values(request: TuneRequest, knob: str) -> tuple[float, ...]:
-    text = request.values or DEFAULT_VALUES.get(knob)
-    if text is None:
+def _values(given: Sequence[float] | None, knob: str) -> tuple[float, ...]:
+    values = given or DEFAULT_VALUES.get(knob)
+    if values is None:
         raise UsageError("the epochs to choose from are not given", fix="give them: --values 10,20,40,80")
-    if knob in ("epochs", "batch_size"):
-        return tuple(sorted(set(parsing.whole_numbers("--values", text))))
-    return tuple(sorted(set(parsing.numbers("--values", [text]))))
+    if knob not in WHOLE:
+        return tuple(sorted({float(value) for value in values}))
+    if any(value < 1 or value != int(value) for value in values):
+        text = ",".join(f"{value:g}" for value in values)
+        raise UsageError(f"--values got {text!r}", fix="it wants whole numbers from 1: --values 10,20")
+    return tuple(sorted({int(value) for value in values}))
 
 
 def _epochs(trainer: str, options: dict[str, Any]) -> int:

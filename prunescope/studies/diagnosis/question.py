@@ -53,7 +53,7 @@ class DiagnosisQuestion(NetworkPlace):
     """The plugin that judges each density."""
     rule_options: Mapping[str, Any] = field(default_factory=dict)
     """Its options."""
-    rules: Path | None = None
+    rules: str | Path | None = None
     """A pack of thresholds that `calibrate` fitted."""
     seed: int = 0
     """Seed of everything random."""

@@ -1,9 +1,5 @@
 """Phase diagrams: regimes over temperature x density, their boundaries, and what each way to choose would have cost.
 
 diagram = from_study.read(grid, store)      # or from_table.read(path)
-findings = find(diagram, rule)
+findings = findings.find(diagram, rule)
 """
-
-from prunescope.studies.phase.findings import Findings, find
-
-__all__ = ["Findings", "find"]

@@ -10,9 +10,11 @@ import pytest
 
 from prunescope.api import Advice
 from prunescope.api.errors import UsageError
-from prunescope.cli.commands.advise import headline, told
+from prunescope.report.cases.advice import AdviceFinding, headline
+from prunescope.runs.coordinates import Readings
 from prunescope.runs.files.weights import save_weights
 from prunescope.runs.store import Store
+from prunescope.studies.cases.advice_answer import AdviceAnswer
 from prunescope.studies.cases.advising import Advised
 from prunescope.studies.cases.budgeted import moved, purse
 
@@ -121,25 +123,26 @@ def test_the_confidence_is_said_to_be_of_the_connection_not_of_the_advice():
     found = Advised(
         value=2, regime="II-A", advice=Advice.LOWER, confidence=0.97, to=4, change=None, because=("measured",)
     )
-    text = headline(found, knob="epochs", density=0.1)
+    answer = AdviceAnswer(advised=(found,), knob="epochs", density=0.1)
+    text = headline(found, answer)
     assert text == (
         "lower the temperature for density 0.1: epochs 2 -> 4 (regime II-A, confidence 97% that replicas are connected)"
     )
-    assert "confidence 97% that replicas are poorly" in headline(replace(found, regime="I"), knob="epochs", density=0.1)
+    assert "confidence 97% that replicas are poorly" in headline(replace(found, regime="I"), answer)
 
 
-def test_an_abstention_in_a_table_says_why(capsys):
+def test_an_abstention_in_a_table_says_why(tmp_path):
     silent = Advised(
         value=2, regime="unresolved", advice=Advice.NONE, confidence=None, to=None, change=None, because=("unlearned",)
     )
-    made = told(
-        [silent, replace(silent, value=4, because=("more replicas decide", "x"))],
-        knob="epochs",
-        density=0.1,
-        as_json=False,
+    found = (silent, replace(silent, value=4, because=("more replicas decide", "x")))
+    made = AdviceFinding(
+        answer=AdviceAnswer(advised=found, knob="epochs", density=0.1),
+        readings=Readings(runs=(), store=Store(tmp_path)),
     )
-    printed = capsys.readouterr().err
+    printed = str(made)
     assert "no advice at epochs 2: unlearned" in printed
     assert "no advice at epochs 4: more replicas decide" in printed
     assert "confidence:" not in printed
-    assert made.exit_code == 4
+    assert made.silent
+    assert made.words() == "2 none\n4 none"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import inspect
 import json
 import sys
 from dataclasses import fields
@@ -9,9 +8,11 @@ from pathlib import Path
 import pytest
 import synthetic_phase as synthetic
 
+import prunescope
+from prunescope.api.errors import UsageError
 from prunescope.cli.commands.warn import WarnRequest
 from prunescope.runs.store import Store
-from prunescope.studies.phase.warning import warn
+from prunescope.studies.phase.warning_question import WarningQuestion
 
 STUDY = """
 [model]
@@ -90,24 +91,25 @@ def test_what_cannot_be_judged_is_refused(invoke, study, tmp_path):
 
 @pytest.mark.usefixtures("installed")
 def test_from_python_it_is_what_the_command_prints(invoke, study):
-    found = warn(study, axis="epochs", reading="lmc/lmc", reverse=True, surrogates=50)
+    found = prunescope.warn(study, axis="epochs", reading="lmc/lmc", reverse=True, surrogates=50)
     words = ["warn", study, "--axis", "epochs", "--reading", "lmc/lmc", "--reverse", "--surrogates", 50]
-    assert invoke(*words).stdout == f"{found}\n"
-    assert json.loads(invoke(*words, "--json").stdout) == json.loads(json.dumps(found.to_json()))
+    assert invoke(*words).stdout == f"{found.words()}\n"
+    assert json.loads(invoke(*words, "--json").stdout) == json.loads(found.to_json())
 
 
-def test_the_command_has_the_options_and_the_defaults_of_the_function():
-    function = {name: one.default for name, one in inspect.signature(warn).parameters.items() if name != "study"}
+def test_the_command_has_the_options_and_the_defaults_of_the_question():
+    question = {one.name: one.default for one in fields(WarningQuestion)}
     command = {one.name: one.default for one in fields(WarnRequest) if one.name not in {"study", "json"}}
-    assert command == function
+    assert command.items() <= question.items()
+    assert question.keys() - command.keys() == {"study", "trust", "progress"}
 
 
 @pytest.mark.usefixtures("installed")
 def test_the_defaults_are_those_of_the_plugin():
     from prunescope_earlywarning import TrendTest
 
-    function = {name: one.default for name, one in inspect.signature(warn).parameters.items()}
-    assert {one.name: one.default for one in fields(TrendTest)}.items() <= function.items()
+    question = {one.name: one.default for one in fields(WarningQuestion)}
+    assert {one.name: one.default for one in fields(TrendTest)}.items() <= question.items()
 
 
 def test_without_the_plugin_it_says_what_to_install(invoke, study, monkeypatch):
@@ -115,3 +117,5 @@ def test_without_the_plugin_it_says_what_to_install(invoke, study, monkeypatch):
     result = invoke("warn", study, "--axis", "epochs", "--reading", "lmc/lmc")
     assert result.exit_code == 2
     assert "pip install prunescope-earlywarning" in result.stderr
+    with pytest.raises(UsageError, match="need a plugin"):
+        prunescope.warn(study, axis="epochs", reading="lmc/lmc")

@@ -14,8 +14,9 @@ from prunescope.plugins import registry
 from prunescope.report import phase
 from prunescope.report.phase import labels, sentences
 from prunescope.runs.store import Store
-from prunescope.studies.phase import find, from_study, from_table
+from prunescope.studies.phase import from_study, from_table
 from prunescope.studies.phase.bending import Bend
+from prunescope.studies.phase.findings import find
 from prunescope.studies.phase.transition import Transition
 
 VOID = {"meta", "br"}

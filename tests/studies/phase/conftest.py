@@ -8,8 +8,9 @@ from published_grid import FILE as FIGURE_2
 
 from prunescope.plugins import registry
 from prunescope.runs.store import Store
-from prunescope.studies.phase import find, from_study, from_table
+from prunescope.studies.phase import from_study, from_table
 from prunescope.studies.phase.diagram import Cell, PhaseDiagram, Sample
+from prunescope.studies.phase.findings import find
 
 
 @pytest.fixture(scope="session")

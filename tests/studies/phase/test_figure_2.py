@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from prunescope.plugins import registry
-from prunescope.studies.phase import find
 from prunescope.studies.phase.bending import Bend
 from prunescope.studies.phase.boundary import Side
+from prunescope.studies.phase.findings import find
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ from prunescope.runs import plan
 from prunescope.runs.files import runfile
 from prunescope.runs.store import Store
 from prunescope.studies.grid import study
-from prunescope.studies.phase import find, from_study
+from prunescope.studies.phase import from_study
 from prunescope.studies.phase.bending import Bend
+from prunescope.studies.phase.findings import find
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import pytest
 
 from prunescope.api.errors import InputError
 from prunescope.report.phase import as_csv
-from prunescope.studies.phase import find, from_table
+from prunescope.studies.phase import from_table
+from prunescope.studies.phase.findings import find
 
 HEADER = "epochs,density,test_error,lmc,cka"
 

@@ -1,0 +1,1 @@
+"""The answers of the case studies: advise, select, tune, calibrate."""

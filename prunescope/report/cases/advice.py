@@ -1,0 +1,132 @@
+"""The answer of `advise`: what to do with the temperature, and what that would change."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api import Advice, Regime
+from prunescope.report.common import console, words
+from prunescope.report.common.asking import asks
+from prunescope.report.common.finding import Finding
+from prunescope.runs.coordinates import Readings
+from prunescope.studies.cases.advice_answer import AdviceAnswer, answer_advice
+from prunescope.studies.cases.questions import AdviceQuestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from prunescope.runs.session import Session
+    from prunescope.studies.cases.advising import Advised
+
+MOVES = {
+    Advice.RAISE: "raise the temperature",
+    Advice.LOWER: "lower the temperature",
+    Advice.KEEP: "keep the temperature",
+    Advice.NONE: "no advice",
+}
+
+MEANING = "confidence: that replicas are poorly connected (I) or connected (II), not that the advice helps"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdviceFinding(Finding):
+    """Raise, lower or keep the temperature, at one value of the knob or at each."""
+
+    answer: AdviceAnswer
+    readings: Readings
+
+    @property
+    def silent(self) -> bool:
+        """Whether the evidence suffices for no advice."""
+        return self.answer.silent
+
+    def words(self) -> str:
+        """Return the advice alone; of several values a line each, value and advice."""
+        advised = self.answer.advised
+        return "\n".join(f"{a.value:g} {a.advice}" for a in advised) if len(advised) > 1 else str(advised[0].advice)
+
+    def printed(self) -> RenderableType:
+        """Return a headline and reasons for one value, a table for several."""
+        answer, notes = self.answer, [f"note: {note}" for note in self.answer.notes]
+        if len(answer.advised) == 1:
+            reasons = [f"  {reason}" for reason in answer.advised[0].because]
+            return console.lines_and([*notes, headline(answer.advised[0], answer), *reasons])
+        title = f"density {answer.density:g}, {answer.knob} from the hottest to the coldest:"
+        columns = (answer.knob, "regime", "advice", "confidence", "to", "change of test error, 80 % interval")
+        table = console.table(columns, list(map(_row, answer.advised)))
+        return console.lines_and([*notes, title], table, console.lines_and(_explanations(answer)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `advise --json` prints."""
+        answer = self.answer
+        return {
+            "schema_version": 1,
+            "density": answer.density,
+            "knob": answer.knob,
+            "advice": [{**asdict(advised), "value": _known(advised.value)} for advised in answer.advised],
+            "notes": list(answer.notes),
+        }
+
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """Return one row per number that was measured."""
+        return self.readings.rows()
+
+
+@asks(AdviceQuestion)
+def advise(question: AdviceQuestion, session: Session) -> AdviceFinding:
+    """Find whether to raise, lower or keep the temperature before pruning to a density, which knob and by how much.
+
+    Of a study the answer comes from its finished cells, with the change of test error to expect (Zhou et al. 2023,
+    section 5.1). For a network it is bought within the budget, the cheapest evidence first: the model itself at this
+    density, then one of its own snapshots, then a neighbour that is trained for it.
+    """
+    return find_advice(question, session)
+
+
+def find_advice(question: AdviceQuestion, session: Session) -> AdviceFinding:
+    """Answer a question in a session that is open."""
+    answer = answer_advice(question, session)
+    return AdviceFinding(answer=answer, readings=Readings(runs=answer.probes, store=session.store))
+
+
+def headline(advised: Advised, answer: AdviceAnswer) -> str:
+    """Return the advice as a sentence."""
+    of = words.SURE_OF[Regime(advised.regime)] if advised.regime in {*Regime} else ""
+    sure = "" if advised.confidence is None else f", confidence {advised.confidence:.0%}{f' that {of}' if of else ''}"
+    move = "" if advised.to is None else f": {answer.knob} {advised.value:g} -> {advised.to:g}"
+    change = "" if advised.change is None else f"; expected change of test error {_change(advised)}"
+    return f"{MOVES[advised.advice]} for density {answer.density:g}{move} (regime {advised.regime}{sure}){change}"
+
+
+def _explanations(answer: AdviceAnswer) -> list[str]:
+    """Return what the confidence is of, and for every abstention why, and what would decide."""
+    silent = [advised for advised in answer.advised if advised.advice is Advice.NONE]
+    meaning = [MEANING] if any(advised.confidence is not None for advised in answer.advised) else []
+    return [*meaning, *(f"no advice at {answer.knob} {one.value:g}: {one.because[0]}" for one in silent)]
+
+
+def _row(advised: Advised) -> tuple[str, ...]:
+    return (
+        f"{advised.value:g}",
+        advised.regime,
+        str(advised.advice),
+        "n/a" if advised.confidence is None else f"{advised.confidence:.0%}",
+        "-" if advised.to is None else f"{advised.to:g}",
+        _change(advised),
+    )
+
+
+def _change(advised: Advised) -> str:
+    change = advised.change
+    if change is None:
+        return "n/a"
+    return f"{change.mean:+.2%} [{change.low:+.2%}, {change.high:+.2%}], n = {change.n}"
+
+
+def _known(value: float) -> float | None:
+    """Return a number, or None where it is NaN: the value of a knob that the checkpoint does not say."""
+    return None if isnan(value) else value

@@ -1,0 +1,82 @@
+"""From the question of `advise` to its advice: of a study's finished cells, or bought for one network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prunescope.api import Advice
+from prunescope.api.errors import EvidenceError, UsageError
+from prunescope.regimes import chosen
+from prunescope.regimes.direction import hottest_first
+from prunescope.studies.cases import budgeted, measured
+from prunescope.studies.cases.advising import advise
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from prunescope.api import RegimeRule
+    from prunescope.runs.session import Session
+    from prunescope.studies.cases.advising import Advised
+    from prunescope.studies.cases.measured import Measured
+    from prunescope.studies.cases.questions import AdviceQuestion
+    from prunescope.studies.grid.layout import Grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdviceAnswer:
+    """What to do with a knob, at each value that is asked for, and what that rests on."""
+
+    advised: tuple[Advised, ...]
+    """From the hottest value to the coldest."""
+    knob: str
+    density: float
+    notes: tuple[str, ...] = ()
+    """What was compared, assumed and spent."""
+    probes: tuple[str, ...] = ()
+    """The runs that hold the readings."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether the evidence suffices for no advice at any value."""
+        return all(one.advice is Advice.NONE for one in self.advised)
+
+
+def answer_advice(asked: AdviceQuestion, session: Session) -> AdviceAnswer:
+    """Advise from the finished cells of a study, or from what the budget buys for a network."""
+    rule = chosen.rule(asked.rule, asked.rule_options, asked.rules).instance
+    if asked.file is not None:
+        return _of_study(asked, asked.file, rule, session)
+    found = budgeted.advise_within_budget(asked, rule, session)
+    return AdviceAnswer(
+        advised=(found.advised,), knob=found.knob, density=asked.density, notes=found.notes, probes=found.probes
+    )
+
+
+def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Session) -> AdviceAnswer:
+    from prunescope.studies.grid import studyfolder
+
+    grid = studyfolder.load_grid(file.parent, at=file, trust=session.store.trust)
+    models = measured.column(grid, session.store, density=asked.density)
+    if not models:
+        raise EvidenceError(
+            f"no cell of {file.parent} is finished at density {asked.density:g}",
+            fix=f"run: prunescope sweep {asked.target}",
+        )
+    knob = grid.study.knob
+    values = _values(grid, models, asked.at)
+    return AdviceAnswer(
+        advised=tuple(advise(models, value=value, knob=knob, rule=rule) for value in values),
+        knob=knob,
+        density=asked.density,
+        probes=measured.column_probes(grid, density=models[0].density),
+    )
+
+
+def _values(grid: Grid, models: Sequence[Measured], at: float | None) -> list[float]:
+    known = hottest_first(sorted({model.value for model in models}), knob=grid.study.knob)
+    if at is not None and at not in known:
+        listed = ", ".join(f"{value:g}" for value in known)
+        raise UsageError(f"--at got {at:g}, which was not measured", fix=f"{grid.study.knob} has: {listed}")
+    return known if at is None else [at]
