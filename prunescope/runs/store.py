@@ -10,15 +10,16 @@ import hashlib
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from prunescope.api.errors import BUSY, REPAIR, BusyError, InputError, PrunescopeError, StoreError
+from prunescope.api.errors import REPAIR, InputError, PrunescopeError, StoreError
 from prunescope.api.regular import read_regular_text, require_regular
 from prunescope.api.trust import NOTHING
 from prunescope.runs import recipe as recipes
 from prunescope.runs.files import hdf5, opening, runfile
+from prunescope.runs.files.locks import has_locks, hold_lock, is_held
 from prunescope.runs.files.whole import make_folder, sync_folder, temporary_name, whole_file
 
 if TYPE_CHECKING:
@@ -123,34 +124,22 @@ class Store:
 
         While another process holds it: wait, or raise BusyError when `wait` is False.
         """
-        import filelock
-
-        locks = self.runs / ".locks"
-        _make_folder(locks)
-        path = locks / f"{run_id}.lock"
-        if path.is_symlink():
-            raise StoreError(f"{path} is a link, no lock of prunescope's", fix="remove it")
-        lock = filelock.FileLock(path)
-        try:
-            lock.acquire(blocking=wait)
-        except filelock.Timeout as error:
-            raise BusyError(f"{BUSY} {run_id}", fix="wait for it, or give another folder with --study") from error
-        except OSError as error:
-            raise _cannot_write(self.path(run_id), error) from error
-        try:
+        _make_folder(self._locks)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(hold_lock(self._locks / f"{run_id}.lock", wait=wait))
+            except OSError as error:
+                raise _cannot_write(self.path(run_id), error) from error
             yield
-        finally:
-            lock.release()
 
     def is_busy(self, run_id: str) -> bool:
         """Whether a process is performing the run at this moment."""
-        if not (self.runs / ".locks" / f"{run_id}.lock").exists():
-            return False
-        try:
-            with self.lock(run_id, wait=False):
-                return False
-        except BusyError:
-            return True
+        return is_held(self._locks / f"{run_id}.lock")
+
+    def has_locks(self) -> bool:
+        """Whether the file system of the study has locks; files stand in for them where it has none."""
+        _make_folder(self._locks)
+        return has_locks(self._locks)
 
     def write(self, run: Run, weights: Mapping[int | None, Checkpoint] | None = None) -> str:
         """Write a finished run and its weights (by epoch of the snapshot; None: the end); return its id.
@@ -257,7 +246,11 @@ class Store:
         return len(ids)
 
     def _progress_path(self, run_id: str) -> Path:
-        return self.runs / ".locks" / f"{run_id}.progress"
+        return self._locks / f"{run_id}.progress"
+
+    @property
+    def _locks(self) -> Path:
+        return self.runs / ".locks"
 
     def _check_run(self, run_id: str) -> list[tuple[str, str]]:
         problem = runfile.check(self.path(run_id))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.trust import Trust, names_code
 from prunescope.data import sources
+from prunescope.runs.files.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,9 +64,8 @@ def _remember(study: Path, names: Sequence[str], note: Callable[[str], None]) ->
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in names:
-            temporary = folder / f".{secrets.token_hex(8)}.tmp"
-            temporary.write_text(name, encoding="utf-8")
-            temporary.replace(folder / _digest(name))
+            with whole_file(folder / _digest(name)) as file:
+                file.write(name.encode())
     except OSError as error:
         note(f"cannot remember the code that you trust: {folder}: {error.strerror or error}; type it again next time")
 

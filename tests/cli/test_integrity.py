@@ -182,3 +182,20 @@ def test_weights_that_are_gone_are_damage(study, invoke):
     refused = invoke("sweep", study)
     assert refused.exit_code == 2
     assert f"{path.name}: it is missing" in refused.stderr
+
+
+def test_a_study_that_is_removed_meanwhile_is_not_finished(study, invoke, monkeypatch):
+    from prunescope.runs.scheduling import scheduler
+
+    for path in runs(study, "probe"):
+        path.unlink()
+    run = scheduler.run
+
+    def removing(*given, **options):
+        yield from run(*given, **options)
+        shutil.rmtree(study / "runs")
+
+    monkeypatch.setattr(scheduler, "run", removing)
+    swept = invoke("sweep", study, "--workers", 1)
+    assert swept.exit_code == 4, swept.stderr
+    assert "was it removed meanwhile?" in swept.stderr

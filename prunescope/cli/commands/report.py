@@ -15,6 +15,7 @@ from prunescope.cli.terminal.command import ExitCode, Output
 from prunescope.cli.terminal.damage import report_damage
 from prunescope.regimes import chosen
 from prunescope.report.common import console
+from prunescope.runs.files.whole import write_whole
 from prunescope.runs.scheduling.memory import without_collector
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _write(places: _Places, findings: Findings, made: Made) -> None:
         return
     drawn = phase.draw(findings)
     if places.page is not None:
-        _write_text(places.page, phase.html(findings, made, drawn=drawn))
+        write_whole(places.page, phase.html(findings, made, drawn=drawn))
     if places.figures is not None:
         phase.write_figures(drawn, places.figures)
         console.say(f"figures: {places.figures}")
@@ -169,15 +170,6 @@ def _write(places: _Places, findings: Findings, made: Made) -> None:
 
 def _beside(source: Path) -> Path:
     return source.with_suffix(".html") if source.suffix == TABLE else source / "report.html"
-
-
-def _write_text(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {path}: {error.strerror or error}", fix="name another place: --output FILE.html"
-        ) from error
 
 
 def _tell(findings: Findings, made: Made) -> None:

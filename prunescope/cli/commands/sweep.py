@@ -108,6 +108,9 @@ def sweep(request: SweepRequest) -> Output:
     estimate = costing.estimate(list(named.values()), store, executor, device=device)
     if request.dry_run:
         return costing.output(estimate, executor, as_json=request.json)
+    if not store.has_locks():
+        console.say(f"note: this file system has no locks: files in {store.runs / '.locks'} stand in for them")
+        console.say("fix: where a machine went down, remove its *.lease there when none of its processes runs")
     swept = _complete(named, store, executor, device=device, of=grid.recipes)
     return _told(swept, store, as_json=request.json)
 
@@ -180,8 +183,11 @@ def _told(swept: _Swept, store: Store, *, as_json: bool) -> Output:
 
     counts = Counter(outcome.skipped for outcome in swept.outcomes if outcome.error)
     total = len(swept.named)
-    unfinished = total - swept.finished
-    done = [outcome.id for outcome in swept.outcomes if not outcome.error]
+    done = [outcome.id for outcome in swept.outcomes if not outcome.error and store.has(outcome.id)]
+    lost = sum(not store.has(recipe.id) for recipe in swept.named.values()) - (total - swept.finished)
+    unfinished = total - swept.finished + max(lost, 0)
+    if lost > 0:
+        console.say(f"{lost} steps that were finished are no longer in {store.study}: was it removed meanwhile?")
     if done:
         of_workers = sum(glance.wall_seconds(store.path(run_id)) for run_id in done)
         console.say(
@@ -190,7 +196,7 @@ def _told(swept: _Swept, store: Store, *, as_json: bool) -> Output:
         )
     if unfinished:
         console.say(
-            f"{swept.finished} of {total} steps are finished, {counts[False]} failed, {counts[True]} were skipped"
+            f"{total - unfinished} of {total} steps are finished, {counts[False]} failed, {counts[True]} were skipped"
         )
         console.say("fix: see the failures above; the same command tries them again")
     else:

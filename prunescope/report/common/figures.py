@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import StoreError
 from prunescope.report.common import svg
+from prunescope.runs.files.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +52,9 @@ def write_figures(drawn: Mapping[str, Picture], folder: Path) -> tuple[Path, ...
 
 def _write(picture: Picture, folder: Path, name: str) -> tuple[Path, Path]:
     vector, raster = folder / f"{name}.svg", folder / f"{name}.png"
-    vector.write_text(svg.on_white(picture.svg), encoding="utf-8")
-    picture.figure.savefig(raster, dpi=DOTS_PER_INCH, facecolor="white", metadata={"Software": "prunescope"})
+    with whole_file(vector) as file:
+        file.write(svg.on_white(picture.svg).encode())
+    with whole_file(raster) as file:
+        about = {"Software": "prunescope"}
+        picture.figure.savefig(file, format="png", dpi=DOTS_PER_INCH, facecolor="white", metadata=about)
     return vector, raster

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""Open a file that is made now: never one that is there, nor one that a link leads to."""
+
+
 @contextmanager
 def whole_file(target: Path, *, check: Callable[[Path], None] | None = None) -> Iterator[IO[bytes]]:
     """Yield a file to write; at the end it is synced and takes the name `target`, or nothing is left of it.
@@ -25,9 +29,8 @@ def whole_file(target: Path, *, check: Callable[[Path], None] | None = None) -> 
     Raises OSError as the system does.
     """
     temporary = target.with_name(temporary_name())
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(os.open(temporary, flags, 0o666), "w+b") as file:
+        with os.fdopen(os.open(temporary, NEW, 0o666), "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
