@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 SECONDS = 100
 """What one row may take."""
 
-TOPICS = ("training", "measuring", "study")
+WHOLE = 285
+"""What all of them may take."""
+
+TOPICS = ("training", "measuring", "study", "large")
 """The modules of `gpu_rows` that have rows."""
 
 NOTE = """By the clock, with the device idle before and after; the limits are those of a matrix product and of a copy in
@@ -65,7 +68,8 @@ def main() -> None:
     names = [name for name in workloads(scale) if not asked.only or any(part in name for part in asked.only)]
     for name in names:
         print(f"[{perf_counter() - started:5.0f} s] {name}", flush=True)
-        found = _in_a_process(name, scale) if device.type == "cuda" else _here(name, scale)
+        left = WHOLE - (perf_counter() - started)
+        found = _in_a_process(name, scale, seconds=min(SECONDS, left)) if device.type == "cuda" else _here(name, scale)
         rows += found
         failed += [] if found else [name]
         for row in found:
@@ -99,14 +103,14 @@ def _here(name: str, scale: Scale) -> list[GpuRow]:
         return []
 
 
-def _in_a_process(name: str, scale: Scale) -> list[GpuRow]:
-    """Measure one workload in a process of its own."""
+def _in_a_process(name: str, scale: Scale, *, seconds: float) -> list[GpuRow]:
+    """Measure one workload in a process of its own, which is ended after so many seconds."""
     with tempfile.TemporaryDirectory() as folder:
         exchange = Path(folder) / "row.pickle"
         exchange.write_bytes(pickle.dumps(scale))
         command = [sys.executable, __file__, "--row", name, "--exchange", str(exchange)]
         try:
-            subprocess.run(command, timeout=SECONDS, check=True)  # noqa: S603 - ourselves
+            subprocess.run(command, timeout=max(1, seconds), check=True)  # noqa: S603 - ourselves
         except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
             print(f"{name}: {error}", flush=True)
             return []
