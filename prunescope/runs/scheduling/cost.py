@@ -14,16 +14,19 @@ import torch
 from prunescope.api.trust import NOTHING
 from prunescope.data import sources
 from prunescope.networks import checkpoints, models
+from prunescope.networks.capture import NotCapturable
 from prunescope.networks.grouped.grouping import Grouped, supports
 from prunescope.plugins import registry
 from prunescope.runs.recipe import run_of
 from prunescope.runs.scheduling import devices, groups, scheduler
+from prunescope.training.acceleration import recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from prunescope.api import Data
     from prunescope.api.trust import Trust
+    from prunescope.networks.capture import Capture
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
 
@@ -96,7 +99,13 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     start = _start(todo, store)
     together = {run_id: len(group) for run_id, group in groups.divide(recipes, store, device=here).items()}
     sizes = sorted(set(together.values()))
-    rates = Rates() if data is None else measure_rates(checkpoints.to_model(start).to(here), data, sizes=sizes)
+    rates = (
+        Rates()
+        if data is None
+        else measure_rates(
+            checkpoints.to_model(start).to(here), data, sizes=sizes, capture=recorder("auto", torch.device(here))
+        )
+    )
     kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
     rows = []
     for step, plugin in kinds:
@@ -134,12 +143,15 @@ def passes_by_id(recipes: Sequence[Recipe], data: Data | None, *, trust: Trust =
     return found
 
 
-def measure_rates(model: torch.nn.Module, data: Data, *, sizes: Sequence[int] = ()) -> Rates:
+def measure_rates(
+    model: torch.nn.Module, data: Data, *, sizes: Sequence[int] = (), capture: Capture | None = None
+) -> Rates:
     """Time forward passes and training steps of one batch: the best of several, per image. `model` is used up.
 
-    sizes: numbers of models that are trained together.
+    sizes: numbers of models that are trained together; capture: what records a training step, where it is recorded.
     """
     images, targets = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
+    step = partial(_training, images=images, capture=capture)
     model.to(memory_format=torch.channels_last)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -148,9 +160,9 @@ def measure_rates(model: torch.nn.Module, data: Data, *, sizes: Sequence[int] = 
         with torch.inference_mode():
             measuring = _best(lambda: model(images).sum().item())
         model.train()
-        training = _best(_training(model, images, partial(data.objective.mean_loss, targets=targets))) / len(images) / 3
+        training = _best(step(model, partial(data.objective.mean_loss, targets=targets))) / len(images) / 3
         together = {
-            size: _best(_training(Grouped([model] * size, shared=True).train(), images, _of_each(data, targets, size)))
+            size: _best(step(Grouped([model] * size, shared=True).train(), _of_each(data, targets, size)))
             / (len(images) * size * 3)
             for size in sizes
             if supports(model)
@@ -167,19 +179,31 @@ def _of_each(data: Data, targets: torch.Tensor, size: int) -> Callable[[torch.Te
 
 
 def _training(
-    model: torch.nn.Module, images: torch.Tensor, mean_loss: Callable[[torch.Tensor], torch.Tensor]
-) -> Callable[[], float]:
-    """Return a training step."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9)
+    model: torch.nn.Module,
+    mean_loss: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    images: torch.Tensor,
+    capture: Capture | None,
+) -> Callable[[], object]:
+    """Return a training step that ends when the device is done."""
+    optimizer, done = torch.optim.SGD(model.parameters(), lr=0.0, momentum=0.9), torch.zeros((), device=images.device)
 
-    def step() -> float:
+    def step() -> None:
         optimizer.zero_grad()
         loss = mean_loss(model(images))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        return loss.item()
+        done.copy_(loss.detach())
 
-    return step
+    repeat = step if capture is None else _recorded(step, capture)
+    return lambda: (repeat(), done.item())
+
+
+def _recorded(step: Callable[[], None], capture: Capture) -> Callable[[], None]:
+    try:
+        return capture.record(step)
+    except NotCapturable:
+        return step
 
 
 def _best(work: Callable[[], object]) -> float:
