@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -17,8 +17,7 @@ from prunescope.runs.files import glance, hdf5, runfile
 from prunescope.runs.files.runfile import Run, Verdict
 from prunescope.runs.recipe import Recipe
 
-if TYPE_CHECKING:
-    from pathlib import Path
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def full_run() -> Run:
@@ -190,3 +189,19 @@ def test_a_file_without_a_digest_of_its_bytes_is_compared_by_its_values(path: Pa
     for read in (runfile.read, glance.wall_seconds):
         with pytest.raises(StoreError, match="its values do not match its digest"):
             read(path)
+
+
+@pytest.mark.parametrize("version", sorted(path.name for path in GOLDEN.iterdir()))
+def test_the_files_of_every_layout_are_read_for_ever(version: str) -> None:
+    """Each folder holds a file as that version wrote it: they are never written again."""
+    (golden,) = (GOLDEN / version).glob("*.h5")
+    assert runfile.check(golden) is None
+    found = runfile.read(golden, with_mask=True)
+    assert (found.id, found.facts["notes"], found.weights) == (golden.stem, ["größe"], {"retrain-0.safetensors": "ab"})
+    assert [epoch.train_loss for epoch in found.history] == [2.0, 1.0]
+    assert found.readings["lmc"]["layer.a/b%"].labels == ("p", "q")
+    assert found.readings["lmc"]["lmc"].value.tolist() == [-0.1, 0.0]
+    assert found.mask is not None
+    assert found.mask.kept["a/b.weight"].tolist() == [[True, False], [False, True]]
+    assert found.verdicts[0].diagnosis.regime is Regime.I
+    assert glance.arrays(golden, ("lmc/lmc",))["lmc/lmc"][0].tolist() == [-0.1, 0.0]

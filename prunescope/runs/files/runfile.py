@@ -160,8 +160,10 @@ def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = 
             _check_schema(path, file)
             run = _read_run(file, with_mask=with_mask, only=only)
             _check_id(file, run.id)
-    except PrunescopeError:
-        raise
+    except PrunescopeError as error:
+        if path.name in error.message:
+            raise
+        raise unreadable(path, error.message) from error
     except Exception as error:  # a damaged file can make HDF5 raise anything
         raise unreadable(path, error) from error
     return run
@@ -204,7 +206,7 @@ def other_schema(path: Path, schema: object) -> StoreError:
     )
 
 
-def unreadable(path: Path, error: Exception) -> StoreError:
+def unreadable(path: Path, error: Exception | str) -> StoreError:
     """Return the error for a file that is damaged, or no result at all."""
     return StoreError(
         f"{path} is not a readable prunescope result: {error}",
@@ -215,14 +217,14 @@ def unreadable(path: Path, error: Exception) -> StoreError:
 def _read_run(file: h5py.File, *, with_mask: bool, only: Collection[str] | None) -> Run:
     attributes = file.attrs
     return Run(
-        recipe=recipes.parse(str(attributes["recipe"])),
-        created=str(attributes["created"]),
+        recipe=recipes.parse(_text(attributes["recipe"])),
+        created=_text(attributes["created"]),
         wall_seconds=float(attributes["wall_seconds"]),
-        device=str(attributes["device"]),
-        versions=json.loads(attributes["versions"]),
-        engine=str(attributes.get("engine", "")),
-        facts=json.loads(attributes["facts"]),
-        weights=json.loads(attributes["weights"]),
+        device=_text(attributes["device"]),
+        versions=_mapping(attributes["versions"]),
+        engine=_text(attributes.get("engine", "")),
+        facts=_mapping(attributes["facts"]),
+        weights=_texts(_mapping(attributes["weights"])),
         history=_read_history(file),
         mask=_read_mask(file) if with_mask and "mask" in file else None,
         readings={
@@ -235,6 +237,24 @@ def _read_run(file: h5py.File, *, with_mask: bool, only: Collection[str] | None)
         },
         verdicts=tuple(_read_verdict(file["diagnoses"][key]) for key in sorted(file.get("diagnoses", {}), key=int)),
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} stands where a text should")
+    return value
+
+
+def _mapping(text: object) -> dict[str, Any]:
+    """Return the mapping that a JSON text holds."""
+    found = json.loads(_text(text))
+    if not isinstance(found, dict):
+        raise TypeError(f"{str(found)[:80]!r} stands where names and values should")
+    return found
+
+
+def _texts(found: dict[str, Any]) -> dict[str, str]:
+    return {name: _text(value) for name, value in found.items()}
 
 
 def _read_history(file: h5py.File) -> tuple[Epoch, ...]:
@@ -257,10 +277,10 @@ def _read_reading(dataset: h5py.Dataset) -> Reading:
     scalar = np.ndim(value) == 0
     return Reading(
         value=float(value) if scalar else value,
-        unit=str(attributes["unit"]),
+        unit=_text(attributes["unit"]),
         n=int(attributes["n"]) if "n" in attributes else None,
         stderr=float(stderr) if scalar and stderr is not None else stderr,
-        estimator=str(attributes["estimator"]),
+        estimator=_text(attributes["estimator"]),
         axes=tuple(json.loads(attributes["axes"])),
         labels=tuple(json.loads(attributes["labels"])),
     )
