@@ -104,7 +104,7 @@ def recorded(work: Work, plan: Plan, capture: Capture) -> Recorded:
     Raises:
         NotCapturable: with the reason; nothing is different then.
     """
-    source = feed(plan.data.train, plan.batches, seeds=plan.seeds)
+    source = feed(plan.data, plan.batches, seeds=plan.seeds)
     if type(work.optimizer) is not torch.optim.SGD:
         raise NotCapturable(f"its optimiser is {type(work.optimizer).__name__}, not SGD")
     before = [group["lr"] for group in work.optimizer.param_groups]
@@ -164,11 +164,11 @@ def _registers(source: Feed, optimizer: Optimizer) -> Registers:
 
 def _step(work: Work, source: Feed, here: Registers, *, size: int) -> Callable[[], None]:
     """Return the step on the next batch of the epoch, which has `size` images."""
-    places = torch.arange(size, device=here.position.device)
+    within = torch.arange(size, device=here.position.device)
 
     def step() -> None:
         here.rate.copy_(here.rates.index_select(0, here.position)[0])
-        losses, wrong = work.step(*source.batch(here.position * source.size + places))
+        losses, wrong = work.step(*source.batch(here.position, within))
         here.losses.index_copy_(0, here.position, losses.double()[None])
         here.wrong.index_copy_(0, here.position, wrong.double()[None])
         here.position.add_(1)

@@ -6,18 +6,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from prunescope.data.memory import Augmentation, InMemorySplit, cropped, drawn
 from prunescope.networks.capture import NotCapturable
 from prunescope.training.batches import steps_per_epoch
+from prunescope.training.mixup import Mixing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
-    from prunescope.api import Split
+    from prunescope.api import Data
     from prunescope.training.batches import Batches
 
 
@@ -42,6 +44,7 @@ class Feed:
     """bool (K, n)."""
     levels: tuple[Tensor, Tensor]
     """Mean and standard deviation of the channels, (channels,), in grey levels."""
+    mixing: Mixing | None = None
 
     @property
     def steps(self) -> int:
@@ -49,8 +52,9 @@ class Feed:
         return steps_per_epoch(len(self.split), self.size)
 
     def images_at(self, step: int) -> int:
-        """Return the number of images of a batch."""
-        return min(self.size, len(self.split) - step * self.size)
+        """Return the number of images of a batch; MixUp leaves the last one of an odd number out."""
+        images = min(self.size, len(self.split) - step * self.size)
+        return images if self.mixing is None else images // 2 * 2
 
     def draw(self) -> None:
         """Draw the random numbers of the next epoch and put them in their place; the one upload of an epoch."""
@@ -59,12 +63,16 @@ class Feed:
         self.order.copy_(torch.stack([draws.order for draws in found]))
         self.offsets.copy_(torch.stack([draws.offsets for draws in found], dim=1))
         self.flips.copy_(torch.stack([draws.flips for draws in found]))
+        if self.mixing is not None:
+            self.mixing.draw()
 
-    def batch(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images and labels at some places of the epoch.
+    def batch(self, position: Tensor, within: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images and targets of a batch of the epoch.
 
-        places: int64 (batch,). Shapes: (batch, K · channels, height, width), float32 in channels_last, and (batch, K).
+        position: int64 (1,), which batch; within: 0, 1, ..., as many as it has images. Shapes: (batch, K · channels,
+        height, width), float32 in channels_last, and (batch, K), or (batch, K, classes) where they are mixed.
         """
+        places = position * self.size + within
         chosen = self.order.index_select(1, places)
         pixels = self.split.images.permute(0, 2, 3, 1)[chosen.flatten()]
         augmentation = self.split.augmentation
@@ -75,31 +83,49 @@ class Feed:
         models = torch.unflatten(pixels, 0, chosen.shape).permute(1, 2, 3, 0, 4)
         mean, std = self.levels
         images = models.to(torch.float32, memory_format=torch.contiguous_format).sub_(mean).div_(std)
-        return images.flatten(3).permute(0, 3, 1, 2), self.split.labels[chosen].T
+        targets = self.split.labels[chosen].T
+        if self.mixing is not None:
+            images, targets = self.mixing.mix(images, targets, position)
+        return images.flatten(3).permute(0, 3, 1, 2), targets
 
 
-def feed(split: Split, batches: Batches, *, seeds: Sequence[int]) -> Feed:
+def feed(data: Data, batches: Batches, *, seeds: Sequence[int]) -> Feed:
     """Return the feed of some models, one for each seed.
 
     Raises:
         NotCapturable: the batches are made on the host.
     """
+    split = data.train
     if not isinstance(split, InMemorySplit):
         raise NotCapturable("its images are not in memory as a whole")
     if min(batches.size, len(split)) < 2:
         raise NotCapturable("its batches have one image")
-    if batches.mixup:
-        raise NotCapturable("MixUp draws on the host")
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     count, n = len(seeds), len(split)
-    kept = split if batches.augment else replace(split, augmentation=Augmentation())
     zeros = partial(torch.zeros, device=split.device)
     mean, std = split.levels()
     return Feed(
-        split=kept,
+        split=split if batches.augment else replace(split, augmentation=Augmentation()),
         size=batches.size,
-        generators=[torch.Generator().manual_seed(seed) for seed in seeds],
+        generators=generators,
         order=zeros((count, n), dtype=torch.int64),
         offsets=zeros((2, count, n), dtype=torch.int64),
         flips=zeros((count, n), dtype=torch.bool),
         levels=(mean.flatten(), std.flatten()),
+        mixing=_mixing(data, batches, generators, device=split.device) if batches.mixup else None,
+    )
+
+
+def _mixing(data: Data, batches: Batches, generators: Sequence[torch.Generator], *, device: torch.device) -> Mixing:
+    """Return the mixing of some models, seeded by their generators as their mixers are."""
+    if not data.objective.mixes:
+        raise NotCapturable("its targets are no classes to mix")
+    seeds = [int(torch.randint(2**31, (), generator=generator)) for generator in generators]
+    steps = steps_per_epoch(len(data.train), batches.size)
+    return Mixing(
+        draws=[np.random.RandomState(seed % 2**32) for seed in seeds],
+        alpha=batches.mixup,
+        classes=data.num_classes,
+        smoothing=batches.label_smoothing,
+        weights=torch.zeros((2, steps, len(seeds)), device=device),
     )

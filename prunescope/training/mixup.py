@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from timm.data.mixup import Mixup
 
 from prunescope.api.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -43,3 +45,40 @@ def mixer(
         return soft
 
     return mixed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixing:
+    """The same for K models at once, where the images are: the random numbers of an epoch are drawn before it."""
+
+    draws: Sequence[np.random.RandomState]
+    """Of each model, as the seed of its mixer makes it."""
+    alpha: float
+    classes: int
+    smoothing: float
+    weights: Tensor
+    """float32 (2, steps, K): lam, and 1 - lam."""
+
+    def draw(self) -> None:
+        """Draw lam for every batch of the next epoch, as timm does for each."""
+        _, steps, models = self.weights.shape
+        drawn = np.array([[self._lam(draw) for draw in self.draws] for _ in range(steps)]).reshape(steps, models)
+        self.weights.copy_(torch.from_numpy(np.stack([drawn, 1.0 - drawn])))
+
+    def _lam(self, draw: np.random.RandomState) -> float:
+        draw.random_sample()  # timm's: whether this batch is mixed, which every batch is
+        return float(draw.beta(self.alpha, self.alpha))
+
+    def mix(self, images: Tensor, labels: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mixed images and their soft targets, (batch, K, classes).
+
+        images: (batch, height, width, K, channels), overwritten; labels: (batch, K); position: int64 (1,), the batch.
+        """
+        mine, other = self.weights.index_select(1, position)[:, 0, :, None]
+        mixed = images.flip(0).mul_(other)
+        return images.mul_(mine).add_(mixed), self._soft(labels) * mine + self._soft(labels.flip(0)) * other
+
+    def _soft(self, labels: Tensor) -> Tensor:
+        off = self.smoothing / self.classes
+        soft = torch.full((*labels.shape, self.classes), off, device=labels.device)
+        return soft.scatter_(2, labels[..., None], 1.0 - self.smoothing + off)

@@ -141,13 +141,13 @@ def test_how_the_steps_were_performed_is_recorded_with_the_engine(data, store):
     trainings = [dense(data, seed=seed, compiling="capture") for seed in (0, 1, 2)]
     pipeline.perform_together(trainings[:2], store, device="cpu")
     pipeline.perform(trainings[2], store, device="cpu")
-    mixed = dense(data, seed=0, compiling="capture", mixup=0.2)
-    pipeline.perform(mixed, store, device="cpu")
-    assert [store.read(recipe.id).engine for recipe in (*trainings, mixed)] == [
+    single = dense(data, seed=0, compiling="capture", batch_size=1, learning_rate=1e-4)
+    pipeline.perform(single, store, device="cpu")
+    assert [store.read(recipe.id).engine for recipe in (*trainings, single)] == [
         "grouped(2), captured",
         "grouped(2), captured",
         "alone, captured",
-        "alone, not captured: MixUp draws on the host",
+        "alone, not captured: its batches have one image",
     ]
 
 
