@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prunescope.api import Advice
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ def hottest_first(values: Iterable[float], *, knob: str) -> list[float]:
     >>> hottest_first([40, 10, 80], knob="epochs"), hottest_first([0.1, 0.4], knob="learning_rate")
     ([10, 40, 80], [0.4, 0.1])
     """
-    return sorted(values, key=lambda value: -HOTTER[knob] * value)
+    return sorted(values, key=lambda value: -KNOBS[knob].hotter * value)
 
 
 def towards(here: float, there: float, *, knob: str) -> Advice:
@@ -72,7 +72,7 @@ def towards(here: float, there: float, *, knob: str) -> Advice:
     """
     if here == there:
         return Advice.KEEP
-    return Advice.RAISE if HOTTER[knob] * (there - here) > 0 else Advice.LOWER
+    return Advice.RAISE if KNOBS[knob].hotter * (there - here) > 0 else Advice.LOWER
 
 
 def direction(

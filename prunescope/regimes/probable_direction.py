@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Advice
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.regimes import learning, log_odds
 from prunescope.regimes.log_odds import CERTAINTY, FAMILY, LMC, POSITION
 from prunescope.regimes.siblings import Sibling, choose_siblings, compare_siblings
@@ -131,7 +131,7 @@ def _knob(members: Sequence[Evidence]) -> str | None:
     here = members[0].knobs
     differing = [
         name
-        for name in HOTTER
+        for name in KNOBS
         if name in here and any(one.knobs.get(name, here[name]) != here[name] for one in members[1:])
     ]
     return differing[0] if len(differing) == 1 else None

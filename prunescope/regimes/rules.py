@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Advice, Diagnosis, Evidence, Option, Regime, RegimeRule
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -265,9 +265,9 @@ def _abstain(confidence: float | None, *because: str) -> Diagnosis:
 
 def _towards(best: Evidence, here: Evidence) -> Advice:
     """Advise the direction in which the better neighbour lies; colder where the knobs do not say (3R)."""
-    for knob, sign in HOTTER.items():
-        if knob in best.knobs and knob in here.knobs and best.knobs[knob] != here.knobs[knob]:
-            hotter = sign * (best.knobs[knob] - here.knobs[knob]) > 0
+    for name, knob in KNOBS.items():
+        if name in best.knobs and name in here.knobs and best.knobs[name] != here.knobs[name]:
+            hotter = knob.hotter * (best.knobs[name] - here.knobs[name]) > 0
             return Advice.RAISE if hotter else Advice.LOWER
     return Advice.LOWER
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api.errors import EvidenceError
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.regimes.selection import last_before
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def choose_siblings(values: Iterable[float], here: float, *, knob: str, drop: fl
         chosen.add(min(above, key=lambda value: _distance(value, here * 2)))
     if drop is not None and (last := last_before(known, drop=drop)) is not None:
         chosen.add(last)
-    return tuple(sorted(chosen, key=lambda value: -HOTTER[knob] * value))
+    return tuple(sorted(chosen, key=lambda value: -KNOBS[knob].hotter * value))
 
 
 def _distance(value: float, wanted: float) -> float:
@@ -152,7 +152,7 @@ def compare_siblings(here: Sibling, others: Sequence[Sibling], *, knob: str) -> 
     counts = np.array([len(one.errors) for one in members], dtype=np.float64)
     spread, freedom = _pooled(members, means)
     best = _least(means, spread / np.sqrt(counts), freedom)
-    sides = np.array([HOTTER[knob] * np.sign(one.value - here.value) for one in members])
+    sides = np.array([KNOBS[knob].hotter * np.sign(one.value - here.value) for one in members])
 
     def gain(side: int) -> Gain | None:
         places = np.flatnonzero(sides == side)

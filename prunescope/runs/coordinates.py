@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.runs.recipe import run_of, snapshot_of
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _of_the_network(chains: list[list[tuple[str, Run]]], replicas: tuple[int, ..
     if len(replicas) == 2:
         found["pair"] = f"{replicas[0] + 1}-{replicas[1] + 1}"
     knobs = dict(dense.facts.get("knobs") or {}) | ({} if found["epoch"] is None else {"epochs": found["epoch"]})
-    return found | {name: knobs.get(name) for name in HOTTER}
+    return found | {name: knobs.get(name) for name in KNOBS}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from prunescope.api.knobs import KNOBS
 from prunescope.cli.options import case_parameters, parameters
 from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal.command import ExitCode, Output
@@ -31,7 +32,7 @@ class AdviseRequest:
         str, typer.Option(metavar="RUNS|MINUTES", help="Of a checkpoint: trainings to spend (12), or time (10min).")
     ] = str(AdviceQuestion.budget)
     knob: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of a checkpoint: what to change, such as epochs or batch_size.")
+        str | None, typer.Option(metavar="NAME", help=f"Of a checkpoint: what to change: {', '.join(KNOBS)}.")
     ] = None
     data: parameters.DataOrInherited = None
     replicas: case_parameters.Replicas = AdviceQuestion.replicas

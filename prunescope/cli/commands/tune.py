@@ -8,18 +8,22 @@ from typing import Annotated, Literal
 
 import typer
 
+from prunescope.api.knobs import KNOBS
 from prunescope.cli.options import case_parameters, parameters, parsing
 from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal.command import Output
 from prunescope.report.common import console
 from prunescope.studies.cases.questions import TuningQuestion
 
+TYPED = f"[{'|'.join(knob.typed for knob in KNOBS.values())}]"
+"""How the knobs are named on the command line."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TuneRequest:
     """What the user asks `tune` for."""
 
-    knob: Annotated[str, typer.Argument(metavar="[epochs|batch-size|lr|sam]", help="The knob of the dense training.")]
+    knob: Annotated[str, typer.Argument(metavar=TYPED, help="The knob of the dense training.")]
     file: Annotated[
         Path | None,
         typer.Argument(metavar="[STUDY]", help="A study's TOML file or folder; or give --model and --data."),

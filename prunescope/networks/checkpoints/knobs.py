@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.networks.checkpoints.schedules import drops_of, schedule_of
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ NAMES = {
 }
 """Our option -> the names training programs give it, most telling first."""
 
-WHOLE = ("batch_size", "epochs", "seed")
-
 ARGUMENTS = ("args", "hyper_parameters", "hparams", "config", "cfg", "opt", "options")
 """Where training programs keep their settings."""
 
@@ -48,7 +46,7 @@ class Training:
     @property
     def knobs(self) -> dict[str, float]:
         """The temperature-like settings."""
-        return {name: float(value) for name in HOTTER if isinstance(value := self.options.get(name), int | float)}
+        return {name: float(value) for name in KNOBS if isinstance(value := self.options.get(name), int | float)}
 
 
 def arguments(beside: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +66,7 @@ def read_training(settings: Mapping[str, Any], beside: Mapping[str, Any]) -> Tra
     for ours, theirs in NAMES.items():
         value = next((number for name in theirs if (number := _number(settings.get(name))) is not None), None)
         if value is not None:
-            options[ours] = int(value) if ours in WHOLE else value
+            options[ours] = int(value) if ours == "seed" or (ours in KNOBS and KNOBS[ours].whole) else value
     options |= {name: value for name, value in _from_optimizer(beside).items() if name not in options}
     _apply_timm(settings, options)
     optimizer = settings.get("opt") or settings.get("optimizer")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Advice
 from prunescope.api.errors import PrunescopeError
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS, knob_words
 from prunescope.plugins import options, registry
 from prunescope.report.common import formatting, words
 from prunescope.report.common.view import Command, Headline, Knob
@@ -25,14 +25,8 @@ if TYPE_CHECKING:
 
 USUAL_STUDY = "prunescope-study"
 
-NAMES = {
-    "epochs": ("fewer than {} epochs", "more than {} epochs"),
-    "batch_size": ("batch smaller than {}", "batch larger than {}"),
-    "learning_rate": ("learning rate below {}", "learning rate above {}"),
-    "weight_decay": ("weight decay below {}", "weight decay above {}"),
-    "rho": ("rho below {}", "rho above {}"),
-}
-"""Knob -> how a smaller and a larger value is said."""
+MOVED = ("epochs", "learning_rate", "batch_size")
+"""Knobs that the next command moves, the first that is known; then the others, in the order of the table."""
 
 STEP = 2.0
 """The factor by which the next command moves a knob."""
@@ -73,9 +67,9 @@ def known_knobs(trail: Trail) -> dict[str, float | str]:
 
 
 def knobs(trail: Trail) -> tuple[Knob, ...]:
-    """Return the knobs in the order of HOTTER, those that act like a temperature first."""
+    """Return the knobs in the order of the table, those that act like a temperature first."""
     found = known_knobs(trail)
-    order = [name for name in HOTTER if name in found] + sorted(set(found) - set(HOTTER))
+    order = [name for name in KNOBS if name in found] + sorted(set(found) - set(KNOBS))
     return tuple(_knob(name, found[name]) for name in order)
 
 
@@ -123,12 +117,12 @@ def _data(source: Mapping[str, Any]) -> Words:
 
 
 def _knob(name: str, value: float | str) -> Knob:
-    sign = HOTTER.get(name)
-    if sign is None or not isinstance(value, int | float):
+    knob = KNOBS.get(name)
+    if knob is None or not isinstance(value, int | float):
         return Knob(name=name, value=value, hotter="", colder="")
-    smaller, larger = (phrase.format(formatting.number(value)) for phrase in NAMES[name])
-    smaller = smaller if value > 0 else ""
-    hotter, colder = (larger, smaller) if sign > 0 else (smaller, larger)
+    written = formatting.number(value)
+    smaller, larger = knob.below(written) if value > 0 else "", knob.above(written)
+    hotter, colder = (larger, smaller) if knob.hotter > 0 else (smaller, larger)
     return Knob(name=name, value=value, hotter=hotter, colder=colder)
 
 
@@ -196,7 +190,7 @@ def _move(trail: Trail, known: Known, asked: Sequence[Headline], *, sign: int) -
         return Command(why=f"For {labels}: train the dense model {how}, then diagnose the new checkpoint.", lines=())
     name, value = moved
     here, there = formatting.number(float(values[name])), formatting.number(value)
-    why = f"{word}, for {labels}: {_spoken(name)} {there} instead of {here}."
+    why = f"{word}, for {labels}: {knob_words(name)} {there} instead of {here}."
     if known.foreign:
         why += " Your own training script with this one change serves as well; then diagnose its checkpoint."
     asking = _diagnose(known, asked, '"$dense"', *_comparably(trail))
@@ -323,11 +317,11 @@ def _value(value: object) -> str:
 
 def _moved(values: Mapping[str, float | str], sign: int) -> tuple[str, float] | None:
     """Return the first known knob, moved towards hotter (+1) or colder (-1); whole numbers stay whole."""
-    for name in ("epochs", "learning_rate", "batch_size"):
+    for name in dict.fromkeys((*MOVED, *KNOBS)):
         value = values.get(name)
         if isinstance(value, int | float) and value > 0:
-            moved = value * STEP ** (sign * HOTTER[name])
-            if name == "learning_rate":
+            moved = value * STEP ** (sign * KNOBS[name].hotter)
+            if not KNOBS[name].whole:
                 return name, moved
             if round(moved) >= 1 and round(moved) != value:
                 return name, round(moved)
@@ -338,13 +332,9 @@ def _nearest_snapshot(epochs: object, snapshots: Sequence[int], sign: int) -> in
     """Return the snapshot nearest to half (or twice) the epochs on the hotter (or colder) side; None where none is."""
     if not isinstance(epochs, int | float):
         return None
-    wanted = epochs * STEP ** (sign * HOTTER["epochs"])
+    wanted = epochs * STEP ** (sign * KNOBS["epochs"].hotter)
     side = [epoch for epoch in snapshots if (epochs - epoch) * sign > 0]
     return min(side, key=lambda epoch: (abs(epoch - wanted), epoch), default=None)
-
-
-def _spoken(name: str) -> str:
-    return {"epochs": "epochs", "learning_rate": "learning rate", "batch_size": "batch size"}[name]
 
 
 def _quoted(given: Sequence[str]) -> Words:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prunescope.api.knobs import knob_words
 from prunescope.report.common import formatting
 from prunescope.report.common.words import either
-from prunescope.report.phase import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ def places(findings: Findings, density: float) -> str:
     values = [value for value in findings.diagram.values if (value, density) in findings.unlearned]
     knob = findings.diagram.knob
     told = [formatting.number(value) for value in values]
-    return f"{labels.KNOBS.get(knob, knob)} {either(told, 'and')}" if told else ""
+    return f"{knob_words(knob)} {either(told, 'and')}" if told else ""
 
 
 def span(errors: Iterable[float]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunescope.api.knobs import knob_words
 from prunescope.report.common import formatting, plots, svg
 from prunescope.report.common.view import Curve, Paths
 from prunescope.report.phase import labels
@@ -159,7 +160,7 @@ def _first(row: np.ndarray) -> float:
 def told(findings: Findings) -> str:
     """Say the curves in words."""
     named = [formatting.number(value) for value in standing_out(findings)]
-    knob = labels.KNOBS.get(findings.diagram.knob, findings.diagram.knob)
+    knob = knob_words(findings.diagram.knob)
     return f"Test error against density, a line for every value of {knob}; {', '.join(named)} stand out"
 
 

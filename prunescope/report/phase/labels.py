@@ -5,19 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from prunescope.api.knobs import KNOBS
 from prunescope.report.common import formatting
 from prunescope.report.common.words import either
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-KNOBS = {
-    "epochs": "epochs",
-    "batch_size": "batch size",
-    "learning_rate": "learning rate",
-    "weight_decay": "weight decay",
-    "rho": "SAM rho",
-}
 
 WAYS = {
     "algorithm-2": ("Algorithm 2", "connected (LMC ≥ −ε), then lowest test error of the retrained model"),
@@ -49,7 +42,7 @@ def value(knob: str, found: float) -> str:
     ('80 epochs', 'learning rate 0.05', 'batch size 32')
     """
     text = formatting.number(found)
-    return f"{text} epochs" if knob == "epochs" else f"{KNOBS.get(knob, knob)} {text}"
+    return KNOBS[knob].at(text) if knob in KNOBS else f"{knob} {text}"
 
 
 def densities(all_densities: Sequence[float], chosen: Collection[float]) -> str:

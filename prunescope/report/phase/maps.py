@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prunescope.api.knobs import knob_words
 from prunescope.report.common import formatting, svg, words
 from prunescope.report.common.plots import FILLS, MARKERS, PAINTS, SHORT
 from prunescope.report.phase import labels
@@ -120,7 +121,7 @@ def told(findings: Findings, layer: Layer) -> str:
             for value, found in zip(diagram.values, values[:, column], strict=True)
         ]
         columns.append(f"{formatting.density(density)}: {', '.join(cells)}")
-    return f"{layer.title} by density and {labels.KNOBS.get(diagram.knob, diagram.knob)}. {'; '.join(columns)}."
+    return f"{layer.title} by density and {knob_words(diagram.knob)}. {'; '.join(columns)}."
 
 
 def told_regimes(findings: Findings) -> str:
@@ -130,7 +131,7 @@ def told_regimes(findings: Findings) -> str:
     for density in diagram.densities:
         cells = [f"{formatting.number(value)}: {_verdict(findings, value, density)}" for value in diagram.values]
         columns.append(f"{formatting.density(density)}: {', '.join(cells)}")
-    return f"Regime and advice by density and {labels.KNOBS.get(diagram.knob, diagram.knob)}. {'; '.join(columns)}."
+    return f"Regime and advice by density and {knob_words(diagram.knob)}. {'; '.join(columns)}."
 
 
 def _verdict(findings: Findings, value: float, density: float) -> str:
@@ -150,7 +151,7 @@ def _frame(findings: Findings, paint: Mapping[str, str]) -> tuple[Figure, Axes]:
     axes.set_xticks(range(columns), [formatting.density(density) for density in diagram.densities])
     axes.set_yticks(range(rows), [formatting.number(value) for value in diagram.values])
     axes.set_xlabel("density →", fontsize=10.5, color=paint["muted"], labelpad=5, loc="left")
-    knob = labels.KNOBS.get(diagram.knob, diagram.knob)
+    knob = knob_words(diagram.knob)
     axes.text(
         (2 - LEFT) / (columns * CELL_WIDTH), 1 + 8 / (rows * CELL_HEIGHT), f"{knob}, hotter ↑",
         transform=axes.transAxes, fontsize=10.5, color=paint["muted"], ha="left", va="bottom",

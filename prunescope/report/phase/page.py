@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.knobs import knob_words
 from prunescope.report.common import formatting, plots, svg, words
 from prunescope.report.common.page import SLUGS, as_markup, keep_percents, make_environment, read_text
 from prunescope.report.phase import curves, labels, maps, pictures, sentences
@@ -88,7 +89,7 @@ def _environment() -> Environment:
         mark_words=MARK_WORDS,
         ways=labels.WAYS,
         directions=labels.DIRECTIONS,
-        knob=lambda name: labels.KNOBS.get(name, name),
+        knob=knob_words,
         summary=_summary,
         count=_count,
         REGIMES=[regime for regime in words.SHAPES if regime is not None],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import inf, nan
 from typing import TYPE_CHECKING, Literal
 
+from prunescope.api.knobs import KNOBS, knob_words
 from prunescope.report.common import formatting
 from prunescope.report.phase import blank, labels
 from prunescope.studies.phase import choosing
@@ -102,9 +103,8 @@ def _better(one: Difference) -> str:
 
 def _step(found: Transition, knob: str) -> str:
     hotter, colder = formatting.number(found.hotter), formatting.number(found.colder)
-    return (
-        f"{hotter} to {colder} epochs" if knob == "epochs" else f"{labels.KNOBS.get(knob, knob)} {hotter} to {colder}"
-    )
+    span = f"{hotter} to {colder}"
+    return KNOBS[knob].at(span) if knob in KNOBS else f"{knob} {span}"
 
 
 def _side(findings: Findings, found: Transition, side: Literal["hotter", "colder"]) -> Answer:
@@ -260,7 +260,7 @@ def _crossed(one: Crossing, findings: Findings) -> str:
     if one.value is None:
         return f"{where}: poorly connected at the hotter values, or a cell between is missing"
     more = "" if one.side is Side.CROSSES else ", and poorly connected at hotter values too"
-    return f"{where}: critical {labels.KNOBS.get(knob, knob)} {one.value:.3g}{_band_text(one, findings)}{more}"
+    return f"{where}: critical {knob_words(knob)} {one.value:.3g}{_band_text(one, findings)}{more}"
 
 
 def _band_text(one: Crossing, findings: Findings) -> str:

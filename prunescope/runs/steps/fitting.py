@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import torch
 
 from prunescope.api.errors import PluginError, UsageError
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.data import sources
 from prunescope.networks import checkpoints, masks, models
 from prunescope.plugins import checks, options, registry
@@ -207,7 +207,7 @@ def _trained(start: Checkpoint, model: nn.Module, epochs: int) -> Checkpoint:
     if start.mask is not None:
         return replace(start, state=state(model))
     training: dict[str, Any] = {**start.training, "trained_epochs": epochs}
-    knobs = {name: training[name] for name in HOTTER if training.get(name) is not None} | {"epochs": epochs}
+    knobs = {name: training[name] for name in KNOBS if training.get(name) is not None} | {"epochs": epochs}
     return replace(start, state=state(model), training=training, knobs=knobs)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from prunescope.api import Evidence, Reading
 from prunescope.api.errors import EvidenceError
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.plugins import checks, registry
 from prunescope.runs.files.runfile import Verdict
 from prunescope.runs.recipe import run_of, snapshot_of
@@ -44,7 +44,7 @@ def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> V
             f"rule {case['rule']!r} needs the reading {missing[0]}",
             fix=f"add its probe: --probe {missing[0].partition('/')[0]}",
         )
-    numeric = {name: float(value) for name, value in knobs.items() if name in HOTTER and value is not None}
+    numeric = {name: float(value) for name, value in knobs.items() if name in KNOBS and value is not None}
     evidence = Evidence(
         density=case["density"],
         readings=readings,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError, UsageError
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS, find_knob, knob_words
 from prunescope.plugins import registry
 from prunescope.runs.opening import open_data
 from prunescope.runs.recipe import run_of
@@ -126,17 +126,18 @@ def moved(value: float, advice: Advice, *, knob: str) -> float:
     >>> moved(80, Advice.RAISE, knob="epochs"), moved(0.1, Advice.RAISE, knob="learning_rate")
     (40, 0.2)
     """
-    sign = HOTTER[knob] * (1 if advice is Advice.RAISE else -1)
+    sign = KNOBS[knob].hotter * (1 if advice is Advice.RAISE else -1)
     found = value * FACTOR if sign > 0 else value / FACTOR
-    return max(1, round(found)) if float(value).is_integer() and knob in ("epochs", "batch_size") else found
+    return max(1, round(found)) if float(value).is_integer() and KNOBS[knob].whole else found
 
 
 def _knob(asked: str | None, known: dict[str, float]) -> str:
     if asked is not None:
-        if asked.replace("-", "_") not in HOTTER:
-            raise UsageError(f"--knob got {asked!r}", fix=f"it wants one of: {', '.join(HOTTER)}")
-        return asked.replace("-", "_")
-    return next((name for name in HOTTER if name in known), "epochs")
+        found = find_knob(asked)
+        if found is None:
+            raise UsageError(f"--knob got {asked!r}", fix=f"it wants one of: {', '.join(KNOBS)}")
+        return found.name
+    return next((name for name in KNOBS if name in known), "epochs")
 
 
 def _look(reference: str, to: Purchase) -> Measured | None:
@@ -207,8 +208,8 @@ def _trained(to: Purchase, advice: Advice) -> tuple[Measured | None, tuple[str, 
 def _compared(other: str, to: Purchase) -> str:
     """Return which neighbour was trained, and on which side of the network it lies."""
     value, own = (read_knobs(reference, to.store)[to.knob] for reference in (other, to.here))
-    side = "hotter" if (value - own) * HOTTER[to.knob] > 0 else "colder"
-    name = to.knob.replace("_", " ")
+    side = "hotter" if (value - own) * KNOBS[to.knob].hotter > 0 else "colder"
+    name = knob_words(to.knob)
     return f"compared with {other}, trained {side}: {name} {value:g} instead of {own:g}"
 
 
@@ -227,7 +228,10 @@ def _training(to: Purchase, advice: Advice) -> tuple[Recipe | None, str]:
     if to.knob not in known:
         return None, f"its trainer {optimizer} has no option {to.knob}"
     settings = {name: setting for name, setting in training.items() if name in known and setting is not None}
-    trainer = registry.make("trainers", optimizer, settings | {to.knob: moved(value, advice, knob=to.knob)})
+    try:
+        trainer = registry.make("trainers", optimizer, settings | {to.knob: moved(value, advice, knob=to.knob)})
+    except UsageError as error:  # the knob ends before the next step
+        return None, error.message
     data = open_data(to.asked.data, [to.here], to.session, limit_batches=to.asked.limit_batches)
     model = ModelSpec.from_json(facts["model"], trust=to.store.trust)
     return plan.train(trainer=trainer, model=model, data=data, seed=to.asked.seed), ""

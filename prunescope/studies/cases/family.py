@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.plugins import registry
 from prunescope.runs.opening import open_data, open_network
 from prunescope.runs.recipe import run_of, snapshot_of
@@ -75,7 +75,7 @@ def read_knobs(reference: str, store: Store) -> dict[str, float]:
     """Return the temperature-like settings of a dense model, where known."""
     run, epoch = store.read(run_of(reference)), snapshot_of(reference)
     found = dict(run.facts.get("knobs", {})) | ({} if epoch is None else {"epochs": epoch})
-    return {name: float(value) for name, value in found.items() if name in HOTTER and value is not None}
+    return {name: float(value) for name, value in found.items() if name in KNOBS and value is not None}
 
 
 def _plan(reference: str, asked: FamilyQuestion, session: Session, found: Retraining) -> DiagnosisPlan:

@@ -90,7 +90,7 @@ class TuningQuestion(Place):
     """The value of a temperature-like knob for each density, with fewer runs than the grid."""
 
     knob: str = field(kw_only=False)
-    """The knob of the dense training: "epochs", "batch-size", "lr" or "sam"."""
+    """The knob of the dense training: "epochs", "batch-size", "lr", "sam", ... (see `api.knobs`)."""
     file: str | Path | None = field(default=None, kw_only=False)
     """A study's TOML file or folder; or give `model` and `data`."""
     densities: Sequence[float]

@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
-from prunescope.studies.grid.study import WHOLE
+from prunescope.api.knobs import KNOBS, find_knob
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prunescope.api.knobs import Knob
     from prunescope.runs.session import Session
     from prunescope.runs.store import Store
     from prunescope.studies.cases.questions import TuningQuestion
     from prunescope.studies.grid.layout import Grid
     from prunescope.studies.grid.study import Study
 
-KNOBS = {"epochs": "epochs", "batch-size": "batch_size", "lr": "learning_rate", "sam": "rho"}
-"""What a person types -> the trainer's option."""
-
-OF_SAM = ("rho", "adaptive")
+RETRAINER = "sgd"
+"""How pruned models are retrained, whatever trained the dense ones."""
 
 DEFAULT_VALUES = {
     "batch_size": (16, 32, 64, 128, 256),
@@ -42,14 +41,16 @@ class TuningGrid:
 
 def make_tuning_grid(asked: TuningQuestion, session: Session) -> TuningGrid:
     """Return the grid of the study that is named, or of the question's fields; UsageError for what is none."""
-    if asked.knob not in KNOBS:
-        raise UsageError(f"there is no knob {asked.knob!r}", fix=f"one of: {', '.join(KNOBS)}")
+    knob = find_knob(asked.knob)
+    if knob is None:
+        typed = ", ".join(known.typed for known in KNOBS.values())
+        raise UsageError(f"there is no knob {asked.knob!r}", fix=f"one of: {typed}")
     if not asked.densities:
         raise UsageError("--density got ''", fix="it wants numbers, such as 0.05,0.1")
-    return _of_fields(asked, session) if asked.file is None else _of_file(asked, session)
+    return _of_fields(asked, knob, session) if asked.file is None else _of_file(asked, knob, session)
 
 
-def _of_file(asked: TuningQuestion, session: Session) -> TuningGrid:
+def _of_file(asked: TuningQuestion, knob: Knob, session: Session) -> TuningGrid:
     from prunescope.studies.grid import studyfolder
 
     for option, value in (("--values", asked.values), ("--model", asked.model), ("--data", asked.data)):
@@ -58,10 +59,9 @@ def _of_file(asked: TuningQuestion, session: Session) -> TuningGrid:
     folder, trust = asked.folder, session.store.trust
     studyfolder.settle(studyfolder.find(Path(str(asked.file))), folder, trust=trust)
     grid = studyfolder.load_grid(folder, trust=trust)
-    if grid.study.knob != KNOBS[asked.knob]:
+    if grid.study.knob != knob.name:
         raise UsageError(
-            f"the knob of {asked.file} is {grid.study.knob}, not {KNOBS[asked.knob]}",
-            fix="name that knob, or another study",
+            f"the knob of {asked.file} is {grid.study.knob}, not {knob.name}", fix="name that knob, or another study"
         )
     known = {_nearest(grid.study, density) for density in asked.densities}
     return TuningGrid(grid=grid, full=_fully(grid, session.store), densities=tuple(sorted(known)))
@@ -75,14 +75,14 @@ def _nearest(study: Study, density: float) -> float:
     return near
 
 
-def _of_fields(asked: TuningQuestion, session: Session) -> TuningGrid:
+def _of_fields(asked: TuningQuestion, knob: Knob, session: Session) -> TuningGrid:
     from prunescope.data import sources
     from prunescope.runs.opening import describe_data
     from prunescope.studies.grid import layout
 
     if asked.model is None or asked.data is None:
         raise UsageError("there is nothing to tune", fix="name a study, or give --model and --data")
-    study = _study(asked, KNOBS[asked.knob])
+    study = _study(asked, knob)
     source = describe_data(asked.data, session)
     found = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
     laid = layout.expand(
@@ -91,7 +91,7 @@ def _of_fields(asked: TuningQuestion, session: Session) -> TuningGrid:
     return TuningGrid(grid=laid, full=_fully(laid, session.store), densities=study.densities)
 
 
-def _study(asked: TuningQuestion, knob: str) -> Study:
+def _study(asked: TuningQuestion, knob: Knob) -> Study:
     """Return the study that the fields describe, retrained on a compressed schedule."""
     from prunescope.data.live import NAME
     from prunescope.studies.diagnosis.plan import COMPRESSION
@@ -101,12 +101,11 @@ def _study(asked: TuningQuestion, knob: str) -> Study:
         if not 0 < density < 1:
             raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
     options: dict[str, Any] = dict(asked.trainer_options)
-    trainer = "sam" if knob == "rho" else "sgd"
-    values = _values(asked.values, knob)
-    longest = int(max(values)) if knob == "epochs" else _epochs(trainer, options)
-    if knob == "epochs":
-        options["epochs"] = longest
-    after = {name: value for name, value in options.items() if name not in OF_SAM}
+    trainer, values = _trainer(knob), _values(asked.values, knob)
+    if knob.name == "epochs":
+        options["epochs"] = int(max(values))
+    longest = _length(trainer, options)
+    after = {name: value for name, value in options.items() if name in _options(RETRAINER)}
     epochs = asked.retrain_epochs or max(1, round(COMPRESSION * longest))
     return Study(
         name="tune",
@@ -115,23 +114,23 @@ def _study(asked: TuningQuestion, knob: str) -> Study:
         data=str(asked.data) if isinstance(asked.data, str | Path) else NAME,
         train=Choice(plugin=trainer, options=options),
         prune=Choice(plugin="magnitude"),
-        retrain=Choice(plugin="sgd", options=after | {"epochs": epochs}),
+        retrain=Choice(plugin=RETRAINER, options=after | {"epochs": epochs}),
         probes=(Choice(plugin="errors"), Choice(plugin="lmc", options={"test": False}), Choice(plugin="cka")),
-        knob=knob,
+        knob=knob.name,
         values=values,
         hold="epochs",
-        snapshots=knob == "epochs",
+        snapshots=knob.name == "epochs",
         densities=tuple(sorted(set(asked.densities))),
         dense_seeds=tuple(range(asked.dense_seeds)),
         replicas=asked.replicas,
     )
 
 
-def _values(given: Sequence[float] | None, knob: str) -> tuple[float, ...]:
-    values = given or DEFAULT_VALUES.get(knob)
+def _values(given: Sequence[float] | None, knob: Knob) -> tuple[float, ...]:
+    values = given or DEFAULT_VALUES.get(knob.name)
     if values is None:
-        raise UsageError("the epochs to choose from are not given", fix="give them: --values 10,20,40,80")
-    if knob not in WHOLE:
+        raise UsageError(f"the {knob.words} to choose from are not given", fix="give them: --values 10,20,40,80")
+    if not knob.whole:
         return tuple(sorted({float(value) for value in values}))
     if any(value < 1 or value != int(value) for value in values):
         text = ",".join(f"{value:g}" for value in values)
@@ -139,10 +138,31 @@ def _values(given: Sequence[float] | None, knob: str) -> tuple[float, ...]:
     return tuple(sorted({int(value) for value in values}))
 
 
-def _epochs(trainer: str, options: dict[str, Any]) -> int:
+def _trainer(knob: Knob) -> str:
+    """Return the trainer that retrains where it has the knob, else the first that has."""
     from prunescope.plugins import registry
 
-    return int(registry.make("trainers", trainer, options).instance.epochs)
+    names = (RETRAINER, *sorted(plugin.name for plugin in registry.find("trainers")))
+    found = next((name for name in names if knob.name in _options(name)), None)
+    if found is None:
+        raise UsageError(f"no trainer has an option {knob.name}", fix="install a trainer that has one")
+    return found
+
+
+def _options(trainer: str) -> frozenset[str]:
+    from prunescope.plugins import options, registry
+
+    return frozenset(found.name for found in options.fields(registry.get("trainers", trainer).load()))
+
+
+def _length(trainer: str, options: dict[str, Any]) -> int:
+    """Return the epochs of one training; UsageError for a trainer that counts none."""
+    from prunescope.plugins import registry
+
+    found = registry.make("trainers", trainer, options).instance.length()
+    if found is None:
+        raise UsageError(f"the trainer {trainer} does not count epochs", fix="give a study, which says how to retrain")
+    return int(found)
 
 
 def _fully(grid: Grid, store: Store) -> Grid | None:
@@ -153,7 +173,7 @@ def _fully(grid: Grid, store: Store) -> Grid | None:
     from prunescope.studies.grid import layout as grids
 
     study = grid.study
-    epochs = getattr(registry.make("trainers", study.train.plugin, study.train.options).instance, "epochs", None)
+    epochs = registry.make("trainers", study.train.plugin, study.train.options).instance.length()
     if epochs is None:
         return None
     longer = replace(study.retrain, options={**study.retrain.options, "epochs": epochs})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.networks.checkpoints.siblings import find_sibling_files
 from prunescope.regimes.siblings import choose_siblings
 from prunescope.runs.recipe import parse, run_of, snapshot_of
@@ -103,7 +103,7 @@ def knobs_of(reference: str, store: Store) -> dict[str, float]:
     epoch = snapshot_of(reference)
     known = dict(store.read(run_of(reference), only=()).facts.get("knobs", {}))
     known |= {} if epoch is None else {"epochs": epoch}
-    return {name: float(value) for name, value in known.items() if name in HOTTER and value is not None}
+    return {name: float(value) for name, value in known.items() if name in KNOBS and value is not None}
 
 
 def first_drop(references: Iterable[str], session: Session) -> float | None:
@@ -138,7 +138,7 @@ def _related(reference: str, others: Sequence[str], store: Store, *, asked: bool
     known = {one: knobs_of(one, store) for one in dict.fromkeys(others) if one != reference}
     differing = [
         name
-        for name in HOTTER
+        for name in KNOBS
         if name in here and any(name in each and each[name] != here[name] for each in known.values())
     ]
     if len(differing) != 1:

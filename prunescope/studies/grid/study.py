@@ -9,7 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import InputError, UsageError
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.api.regular import read_regular_text
 
 if TYPE_CHECKING:
@@ -21,11 +21,8 @@ TABLES = ("model", "data", "train", "prune", "retrain", "probes", "dense_probes"
 HOLD = ("epochs", "iterations")
 """What stays fixed while the batch size changes."""
 
-WHOLE = ("epochs", "batch_size")
-"""Knobs that count something."""
-
-AXES = ("density", "hold", "snapshots", *HOTTER)
-"""Keys of the table [axes]."""
+BESIDE_KNOBS = ("density", "hold", "snapshots")
+"""Keys of the table [axes], besides the knob."""
 
 SEED_STRIDE = 1000
 """Retraining seeds of one dense seed start at it times the dense seed: no two cells share their noise by accident."""
@@ -152,14 +149,14 @@ def _knob(axes: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
     if len(axes) != 1:
         raise InputError(
             f"[axes] has {len(axes)} knobs beside the density: {', '.join(sorted(axes)) or 'none'}",
-            fix=f"give one, for example epochs = [10, 20, 40]; known: {', '.join(HOTTER)}",
+            fix=f"give one, for example epochs = [10, 20, 40]; known: {', '.join(KNOBS)}",
         )
     ((knob, values),) = axes.items()
-    if knob not in HOTTER:
-        raise InputError(f"axes.{knob} is no temperature-like knob", fix=f"one of: {', '.join(HOTTER)}")
+    if knob not in KNOBS:
+        raise InputError(f"axes.{knob} is no temperature-like knob", fix=f"one of: {', '.join(KNOBS)}")
     found = _numbers(values, f"axes.{knob}")
-    if min(found) < 0 or (knob in WHOLE and any(value != int(value) or value < 1 for value in found)):
-        wanted = "whole numbers from 1" if knob in WHOLE else "numbers from 0"
+    if min(found) < 0 or (KNOBS[knob].whole and any(value != int(value) or value < 1 for value in found)):
+        wanted = "whole numbers from 1" if KNOBS[knob].whole else "numbers from 0"
         raise InputError(f"axes.{knob} is {list(found)}", fix=f"give {wanted}")
     if len(set(found)) < len(found):
         raise InputError(f"axes.{knob} repeats a value: {list(found)}", fix="give every value once")
@@ -168,9 +165,10 @@ def _knob(axes: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
 
 def _check_spelling(axes: Mapping[str, Any]) -> None:
     """Name a key of [axes] that is nearly one there is; a knob that is like none is refused as a knob."""
+    known = (*BESIDE_KNOBS, *KNOBS)
     for key in axes:
-        near = get_close_matches(key, AXES, n=1)
-        if near and key not in AXES:
+        near = get_close_matches(key, known, n=1)
+        if near and key not in known:
             raise InputError(f"[axes] has the unknown key {key!r}", fix=f"did you mean {near[0]!r}?")
 
 

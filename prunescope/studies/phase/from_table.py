@@ -13,7 +13,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import InputError
-from prunescope.api.knobs import HOTTER
+from prunescope.api.knobs import KNOBS
 from prunescope.api.regular import read_regular_text
 from prunescope.regimes.direction import hottest_first
 from prunescope.studies.phase.diagram import Cell, PhaseDiagram, Sample
@@ -91,11 +91,11 @@ def _comments(lines: Sequence[str]) -> dict[str, str]:
 
 
 def _knob(row: Mapping[str, float | str], path: Path) -> str:
-    found = [name for name in row if name in HOTTER]
+    found = [name for name in row if name in KNOBS]
     if len(found) != 1 or "density" not in row or not set(QUANTITIES) & set(row):
         raise InputError(
             f"{path} has the columns {', '.join(row)}",
-            fix=f"wanted: one of {', '.join(HOTTER)}; density; and some of {', '.join(QUANTITIES)}",
+            fix=f"wanted: one of {', '.join(KNOBS)}; density; and some of {', '.join(QUANTITIES)}",
         )
     return found[0]
 
