@@ -38,6 +38,46 @@ def plain(model: nn.Module) -> Gradient:
     return gradient
 
 
+def in_parts(gradient: Callable[[nn.Module], Gradient], parts: int) -> Callable[[nn.Module], Gradient]:
+    """Return what takes the gradient of a batch in `parts` parts, one after the other: gradient accumulation.
+
+    Formula: g = Σ_p (n_p / n) g_p over parts of n_p of the n images, which differ by one image at most; the loss
+    likewise. It is the gradient of the whole batch where the images do not see each other: BatchNorm normalises each
+    part by its own statistics, and SAM climbs in each part by itself. A part has two images or more. The memory is that
+    of one part, and a second set of gradients.
+    """
+    if parts == 1:
+        return gradient
+
+    def make(model: nn.Module) -> Gradient:
+        one, weights = gradient(model), trainable(model)
+
+        def accumulated(images: Tensor, targets: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
+            count = max(1, min(parts, len(images) // 2))
+            totals: list[Tensor | None] = [None] * len(weights)
+            values, outputs = [], []
+            for some, theirs in zip(images.tensor_split(count), targets.tensor_split(count), strict=True):
+                value, logits = one(some, theirs, loss)
+                share = len(some) / len(images)
+                values.append(value * share)
+                outputs.append(logits)
+                totals = [_added(total, weight.grad, share) for total, weight in zip(totals, weights, strict=True)]
+            for weight, total in zip(weights, totals, strict=True):
+                weight.grad = total
+            return torch.stack(values).sum(), torch.cat(outputs)
+
+        return accumulated
+
+    return make
+
+
+def _added(total: Tensor | None, gradient: Tensor | None, share: float) -> Tensor | None:
+    """Return total + share · gradient, in place; None stands for 0."""
+    if gradient is None:
+        return total
+    return gradient * share if total is None else total.add_(gradient, alpha=share)
+
+
 def sharpness_aware(model: nn.Module, *, rho: float, adaptive: bool, mask: Mask | None) -> Gradient:
     """Return SAM's gradient: that of the loss at w + e, for the worst e in a ball of radius rho around w.
 

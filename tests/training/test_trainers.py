@@ -52,6 +52,7 @@ def test_the_defaults_are_the_papers_recipe_at_half_its_epochs():
         "ema": 0.0,
         "precision": "float32",
         "compiling": "auto",
+        "accumulate": 1,
     }
     assert dataclasses.asdict(Sam()) == {**defaults, "rho": 0.05, "adaptive": False}
     assert dataclasses.asdict(Cyclic()) == {**defaults, "schedule": "cosine", "cycles": 4, "factor": 2.0}
@@ -63,8 +64,8 @@ def test_the_defaults_are_the_papers_recipe_at_half_its_epochs():
 def test_the_options_of_sgd_stand_in_one_class_and_come_first_in_its_order(trainer, own):
     names = [field.name for field in options.fields(trainer)]
     assert set(trainer.__annotations__) == own
-    assert names[:18] == list(SgdOptions.__annotations__)
-    assert len(names) == 18 + len(own - {"schedule"})
+    assert names[:19] == list(SgdOptions.__annotations__)
+    assert len(names) == 19 + len(own - {"schedule"})
 
 
 def test_an_option_enters_an_id_where_it_differs_from_the_default_of_its_own_trainer():
@@ -143,6 +144,7 @@ CHANGES = {
     "scheduler": "tanh",
     "cycles": 3,
     "factor": 1.5,
+    "accumulate": 3,
 }
 
 
@@ -260,3 +262,10 @@ def test_the_first_cycle_is_the_run_of_its_length():
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_every_trainer_cites_its_method(trainer):
     assert publications.publications_of(trainer)
+
+
+def test_gradients_in_parts_are_taken_of_one_network_at_a_time():
+    trainer, data = short(Sgd, accumulate=2), tiny_data()
+    assert trainer.together(tiny_net(), data) == 1 < short(Sgd).together(tiny_net(), data)
+    with pytest.raises(UsageError, match="accumulate is 2"):
+        list(trainer.fit_together([tiny_net(), tiny_net()], data, masks=[None, None], seeds=[0, 1]))

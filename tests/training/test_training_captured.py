@@ -15,7 +15,7 @@ from prunescope.data.memory import Augmentation
 from prunescope.networks.capture import capture_on
 from prunescope.training import gradient_together, loop, optimizers
 from prunescope.training.batches import Batches
-from prunescope.training.gradient import plain, sharpness_aware
+from prunescope.training.gradient import in_parts, plain, sharpness_aware
 from prunescope.training.schedule import Schedule
 
 CPU = torch.device("cpu")
@@ -36,6 +36,7 @@ CASES = {
     "moving average": {"ema": 0.9},
     "some of the steps": {"part": {"start_step": 4, "stop_step": 7}},
     "an epoch's first steps": {"part": {"stop_step": 1}},
+    "in parts": {"gradient": in_parts(plain, 3)},
     "sam": {"gradient": partial(sharpness_aware, rho=0.2, adaptive=False, mask=None)},
     "adaptive sam": {"gradient": partial(sharpness_aware, rho=0.2, adaptive=True, mask=None)},
 }
@@ -148,7 +149,9 @@ def test_divergence_is_an_error():
         alone(tiny_net(), pictures(), capture=capture_on(CPU), sgd=SGD | {"learning_rate": 1e30})
 
 
-TOGETHER = {name: case for name, case in CASES.items() if name not in {"moving average", "sam", "adaptive sam"}} | {
+ALONE = {"moving average", "in parts", "sam", "adaptive sam"}
+
+TOGETHER = {name: case for name, case in CASES.items() if name not in ALONE} | {
     "sam": {"gradient": partial(gradient_together.sharpness_aware, rho=0.2, adaptive=False)},
     "adaptive sam": {"gradient": partial(gradient_together.sharpness_aware, rho=0.2, adaptive=True)},
 }

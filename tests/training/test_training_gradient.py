@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from prunescope.networks import masks
-from prunescope.training.gradient import plain, sharpness_aware
+from prunescope.training.gradient import in_parts, plain, sharpness_aware
 
 
 def batch(size: int = 16):
@@ -141,3 +141,38 @@ def test_sam_leaves_frozen_and_unused_parameters_alone():
     assert model[0].weight.grad is None
     assert model[2].unused.grad is None
     assert model[7].weight.grad.any()
+
+
+def without_norms():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 16])
+@pytest.mark.parametrize("parts", [1, 2, 3, 5])
+def test_a_gradient_in_parts_is_that_of_the_whole_batch(parts, size):
+    images, labels = batch(size)
+    model, seen = without_norms(), []
+    model(images)
+    value, logits = plain(model)(images, labels, cross_entropy)
+    wanted = [weight.grad.clone() for weight in model.parameters()]
+    model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    found, outputs = in_parts(plain, parts)(model)(images, labels, cross_entropy)
+    assert sum(seen) == size
+    assert len(seen) == max(1, min(parts, size // 2))
+    assert max(seen) - min(seen) <= 1
+    torch.testing.assert_close(found, value)
+    torch.testing.assert_close(outputs, logits)
+    for weight, gradient in zip(model.parameters(), wanted, strict=True):
+        torch.testing.assert_close(weight.grad, gradient, rtol=1e-4, atol=1e-7)
+
+
+def test_weights_without_a_gradient_stay_without_one():
+    images, labels = batch()
+    model = without_norms()
+    model(images)
+    model[0].bias.requires_grad_(requires_grad=False)
+    in_parts(plain, 2)(model)(images, labels, cross_entropy)
+    assert model[0].bias.grad is None
+    assert model[3].weight.grad.norm() > 0

@@ -72,12 +72,14 @@ def fit(
     """Train `model` as these options say; schedule: another than theirs."""
     from prunescope.training import loop
     from prunescope.training.acceleration import accelerated, recorder
+    from prunescope.training.gradient import in_parts
 
+    one = accelerated(gradient, compiling=options.compiling, precision=options.precision)
     return loop.fit(
         model,
         data,
         optimizer=optimizer,
-        gradient=accelerated(gradient, compiling=options.compiling, precision=options.precision),
+        gradient=in_parts(one, options.accumulate),
         schedule=schedule_of(options) if schedule is None else schedule,
         batches=batches_of(options),
         mask=mask,

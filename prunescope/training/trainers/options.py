@@ -32,6 +32,10 @@ Ema = Annotated[
 Precision = Annotated[
     Literal["float32", "tf32", "bf16"], Option("arithmetic of the training steps; all but float32 need a GPU")
 ]
+Accumulate = Annotated[
+    int,
+    Option("parts of a batch that go through the network one after the other: less memory, the same batch", minimum=1),
+]
 Compiling = Annotated[
     Literal["auto", "no", "capture", "yes", "cuda-graphs"],
     Option(
@@ -130,6 +134,10 @@ class FittingOptions(ScheduleOptions, BatchOptions, Protocol):
     @property
     def compiling(self) -> Compiling:
         """Return whether steps are compiled."""
+
+    @property
+    def accumulate(self) -> Accumulate:
+        """Return in how many parts the gradient of a batch is taken."""
 
 
 class TogetherOptions(FittingOptions, MomentumOptions, Protocol):

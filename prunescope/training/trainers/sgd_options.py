@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prunescope.api import Trainer
 from prunescope.training.trainers import together
 from prunescope.training.trainers.options import (
+    Accumulate,
     Augment,
     BatchSize,
     Compiling,
@@ -56,6 +57,7 @@ class SgdOptions(Trainer):
     ema: Ema = 0.0
     precision: Precision = "float32"
     compiling: Compiling = "auto"
+    accumulate: Accumulate = 1
 
     def together(self, model: nn.Module, data: Data) -> int:
         """Return a few for tiny networks."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from prunescope.api import Option, Trainer
 from prunescope.training.trainers import fitting
 from prunescope.training.trainers.options import (
+    Accumulate,
     Augment,
     BatchSize,
     Compiling,
@@ -57,6 +58,7 @@ class Timm(Trainer):
     ema: Ema = 0.0
     precision: Precision = "float32"
     compiling: Compiling = "auto"
+    accumulate: Accumulate = 1
     scheduler: Annotated[
         str | None,
         Option("timm's scheduler by name instead of schedule: cosine, tanh, poly, step, multistep; none: schedule"),

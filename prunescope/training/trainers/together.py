@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from prunescope.api.errors import UsageError
 from prunescope.training.trainers import fitting
 
 if TYPE_CHECKING:
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 
 def most(options: TogetherOptions, model: nn.Module, data: Data) -> int:
-    """Return how many models to train at a time; 1 where images are decoded anew for each, and with moving averages."""
+    """Return how many models to train at a time.
+
+    1 where images are decoded anew for each, with moving averages, and where a batch alone takes too much memory.
+    """
     from prunescope.networks.grouped.choice import training_group
 
-    if options.ema or _streamed(data.train):
+    if options.ema or options.accumulate > 1 or _streamed(data.train):
         return 1
     images = min(options.batch_size, len(data.train))
     device = next(model.parameters()).device.type
@@ -38,10 +42,19 @@ def fit(
     masks: Sequence[Mask | None],
     seeds: Sequence[int],
 ) -> Iterator[tuple[Epoch, ...]]:
-    """Train the models with the schedule and the batches these options ask for."""
+    """Train the models with the schedule and the batches these options ask for.
+
+    Raises:
+        UsageError: the options ask for gradients in parts.
+    """
     from prunescope.training.acceleration import accelerated, recorder
     from prunescope.training.together import fit_together
 
+    if options.accumulate > 1:
+        raise UsageError(
+            f"accumulate is {options.accumulate}, but networks that are trained together take whole batches",
+            fix="train them one by one, or use 1",
+        )
     return fit_together(
         models,
         data,
