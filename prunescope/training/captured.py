@@ -68,27 +68,35 @@ class Recorded:
 
     def _epochs(self, plan: Plan, rates: LambdaLR) -> Iterator[Done]:
         steps, taken = plan.steps, plan.taken
+        base, factor = float(rates.base_lrs[0]), rates.lr_lambdas[0]
+        numbers = self.feed.draw()
         for number in range(1, plan.of + 1):
-            self.feed.draw()
+            self.feed.put(numbers)
             first = (number - 1) * steps
             todo = range(max(taken.start, first), min(taken.stop, first + steps))
+            of_steps = [base * factor(step - taken.start) for step in todo]
+            within = range(todo.start - first, todo.stop - first)
             if todo:
-                base, factor = float(rates.base_lrs[0]), rates.lr_lambdas[0]
-                of_steps = [base * factor(step - taken.start) for step in todo]
-                yield self._epoch(number, range(todo.start - first, todo.stop - first), of_steps)
+                self._start(within, of_steps)
+            numbers = self.feed.draw() if number < plan.of else []  # while the device works
+            if todo:
+                yield self._end(number, within, of_steps[-1])
 
-    def _epoch(self, number: int, todo: range, of_steps: list[float]) -> Done:
-        self.work.net.train()
+    def _start(self, todo: range, of_steps: list[float]) -> None:
+        """Let the device perform these steps of an epoch."""
         here = self.registers
+        self.work.net.train()
         here.position.fill_(todo.start)
         here.rates[todo.start : todo.stop].copy_(torch.tensor(of_steps))
-        sizes = [self.feed.images_at(step) for step in todo]
         copy_memory(self.recording.trace.memory, self.memory)
-        for size in sizes:
-            self.recording.repeat[size]()
+        for step in todo:
+            self.recording.repeat[self.feed.images_at(step)]()
         copy_memory(self.memory, self.recording.trace.memory)
-        losses, wrong = (found[todo.start : todo.stop] for found in (here.losses, here.wrong))
-        return done(number, of_steps[-1], losses, wrong, sizes)
+
+    def _end(self, number: int, todo: range, rate: float) -> Done:
+        """Wait for the device; return what the epoch has come to."""
+        losses, wrong = (found[todo.start : todo.stop] for found in (self.registers.losses, self.registers.wrong))
+        return done(number, rate, losses, wrong, [self.feed.images_at(step) for step in todo])
 
 
 @torch.no_grad()

@@ -56,15 +56,22 @@ class Feed:
         images = min(self.size, len(self.split) - step * self.size)
         return images if self.mixing is None else images // 2 * 2
 
-    def draw(self) -> None:
-        """Draw the random numbers of the next epoch and put them in their place; the one upload of an epoch."""
+    def draw(self) -> list[Tensor]:
+        """Draw the random numbers of the next epoch, on the host."""
         count, augmentation = len(self.split), self.split.augmentation
         found = [drawn(count, augmentation, generator=generator) for generator in self.generators]
-        self.order.copy_(torch.stack([draws.order for draws in found]))
-        self.offsets.copy_(torch.stack([draws.offsets for draws in found], dim=1))
-        self.flips.copy_(torch.stack([draws.flips for draws in found]))
-        if self.mixing is not None:
-            self.mixing.draw()
+        numbers = [
+            torch.stack([draws.order for draws in found]),
+            torch.stack([draws.offsets for draws in found], dim=1),
+        ]
+        numbers.append(torch.stack([draws.flips for draws in found]))
+        return numbers if self.mixing is None else [*numbers, self.mixing.draw()]
+
+    def put(self, numbers: list[Tensor]) -> None:
+        """Put the random numbers of an epoch in their place; the one upload of an epoch."""
+        places = [self.order, self.offsets, self.flips, *([] if self.mixing is None else [self.mixing.weights])]
+        for place, values in zip(places, numbers, strict=True):
+            place.copy_(values)
 
     def batch(self, position: Tensor, within: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images and targets of a batch of the epoch.

@@ -59,11 +59,11 @@ class Mixing:
     weights: Tensor
     """float32 (2, steps, K): lam, and 1 - lam."""
 
-    def draw(self) -> None:
-        """Draw lam for every batch of the next epoch, as timm does for each."""
+    def draw(self) -> Tensor:
+        """Draw the weights of every batch of the next epoch, as timm does for each, on the host."""
         _, steps, models = self.weights.shape
         drawn = np.array([[self._lam(draw) for draw in self.draws] for _ in range(steps)]).reshape(steps, models)
-        self.weights.copy_(torch.from_numpy(np.stack([drawn, 1.0 - drawn])))
+        return torch.from_numpy(np.stack([drawn, 1.0 - drawn]))
 
     def _lam(self, draw: np.random.RandomState) -> float:
         draw.random_sample()  # timm's: whether this batch is mixed, which every batch is
