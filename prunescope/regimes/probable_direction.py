@@ -44,15 +44,16 @@ def state_direction(
     calibration: Calibration,
     certainty: float = CERTAINTY,
     learned: float = learning.LEARNED,
+    errors: Sequence[str] = (TRAIN_ERROR, TEST_ERROR),
 ) -> Diagnosis:
     """Return the diagnosis with the direction that the signals give, its probability and the expected gain.
 
-    The regime stays, and its probability moves to `regime_probability`. Signals: siblings compared by training error
-    (`Evidence.siblings`, else the neighbours, whose test error counts where no training error is known), the place
-    against the recorded schedule, and LMC. Replicas that have not learned show no barrier: then siblings alone count. A
-    diagnosis without a regime, and one without any signal, comes back as it was.
+    The regime stays, and its probability moves to `regime_probability`. Signals: siblings (`Evidence.siblings`, else
+    the neighbours) compared by the first of `errors` that they have, the place against the recorded schedule, and LMC.
+    Replicas that have not learned show no barrier: then siblings alone count. A diagnosis without a regime, and one
+    without any signal, comes back as it was.
     """
-    family = _family(evidence)
+    family = _family(evidence, errors)
     signals = {} if diagnosis.regime is None else _signals(evidence, family, calibration, learned=learned)
     if not signals:
         return diagnosis
@@ -101,12 +102,12 @@ def _lmc_places(reading: Reading) -> np.ndarray:
     return np.array([mean + error * NormalDist().inv_cdf(share) for share in QUANTILES])
 
 
-def _family(evidence: Evidence) -> _Family | None:
+def _family(evidence: Evidence, errors: Sequence[str]) -> _Family | None:
     members = evidence.siblings or (evidence, *evidence.neighbours)
     knob = _knob(members)
     if knob is None:
         return None
-    for reading in (TRAIN_ERROR, TEST_ERROR):
+    for reading in errors:
         known = [one for one in members if reading in one.readings and knob in one.knobs]
         if len(known) > 1 and known[0] is members[0]:
             return _compared(known, knob=knob, reading=reading, drop=evidence.first_drop)

@@ -52,9 +52,12 @@ class ThreeRegime(RegimeRule):
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Gate on LMC; then II-A against II-B by CKA relative to the neighbours; abstain where it is not sure."""
         found, outside = self._judge(evidence), self._outside(evidence)
-        if outside:
-            found = replace(found, confidence=None, because=(*found.because, f"no confidence: {outside}"))
-        return self._directed(found, evidence) if self.direction else found
+        if self.direction:
+            found = self._directed(found, evidence)
+        if not outside:
+            return found
+        because = (*found.because, f"no confidence: {outside}")
+        return replace(found, confidence=None, regime_probability=None, because=because)
 
     def _directed(self, found: Diagnosis, evidence: Evidence) -> Diagnosis:
         from prunescope.regimes.log_odds import load_calibration

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from prunescope.regimes.least import share_of_least
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,6 +33,8 @@ class Member:
     """Test error before pruning."""
     epochs: float | None = None
     """How long the dense model was trained."""
+    train_errors: tuple[float, ...] = ()
+    """Training error of each of its retrained replicas, fraction; what the comparison looks at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +100,15 @@ def last_before(epochs: Sequence[float], *, drop: float) -> float | None:
 
 
 def choices(members: Sequence[Member], *, epsilon: float, drop: float | None = None) -> tuple[Choice, ...]:
-    """Return what every rule that has its numbers would choose, with its regret; Algorithm 2 comes first.
+    """Return what every rule that has its numbers would choose, with its regret.
+
+    The comparison of training errors comes first where all are known, then Algorithm 2.
 
     drop: epoch of the first learning-rate drop, where the members are snapshots of one run.
     """
     if not members:
         raise ValueError("there is no model to choose from")
-    picks = (*_gated(members, epsilon), *_plain(members, drop))
+    picks = (*_compared(members), *_gated(members, epsilon), *_plain(members, drop))
     found = [choice(rule, member, because, members) for rule, member, because in picks]
     errors = _errors(members)
     expected = None if errors is None else fmean(errors) - min(errors)
@@ -115,6 +121,16 @@ def choice(rule: str, member: Member, because: str, members: Sequence[Member]) -
     errors = _errors(members)
     regret = None if errors is None else error(member) - min(errors)
     return Choice(rule=rule, member=member.name, because=because, regret=regret)
+
+
+def _compared(members: Sequence[Member]) -> list[tuple[str, Member, str]]:
+    """Return the member that most probably has the least training error after retraining, where all are known."""
+    if len(members) < 2 or not all(member.train_errors for member in members):
+        return []
+    shares = share_of_least([member.train_errors for member in members])
+    best = max(range(len(members)), key=lambda place: shares[place])
+    because = f"least training error after retraining, {shares[best]:.0%} sure; no labels of test data"
+    return [("comparison", members[best], because)]
 
 
 def _gated(members: Sequence[Member], epsilon: float) -> list[tuple[str, Member, str]]:

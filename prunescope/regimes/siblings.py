@@ -15,25 +15,14 @@ import numpy as np
 
 from prunescope.api.errors import EvidenceError
 from prunescope.api.knobs import KNOBS
+from prunescope.regimes.least import pool_spread, share_of_least
 from prunescope.regimes.selection import last_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-PRIOR_SPREAD = 0.05
-"""Standard deviation of a replica's training error expected beforehand, as a share of the family's mean error."""
-
-PRIOR_FREEDOM = 2.0
-"""How many degrees of freedom that expectation is worth."""
-
-LEAST_SPREAD = 0.002
-"""The pooled standard deviation is at least this: a few replicas that agree do not show that all would."""
-
 COVERAGE = 0.80
 """Of the interval of a gain."""
-
-SPREADS, PLACES, REACH = 32, 301, 8.0
-"""Nodes of the quadrature over the spread and over the least error, and how many standard errors that reaches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,11 +118,8 @@ def _distance(value: float, wanted: float) -> float:
 def compare_siblings(here: Sibling, others: Sequence[Sibling], *, knob: str) -> Comparison:
     """Return the posterior of where the best of the family lies.
 
-    Model: a replica's error is the member's plus a normal error of one standard deviation σ for the whole family. The
-    members' errors have flat priors. σ² is scaled inverse χ² with ν = 2 + Σ (n_i − 1) degrees of freedom and scale
-    s² = (2 (0.05 m)² + Σ_i Σ_r (e_ir − ē_i)²) / ν, s at least 0.002, where m is the mean of the ē_i. So member i's
-    error is ē_i + s t_ν / √n_i. The probability that it is the least is integrated numerically, given σ and then
-    over it. Exchangeable: order of members and replicas does not matter. Unit: fraction in [0, 1].
+    A member's error is ē_i + s t_ν / √n_i (`pool_spread`), and who is the least follows from `share_of_least`. The
+    order of members and replicas does not matter. Unit: fraction in [0, 1].
 
     Raises EvidenceError where there is nothing to compare with, or a member has no replica.
 
@@ -150,8 +136,9 @@ def compare_siblings(here: Sibling, others: Sequence[Sibling], *, knob: str) -> 
         raise EvidenceError("a family needs two members with replicas", fix="retrain another dense network of it")
     means = np.array([np.mean(one.errors) for one in members])
     counts = np.array([len(one.errors) for one in members], dtype=np.float64)
-    spread, freedom = _pooled(members, means)
-    best = _least(means, spread / np.sqrt(counts), freedom)
+    errors = [one.errors for one in members]
+    spread, freedom = pool_spread(errors)
+    best = share_of_least(errors)
     sides = np.array([KNOBS[knob].hotter * np.sign(one.value - here.value) for one in members])
 
     def gain(side: int) -> Gain | None:
@@ -172,33 +159,6 @@ def compare_siblings(here: Sibling, others: Sequence[Sibling], *, knob: str) -> 
         spread=spread,
         freedom=freedom,
     )
-
-
-def _pooled(members: Sequence[Sibling], means: np.ndarray) -> tuple[float, float]:
-    """Return the scale s of a replica's error, and its degrees of freedom."""
-    freedom = PRIOR_FREEDOM + sum(len(one.errors) - 1 for one in members)
-    squares = sum(float(np.square(np.array(one.errors) - mean).sum()) for one, mean in zip(members, means, strict=True))
-    prior = PRIOR_FREEDOM * (PRIOR_SPREAD * float(means.mean())) ** 2
-    return max(LEAST_SPREAD, math.sqrt((prior + squares) / freedom)), freedom
-
-
-def _least(means: np.ndarray, errors: np.ndarray, freedom: float) -> np.ndarray:
-    """Return for every member the probability that it is the least, (members,).
-
-    Formula: ∫ dσ p(σ) ∫ dx φ_i(x) Π_{j ≠ i} (1 − Φ_j(x)), the outer integral by Gauss-Legendre over quantiles of σ.
-    """
-    from scipy.special import gammaincinv, ndtr
-
-    nodes, weights = np.polynomial.legendre.leggauss(SPREADS)
-    factors = np.sqrt(freedom / (2 * gammaincinv(freedom / 2, (nodes + 1) / 2)))
-    scale = errors * factors[:, None, None]
-    x = np.linspace(-REACH, REACH, PLACES)[:, None] * scale.max(axis=2, keepdims=True) + means.min()
-    z = (x - means) / scale
-    above = ndtr(-z)
-    others = np.stack([np.delete(above, place, axis=2).prod(axis=2) for place in range(len(means))], axis=2)
-    mass = (np.exp(-(z**2) / 2) / scale * others).sum(axis=1)
-    found: np.ndarray = weights / 2 @ (mass / mass.sum(axis=1, keepdims=True))
-    return found
 
 
 def _gain(towards: float, mean: float, error: float, freedom: float) -> Gain:

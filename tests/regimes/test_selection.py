@@ -98,3 +98,20 @@ def test_before_the_drop_means_at_it_too():
     assert before_drop(members, drop=80).epochs == 80
     assert before_drop(members, drop=30) is None
     assert before_drop([Member(name="unknown")], drop=30) is None
+
+
+def test_the_comparison_of_training_errors_comes_first_where_all_are_known():
+    members = [
+        Member(name="hot", lmc=-0.01, cka=0.9, test_error=0.2, train_errors=(0.10, 0.11)),
+        Member(name="cold", lmc=-0.01, cka=0.99, test_error=0.1, train_errors=(0.20, 0.21)),
+    ]
+    found = choices(members, epsilon=0.1)
+    assert [(one.rule, one.member) for one in found[:3]] == [
+        ("comparison", "hot"),
+        ("algorithm-2", "cold"),
+        ("algorithm-2.1", "cold"),
+    ]
+    assert found[0].regret == pytest.approx(0.1)
+    assert "no labels of test data" in found[0].because
+    partly = [members[0], replace(members[1], train_errors=())]
+    assert choices(partly, epsilon=0.1)[0].rule == "algorithm-2"

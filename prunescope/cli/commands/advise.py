@@ -28,6 +28,9 @@ class AdviseRequest:
         float | None,
         typer.Option(metavar="VALUE", help="Of a study: where the knob stands; all its values if left out."),
     ] = None
+    certainty: Annotated[
+        float, typer.Option(metavar="P", min=0.5, max=1, help="Advise a direction from this probability on.")
+    ] = AdviceQuestion.certainty
     budget: Annotated[
         str, typer.Option(metavar="RUNS|MINUTES", help="Of a checkpoint: trainings to spend (12), or time (10min).")
     ] = str(AdviceQuestion.budget)

@@ -31,6 +31,8 @@ MOVES = {
 
 MEANING = "confidence: that replicas are poorly connected (I) or connected (II), not that the advice helps"
 
+OF_DIRECTION = "confidence: that the better dense training lies on that side; the regime explains it"
+
 
 @dataclass(frozen=True, kw_only=True)
 class AdviceFinding(Finding):
@@ -95,7 +97,7 @@ def find_advice(question: AdviceQuestion, session: Session) -> AdviceFinding:
 
 def headline(advised: Advised, answer: AdviceAnswer) -> str:
     """Return the advice as a sentence."""
-    of = words.SURE_OF[Regime(advised.regime)] if advised.regime in {*Regime} else ""
+    of = words.SURE_OF[Regime(advised.regime)] if advised.regime in {*Regime} and advised.hotter is None else ""
     sure = "" if advised.confidence is None else f", confidence {advised.confidence:.0%}{f' that {of}' if of else ''}"
     move = "" if advised.to is None else f": {answer.knob} {advised.value:g} -> {advised.to:g}"
     change = "" if advised.change is None else f"; expected change of test error {_change(advised)}"
@@ -106,6 +108,8 @@ def _explanations(answer: AdviceAnswer) -> list[str]:
     """Return what the confidence is of, and for every abstention why, and what would decide."""
     silent = [advised for advised in answer.advised if advised.advice is Advice.NONE]
     meaning = [MEANING] if any(advised.confidence is not None for advised in answer.advised) else []
+    if any(advised.hotter is not None for advised in answer.advised):
+        meaning = [OF_DIRECTION]
     return [*meaning, *(f"no advice at {answer.knob} {one.value:g}: {one.because[0]}" for one in silent)]
 
 

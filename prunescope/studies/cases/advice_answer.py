@@ -56,6 +56,7 @@ def answer_advice(asked: AdviceQuestion, session: Session) -> AdviceAnswer:
 
 def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Session) -> AdviceAnswer:
     from prunescope.studies.grid import studyfolder
+    from prunescope.studies.phase.from_study import drops
 
     grid = studyfolder.load_grid(file.parent, at=file, trust=session.store.trust)
     models = measured.column(grid, session.store, density=asked.density)
@@ -64,10 +65,13 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
             f"no cell of {file.parent} is finished at density {asked.density:g}",
             fix=f"run: prunescope sweep {asked.target}",
         )
-    knob = grid.study.knob
+    knob, drop = grid.study.knob, next(iter(drops(grid.study)), None)
     values = _values(grid, models, asked.at)
     return AdviceAnswer(
-        advised=tuple(advise(models, value=value, knob=knob, rule=rule) for value in values),
+        advised=tuple(
+            advise(models, value=value, knob=knob, rule=rule, first_drop=drop, certainty=asked.certainty)
+            for value in values
+        ),
         knob=knob,
         density=asked.density,
         probes=measured.column_probes(grid, density=models[0].density),

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Advice
-from prunescope.regimes.direction import hottest_first
+from prunescope.regimes.direction import hottest_first, towards
+from prunescope.regimes.log_odds import CERTAINTY
+from prunescope.regimes.siblings import choose_siblings
 from prunescope.studies.cases.measured import TEST_ERROR, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from prunescope.api import Diagnosis, RegimeRule
     from prunescope.studies.cases.measured import Measured
@@ -49,43 +51,88 @@ class Advised:
     """Of most seeds."""
     advice: Advice
     confidence: float | None
-    """Mean over the dense seeds of the confidence of those that gave this advice; None where none had any."""
+    """Mean over the dense seeds of the confidence of those that gave this advice; None where none had any. Where
+    `hotter` is known, of the direction."""
     to: float | None
-    """The neighbouring value in that direction; None where the family ends or nothing is to change."""
+    """A measured value in that direction; None where the family ends or nothing is to change."""
     change: Change | None
     """None where the neighbour was not measured."""
     because: tuple[str, ...]
+    hotter: float | None = None
+    """Probability that a hotter dense training is the better one, given that this is not: mean over the dense seeds."""
+    regime_probability: float | None = None
+    """Mean over the dense seeds; None where it is not known."""
 
 
-def advise(models: Sequence[Measured], *, value: float, knob: str, rule: RegimeRule) -> Advised:
+def advise(
+    models: Sequence[Measured],
+    *,
+    value: float,
+    knob: str,
+    rule: RegimeRule,
+    first_drop: float | None = None,
+    certainty: float = CERTAINTY,
+) -> Advised:
     """Return which way to move the knob from `value`, NaN where it is unknown.
 
-    models: every measured dense model at one density, one per value and seed. Raises ValueError where none of them has
-    the value.
+    A step whose measured change of the test error is for the worse is not advised.
+
+    models: every measured dense model at one density, one per value and seed. first_drop: epochs of the dense training
+    after which its learning rate first fell. Raises ValueError where none of the models has the value.
     """
     here = [model for model in models if model.value == value or (math.isnan(value) and math.isnan(model.value))]
     if not here:
         raise ValueError(f"no model was measured at {knob} {value:g}")
-    verdicts = [judge(rule, model, _others(models, model), knob=knob) for model in here]
+    verdicts = [
+        judge(rule, model, _others(models, model), knob=knob, first_drop=first_drop, certainty=certainty)
+        for model in here
+    ]
     advice = _vote(verdicts)
     agreeing = [verdict for verdict in verdicts if verdict.advice is advice]
     known = [verdict.confidence for verdict in agreeing if verdict.confidence is not None]
-    to = neighbour([model.value for model in models], value, advice, knob=knob)
+    to = _target(models, value, advice, knob=knob, drop=first_drop)
+    moved = None if to is None else change(models, value, to)
     because = agreeing[0].because
     if len(verdicts) > 1:
         because = (*because, f"{len(agreeing)} of {len(verdicts)} dense seeds say {advice}")
+    if moved is not None and moved.mean > 0:
+        told = f"{advice} is the probable direction, but the step to {knob} {to:g} was measured and is not better"
+        because, advice, to = (told, *because), Advice.NONE, None
     return Advised(
         value=value,
         regime=str(agreeing[0].regime or "n/a"),
         advice=advice,
         confidence=sum(known) / len(verdicts) if known else None,
         to=to,
-        change=None if to is None else change(models, value, to),
+        change=moved if to is not None else None,
         because=because,
+        hotter=_mean([verdict.hotter for verdict in verdicts]),
+        regime_probability=_mean([verdict.regime_probability for verdict in verdicts]),
     )
 
 
-def neighbour(values: Sequence[float], value: float, advice: Advice, *, knob: str) -> float | None:
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _target(models: Sequence[Measured], value: float, advice: Advice, *, knob: str, drop: float | None) -> float | None:
+    """Return where to go in the advised direction; None where the family ends.
+
+    Of the next value, about half or double, and the last before the drop, the one with the least test error; the next
+    one where errors are not known.
+    """
+    known = {model.value for model in models if not math.isnan(model.value)}
+    nearest = neighbour(known, value, advice, knob=knob)
+    if nearest is None:
+        return None
+    wide = choose_siblings([*known, value], value, knob=knob, drop=drop if knob == "epochs" else None)
+    side = {nearest, *(one for one in wide if towards(value, one, knob=knob) is advice)}
+    changes = {one: found for one in sorted(side) if (found := change(models, value, one)) is not None}
+    return min(changes, key=lambda one: changes[one].mean) if changes else nearest
+
+
+def neighbour(values: Iterable[float], value: float, advice: Advice, *, knob: str) -> float | None:
     """Return the next value in the advised direction, None where there is none.
 
     >>> epochs = [10, 40, 80]

@@ -15,6 +15,7 @@ from prunescope.runs.opening import open_data
 from prunescope.runs.recipe import run_of
 from prunescope.studies.cases.advising import advise
 from prunescope.studies.cases.family import lay_out_member, measure_member, open_members, read_knobs
+from prunescope.studies.diagnosis.family import first_drop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,9 +111,11 @@ def advise_within_budget(asked: AdviceQuestion, rule: RegimeRule, session: Sessi
             fix=f"give at least --budget {asked.replicas}, or lower --replicas or --retrain-epochs",
         )
     value = first.value
-    other, notes = _neighbour(to, advise([first], value=value, knob=knob, rule=rule).advice)
+    drop = first_drop([here], session.store) if knob == "epochs" else None
+    given: dict[str, Any] = {"knob": knob, "rule": rule, "first_drop": drop, "certainty": asked.certainty}
+    other, notes = _neighbour(to, advise([first], value=value, **given).advice)
     models = [first, *([other] if other is not None else [])]
-    found = advise(models, value=value, knob=knob, rule=rule)
+    found = advise(models, value=value, **given)
     if found.to is None and found.advice in (Advice.RAISE, Advice.LOWER) and not isnan(value):
         found = replace(found, to=moved(value, found.advice, knob=knob))
         notes = (*notes, f"{knob} by a factor of {FACTOR:g} is a first step, not a measured optimum")

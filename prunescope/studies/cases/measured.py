@@ -9,6 +9,9 @@ import numpy as np
 
 from prunescope.api import Evidence
 from prunescope.api.errors import EvidenceError, UsageError
+from prunescope.regimes.learning import LEARNED
+from prunescope.regimes.log_odds import CERTAINTY, load_calibration
+from prunescope.regimes.probable_direction import state_direction
 from prunescope.regimes.selection import Member
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
     from prunescope.studies.grid.layout import Grid
 
-LMC, CKA, TEST_ERROR = "lmc/lmc", "cka/softmax", "errors/test_error"
+LMC, CKA, TEST_ERROR, TRAIN_ERROR = "lmc/lmc", "cka/softmax", "errors/test_error", "errors/train_error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,7 @@ class Measured:
             final_error=self.final_error,
             dense_error=self.dense_error,
             epochs=self.epochs,
+            train_errors=tuple(self.array(TRAIN_ERROR).tolist()),
         )
 
 
@@ -132,10 +136,30 @@ def merged(models: Sequence[Measured]) -> Measured:
     return replace(models[0], readings=together)
 
 
-def judge(rule: RegimeRule, here: Measured, others: Sequence[Measured], *, knob: str) -> Diagnosis:
-    """Return what a rule says of one model, given the others of the same density."""
+def judge(
+    rule: RegimeRule,
+    here: Measured,
+    others: Sequence[Measured],
+    *,
+    knob: str,
+    first_drop: float | None = None,
+    certainty: float = CERTAINTY,
+) -> Diagnosis:
+    """Return what a rule says of one model, given the others of the same density, and the direction that it points in.
+
+    The others are compared by their test error, which was measured and which an advised step is to lower; by training
+    error where it was not. first_drop: epochs of the dense training after which its learning rate first fell.
+    """
     neighbours = tuple(_evidence(other, knob) for other in others)
-    return rule.classify(replace(_evidence(here, knob), neighbours=neighbours))
+    evidence = replace(_evidence(here, knob), neighbours=neighbours, first_drop=first_drop)
+    return state_direction(
+        rule.classify(evidence),
+        evidence,
+        calibration=load_calibration(),
+        certainty=certainty,
+        learned=getattr(rule, "learned", LEARNED),
+        errors=(TEST_ERROR, TRAIN_ERROR),
+    )
 
 
 def _evidence(model: Measured, knob: str) -> Evidence:

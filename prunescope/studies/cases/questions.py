@@ -58,6 +58,8 @@ class AdviceQuestion(FamilyQuestion):
     """Of a network: what to change, such as "epochs" or "batch_size"; the first that is known where None."""
     rule: str = "three-regime"
     """The plugin that judges the evidence."""
+    certainty: float = 0.8
+    """A direction is advised from this probability on."""
 
     @property
     def file(self) -> Path | None:

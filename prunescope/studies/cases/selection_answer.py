@@ -30,7 +30,7 @@ class Selected:
     references: Mapping[str, str]
     """Name of a model -> its run or snapshot."""
     choices: tuple[Choice, ...]
-    """Algorithm 2 of Zhou et al. (2023) first."""
+    """The comparison of training errors first, then Algorithm 2 of Zhou et al. (2023)."""
     epsilon: float
     """Of the LMC gate."""
     probes: tuple[str, ...]

@@ -134,7 +134,9 @@ def _plan(
         seed=question.seed,
         family=related,
         brief=brief,
-        first_drop=family.first_drop([one.reference for one in related.members] if related else dense[:1], session),
+        first_drop=family.first_drop(
+            [one.reference for one in related.members] if related else dense[:1], session.store
+        ),
     )
     return asked, (*retrained.notes, *lost) if densities else ()
 

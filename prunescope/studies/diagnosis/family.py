@@ -106,12 +106,8 @@ def knobs_of(reference: str, store: Store) -> dict[str, float]:
     return {name: float(value) for name, value in known.items() if name in KNOBS and value is not None}
 
 
-def first_drop(references: Iterable[str], session: Session) -> float | None:
+def first_drop(references: Iterable[str], store: Store) -> float | None:
     """Return the epoch after which the learning rate of a training first fell, as the first that knows it says."""
-    return _first_drop(references, session.store)
-
-
-def _first_drop(references: Iterable[str], store: Store) -> float | None:
     for reference in references:
         training: Mapping[str, Any] = store.read(run_of(reference), only=()).facts.get("training", {})
         drops, epochs = training.get("drops"), training.get("epochs")
@@ -148,7 +144,7 @@ def _related(reference: str, others: Sequence[str], store: Store, *, asked: bool
         raise UsageError(f"the members of the family {what}", fix="name networks that differ in one knob")
     knob = differing[0]
     values = {each[knob]: one for one, each in known.items() if knob in each and each[knob] != here[knob]}
-    drop = _first_drop([reference, *values.values()], store) if knob == "epochs" else None
+    drop = first_drop([reference, *values.values()], store) if knob == "epochs" else None
     chosen = choose_siblings([*values, here[knob]], here[knob], knob=knob, drop=drop)
     return Family(
         knob=knob,
@@ -166,7 +162,7 @@ def _from_files(
     files, epochs = find_sibling_files(path), knobs_of(reference, store).get("epochs")
     if not files or epochs is None:
         return None, ()
-    drop = _first_drop([reference], store)
+    drop = first_drop([reference], store)
     counted = {float(number + 1): file for number, file in files.items() if number + 1 != epochs}
     found, notes = [], []
     for value in choose_siblings([*counted, epochs], epochs, knob="epochs", drop=drop):

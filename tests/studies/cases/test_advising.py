@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from prunescope.api import Advice, Reading
 from prunescope.regimes.rules import ThreeRegime
@@ -37,9 +39,9 @@ def test_regime_one_goes_to_the_hotter_neighbour_with_its_change():
 
 def test_seeds_vote_and_those_who_disagree_lower_the_confidence():
     models = [
-        model(value, lmc=lmc, seed=seed)
-        for seed, cold in ((0, -0.5), (1, -0.5), (2, -0.01))
-        for value, lmc in ((40, -0.01), (80, cold))
+        model(value, lmc=lmc, errors=(error,) * 3, seed=seed)
+        for seed, cold, errors in ((0, -0.5, (0.1, 0.2)), (1, -0.5, (0.1, 0.2)), (2, -0.01, (0.2, 0.1)))
+        for value, lmc, error in zip((40, 80), (-0.01, cold), errors, strict=True)
     ]
     found = advise(models, value=80, knob="epochs", rule=ThreeRegime())
     assert found.advice is Advice.RAISE
@@ -48,10 +50,71 @@ def test_seeds_vote_and_those_who_disagree_lower_the_confidence():
 
 
 def test_a_seed_is_compared_with_its_own_temperatures_only():
-    models = [model(40, lmc=0, cka=0.99, seed=0), model(80, lmc=0, cka=0.9, seed=0), model(80, lmc=0, cka=0.9, seed=1)]
-    alone = advise([models[2]], value=80, knob="epochs", rule=ThreeRegime())
-    assert alone.regime == "II"
-    assert advise(models[:2], value=80, knob="epochs", rule=ThreeRegime()).advice is Advice.RAISE
+    models = [model(40, lmc=0, errors=(0.1,) * 3), model(80, lmc=0), model(80, lmc=0, seed=1)]
+    assert advise([models[2]], value=80, knob="epochs", rule=ThreeRegime()).hotter < 0.1
+    both = advise(models[:2], value=80, knob="epochs", rule=ThreeRegime())
+    assert (both.advice, both.to) == (Advice.RAISE, 40)
+    assert both.hotter > 0.9
+
+
+def test_cka_never_overrides_a_measured_error():
+    """The hotter network is more alike and worse: the example of SCIENCE on which `advise` said raise to 30."""
+    models = [
+        model(30, lmc=-0.01, cka=0.99, errors=(0.21, 0.22, 0.2)),
+        model(45, lmc=-0.01, cka=0.9, errors=(0.2,) * 3),
+    ]
+    found = advise(models, value=45, knob="epochs", rule=ThreeRegime())
+    assert found.regime == "II-A"
+    assert found.advice is not Advice.RAISE
+
+
+def test_keep_needs_both_neighbours_measured_and_worse():
+    family = [model(40, lmc=0, errors=(0.3,) * 3), model(80, lmc=0, cka=0.8), model(160, lmc=0, errors=(0.3,) * 3)]
+    assert advise(family, value=80, knob="epochs", rule=ThreeRegime()).advice is Advice.KEEP
+    assert advise(family[:2], value=80, knob="epochs", rule=ThreeRegime()).advice is not Advice.KEEP
+
+
+def test_the_step_goes_to_the_best_of_the_next_and_the_wide_one():
+    models = [
+        model(value, lmc=-0.3, errors=(error,) * 3)
+        for value, error in ((20, 0.3), (40, 0.1), (70, 0.18), (80, 0.2), (160, 0.3))
+    ]
+    assert advise(models, value=80, knob="epochs", rule=ThreeRegime()).to == 40
+    assert advise(models, value=160, knob="epochs", rule=ThreeRegime()).to == 80
+
+
+def test_position_decides_where_nothing_was_measured_beside_it():
+    alone = [model(80, lmc=-0.4)]
+    past, before = (advise(alone, value=80, knob="epochs", rule=ThreeRegime(), first_drop=drop) for drop in (40, 120))
+    assert (past.advice, before.advice) == (Advice.RAISE, Advice.LOWER)
+    assert before.regime == "I"
+
+
+ERRORS = st.lists(st.floats(0.0, 0.6), min_size=1, max_size=4).map(tuple)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.floats(-0.6, 0.05), st.floats(0.5, 1.0), ERRORS), min_size=1, max_size=6),
+    place=st.integers(0, 5),
+    drop=st.none() | st.floats(5, 90),
+    certainty=st.floats(0.5, 1.0),
+)
+def test_no_step_is_advised_that_its_own_change_shows_to_be_worse(rows, place, drop, certainty):
+    values = [10.0 * 2**number for number in range(len(rows))]
+    models = [
+        model(value, lmc=lmc, cka=cka, errors=errors) for value, (lmc, cka, errors) in zip(values, rows, strict=True)
+    ]
+    value = values[place % len(values)]
+    given_ = {"knob": "epochs", "rule": ThreeRegime(), "first_drop": drop, "certainty": certainty}
+    found = advise(models, value=value, **given_)
+    if found.to is not None:
+        assert found.advice in (Advice.RAISE, Advice.LOWER)
+        assert found.change.mean <= 0
+        assert found.change.low <= 0
+        assert (found.to < value) is (found.advice is Advice.RAISE)
+    if found.advice is Advice.KEEP:
+        assert value not in (values[0], values[-1])
 
 
 def test_the_spread_over_dense_seeds_widens_the_interval():
