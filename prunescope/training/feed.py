@@ -104,7 +104,7 @@ def feed(data: Data, batches: Batches, *, seeds: Sequence[int]) -> Feed:
     """
     split = data.train
     if not isinstance(split, InMemorySplit):
-        raise NotCapturable("its images are not in memory as a whole")
+        raise NotCapturable("its data are no images in memory")
     if min(batches.size, len(split)) < 2:
         raise NotCapturable("its batches have one image")
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
