@@ -124,7 +124,7 @@ def bench(session: nox.Session) -> None:
 
 
 def _upon_the_wheel(session: nox.Session) -> None:
-    """Let the environment of the session see prunescope's wheel, built anew, and its dependencies."""
+    """Let the environment of the session see prunescope's wheel, rebuilt, and its dependencies."""
     base = Path(session.cache_dir).parent.resolve() / "plugins-base"
     python = str(base / ("Scripts" if os.name == "nt" else "bin") / "python")
     if not (base / "pyvenv.cfg").is_file():

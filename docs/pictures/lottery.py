@@ -101,7 +101,7 @@ def _name(step: int, control: str | None) -> str:
     kinds = {
         None: f"weights of step {step}",
         "random": f"weights of step {step}, random mask",
-        "reinit": f"mask of step {step}, initialised anew",
+        "reinit": f"mask of step {step}, reinitialised",
     }
     return kinds[control]
 

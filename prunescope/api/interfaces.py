@@ -218,7 +218,7 @@ class Evidence:
     readings: Mapping[str, Reading]
     """By "<probe>/<name>", for example "lmc/lmc"."""
     knobs: Mapping[str, float] = field(default_factory=dict)
-    """Temperature-like settings of the dense training, as far as they are known."""
+    """Temperature-like settings of the dense training, where known."""
     neighbours: Sequence[Evidence] = ()
     """The same density at other temperatures."""
     siblings: Sequence[Evidence] = ()

@@ -37,7 +37,7 @@ def operator(
     """Return v -> H v for H = Σ_b w_b H_b, w_b the share of batch b in the images.
 
     The graphs of the first batches are built once and kept, as many as fit into `graph_bytes` and at least one when
-    there is no other; those of the rest are built anew for every product. On a GPU batches are joined (`joined`), since
+    there is no other; those of the rest are rebuilt for every product. On a GPU batches are joined (`joined`), since
     H is over all images, and their products replayed (`replayed`).
 
     Raises UsageError without images.
@@ -46,13 +46,13 @@ def operator(
         batches = join_batches(model, batches)
     parts = shares(batches)
     kept = _fitting(model, batches, graph_bytes)
-    anew = gradients(model, at, objective=objective)
+    again = gradients(model, at, objective=objective)
     graphs = [gradients(model, at, objective=objective)(batch) for batch in batches[:kept]]
 
     def product(vector: Tensor) -> Tensor:
         total = torch.zeros_like(vector)
         for number, (share, batch) in enumerate(zip(parts, batches, strict=True)):
-            graph = graphs[number] if number < kept else anew(batch)
+            graph = graphs[number] if number < kept else again(batch)
             total.add_(graph.product(vector), alpha=share)
         return total
 

@@ -89,7 +89,7 @@ class Replayed:
 def gradients(
     model: nn.Module, at: Weights, *, objective: Objective = CLASSIFICATION
 ) -> Callable[[Batch], Gradient | Replayed]:
-    """Return what makes the gradient of a batch: replayed on a GPU, see `replaying`; else built anew."""
+    """Return what makes the gradient of a batch: replayed on a GPU, see `replaying`; else rebuilt."""
     if at.device.type == "cuda":
         return replaying(model, at, capture_on(at.device), objective=objective)
     return lambda batch: Gradient(model, at, batch, objective=objective)
@@ -101,7 +101,7 @@ def replaying(
     """Return what makes the gradient of a batch, by one recording for every shape of batches.
 
     A gradient is to be used before the next one is made: batches of one shape share their memory. What cannot be
-    recorded is built anew.
+    recorded is rebuilt.
     """
     recorded: dict[tuple[int, ...], Replayed | None] = {}
 

@@ -40,7 +40,7 @@ class ThreeRegime(RegimeRule):
         tuple[str, ...], Option("no confidence outside these values, each as knob:lowest:highest")
     ] = ()
     trusted: Annotated[bool, Option("give a confidence; false for a network unlike those that were fitted")] = True
-    calibration: Annotated[str, Option("what the thresholds come from, told among the reasons")] = CALIBRATION
+    calibration: Annotated[str, Option("what the thresholds come from, shown with the reasons")] = CALIBRATION
     direction: Annotated[
         float, Option("advise the direction that is this probable; 0: what the regime says", minimum=0, maximum=1)
     ] = 0.0
@@ -173,7 +173,7 @@ class MdTree(RegimeRule):
         tuple[str, ...], Option("no confidence outside these values, each as knob:lowest:highest")
     ] = ()
     trusted: Annotated[bool, Option("give a confidence; false for a network unlike those that were fitted")] = True
-    calibration: Annotated[str, Option("what the thresholds come from, told among the reasons")] = MD_CALIBRATION
+    calibration: Annotated[str, Option("what the thresholds come from, shown with the reasons")] = MD_CALIBRATION
 
     needs = ("errors/train_error", "hessian/trace")
 

@@ -49,7 +49,7 @@ def retrain(*, pruned: str, trainer: Loaded, data: Source, seed: int) -> Recipe:
 def rewind(*, pruned: str, weights: str, shuffle: int | None = None) -> Recipe:
     """Return the recipe that gives a pruned network the weights of another run under its mask.
 
-    shuffle: a seed; the kept weights of each tensor are drawn anew, as many as they were.
+    shuffle: a seed; the kept weights of each tensor are redrawn, as many as they were.
     """
     arguments = {} if shuffle is None else {"shuffle": shuffle}
     return Recipe(step="rewind", arguments=arguments, inputs=(pruned, weights))

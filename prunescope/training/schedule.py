@@ -43,7 +43,7 @@ def rate_factor(schedule: Schedule, step: int, *, steps_per_epoch: int) -> float
     multistep: drop_factor ** (number of drops that lie behind, at whole epochs; Zhou et al. 2023, section 3.1);
     cosine: (1 + cos(pi * step / steps)) / 2 (Loshchilov and Hutter 2017, equation 5, one cycle down to 0);
     constant: 1. The first W = warmup_epochs * steps_per_epoch steps are multiplied by (step + 1) / W. With `ends` all
-    of this holds within each cycle, and the rate begins anew after it (Portes et al. 2022).
+    of this holds within each cycle, and the rate restarts after it (Portes et al. 2022).
 
     >>> schedule = Schedule(epochs=8)
     >>> [rate_factor(schedule, epoch, steps_per_epoch=1) for epoch in (0, 3, 4, 5)]

@@ -22,7 +22,7 @@ DIMENSIONS = (4, 8, 16, 32, 64, 0)
 """0: images as they are, 192 values each."""
 
 DATA_SEEDS = (0,)
-"""The images, their classes and their directions are drawn anew for each."""
+"""The images, their classes and their directions are redrawn for each."""
 
 DENSITIES = (0.02, 0.05, 0.1, 0.2, 0.5, 0.999)
 """The last retrains the dense model, as a control."""

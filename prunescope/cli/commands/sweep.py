@@ -84,7 +84,7 @@ class _Swept:
 def sweep(request: SweepRequest) -> Output:
     """Train, prune, retrain and measure every cell of a study; prints the study's folder.
 
-    What is finished is not run again: the same command goes on where it was stopped, and several may work on one
+    What is finished is not run again: the same command resumes, and several may work on one
     study. A step that fails is noted in failures/ of the folder, what needs it is skipped, and the rest goes on.
     Finished is a step whose files are as they were written: --repair computes damaged ones again.
 

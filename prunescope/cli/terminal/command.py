@@ -110,7 +110,7 @@ def _told(function: Callable[..., Output], values: dict[str, Any], pressed: list
 def _interrupted(values: dict[str, Any], *, debug: bool) -> Output:
     folder = values.get("study") or values.get("folder") or ("its folder" if "study" in values else "")
     kept = f"; what was finished is kept in {folder}" if folder else ""
-    _tell(f"interrupted{kept}", "the same command goes on from there" if kept else "", debug=debug)
+    _tell(f"interrupted{kept}", "the same command resumes" if kept else "", debug=debug)
     return Output(exit_code=ExitCode.INTERRUPTED)
 
 

@@ -27,9 +27,9 @@ class Checkpoint:
     mask: Mask | None = None
     """Which weights are kept, where the network was pruned."""
     knobs: Mapping[str, float] = field(default_factory=dict)
-    """Temperature-like settings of the training, as far as they are known."""
+    """Temperature-like settings of the training, where known."""
     training: Mapping[str, JSON] = field(default_factory=dict)
-    """How it was trained, in the names of prunescope's trainers, as far as it is known."""
+    """How it was trained, in the names of prunescope's trainers, where known."""
     notes: tuple[str, ...] = ()
     """What was chosen, inferred or left out, one sentence each."""
     format: str = "prunescope"

@@ -23,7 +23,7 @@ SCHEDULES = {
 
 
 def schedule_of(settings: Mapping[str, Any]) -> tuple[dict[str, JSON], tuple[str, ...]]:
-    """Return schedule and drop_factor as far as they are said, and a note on a schedule of another kind.
+    """Return schedule and drop_factor where known, and a note on a schedule of another kind.
 
     >>> schedule_of({"sched": "step", "decay_rate": 0.1})
     ({'schedule': 'multistep', 'drop_factor': 0.1}, ())

@@ -99,7 +99,7 @@ def own_snapshots(reference: str, store: Store) -> tuple[str, ...]:
 
 
 def knobs_of(reference: str, store: Store) -> dict[str, float]:
-    """Return the temperature-like settings of a dense network as far as they are known."""
+    """Return the temperature-like settings of a dense network where known."""
     epoch = snapshot_of(reference)
     known = dict(store.read(run_of(reference), only=()).facts.get("knobs", {}))
     known |= {} if epoch is None else {"epochs": epoch}

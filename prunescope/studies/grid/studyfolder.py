@@ -147,4 +147,4 @@ def _digest(noted: Mapping[str, Any]) -> str:
 def _check_digest(noted: Mapping[str, Any], path: Path) -> None:
     """Raise StoreError where what is noted is not what was; earlier versions wrote no digest."""
     if noted.get("digest", _digest(noted)) != _digest(noted):
-        raise StoreError(f"{path} is damaged: it does not match its digest", fix="remove it; it is written anew")
+        raise StoreError(f"{path} is damaged: it does not match its digest", fix="remove it; it is rewritten")

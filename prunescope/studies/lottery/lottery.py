@@ -27,7 +27,7 @@ METHODS: tuple[Method, ...] = ("weights", "rate", "fine-tune", "gradual")
 CONTROLS = ("random", "reinit")
 
 OTHER_START = 500_000
-"""The seeds of networks that are initialised anew start at it, out of reach of all others."""
+"""The seeds of networks that are reinitialised start at it, out of reach of all others."""
 
 GRADUAL_END = 0.5
 """Share of the training that is left after the first pruning, within which gradual pruning ends."""

@@ -59,12 +59,12 @@ class Row:
         >>> over = Over((0.1,))
         >>> about = {"method": "weights", "density": 0.1, "test": over, "train": over, "matching": True, "runs": ()}
         >>> Row(step=40, control="", **about).label, Row(step=40, control="reinit", **about).label
-        ('weights rewound to step 40', 'initialised anew, mask of step 40')
+        ('weights rewound to step 40', 'reinitialised, mask of step 40')
         """
         if self.control:
             return {
                 "random": f"random mask, step {self.step}",
-                "reinit": f"initialised anew, mask of step {self.step}",
+                "reinit": f"reinitialised, mask of step {self.step}",
             }[self.control]
         return {
             "weights": f"weights rewound to step {self.step}",

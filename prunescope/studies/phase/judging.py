@@ -61,7 +61,7 @@ def middle(samples: Sequence[Sample]) -> Sequence[Sample]:
 
 
 def _evidence(cell: Cell, knob: str) -> Evidence:
-    """Return a cell as a rule hears it: medians over dense seeds, pair by pair.
+    """Return a cell as a rule gets it: medians over dense seeds, pair by pair.
 
     LMC is that of the dense seed whose mean is the median (the mean of the two around it, for an even number), so that
     the rule's bootstrap over replicas sees one family of them.

@@ -1,4 +1,4 @@
-"""SGD whose learning rate begins anew in cycles."""
+"""SGD with a learning rate that restarts in cycles."""
 
 from __future__ import annotations
 

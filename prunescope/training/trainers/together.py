@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def most(options: TogetherOptions, model: nn.Module, data: Data) -> int:
     """Return how many models to train at a time.
 
-    1 where images are decoded anew for each, with moving averages, and where a batch alone takes too much memory.
+    1 where images are decoded again for each, with moving averages, and where a batch alone takes too much memory.
     """
     from prunescope.networks.grouped.choice import training_group
 

@@ -161,7 +161,7 @@ def test_an_interruption_says_what_is_kept(run):
     result = run(interrupted)
     assert result.exit_code == 130
     assert "kept in here" in result.stderr
-    assert "the same command goes on" in result.stderr
+    assert "the same command resumes" in result.stderr
 
 
 def test_output_goes_to_stdout_with_its_code(run):

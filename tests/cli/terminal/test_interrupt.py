@@ -34,7 +34,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(study, progr
     ended, told = interrupted(words, until=lambda: sum(run_id.startswith("retrain") for run_id in store.ids()) >= 2)
     assert ended == 130, told
     assert f"what was finished is kept in {store.study}" in told
-    assert "the same command goes on" in told
+    assert "the same command resumes" in told
     assert "Traceback" not in told
     kept = {run_id: store.path(run_id).stat().st_mtime_ns for run_id in store.ids()}
     assert not any(run_id.startswith("diagnose") for run_id in kept)
