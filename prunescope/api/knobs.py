@@ -1,6 +1,7 @@
 """Temperature-like knobs of dense training: one table of what they are, which way is hotter, and their words.
 
-Source of the directions: Zhou et al. 2023, section 2. A knob is an option of trainers; a new one is one line in `KNOBS`.
+Source of the directions: Zhou et al. 2023, section 2. A knob is an option of trainers; a new one is one line in
+`KNOBS`.
 """
 
 from __future__ import annotations

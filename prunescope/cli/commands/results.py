@@ -84,7 +84,7 @@ def show(
     json: parameters.Json = False,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
-    """Show one run: its recipe, its provenance, its readings; a diagnosis as `diagnose` told it, --json likewise."""
+    """Show one run: its recipe, its provenance, its readings; a diagnosis as `diagnose` prints it, --json likewise."""
     from prunescope.runs.files import runfile
 
     store = _existing(study)

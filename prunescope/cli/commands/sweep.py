@@ -156,7 +156,7 @@ def _shard(text: str) -> tuple[int, int]:
 def _complete(
     named: Mapping[str, Recipe], store: Store, executor: Loaded, *, device: str, of: Sequence[Recipe]
 ) -> _Swept:
-    """Run what is not finished, a part of the study `of`, and tell every failure as it comes."""
+    """Run what is not finished, a part of the study `of`, and report every failure as it comes."""
     from prunescope.report.common.progress import watched
     from prunescope.runs import failures
     from prunescope.runs.scheduling import scheduler as sweeping

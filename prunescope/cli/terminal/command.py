@@ -1,4 +1,4 @@
-"""How every command runs: what goes to stdout, how errors are told, and the exit codes."""
+"""How every command runs: what goes to stdout, how errors are reported, and the exit codes."""
 
 from __future__ import annotations
 

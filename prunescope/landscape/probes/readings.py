@@ -36,7 +36,7 @@ def of_connectivity(
 
 
 def single(estimate: Estimate, unit: str, *, estimator: str) -> Reading:
-    """Return a reading without axes; a standard error that cannot be told is None."""
+    """Return a reading without axes; a standard error that is not known is None."""
     stderr = None if math.isnan(estimate.stderr) else estimate.stderr
     return Reading(estimate.value, unit, n=estimate.n, stderr=stderr, estimator=estimator)
 

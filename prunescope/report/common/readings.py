@@ -52,7 +52,7 @@ def _row(name: str, reading: Reading, *, narrow: bool) -> tuple[str, ...]:
 
 
 def _values(array: Any, *, narrow: bool, axes: Sequence[str] | None = None) -> str:  # noqa: ANN401 - numpy comes late
-    """Return all values where they have room, else the ends; how many there are is told with the axes."""
+    """Return all values where they have room, else the ends; the axes show how many there are."""
     flat = array.reshape(-1)
     if array.ndim <= 1 and flat.size <= (SHOWN_NARROW if narrow else SHOWN):
         return ", ".join(f"{float(value):.5g}" for value in flat)

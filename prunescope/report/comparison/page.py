@@ -33,7 +33,7 @@ PICTURES: tuple[tuple[Quantity, Quantity], ...] = (
 """What is drawn along, and what up."""
 
 TESTED = 3
-"""Seeds below which no difference between pruners is told as tested."""
+"""Seeds below which no difference between pruners is reported as tested."""
 
 
 def html(measured: Measured, *, facts: Mapping[str, str], versions: Mapping[str, str], citations: list[str]) -> str:

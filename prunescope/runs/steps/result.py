@@ -34,7 +34,7 @@ class Made:
 
 
 def facts(found: Checkpoint) -> dict[str, Any]:
-    """Return what a run tells of the checkpoint it wrote."""
+    """Return what a run records of the checkpoint it wrote."""
     return {
         "model": found.spec.to_json(),
         "knobs": dict(found.knobs),

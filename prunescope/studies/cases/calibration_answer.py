@@ -111,7 +111,7 @@ def _study(path: Path, asked: CalibrationQuestion, session: Session) -> Source:
 
 
 def _tree(sources: Sequence[Source], asked: CalibrationQuestion) -> tuple[TreeFit | None, str]:
-    """Fit the model-diagnostics tree; None, and why, where the studies do not tell enough of their dense models."""
+    """Fit the model-diagnostics tree; None, and why, where the studies do not hold enough of their dense models."""
     lines = [line for source in sources for line in source.dense]
     if not lines:
         return None, "no study measured its dense models: add [[dense_probes]] errors and hessian"

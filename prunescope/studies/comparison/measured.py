@@ -28,7 +28,7 @@ NAMES: dict[Quantity, str] = {
 }
 
 ERRORS = ("top1", "top5")
-"""Stored as errors, told as accuracies."""
+"""Stored as errors, reported as accuracies."""
 
 
 @dataclass(frozen=True, kw_only=True)

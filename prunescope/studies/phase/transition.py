@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prunescope.studies.phase.diagram import PhaseDiagram, Sample
 
 SURE = 2.0
-"""|z| from here on is told as a difference."""
+"""|z| from here on is reported as a difference."""
 
 
 @dataclass(frozen=True, kw_only=True)
