@@ -104,4 +104,5 @@ def _exit_code(found: Diagnosis, failing: list[str] | None) -> int:
     judged = pruned or [verdict.diagnosis for verdict in found.verdicts]
     if any(word in (diagnosis.advice, diagnosis.regime) for diagnosis in judged for word in failing or ()):
         return ExitCode.FAILED_ON
-    return ExitCode.EVIDENCE if all(diagnosis.regime is Regime.UNRESOLVED for diagnosis in judged) else ExitCode.DONE
+    silent = (one.regime is Regime.UNRESOLVED and one.advice is Advice.NONE for one in judged)
+    return ExitCode.EVIDENCE if all(silent) else ExitCode.DONE

@@ -132,3 +132,12 @@ def test_the_certainty_decides_whether_a_direction_is_advised(run, invoke):
     _, timid, _ = diagnose(invoke, folder, dense, "--certainty", "1")
     assert timid["advice"] == "none"
     assert bold["hotter"] == timid["hotter"]
+
+
+def test_an_advised_direction_is_a_verdict_where_the_regime_is_not_resolved(run, invoke):
+    """The replicas have not learned: siblings alone say the direction."""
+    folder, dense = run
+    result = invoke("diagnose", dense, *FAST, "--certainty", "0.5", "--json", "--study", folder)
+    (verdict,) = json.loads(result.stdout)["verdicts"]
+    assert verdict["regime"] == "unresolved"
+    assert result.exit_code == (4 if verdict["advice"] == "none" else 0)
