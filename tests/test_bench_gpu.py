@@ -22,7 +22,7 @@ def run(*options):
 
 
 def test_every_row_of_measurements_runs_on_a_cpu_checks_and_reports(tmp_path):
-    done = run("--tiny", "--only", "lmc", "errors", "hessian", "resnet50", "--out", str(tmp_path))
+    done = run("--tiny", "--only", "lmc", "hessian", "resnet50", "--out", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     part = json.loads((tmp_path / "gpu.json").read_text())
     assert part["title"] == "GPU"

@@ -40,6 +40,7 @@ ROUNDS = 3
 def rows(scale: Scale) -> dict[str, Callable[[], list[GpuRow]]]:
     """Return what measures each workload, by a name of it."""
     return {
+        "hessian-resnet18": lambda: [_trace(scale)],
         "lmc-preresnet20": lambda: _connectivity(
             scale,
             "preresnet8" if scale.tiny else "preresnet20",
@@ -48,11 +49,10 @@ def rows(scale: Scale) -> dict[str, Callable[[], list[GpuRow]]]:
             batch=scale.of(128, 8),
             goal=(2, 3),
         ),
-        "lmc-preresnet8": lambda: _connectivity(
-            scale, "preresnet8", size=8, images=2_000, batch=scale.of(32, 8), goal=(5, 12), width=0.5
-        ),
-        "errors-preresnet20": lambda: [_errors(scale)],
-        "hessian-resnet18": lambda: [_trace(scale)],
+        "lmc-preresnet8-and-errors": lambda: [
+            *_connectivity(scale, "preresnet8", size=8, images=2_000, batch=scale.of(32, 8), goal=(5, 12), width=0.5),
+            _errors(scale),
+        ],
         "cka-resnet50": lambda: [_similarity(scale)],
     }
 
@@ -97,7 +97,7 @@ def _connectivity(
     for tf32 in (True, False):
         with plainly.exactly(tf32=tf32):
             plain()
-            theirs[tf32] = [scale.clock(plain) / 2 * points for _ in mine]
+            theirs[tf32] = [scale.clock(plain) / 2 * points] * len(mine)
     one = sum(
         layer.dense for layer in layer_flops(replicas[0], torch.zeros(1, 3, size, size, device=scale.device)).values()
     )
@@ -174,7 +174,7 @@ def _trace(scale: Scale) -> GpuRow:
     batches, model = _trained(scale)
     at, draw = weights(model), torch.Generator().manual_seed(7)
     multiply = operator(model, at, batches)
-    vectors = [rademacher(at.size, generator=draw, device=scale.device) for _ in range(scale.of(40, 4))]
+    vectors = [rademacher(at.size, generator=draw, device=scale.device) for _ in range(scale.of(32, 4))]
     shared = [float(vector @ multiply(vector)) for vector in vectors]
     options = {"vectors": scale.of(16, 2), "sketch": scale.of(8, 1)}
 
@@ -267,7 +267,7 @@ def _similarity(scale: Scale) -> GpuRow:
     pair = [timm.create_model(name, num_classes=10).to(scale.device).eval() for _ in range(2)]
     split = random_split(scale, images=images, size=size)
     layers = match_layers(pair[0], ["*"])
-    some = layers[5 :: -(-len(layers) // scale.of(8, 2))]
+    some = layers[5 :: -(-len(layers) // scale.of(6, 2))]
     data = Data(
         name="random",
         train=split,

@@ -130,9 +130,13 @@ class Gradient:
 
         Shapes: vector and inner (size,) -> float64 (1 + tensors,).
         """
-        image = double(self.product(inner))
-        pieces = torch.split(double(vector) * image, [leaf.numel() for leaf in self.leaves])
-        return torch.stack([double(inner) @ image, *(piece.sum() for piece in pieces)])
+        return self.forms_of(vector, inner, self.product(inner))
+
+    def forms_of(self, vector: Tensor, inner: Tensor, image: Tensor) -> Tensor:
+        """Return the same where H u, `image`, is known."""
+        exact = double(image)
+        pieces = torch.split(double(vector) * exact, [leaf.numel() for leaf in self.leaves])
+        return torch.stack([double(inner) @ exact, *(piece.sum() for piece in pieces)])
 
 
 def shares(batches: Sequence[Batch]) -> list[float]:

@@ -52,17 +52,14 @@ class Replayed:
 
     @cached_property
     def _multiply(self) -> Callable[[], None]:
+        """Both the product and the forms: to record is slower than the forms that are not asked for."""
+
         def multiply() -> None:
-            self._image.copy_(self._made[0].product(self._inner))
+            gradient = self._made[0]
+            self._image.copy_(gradient.product(self._inner))
+            self._row.copy_(gradient.forms_of(self._vector, self._inner, self._image))
 
-        return self._capture.record(multiply, state=[self._image])
-
-    @cached_property
-    def _form(self) -> Callable[[], None]:
-        def form() -> None:
-            self._row.copy_(self._made[0].forms(self._vector, self._inner))
-
-        return self._capture.record(form, state=[self._row])
+        return self._capture.record(multiply, state=[self._image, self._row])
 
     def load(self, batch: Batch) -> Replayed:
         """Go on to another batch of the same shape; return self."""
@@ -82,7 +79,7 @@ class Replayed:
         """Return uᵀ H u and the parts of vᵀ H u; see `Gradient.forms`."""
         self._vector.copy_(vector)
         self._inner.copy_(inner)
-        self._form()
+        self._multiply()
         return self._row.clone()
 
 
