@@ -1,4 +1,4 @@
-"""What Typer refuses before a command begins, reported like every other error: what is wrong, and how to put it right."""
+"""What Typer refuses before a command begins, reported like every other error: what is wrong, and the fix."""
 
 from __future__ import annotations
 
