@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.networks.capture import NotCapturable
+from prunescope.networks.capture.recordings import Recording, copy_memory, recordings
 from prunescope.networks.capture.traces import traced
 from prunescope.training.feed import feed
 from prunescope.training.plan import done
-from prunescope.training.recordings import Recording, copy_memory, recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,11 +10,10 @@ import torch
 from captured_training import SGD, alone, half, pictures, together
 from tiny_training import equal_states, state_of, tiny_net
 
-from prunescope.networks.capture import Capture
+from prunescope.networks.capture import Capture, recordings
+from prunescope.networks.capture.recordings import Recording, Recordings
 from prunescope.networks.capture.tape import Tape
-from prunescope.training import recordings
 from prunescope.training.gradient import sharpness_aware
-from prunescope.training.recordings import Recording, Recordings
 
 
 class Counting(Capture):

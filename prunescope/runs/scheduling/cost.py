@@ -14,12 +14,11 @@ import torch
 from prunescope.api.trust import NOTHING
 from prunescope.data import sources
 from prunescope.networks import checkpoints, models
-from prunescope.networks.capture import NotCapturable
+from prunescope.networks.capture import NotCapturable, capture_on
 from prunescope.networks.grouped.grouping import Grouped, supports
 from prunescope.plugins import registry
 from prunescope.runs.recipe import run_of
 from prunescope.runs.scheduling import devices, groups, scheduler
-from prunescope.training.acceleration import recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -102,9 +101,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     rates = (
         Rates()
         if data is None
-        else measure_rates(
-            checkpoints.to_model(start).to(here), data, sizes=sizes, capture=recorder("auto", torch.device(here))
-        )
+        else measure_rates(checkpoints.to_model(start).to(here), data, sizes=sizes, capture=_capture(here))
     )
     kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
     rows = []
@@ -115,6 +112,12 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
         seconds = sum(number * rates.together.get(together.get(run_id, 1), rate) for run_id, number in images.items())
         rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=sum(images.values()), seconds=seconds))
     return Estimate(by_step=tuple(rows), rates=rates, bytes=_bytes(todo, start))
+
+
+def _capture(device: str) -> Capture | None:
+    """Return what records a training step there by default."""
+    here = torch.device(device)
+    return capture_on(here) if here.type == "cuda" else None
 
 
 def passes(recipe: Recipe, data: Data | None, *, trust: Trust = NOTHING) -> float:

@@ -92,7 +92,7 @@ def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted
 
 def _freed() -> bool:
     """Free what recorded steps of earlier trainings occupy; return whether there was any."""
-    from prunescope.training.recordings import recordings
+    from prunescope.networks.capture.recordings import recordings
 
     return recordings().forget()
 

@@ -10,12 +10,12 @@ import torch
 from prunescope.api.errors import PluginError, UsageError
 from prunescope.data import sources
 from prunescope.networks import models
+from prunescope.networks.capture.recordings import Recording, recordings
 from prunescope.plugins import registry
 from prunescope.runs import pipeline, plan
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.scheduling import groups
 from prunescope.runs.store import Store
-from prunescope.training.recordings import Recording, recordings
 from prunescope.training.trainers.sgd import Sgd
 
 DATA = "patches:images=60,test_images=20"
