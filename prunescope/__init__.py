@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from prunescope.report.cases.tuning import tune
     from prunescope.report.comparison.finding import compare
     from prunescope.report.diagnosis.finding import diagnose
+    from prunescope.report.grid.finding import sweep
     from prunescope.report.lottery.finding import instability, lottery
+    from prunescope.report.phase.finding import report
     from prunescope.report.phase.warning import warn
+    from prunescope.report.results.finding import open_study
     from prunescope.report.steps.probing import probe
     from prunescope.report.steps.pruning import prune
     from prunescope.report.steps.retraining import retrain
@@ -36,10 +39,13 @@ FUNCTIONS = {
     "diagnose": "prunescope.report.diagnosis.finding",
     "instability": "prunescope.report.lottery.finding",
     "lottery": "prunescope.report.lottery.finding",
+    "open_study": "prunescope.report.results.finding",
     "probe": "prunescope.report.steps.probing",
     "prune": "prunescope.report.steps.pruning",
+    "report": "prunescope.report.phase.finding",
     "retrain": "prunescope.report.steps.retraining",
     "select": "prunescope.report.cases.selection",
+    "sweep": "prunescope.report.grid.finding",
     "train": "prunescope.report.steps.training",
     "tune": "prunescope.report.cases.tuning",
     "warn": "prunescope.report.phase.warning",
@@ -54,10 +60,13 @@ __all__ = [
     "diagnose",
     "instability",
     "lottery",
+    "open_study",
     "probe",
     "prune",
+    "report",
     "retrain",
     "select",
+    "sweep",
     "train",
     "tune",
     "warn",
@@ -69,7 +78,8 @@ def __getattr__(name: str) -> object:
     """Import a public function when it is first used (PEP 562)."""
     if name not in FUNCTIONS:
         raise AttributeError(f"module 'prunescope' has no attribute {name!r}")
-    return getattr(import_module(FUNCTIONS[name]), name)
+    found = getattr(import_module(FUNCTIONS[name]), name)
+    return globals().get(name, found)  # `report` is a room as well: one that can be called
 
 
 def __dir__() -> list[str]:

@@ -34,6 +34,14 @@ class HasRuns(Protocol):
         """The ids of the runs."""
 
 
+class HasStudy(Protocol):
+    """What a function of prunescope returned, where a whole study stands for it."""
+
+    @property
+    def study(self) -> Path:
+        """The study folder."""
+
+
 Network: TypeAlias = "str | Path | nn.Module | HasRun"
 """A file or folder, `hf-hub:NAME`, a run id or its beginning, `ID@EPOCH`, a live network, or what a step returned."""
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prunescope.api.errors import UsageError
-from prunescope.cli.options import parameters, parsing
+from prunescope.cli.options import parameters
+from prunescope.cli.options.questions import open_session
 from prunescope.cli.terminal.command import Output
 from prunescope.plugins import citations, registry
 from prunescope.report.common.console import say
 from prunescope.runs.credits import credited_methods
 from prunescope.runs.recipe import run_of
+from prunescope.studies.results.question import ResultsQuestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +38,7 @@ def cite(
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
     """Say whom to cite: for prunescope, for a plugin's method, or for all that a run or a study was made with."""
-    store = parsing.open_store(study)
+    store = open_session(ResultsQuestion(study)).store
     used = [found for text in what or () for found in _methods(text, store)] or [citations.method("rules", RULE)]
     unique = list({(method.group, method.name): method for method in used}.values())
     _tell_gaps(unique)

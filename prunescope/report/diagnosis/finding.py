@@ -132,25 +132,26 @@ def find_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosis |
     """Answer a question in a session that is open."""
     answer = answer_diagnosis(question, session)
     if isinstance(answer, Diagnosed):
-        return _shown(answer)
+        return show_diagnosis(answer.run, answer.session, notes=answer.notes)
     if isinstance(answer, DiagnosisCost):
         return Cost(estimate=answer.estimate, slots=answer.executor.instance.slots(), about=_about(answer))
     return WeightsFinding(found=answer)
 
 
-def _shown(answer: Diagnosed) -> Diagnosis:
+def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> Diagnosis:
+    """Return a finished diagnosis; notes: what had to be assumed when it was made."""
     from dataclasses import replace
 
     from prunescope.report.diagnosis.assemble import assemble
     from prunescope.runs import coordinates
 
-    store = answer.session.store
-    view = assemble(store, answer.run)
+    store = session.store
+    view = assemble(store, run)
     return Diagnosis(
-        run=answer.run,
+        run=run,
         study=store.study,
-        verdicts=store.read(answer.run).verdicts,
-        view=replace(view, warnings=(*answer.notes, *view.warnings)),
+        verdicts=store.read(run).verdicts,
+        view=replace(view, warnings=(*notes, *view.warnings)),
         readings=tuple(coordinates.rows([taken.run for taken in view.taken], store)),
     )
 

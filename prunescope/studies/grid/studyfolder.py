@@ -15,7 +15,7 @@ from prunescope.api.regular import read_regular, read_regular_text
 from prunescope.api.trust import NOTHING
 from prunescope.data.spec import Source
 from prunescope.runs.files.whole import make_folder, whole_file
-from prunescope.studies.grid import layout, study
+from prunescope.studies.grid import layout, question, study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prunescope.studies.grid.layout import Grid
     from prunescope.studies.grid.study import Study
 
-STUDY_FILE = "study.toml"
+STUDY_FILE = question.STUDY_FILE
 
 DATA_FILE = "data.json"
 

@@ -1,0 +1,1 @@
+"""What a study holds: the list of its runs, and each of them."""

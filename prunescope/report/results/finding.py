@@ -1,0 +1,129 @@
+"""The answer of `open_study`: the finished runs of a study folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prunescope.api.errors import UsageError
+from prunescope.report.common import console
+from prunescope.report.common.asking import asks
+from prunescope.report.common.finding import Finding
+from prunescope.report.diagnosis.finding import Diagnosis, show_diagnosis
+from prunescope.report.results.run import RunFinding, summarise_run
+from prunescope.runs import coordinates, exports
+from prunescope.runs.store import Store
+from prunescope.runs.watching import label
+from prunescope.studies.results.question import ResultsQuestion
+from prunescope.studies.results.reading import ReadableRuns, check_exists, find_run, read_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import RenderableType
+
+    from prunescope.runs.session import Session
+
+SUFFIXES = (".h5", ".hdf5", ".json", ".csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What an export wrote."""
+
+    runs: int
+    problems: tuple[str, ...]
+    """Of each run that was left out, what is wrong with it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenStudy(Finding):
+    """A study folder; `report` and `sweep` take it as their study. It is read when something of it is asked for."""
+
+    session: Session = field(repr=False)
+
+    @property
+    def study(self) -> Path:
+        """The study folder."""
+        return self.session.store.study
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all finished runs, the oldest first; of damaged ones see `problems`."""
+        return tuple(run.id for run in self._read.runs)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with each run that cannot be read."""
+        return self._read.problems
+
+    def show(self, run: str) -> RunFinding | Diagnosis:
+        """Return one run as a finding: by its id, or the beginning of it."""
+        found = find_run(run, self.session)
+        if found.recipe.step == "diagnose":
+            return show_diagnosis(found.id, self.session)
+        return RunFinding(found=found, session=self.session)
+
+    def check(self) -> list[tuple[str, str]]:
+        """Return (file, what is wrong) for every damaged file; [] where every byte matches its digest."""
+        return self.session.store.check()
+
+    def leftovers(self) -> list[Path]:
+        """Return what interrupted steps left, which may be deleted."""
+        return self.session.store.leftovers()
+
+    def count(self) -> int:
+        """Return the number of finished runs, damaged ones included; no file is read."""
+        return len(self.session.store.ids())
+
+    def export(self, path: str | Path) -> Exported:
+        """Write all readable runs to one file, .h5, .json or .csv; weights stay behind."""
+        target, (store, problems) = Path(path), self.session.store.sound()
+        if target.suffix not in SUFFIXES:
+            raise UsageError(f"'{target}' has the suffix {target.suffix!r}", fix=f"end it in {' or '.join(SUFFIXES)}")
+        write = {".json": exports.as_json, ".csv": exports.as_csv}.get(target.suffix, Store.export)
+        return Exported(runs=write(store, target), problems=tuple(problems))
+
+    def printed(self) -> RenderableType:
+        """Return a table of the runs."""
+        rows = [
+            (
+                run.id,
+                label(run.recipe),
+                run.created.removesuffix("+00:00").replace("T", " "),
+                console.duration(run.wall_seconds),
+                summarise_run(run),
+            )
+            for run in self._read.runs
+        ]
+        return console.table(("id", "step", "created (UTC)", "took", "result"), rows)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the runs in short."""
+        runs = [
+            {"id": run.id, "step": run.recipe.step, "plugin": run.recipe.plugin, "created": run.created}
+            for run in self._read.runs
+        ]
+        return {"schema_version": 1, "study": str(self.study), "runs": runs}
+
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """Return one row per number that was measured in any run."""
+        return tuple(coordinates.rows([run.id for run in self._read.runs if run.readings], self.session.store))
+
+    @cached_property
+    def _read(self) -> ReadableRuns:
+        return read_runs(self.session)
+
+
+@asks(ResultsQuestion)
+def open_study(question: ResultsQuestion, session: Session) -> OpenStudy:
+    """Open a study folder: its runs, a table of all its readings, the check of every file."""
+    return find_results(question, session)
+
+
+def find_results(question: ResultsQuestion, session: Session) -> OpenStudy:
+    """Answer a question in a session that is open; UsageError where the folder is no study."""
+    check_exists(question, session)
+    return OpenStudy(session=session)

@@ -1,0 +1,86 @@
+"""From the question of a report to the findings of a phase diagram."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prunescope.api.errors import EvidenceError, InputError, StoreError, UsageError
+from prunescope.regimes import chosen
+from prunescope.studies.grid import studyfolder
+from prunescope.studies.phase import from_study, from_table
+from prunescope.studies.phase.findings import find
+from prunescope.studies.phase.provenance import Made, of_study
+
+if TYPE_CHECKING:
+    from prunescope.runs.session import Session
+    from prunescope.studies.phase.diagram import PhaseDiagram
+    from prunescope.studies.phase.findings import Findings
+    from prunescope.studies.phase.question import ReportQuestion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """A phase diagram, judged."""
+
+    findings: Findings
+    made: Made
+    """How its numbers were made; empty for a table."""
+    probes: tuple[str, ...] = ()
+    """The runs that measured; () for a table."""
+    problems: tuple[str, ...] = ()
+    """Results that are damaged and left out, a sentence each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    diagram: PhaseDiagram
+    made: Made
+    network: str | None = None
+    """None where a table does not say."""
+    probes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def answer_report(question: ReportQuestion, session: Session) -> Reported:
+    """Read a study or a table, and judge every cell.
+
+    Raises:
+        UsageError: there is no study.
+        EvidenceError: no probe is finished.
+    """
+    source = _of_table(question) if question.is_table else _of_study(question, session)
+    if not any(cell.samples for cell in source.diagram.cells.values()):
+        raise EvidenceError(
+            f"{question.path} has no finished probe yet", fix=f"let it run: prunescope sweep {question.path}"
+        )
+    rule = chosen.rule(question.rule, question.rule_options, question.rules, network=source.network)
+    findings = find(source.diagram, rule.instance)
+    return Reported(findings=findings, made=source.made, probes=source.probes, problems=source.problems)
+
+
+def _of_table(question: ReportQuestion) -> _Source:
+    return _Source(diagram=from_table.read(question.path), made=Made())
+
+
+def _of_study(question: ReportQuestion, session: Session) -> _Source:
+    path, store = question.path, session.store
+    if not (path / studyfolder.STUDY_FILE).is_file():
+        raise UsageError(
+            f"{path} is no study: it has no {studyfolder.STUDY_FILE}",
+            fix="give the folder that `prunescope sweep` printed, or a CSV table of cells",
+        )
+    grid = studyfolder.load_grid(path, trust=store.trust)
+    sound, problems = store, list[str]()
+    try:
+        diagram, seconds = from_study.read_timed(grid, store)
+    except (StoreError, InputError):  # one file is damaged: look which are, and show the rest
+        sound, problems = store.sound()
+        diagram, seconds = from_study.read_timed(grid, sound)
+    return _Source(
+        diagram=diagram,
+        made=of_study(grid, sound, rule=question.rule, known=seconds),
+        network=grid.study.model,
+        probes=tuple(dict.fromkeys(probe.id for cell in grid.cells for probe in cell.probes)),
+        problems=tuple(problems),
+    )
