@@ -8,7 +8,7 @@ from typing import Any
 
 
 class CallableRoom(ModuleType):
-    """This package as a function: the question `report` has the name of the room that answers it (docs/adr/0024)."""
+    """This package as a function: the question `report` has the name of the room that answers it (docs/adr/0025)."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - those of the function
         """Answer the question `report`."""

@@ -153,7 +153,7 @@ class Store:
                 path = self.weights_path(run.id if epoch is None else f"{run.id}@{epoch}")
                 digests[path.name] = _write_weights(path, checkpoint)
             # the weights' names last before the result's, which says that they are there
-            with whole_file(self.path(run.id)) as file:
+            with whole_file(self.path(run.id), check=lambda path: _read_back(path, run)) as file:
                 file.write(runfile.to_bytes(replace(run, weights=digests)))
         except OSError as error:
             raise _cannot_write(self.path(run.id), error) from error
@@ -287,6 +287,15 @@ def _write_weights(path: Path, checkpoint: Checkpoint) -> str:
             file.write(part)
             digest.update(part)
     return digest.hexdigest()
+
+
+def _read_back(path: Path, run: Run) -> None:
+    """Raise StoreError unless a result that was written reads back: its bytes against their digest, then its values."""
+    again = runfile.read(path, with_mask=True)
+    if again.recipe.id != run.id or {k: set(v) for k, v in again.readings.items()} != {
+        k: set(v) for k, v in run.readings.items()
+    }:
+        raise runfile.unreadable(path, ValueError("it does not read back as it was written"))
 
 
 def _make_folder(path: Path) -> None:
