@@ -13,7 +13,7 @@ from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import NOTHING
 from prunescope.data import live, views
 from prunescope.data.spec import Source, parse_spec
-from prunescope.plugins import options, registry
+from prunescope.plugins import checks, options, registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,5 +85,7 @@ def _load(source_json: str, device: str, trust: Trust) -> Data:
 
 
 def _make(source: Source, trust: Trust) -> Data:
-    data: Data = registry.make("datasets", source.name, source.options, trust=trust).instance.load()
-    return data
+    loaded = registry.make("datasets", source.name, source.options, trust=trust)
+    with loaded.unchanged():
+        data = loaded.instance.load()
+    return checks.check_data(loaded.title, data)

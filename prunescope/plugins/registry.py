@@ -22,6 +22,7 @@ from prunescope.plugins import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from prunescope.api.trust import Trust
 
@@ -50,7 +51,9 @@ class Plugin:
     def load(self) -> type[Any]:
         """Import the class and check that it is what its group asks for; PluginError names the distribution."""
         try:
-            found = entrypoints.EntryPoint(self.name, self.module, self.attribute).load()
+            found = self._import()
+        except PluginError:
+            raise
         except Exception as error:
             raise PluginError(
                 f"{self._title} fails to load: {type(error).__name__}: {error}",
@@ -64,6 +67,18 @@ class Plugin:
             )
         options.fields(found)
         return found
+
+    def _import(self) -> object:
+        """Import the class; what the modules of others leave changed is restored, and is their error."""
+        entry = entrypoints.EntryPoint(self.name, self.module, self.attribute)
+        if self.module in sys.modules or self.module.startswith("prunescope."):
+            return entry.load()
+        import torch  # noqa: F401 - loaded before, its settings can be compared
+
+        from prunescope.plugins.isolation import unchanged
+
+        with unchanged(f"the import of {self._title}", environment=False):
+            return entry.load()
 
     @property
     def _title(self) -> str:
@@ -81,6 +96,17 @@ class Loaded:
     def given(self) -> dict[str, options.Json]:
         """The options that differ from their defaults, asked once: a study has thousands of recipes of one plugin."""
         return options.non_default(self.instance)
+
+    @property
+    def title(self) -> str:
+        """How messages name the plugin: its kind, its name and the distribution that brings it."""
+        return f"{self.plugin.group[:-1]} {self.plugin.name!r} of {self.plugin.distribution}"
+
+    def unchanged(self) -> AbstractContextManager[None]:
+        """Return the context in which the plugin is called: it must leave the process as it found it."""
+        from prunescope.plugins.isolation import unchanged
+
+        return unchanged(self.title)
 
     @cached_property
     def code(self) -> tuple[str, ...]:

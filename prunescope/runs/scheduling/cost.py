@@ -125,13 +125,14 @@ def passes(recipe: Recipe, data: Data | None, *, trust: Trust = NOTHING) -> floa
     if recipe.step not in ("train", "retrain", "probe"):
         return 0.0
     group = "probes" if recipe.step == "probe" else "trainers"
-    plugin = registry.make(group, recipe.plugin, recipe.options, trust=trust).instance
+    loaded = registry.make(group, recipe.plugin, recipe.options, trust=trust)
+    plugin = loaded.instance
     train, test = (len(data.train), len(data.test)) if data is not None else (0, 0)
     if recipe.step != "probe":
-        return float(plugin.passes(train=train))
+        return checks.check_passes(loaded.title, plugin.passes(train=train))
     given = len(recipe.inputs)
     calls, each = (1, given) if plugin.replicas == "any" else (comb(given, plugin.replicas), plugin.replicas)
-    return float(calls * plugin.passes(replicas=each, train=train, test=test))
+    return calls * checks.check_passes(loaded.title, plugin.passes(replicas=each, train=train, test=test))
 
 
 def passes_by_id(recipes: Sequence[Recipe], data: Data | None, *, trust: Trust = NOTHING) -> dict[str, float]:

@@ -98,7 +98,8 @@ def _together(recipe: Recipe, origins: _Origins, device: str) -> int:
         data = sources.open_source(recipe.arguments["data"], device=device, trust=origins.store.trust)
     except PrunescopeError:
         return 1
-    found = loaded.instance.together(model, data)
+    with loaded.unchanged():
+        found = loaded.instance.together(model, data)
     if not isinstance(found, int) or found < 1:
         raise PluginError(
             f"trainer {recipe.plugin!r} of {loaded.plugin.distribution}: together() returned {found!r}",

@@ -17,7 +17,7 @@ from prunescope.data import sources
 from prunescope.networks import checkpoints, masks, models
 from prunescope.plugins import checks, options, registry
 from prunescope.runs.steps import threads
-from prunescope.runs.steps.result import Made, facts, seeded, state, to_model
+from prunescope.runs.steps.result import Made, facts, seeded, state, to_model, unchanged_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,7 +64,7 @@ def _fit(recipe: Recipe, store: Store, device: str) -> Made:
     data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
     run = _begin(recipe, loaded, store, device)
     seed = recipe.arguments["seed"]
-    with threads.suited_to(run.model, data), seeded(seed):
+    with threads.suited_to(run.model, data), loaded.unchanged(), seeded(seed):
         epochs = _Epochs(loaded.instance.fit(run.model, data, mask=run.mask, seed=seed))
         for epoch in epochs:
             _note(run, epoch, loaded)
@@ -103,7 +103,7 @@ def _fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wante
     data = sources.open_source(first.arguments["data"], device=device, trust=store.trust)
     runs = [_begin(recipe, loaded, store, device) for recipe in recipes]
     kept, seeds = [run.mask for run in runs], [recipe.arguments["seed"] for recipe in recipes]
-    with threads.suited_to(runs[0].model, data), seeded(seeds[0]):
+    with threads.suited_to(runs[0].model, data), loaded.unchanged(), seeded(seeds[0]):
         found = _Epochs(loaded.instance.fit_together([run.model for run in runs], data, masks=kept, seeds=seeds))
         for epochs in found:
             if not isinstance(epochs, tuple) or len(epochs) != len(runs):
@@ -132,7 +132,7 @@ class _Epochs(Generic[Item]):
         try:
             return next(self.found)
         except StopIteration as end:
-            self.how = end.value if isinstance(end.value, str) else ""
+            self.how = _one_line(end.value) if isinstance(end.value, str) else ""
             raise
 
     def engine(self, base: str) -> str:
@@ -163,7 +163,8 @@ def _begin(recipe: Recipe, loaded: Loaded, store: Store, device: str) -> _Run:
 def _dense(recipe: Recipe, loaded: Loaded, store: Store) -> Checkpoint:
     """Return what a dense training starts from: weights drawn from the seed, or those of the run it names."""
     spec = models.ModelSpec.from_json(recipe.arguments["model"], trust=store.trust)
-    drawn = None if recipe.inputs else models.create(spec, seed=recipe.arguments["seed"]).state_dict()
+    with unchanged_by(spec):
+        drawn = None if recipe.inputs else models.create(spec, seed=recipe.arguments["seed"]).state_dict()
     return checkpoints.Checkpoint(
         spec=spec,
         state=store.load_weights(recipe.inputs[0]).state if drawn is None else drawn,
@@ -185,7 +186,7 @@ def _settings(recipe: Recipe, loaded: Loaded) -> dict[str, Any]:
 
 def _note(run: _Run, epoch: object, loaded: Loaded) -> None:
     """Check an epoch, audit the density, and take the snapshot if it is asked for."""
-    checked = checks.check_epoch(_who(loaded), epoch)
+    checked = checks.check_epoch(_who(loaded), epoch, after=run.history[-1].number if run.history else 0)
     run.history.append(checked)
     if run.mask is not None:
         masks.audit(run.model, run.mask, who=_who(loaded))
@@ -211,5 +212,9 @@ def _trained(start: Checkpoint, model: nn.Module, epochs: int) -> Checkpoint:
     return replace(start, state=state(model), training=training, knobs=knobs)
 
 
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def _who(loaded: Loaded) -> str:
-    return f"trainer {loaded.plugin.name!r} of {loaded.plugin.distribution}"
+    return loaded.title

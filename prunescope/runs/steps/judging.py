@@ -52,7 +52,9 @@ def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> V
         siblings=tuple(_sibling(case["density"], one, store) for one in case.get("siblings", ())),
         first_drop=case.get("first_drop"),
     )
-    diagnosis = checks.check_diagnosis(f"rule {case['rule']!r}", loaded.instance.classify(evidence))
+    with loaded.unchanged():
+        found = loaded.instance.classify(evidence)
+    diagnosis = checks.check_diagnosis(loaded.title, found)
     return Verdict(density=case["density"], rule=case["rule"], diagnosis=diagnosis)
 
 

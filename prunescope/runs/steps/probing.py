@@ -30,10 +30,9 @@ def measure_replicas(recipe: Recipe, store: Store, device: str) -> Made:
     described = recipe.arguments.get("data")
     data = None if described is None else sources.open_source(described, device=device, trust=store.trust)
     replicas = [_replica(store, reference, device) for reference in recipe.inputs]
-    who = f"probe {recipe.plugin!r} of {loaded.plugin.distribution}"
     largest = replicas[0].model if replicas else torch.nn.Identity()
-    with threads.suited_to(largest, data):
-        readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=who)
+    with threads.suited_to(largest, data), loaded.unchanged():
+        readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=loaded.title)
     return Made(readings={recipe.plugin: readings}, facts={"replicas": list(recipe.inputs)})
 
 

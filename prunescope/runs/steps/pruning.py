@@ -21,9 +21,9 @@ def prune_network(recipe: Recipe, store: Store, device: str) -> Made:
     data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
     loaded = registry.make("pruners", recipe.plugin, recipe.options, trust=store.trust)
     model = to_model(dense, device)
-    density, who = recipe.arguments["density"], f"pruner {recipe.plugin!r} of {loaded.plugin.distribution}"
+    density, who = recipe.arguments["density"], loaded.title
     masks.check_room(dense.mask, density)
-    with seeded(recipe.arguments["seed"]), masks.pruned_before(dense.mask):
+    with loaded.unchanged(), seeded(recipe.arguments["seed"]), masks.pruned_before(dense.mask):
         mask = checks.check_mask_type(who, loaded.instance.mask(model, data, density, seed=recipe.arguments["seed"]))
     masks.check_mask(mask, model, density, who=who, exact=loaded.instance.exact)
     masks.check_within(mask, dense.mask, who=who)

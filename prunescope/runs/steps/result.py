@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import random
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from prunescope.networks import checkpoints
+from prunescope.plugins.isolation import unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from prunescope.api import Epoch, Mask, Reading
     from prunescope.networks.checkpoints import Checkpoint
+    from prunescope.networks.models import ModelSpec
     from prunescope.runs.files.runfile import Verdict
 
 
@@ -45,7 +50,8 @@ def facts(found: Checkpoint) -> dict[str, Any]:
 
 def to_model(found: Checkpoint, device: str) -> torch.nn.Module:
     """Return the model of a checkpoint on a device, channels_last."""
-    return checkpoints.to_model(found).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    with unchanged_by(found.spec):
+        return checkpoints.to_model(found).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -53,9 +59,19 @@ def state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
+def unchanged_by(spec: ModelSpec) -> AbstractContextManager[None]:
+    """Return the context in which a network is made: one that somebody's own code makes must change nothing else."""
+    return unchanged(f"the network {spec.name!r}") if ":" in spec.name else nullcontext()
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's global generators inside the block and restore them after."""
+    """Seed the global generators of torch, numpy and Python inside the block; restore those of torch after.
+
+    The others are restored around the plugin (`plugins.isolation`).
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - what a plugin may draw from
         yield

@@ -118,8 +118,7 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         from functools import partial
         from pathlib import Path
         from prunescope.api import Job
-        from prunescope.runs.scheduling import devices
-from prunescope.runs.scheduling.local import Local
+        from prunescope.runs.scheduling.local import Local
 
         def sleep(job, *, folder):
             Path(folder, job.id).write_text(str(os.getpid()))

@@ -1,0 +1,72 @@
+"""The functions that steps share: those of torch, numpy and this package, which a plugin may not replace for others."""
+
+from __future__ import annotations
+
+import sys
+from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, ModuleType, WrapperDescriptorType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MODULES = ("math", "random", "numpy", "numpy.linalg", "numpy.random", "torch", "torch.nn", "torch.linalg")
+
+FOLDERS = ("prunescope.", "torch.nn.functional.", "torch.nn.init.", "torch.nn.modules.", "torch.optim.")
+"""The modules in these, with the methods of the classes that they define."""
+
+CLASSES = (("torch", "Tensor"), ("torch._tensor", "Tensor"), ("random", "Random"))
+
+FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, type, staticmethod)
+"""Types of what is compared: what a module keeps for itself under a name may change."""
+
+State: TypeAlias = "list[tuple[str, Any, dict[str, Any]]]"
+"""The place, the module or class, and what its names meant."""
+
+
+def take_functions() -> State:
+    """Return what every function, class and method of the shared modules is at this moment."""
+    return [(place, owner, dict(vars(owner))) for place, owner in _owners()]
+
+
+def restore_functions(before: State) -> list[str]:
+    """Put back what was replaced or removed since; return its names. What has been added stays."""
+    changed = []
+    for place, owner, names in before:
+        now = vars(owner)
+        for name, value in names.items():
+            if now.get(name) is not value and _is_function(value) and not _by_torch(now.get(name), value):
+                setattr(owner, name, value)
+                changed.append(f"{place}.{name}")
+    return changed
+
+
+def _is_function(value: object) -> bool:
+    return isinstance(value, (*FUNCTIONS, classmethod, property)) or type(value).__name__ in OF_NUMPY
+
+
+def _by_torch(now: object, before: object) -> bool:
+    """Whether torch itself wrapped a function: the step of an optimiser for its hooks, others once it compiles."""
+    hooked = getattr(now, "hooked", False) and getattr(now, "__wrapped__", None) is before
+    return hooked or str(getattr(now, "__module__", "")).startswith("torch._dynamo")
+
+
+OF_NUMPY = ("ufunc", "_ArrayFunctionDispatcher")
+
+
+def _owners() -> Iterator[tuple[str, Any]]:
+    """Yield the modules and classes whose names are compared, of the modules that are loaded."""
+    for name, module in list(sys.modules.items()):
+        deep = f"{name}.".startswith(FOLDERS)
+        if isinstance(module, ModuleType) and (deep or name in MODULES):
+            yield name, module
+            yield from _classes(name, module) if deep else ()
+    for name, kind in CLASSES:
+        if name in sys.modules:
+            yield f"{name}.{kind}", getattr(sys.modules[name], kind)
+
+
+def _classes(name: str, module: ModuleType) -> Iterator[tuple[str, type]]:
+    """Yield the classes that a module defines."""
+    for made in list(vars(module).values()):
+        if isinstance(made, type) and made.__module__ == name:
+            yield f"{name}.{made.__qualname__}", made

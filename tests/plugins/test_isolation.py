@@ -1,0 +1,115 @@
+"""Whatever a plugin leaves changed in the process is restored, and is an error that names the plugin."""
+
+from __future__ import annotations
+
+import locale
+import math
+import os
+import random
+import signal
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name everybody gives it
+
+from prunescope.api.errors import PluginError
+from prunescope.plugins.isolation import unchanged
+from prunescope.regimes import direction
+
+BAD = "probe 'bad' of somebody"
+
+
+def _patch(owner, name):
+    setattr(owner, name, lambda *_given, **_options: None)
+
+
+CHANGES = {
+    "torch.set_default_dtype": lambda: torch.set_default_dtype(torch.float64),
+    "torch.set_default_device": lambda: torch.set_default_device("meta"),
+    "torch.set_grad_enabled": lambda: torch.set_grad_enabled(False),
+    "torch.autograd.set_detect_anomaly": lambda: torch.autograd.set_detect_anomaly(True),
+    "torch.use_deterministic_algorithms": lambda: torch.use_deterministic_algorithms(True, warn_only=True),  # noqa: FBT003
+    "torch.set_float32_matmul_precision": lambda: torch.set_float32_matmul_precision("medium"),
+    "torch.set_num_threads": lambda: torch.set_num_threads(torch.get_num_threads() + 1),
+    "torch.set_flush_denormal": lambda: torch.set_flush_denormal(True),
+    "torch.set_autocast_enabled": lambda: torch.set_autocast_enabled("cpu", True),  # noqa: FBT003
+    "torch.backends": lambda: setattr(torch.backends.cudnn, "deterministic", not torch.backends.cudnn.deterministic),
+    "the global hooks": lambda: torch.nn.modules.module.register_module_forward_hook(lambda *_: None),
+    "numpy.errstate": lambda: np.seterr(all="raise"),
+    "the locale": lambda: locale.setlocale(locale.LC_ALL, "C.UTF-8" if _locale() == "C" else "C"),
+    "the working directory": lambda: os.chdir("/"),
+    "os.environ": lambda: os.environ.update(OMP_NUM_THREADS="7"),
+    "os.environ (HOME)": lambda: os.environ.pop("HOME"),
+    "the search path": lambda: sys.path.insert(0, "/elsewhere"),
+    "the handlers of signals": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    "torch.nn.functional.cross_entropy": lambda: _patch(F, "cross_entropy"),
+    "torch.nn.functional.linear": lambda: _patch(F, "linear"),
+    "torch.nn.modules.linear.Linear.forward": lambda: _patch(torch.nn.Linear, "forward"),
+    "torch.nn.modules.module.Module.train": lambda: _patch(torch.nn.Module, "train"),
+    "torch.matmul": lambda: _patch(torch, "matmul"),
+    "torch.Tensor.backward": lambda: _patch(torch.Tensor, "backward"),
+    "torch.optim.sgd.SGD.step": lambda: _patch(torch.optim.SGD, "step"),
+    "numpy.mean": lambda: _patch(np, "mean"),
+    "math.log": lambda: _patch(math, "log"),
+    "random.random": lambda: _patch(random, "random"),
+    "prunescope.regimes.direction": lambda: _patch(
+        direction, next(n for n, v in vars(direction).items() if callable(v))
+    ),
+}
+
+
+def _function_of(module):
+    return next(name for name, value in vars(module).items() if callable(value))
+
+
+def _locale():
+    return locale.setlocale(locale.LC_ALL)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_restored_and_named(name, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    with (
+        pytest.raises(PluginError, match="probe 'bad' of somebody left") as caught,
+        unchanged("probe 'bad' of somebody"),
+    ):
+        CHANGES[name]()
+    assert name.partition(" (")[0].rpartition(".")[0] in caught.value.message
+    with unchanged("whoever comes next"):
+        pass
+    assert os.environ["OMP_NUM_THREADS"] == "1"
+
+
+def test_generators_are_restored_without_a_word():
+    before = random.getstate(), _state_of_numpy()
+    with unchanged("a probe"):
+        random.seed(1)
+        np.random.seed(1)  # noqa: NPY002
+    assert (random.getstate(), _state_of_numpy()) == before
+
+
+def _state_of_numpy():
+    return np.random.get_state()[1].tolist()  # noqa: NPY002
+
+
+def test_an_error_of_the_plugin_comes_through_and_what_it_left_is_restored():
+    with pytest.raises(ZeroDivisionError), unchanged("a probe"):  # noqa: PT012 - it changes, then fails
+        torch.set_default_dtype(torch.float64)
+        raise ZeroDivisionError
+    assert torch.get_default_dtype() is torch.float32
+
+
+def test_what_torch_wraps_itself_is_no_change():
+    class Stepping(torch.optim.SGD):
+        pass
+
+    with unchanged("a trainer"):  # the first optimiser of a class wraps its step
+        Stepping([torch.nn.Parameter(torch.zeros(1))], lr=0.1).step()
+        torch.optim.Rprop([torch.nn.Parameter(torch.zeros(1))], lr=0.1).step()
+
+
+def test_new_names_are_no_change():
+    with unchanged("a probe"):
+        import torch.utils.benchmark  # noqa: F401 - a module that nobody else loads
