@@ -113,6 +113,9 @@ class Timm(Dataset):
     image_size: Annotated[
         int | None, Option("side of the images in pixels; none: as they are up to 64, else 224", minimum=1)
     ] = None
+    image_height: Annotated[
+        int | None, Option("height in pixels of images that are not square; image_size is the width", minimum=1)
+    ] = None
     in_chans: Annotated[int | None, Option("1 for grey, 3 for colour; none: as the data are", minimum=1, maximum=3)] = (
         None
     )
@@ -122,11 +125,12 @@ class Timm(Dataset):
     memory_limit: Annotated[int, Option("megabytes of decoded images that auto keeps in memory", minimum=0)] = 1024
     crop_padding: Annotated[int, Option(f"in memory, {CROP_HELP}", minimum=0)] = 4
     scale_min: Annotated[
-        float, Option("streamed, the least share of the image that a random crop shows", minimum=0.01, maximum=1)
+        float,
+        Option("streamed, the least share of the image that a random crop shows; 1: no crops", minimum=0.01, maximum=1),
     ] = 0.08
     flip: Annotated[bool, Option(FLIP_HELP)] = True
     mean: Annotated[
-        tuple[float, ...], Option("mean per channel to subtract; empty: of the images in memory, or ImageNet's")
+        tuple[float, ...], Option("mean per channel, or of all, to subtract; empty: of images in memory, or ImageNet's")
     ] = ()
     std: Annotated[tuple[float, ...], Option("standard deviation per channel to divide by; empty: as for mean")] = ()
     interpolation: Annotated[Literal["bilinear", "bicubic", "nearest", "lanczos"], Option("how images are resized")] = (
@@ -136,9 +140,15 @@ class Timm(Dataset):
         float | None,
         Option("share of the side that measuring sees; none: 1 up to 64 pixels, else 0.875", minimum=0.1, maximum=1),
     ] = None
+    crop_mode: Annotated[
+        Literal["center", "squash", "border"],
+        Option("how measuring fits an image into its shape: crop its middle, squash it, or add a border"),
+    ] = "center"
     workers: Annotated[
         int, Option("processes that decode streamed images; the order does not depend on it", minimum=0)
     ] = 0
+
+    version = 2
 
     def load(self) -> Data:
         """Open both splits; decode small sets into memory, stream large ones."""
@@ -155,11 +165,13 @@ class Timm(Dataset):
             ),
             vision.Look(
                 image_size=self.image_size,
+                image_height=self.image_height,
                 in_chans=self.in_chans,
                 mean=self.mean,
                 std=self.std,
                 interpolation=self.interpolation,
                 crop_pct=self.crop_pct,
+                crop_mode=self.crop_mode,
                 crop_padding=self.crop_padding,
                 scale_min=self.scale_min,
                 flip=self.flip,

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import CLASSIFICATION
@@ -22,14 +23,19 @@ if TYPE_CHECKING:
     from prunescope.api.trust import Trust
     from prunescope.plugins.registry import Loaded
 
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
-def describe(text: str, *, trust: Trust = NOTHING, limit_batches: int | None = None) -> Source:
+
+def describe(
+    text: str, *, trust: Trust = NOTHING, limit_batches: int | None = None, more: Mapping[str, Any] = EMPTY
+) -> Source:
     """Load the data set that `text` names once and return it as a source with its fingerprint.
 
-    text: "digits", "patches:noise=0.2", "torch/cifar10", a folder, "pkg.mod:factory" (see data.spec).
+    text: "digits", "patches:noise=0.2", "torch/cifar10", a folder, "pkg.mod:factory" (see data.spec). more: options
+    that count where the text does not give them.
     Raises InputError where it names code that `trust` does not hold.
     """
-    loaded = _named(text, trust)
+    loaded = _named(text, trust, more)
     source = Source(
         name=loaded.plugin.name,
         options=options.non_default(loaded.instance),
@@ -45,7 +51,19 @@ def code(text: str) -> tuple[str, ...]:
     return _named(text, None).code
 
 
-def _named(text: str, trust: Trust | None) -> Loaded:
+def given_options(text: str) -> tuple[str, frozenset[str], frozenset[str]]:
+    """Return the plugin that `text` names, the options given there, and all that the plugin has."""
+    name, values = parse_spec(text)
+    known = {field.name for field in options.fields(type(_named(text, None).instance))}
+    return name, frozenset(values), frozenset(known)
+
+
+def all_options(source: Source) -> dict[str, Any]:
+    """Return every option of a source's data set, defaults included."""
+    return dict(options.all_options(registry.make("datasets", source.name, source.options, trust=None).instance))
+
+
+def _named(text: str, trust: Trust | None, more: Mapping[str, Any] = EMPTY) -> Loaded:
     name, values = parse_spec(text)
     if name not in {plugin.name for plugin in registry.find("datasets")}:
         raise UsageError(
@@ -53,7 +71,7 @@ def _named(text: str, trust: Trust | None) -> Loaded:
             fix="give the path of a folder, or one of: "
             + ", ".join(plugin.name for plugin in registry.find("datasets")),
         )
-    return registry.make("datasets", name, values, trust=trust)
+    return registry.make("datasets", name, {**more, **values}, trust=trust)
 
 
 def open_source(source: Mapping[str, Any], *, device: str, trust: Trust = NOTHING) -> Data:

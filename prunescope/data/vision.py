@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from timm.data.config import resolve_data_config
 from timm.data.transforms import ToNumpy
 from timm.data.transforms_factory import create_transform
+from torchvision.transforms import Compose, RandomHorizontalFlip  # type: ignore[import-untyped]
 
 from prunescope.api import Data
 from prunescope.api.errors import UsageError
@@ -33,11 +34,15 @@ class Look:
     """How images are looked at; None or () where the data decide."""
 
     image_size: int | None = None
+    """Width in pixels, and height where `image_height` is None."""
+    image_height: int | None = None
     in_chans: int | None = None
     mean: tuple[float, ...] = ()
+    """One per channel; one alone stands for all, and grey images take the mean of three (as timm's loader does)."""
     std: tuple[float, ...] = ()
     interpolation: str = "bicubic"
     crop_pct: float | None = None
+    crop_mode: str = "center"
     crop_padding: int = 4
     scale_min: float = 0.08
     flip: bool = True
@@ -68,7 +73,7 @@ def load(where: Where, look: Look, keep: Keep) -> Data:
     """Open a data set through timm and return both splits, the test split without augmentation."""
     opened = open_splits(where)
     shape = _shape(opened.train, look)
-    _check_channels(look, shape)
+    look = _per_channel(look, shape)
     images = len(opened.train) + len(opened.test)
     fits = max(shape.height, shape.width) <= SMALL and images * _pixels(shape) <= keep.memory_limit * 10**6
     if keep.in_memory == "always" or (keep.in_memory == "auto" and fits):
@@ -82,23 +87,45 @@ def _shape(train: Source, look: Look) -> _Shape:
     grey = image.mode in ("1", "L", "I", "F", "I;16") and not hasattr(train.dataset, "reader")
     channels = look.in_chans or (1 if grey else 3)
     if look.image_size is not None:
-        return _Shape(channels, look.image_size, look.image_size)
+        return _Shape(channels, look.image_height or look.image_size, look.image_size)
+    if look.image_height is not None:
+        raise UsageError("image_height was given without image_size", fix="give image_size too: it is the width")
     if max(image.size) <= SMALL:
         return _Shape(channels, image.size[1], image.size[0])
     return _Shape(channels, 224, 224)
 
 
-def _check_channels(look: Look, shape: _Shape) -> None:
+def _per_channel(look: Look, shape: _Shape) -> Look:
+    """Return the look with a mean and a standard deviation for each channel; UsageError where that cannot be."""
     if shape.channels not in (1, 3):
         raise UsageError(f"in_chans is {shape.channels}, wanted 1 (grey) or 3 (colour)", fix="give 1 or 3")
+    values_of = {}
     for name, values in (("mean", look.mean), ("std", look.std)):
-        if values and len(values) != shape.channels:
+        values_of[name] = _spread(values, shape.channels)
+        if values and len(values_of[name]) != shape.channels:
             raise UsageError(
                 f"{name} has {len(values)} values, the images have {shape.channels} channels",
                 fix="give one per channel",
             )
     if bool(look.mean) != bool(look.std):
         raise UsageError("mean and std were not given together", fix="give both or neither")
+    return replace(look, mean=values_of["mean"], std=values_of["std"])
+
+
+def _spread(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """Return one value for each channel, from one for all of them or from those of three colours for grey.
+
+    >>> _spread((0.5,), 3), _spread((0.2, 0.3, 0.4), 1)
+    ((0.5, 0.5, 0.5), (0.3,))
+    """
+    if len(values) == 1:
+        return values * channels
+    return (round(sum(values) / 3, 12),) if (len(values), channels) == (3, 1) else values
+
+
+def usual_crop(height: int, width: int) -> float:
+    """Return the share of the side that measuring sees where nobody says: all of a small image."""
+    return 1.0 if max(height, width) <= SMALL else 0.875
 
 
 def _pixels(shape: _Shape) -> int:
@@ -114,11 +141,15 @@ def _transform(look: Look, shape: _Shape, *, is_training: bool) -> Any:  # noqa:
             "mean": look.mean or ((GREY_MEAN,) if grey else None),
             "std": look.std or ((GREY_STD,) if grey else None),
             "interpolation": look.interpolation,
-            "crop_pct": look.crop_pct or (1.0 if max(shape.height, shape.width) <= SMALL else 0.875),
+            "crop_pct": look.crop_pct or usual_crop(shape.height, shape.width),
+            "crop_mode": look.crop_mode,
         }
     )
     if not is_training:
         return create_transform(**config)
+    if look.scale_min == 1:
+        flip = [RandomHorizontalFlip(0.5)] if look.flip else []
+        return Compose([*flip, *create_transform(**config).transforms])
     return create_transform(
         **config, is_training=True, scale=(look.scale_min, 1.0), hflip=0.5 if look.flip else 0.0, color_jitter=0.0
     )
@@ -156,7 +187,7 @@ def _bytes(source: Source, look: Look, shape: _Shape) -> tuple[Any, Any]:
     if (
         whole is not None
         and whole[0].shape[1:] == (shape.channels, shape.height, shape.width)
-        and look.crop_pct is None
+        and look.crop_pct in (None, 1.0)
     ):
         return whole
     return decode(source, _to_bytes(look, shape), mode=shape.mode)
@@ -169,7 +200,8 @@ def _streamed(where: Where, look: Look, opened: Opened, shape: _Shape, *, worker
         training=_transform(look, shape, is_training=True),
     )
     digest = hashlib.sha256()
-    for part in (opened.train.digest(), opened.test.digest(), repr(shape), look.interpolation, repr(look.crop_pct)):
+    seen = (repr(shape), look.interpolation, repr(look.crop_pct), look.crop_mode)
+    for part in (opened.train.digest(), opened.test.digest(), *seen):
         digest.update(part.encode())
     splits = (_stream(opened.train, eyes, workers=workers), _stream(opened.test, eyes, workers=workers))
     return _data(where, opened, shape, splits, digest.hexdigest()[:32])

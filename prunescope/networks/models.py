@@ -74,7 +74,7 @@ def _timm_model(spec: ModelSpec) -> nn.Module:
         )
     _check_options(spec)
     arguments: dict[str, Any] = {"num_classes": spec.num_classes, "in_chans": spec.in_chans, **spec.options}
-    if _needs_image_size(spec.name):
+    if needs_image_size(spec.name):
         arguments["img_size"] = spec.image_size
     try:
         model: nn.Module = timm.create_model(spec.name, pretrained=False, **arguments)
@@ -102,7 +102,7 @@ def _check_options(spec: ModelSpec) -> None:
             )
 
 
-def _needs_image_size(name: str) -> bool:
+def needs_image_size(name: str) -> bool:
     """Whether the architecture is built for one image size and takes it as img_size, as vision transformers do."""
     if name.startswith(TIMM_SOURCES):
         return False

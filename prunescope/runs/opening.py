@@ -122,10 +122,13 @@ def open_data(
     """
     from prunescope.data import sources
     from prunescope.data.spec import Source
+    from prunescope.runs.seeing import describe_as_trained
 
     inherited = inherited_source(references, session) if data is None else None
     if isinstance(data, Source):
         found = data
+    elif isinstance(data, str | Path):
+        found = describe_as_trained(str(data), references, session, limit_batches=limit_batches)
     elif data is not None:
         found = describe_data(data, session, limit_batches=limit_batches)
     elif inherited is not None:
@@ -179,7 +182,12 @@ def import_network(network: Any, session: Session, data: DataLike | None) -> str
 
 
 def _check_takes(model: Mapping[str, Any] | None, data: Data, *, who: str, name: str) -> None:
-    """Refuse images of other channels, and more classes than the network knows; a network of the user's may differ."""
+    """Refuse images of other channels or of a size that the network does not take, and more classes than it knows.
+
+    A network of the user's may differ.
+    """
+    from prunescope.networks.inputs import takes_size
+
     if model is None or (":" in model["name"] and not model["name"].startswith(HUB_PREFIXES)):
         return
     has, takes = (data.in_chans, data.num_classes), (model["in_chans"], model["num_classes"])
@@ -187,6 +195,13 @@ def _check_takes(model: Mapping[str, Any] | None, data: Data, *, who: str, name:
         raise MismatchError(
             f"{model['name']} of {who} is made for {_counted(*takes)}; the images of {name!r} have {_counted(*has)}",
             fix="give the data it was trained on: --data SPEC",
+        )
+    if len(model["image_size"]) == len(data.image_size) == 2 and not takes_size(model, tuple(data.image_size)):
+        (height, width), (seen_height, seen_width) = model["image_size"], data.image_size
+        raise MismatchError(
+            f"{model['name']} of {who} takes images of {width}x{height} pixels alone; those of {name!r} are seen at "
+            f"{seen_width}x{seen_height}",
+            fix="leave out image_size after --data, and images are resized to what the network takes",
         )
 
 

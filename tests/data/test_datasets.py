@@ -464,7 +464,7 @@ def test_a_missing_package_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("look", "culprit"),
     [
-        ({"mean": (0.5,), "std": (0.5,)}, "mean has 1 values"),
+        ({"mean": (0.5, 0.5), "std": (0.5, 0.5)}, "mean has 2 values"),
         ({"mean": (0.5, 0.5, 0.5)}, "not given together"),
         ({"in_chans": 2}, "in_chans is 2"),
     ],

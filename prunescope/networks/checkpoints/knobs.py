@@ -51,13 +51,15 @@ class Training:
 
 def arguments(beside: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings saved beside the weights, whatever they were called; empty where there are none."""
-    for key in ARGUMENTS:
-        value = beside.get(key)
-        if isinstance(value, argparse.Namespace):
-            return dict(vars(value))
-        if isinstance(value, Mapping):
-            return {str(name): item for name, item in value.items()}
-    return {}
+    value = beside.get(arguments_key(beside))
+    if isinstance(value, argparse.Namespace):
+        return dict(vars(value))
+    return {str(name): item for name, item in value.items()} if isinstance(value, Mapping) else {}
+
+
+def arguments_key(beside: Mapping[str, Any]) -> str:
+    """Return the name under which settings are saved beside the weights; empty where there are none."""
+    return next((key for key in ARGUMENTS if isinstance(beside.get(key), argparse.Namespace | Mapping)), "")
 
 
 def read_training(settings: Mapping[str, Any], beside: Mapping[str, Any]) -> Training:

@@ -99,19 +99,24 @@ class Facts:
 def _gather(place: Place, layout: Layout) -> Facts:
     folder = place.weights.parent
     settings = knobs.arguments(layout.beside)
+    source = f"checkpoint's {knobs.arguments_key(layout.beside) or 'settings'}"
     notes: tuple[str, ...] = ()
     if not settings:
-        settings = neighbours.read_arguments(folder)
+        source, settings = "args.yaml", neighbours.read_arguments(folder)
         notes = ("training settings read from args.yaml beside the file",) if settings else ()
     training = knobs.read_training(settings, layout.beside)
     epochs = training.options.get("epochs")
     config = dict(place.config)
-    about_data = settings or {**config, **_mapping(config.get("pretrained_cfg"))}
+    if not settings and config:
+        source = "config.json"
+    about_data = _mapping(layout.beside.get("datamodule_hyper_parameters")) | (
+        settings or {**config, **_mapping(config.get("pretrained_cfg"))}
+    )
     timm_name = str(settings.get("model", "")) if "lr_base" in settings or layout.format == "timm" else ""
     return Facts(
         settings=settings,
         training=training,
-        data=transforms.read_data(about_data, timm_name=timm_name),
+        data=transforms.read_data(about_data, timm_name=timm_name, source=source),
         config=config,
         notes=(*notes, *training.notes, *neighbours.summary_notes(folder, epochs if isinstance(epochs, int) else None)),
     )

@@ -64,6 +64,7 @@ class Cost(Finding):
         told = [
             f"{name.replace('_', ' ')}: {', '.join(map(str, what)) if isinstance(what, list) else what}"
             for name, what in self.about.items()
+            if what != []
         ]
         return [*told, f"with {self.slots} workers: {console.duration(self.seconds)}; nothing was run"]
 

@@ -312,7 +312,9 @@ def _value(value: object) -> str:
         return str(value).lower()
     if isinstance(value, list | tuple):
         return ",".join(_value(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return str(value)
 
 
 def _moved(values: Mapping[str, float | str], sign: int) -> tuple[str, float] | None:

@@ -157,14 +157,27 @@ def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> 
 
 
 def _about(cost: DiagnosisCost) -> dict[str, Any]:
-    """Return what a dry run says of the plan: densities, replicas, retraining, probes."""
+    """Return what a dry run says of the plan: network, weights, data, densities, replicas, retraining, probes."""
     from prunescope.plugins import registry
 
-    found: dict[str, Any] = {"densities": [step.density for step in cost.steps.pruned]}
+    found = {**_about_inputs(cost), "densities": [step.density for step in cost.steps.pruned]}
     for step in cost.steps.pruned[:1]:
         trainer = registry.make("trainers", step.retrainings[0].plugin, step.retrainings[0].options)
         found["replicas"] = len(step.retrainings)
         found["retrain_with"] = trainer.plugin.name
         found["retrain_epochs"] = trainer.instance.length()
+        found["retrain_options"] = [f"{name}={value}" for name, value in sorted(trainer.given.items())]
         found["probes_of_replicas"] = [recipe.plugin for recipe in step.probes]
-    return found | {"probes_of_the_dense_model": [recipe.plugin for recipe in cost.steps.dense.probes]}
+    dense = [recipe.plugin for recipe in cost.steps.dense.probes]
+    return found | {"probes_of_the_dense_model": dense, "assumptions": list(cost.notes)}
+
+
+def _about_inputs(cost: DiagnosisCost) -> dict[str, Any]:
+    """Return what a dry run says of the network, of the weights that were chosen, and of the data."""
+    model, data = cost.facts["model"], cost.data
+    return {
+        "network": f"{model['name']} with {model['num_classes']} classes",
+        "weights": list(cost.facts.get("notes", ())),
+        "data": f"{data.name}: {len(data.train):,} training and {len(data.test):,} test images, "
+        f"{data.num_classes} classes, {'x'.join(map(str, data.image_size)) or 'no'} pixels",
+    }

@@ -19,6 +19,7 @@ from prunescope.studies.diagnosis import family, plan, retraining, weights_alone
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from prunescope.api import Data
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.scheduling.cost import Estimate
     from prunescope.runs.session import Session
@@ -46,6 +47,11 @@ class DiagnosisCost:
     steps: DiagnosisSteps
     estimate: Estimate
     executor: Loaded
+    facts: Mapping[str, Any]
+    """What is known of the dense network: its model, the settings of its training, how its file was read."""
+    data: Data
+    notes: tuple[str, ...]
+    """What had to be assumed."""
 
 
 def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed | DiagnosisCost | WeightsAlone:
@@ -57,10 +63,19 @@ def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed
             values = retraining.probe_values(question.probe_options, question.probes)
             return weights_alone.look(dense[0], opened, probes=retraining.probes(question.probes, values))
         asked, notes = _plan(question, opened, dense=dense, densities=densities)
+        from prunescope.data import sources
+
         steps = plan.lay_out_diagnosis(asked)
         estimate = opened.estimate(steps.recipes[:-1])
         if question.dry_run:
-            return DiagnosisCost(steps=steps, estimate=estimate, executor=opened.executor)
+            return DiagnosisCost(
+                steps=steps,
+                estimate=estimate,
+                executor=opened.executor,
+                facts=opened.read(run_of(dense[0])).facts,
+                data=sources.open_source(asked.data.to_json(), device="cpu", trust=opened.store.trust),
+                notes=notes,
+            )
         try:
             opened.complete(steps.recipes[:-1])
         except PrunescopeError as error:
@@ -138,7 +153,15 @@ def _plan(
             [one.reference for one in related.members] if related else dense[:1], session.store
         ),
     )
-    return asked, (*retrained.notes, *lost) if densities else ()
+    return asked, (*retrained.notes, *_unheeded(dense[0], session), *lost) if densities else ()
+
+
+def _unheeded(reference: str, session: Session) -> tuple[str, ...]:
+    """Return a note on what the dense training did with images and losses that the retraining does not."""
+    from prunescope.data.sight import unheeded
+
+    found = unheeded(session.read(run_of(reference)).facts.get("data"))
+    return (f"the dense training had these, retraining does not: {', '.join(found)}",) if found else ()
 
 
 def _family(question: DiagnosisQuestion, session: Session, reference: str) -> tuple[Family | None, tuple[str, ...]]:

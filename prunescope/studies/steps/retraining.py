@@ -42,8 +42,10 @@ def answer_retraining(question: RetrainingQuestion, session: Session) -> tuple[R
 
     Raises UsageError for a network without a mask, or no replica.
     """
+    from prunescope.data.sight import unheeded
     from prunescope.runs import plan
     from prunescope.runs.opening import open_data, open_network
+    from prunescope.runs.recipe import run_of
 
     if question.replicas < 1:
         raise UsageError(f"--replicas got {question.replicas}", fix="it wants a whole number from 1")
@@ -55,6 +57,9 @@ def answer_retraining(question: RetrainingQuestion, session: Session) -> tuple[R
             fix=f"prune it first: prunescope prune magnitude {pruned} --density 0.1",
         )
     source = open_data(question.data, [pruned], session, limit_batches=question.limit_batches)
+    left_out = unheeded(session.read(run_of(pruned)).facts.get("data"))
+    if left_out:
+        session.note(f"the dense training had these, retraining does not: {', '.join(left_out)}")
     seeds = range(question.seed, question.seed + question.replicas)
     recipes = [plan.retrain(pruned=pruned, trainer=trainer, data=source, seed=seed) for seed in seeds]
     return tuple(map(session.read, _perform(recipes, session)))

@@ -105,6 +105,7 @@ def test_a_dry_run_says_what_it_would_do(invoke, study, tmp_path):
     for path in (shared / "runs").glob(f"{run_id}*"):  # nothing but the dense run: other tests measure it too
         shutil.copy(path, folder / "runs")
     words = ("diagnose", run_id, "--density", "0.2,0.5", "--replicas", 2, "--retrain-epochs", 1, "--study", folder)
+    words += ("--family", "none")
     result = invoke(*words, "--dry-run")
     assert result.exit_code == 0, result.stderr
     for told in ("densities: 0.2, 0.5", "replicas: 2", "retrain epochs: 1", "retrain with: sgd"):

@@ -161,6 +161,7 @@ def test_image_sizes(settings, size):
 
 def test_transforms_and_normalisation():
     data = transforms.read_data({"mean": (0.5, 0.4), "std": [0.2, 0.1], "crop_pct": 0.9, "dataset": "x"}, timm_name="")
+    assert data.pop("origins") == dict.fromkeys(data, "args")
     assert data == {"mean": [0.5, 0.4], "std": [0.2, 0.1], "crop_pct": 0.9, "dataset": "x"}
     assert transforms.normalization(data) == ((0.5, 0.4), (0.2, 0.1))
     assert transforms.read_data({"mean": "auto"}, timm_name="") is None

@@ -1,0 +1,76 @@
+"""Data as a network's training saw them: the settings of its checkpoint count, unless a person gives others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prunescope.runs.recipe import run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prunescope.api import Data
+    from prunescope.data.spec import Source
+    from prunescope.runs.session import Session
+
+NETWORK = "the network"
+
+
+def describe_as_trained(
+    text: str, references: Sequence[str], session: Session, *, limit_batches: int | None = None
+) -> Source:
+    """Return the data set that `text` names, its images seen as the training of the first network saw them.
+
+    One line reports how, and where each setting was read: `--data`, the checkpoint, the network, or a default.
+    """
+    from prunescope.data import sight, sources
+
+    facts = session.read(run_of(references[0])).facts if references else {}
+    name, given, known = sources.given_options(text)
+    settled = sight.settle(_settings(facts, name), known=known, given=given)
+    trust = session.store.trust
+    chosen, origins = dict(settled.options), dict(settled.origins)
+    source = sources.describe(text, trust=trust, limit_batches=limit_batches, more=chosen)
+    opened = sources.open_source(source.to_json(), device="cpu", trust=trust)
+    needed = {key: value for key, value in _needed(facts.get("model"), opened).items() if key in known - given}
+    needed = {
+        key: value for key, value in needed.items() if key == "in_chans" or "image_size" not in given | set(chosen)
+    }
+    if needed:
+        source = sources.describe(text, trust=trust, limit_batches=limit_batches, more=chosen | needed)
+        opened = sources.open_source(source.to_json(), device="cpu", trust=trust)
+        origins |= dict.fromkeys(needed, NETWORK)
+    for one in settled.refused:
+        session.note(f"the checkpoint's {one}: not used")
+    if known.issuperset(sight.LOOK):
+        session.note(sight.describe_sight(opened, sources.all_options(source), origins=origins, given=given))
+    elif sight.settle(facts.get("data"), known=sight.LOOK).options.keys() - known - given and name != "timm":
+        session.note(f"images: as the data set {name!r} gives them; the checkpoint's settings of images are not used")
+    return source
+
+
+def _settings(facts: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """Return what a run says of its images: the checkpoint's settings, or the options of the same kind of data set."""
+    described: Mapping[str, Any] | None = facts.get("data")
+    if described and "options" in described and not described.get("name") == name == "timm":
+        return None
+    return described
+
+
+def _needed(model: Mapping[str, Any] | None, data: Data) -> dict[str, int]:
+    """Return the options with which the network takes the images: its channels, and the size it was built for.
+
+    A network that takes any size, as residual networks do, leaves the size to the data.
+    """
+    from prunescope.networks.inputs import takes_size
+    from prunescope.networks.models import needs_image_size
+
+    if model is None or ":" in model["name"] or len(model["image_size"]) != 2:
+        return {}
+    channels = model["in_chans"]
+    found = {"in_chans": channels} if data.in_chans != channels and channels in (1, 3) else {}
+    height, width = model["image_size"]
+    own_size = needs_image_size(model["name"]) and tuple(data.image_size) != (height, width)
+    if not own_size and takes_size(model, tuple(data.image_size)):
+        return found
+    return {**found, "image_size": width, **({"image_height": height} if height != width else {})}
