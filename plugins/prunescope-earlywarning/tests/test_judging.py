@@ -39,7 +39,7 @@ def test_the_choices_of_the_test_are_those_it_is_made_with():
 
 def test_what_cannot_be_judged_says_why():
     found = judge(range(3), [(1.0,), (2.0,), (3.0,)], TrendTest())
-    assert (found.method, found.verdict) == ("none", "cannot tell")
+    assert (found.method, found.verdict) == ("none", "undecided")
     assert "two values" in found.notes[0]
 
 

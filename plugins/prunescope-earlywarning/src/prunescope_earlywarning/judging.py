@@ -51,7 +51,7 @@ class Judged:
 
     method: Literal["rolling windows", "spread of replicas", "none"]
     verdict: str
-    """A verdict of `early_warning`; "variance alone" or "none" of the spread; "cannot tell"."""
+    """A verdict of `early_warning`; "variance alone" or "none" of the spread; "undecided"."""
     variance: Indicator | None = None
     autocorrelation: Indicator | None = None
     notes: tuple[str, ...] = ()
@@ -60,15 +60,15 @@ class Judged:
 def judge(places: Sequence[float], values: Sequence[Sequence[float]], test: TrendTest) -> Judged:
     """Test a series: in rolling windows where it has MIN_POINTS places or more, else by the spread of its replicas.
 
-    values: at each place, one or several. A series that cannot be tested is judged "cannot tell", with the reason.
+    values: at each place, one or several. A series that cannot be tested is judged "undecided", with the reason.
 
     >>> judge([1, 2, 3], [[0.5], [0.6], [0.7]], TrendTest()).verdict
-    'cannot tell'
+    'undecided'
     """
     try:
         return _rolling(places, values, test) if len(values) >= MIN_POINTS else _spread(values, test)
     except EvidenceError as error:
-        return Judged(method="none", verdict="cannot tell", notes=(error.message,))
+        return Judged(method="none", verdict="undecided", notes=(error.message,))
 
 
 def _rolling(places: Sequence[float], values: Sequence[Sequence[float]], test: TrendTest) -> Judged:
