@@ -60,6 +60,7 @@ __all__ = [
     "RegimeRule",
     "Replica",
     "Split",
+    "Thresholds",
     "Trainer",
     "describe_failure",
 ]
@@ -256,6 +257,24 @@ class Diagnosis:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """Where a rule with a gate on LMC draws the line between poorly connected replicas and connected ones."""
+
+    epsilon: float
+    """LMC below -epsilon is poorly connected; in units of the error."""
+    low: float
+    """Lower end of what epsilon may be."""
+    high: float
+    """Upper end of what epsilon may be."""
+    pair_spread: float
+    """Standard deviation of LMC between pairs, assumed where they are too few to show it."""
+    certainty: float
+    """The side is open below this probability."""
+    learned: float
+    """Replicas with a larger training error have not learned: nothing is said of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """One piece of work for an executor: its id, the ids it waits for, and what is to be done."""
 
@@ -353,12 +372,27 @@ class Trainer(ABC):
         epochs = getattr(self, "epochs", None)
         return epochs if isinstance(epochs, int) else None
 
+    def drop_epochs(self) -> tuple[float, ...]:
+        """Return the epochs of one fit after which the learning rate falls in a step, rising.
+
+        (), the default: it does not, or falls otherwise. Diagrams draw them, and rules compare with them.
+        """
+        return ()
+
+    def held_rate(self, *, total: int) -> Mapping[str, object]:
+        """Return the options that hold the learning rate of the last of `total` steps of the schedule: fine-tuning.
+
+        {}, the default: the rate ends at zero, or the trainer has no options for it.
+        """
+        del total
+        return {}
+
     def passes(self, *, train: int) -> float:
         """Return the images one fit sends forward, for the cost estimate; a backward pass counts as two.
 
-        train: images in the training set. The default reads the option `epochs` and knows nothing else.
+        train: images in the training set. The default knows the length of a fit and nothing else.
         """
-        return 3.0 * float(getattr(self, "epochs", 1)) * train
+        return 3.0 * (self.length() or 1) * train
 
     def together(self, model: nn.Module, data: Data) -> int:
         """Return how many models like `model` one call of `fit_together` trains best; 1: they are trained one by one.
@@ -422,6 +456,13 @@ class RegimeRule(ABC):
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Judge one model; abstain (Regime.UNRESOLVED) where the evidence does not suffice."""
 
+    def thresholds(self) -> Thresholds | None:
+        """Return the thresholds of its gate on LMC: what `select` and `tune` use, and diagrams and reports draw.
+
+        None, the default: the rule has no such gate.
+        """
+        return None
+
 
 class Dataset(ABC):
     """Makes a data set from its options."""
@@ -452,3 +493,11 @@ class Executor(ABC):
     def slots(self) -> int:
         """Return how many jobs run at a time, for the estimate of the time; the default is one."""
         return 1
+
+    def with_slots(self, slots: int) -> Executor | None:
+        """Return this executor with so many jobs at a time: what `--workers` asks for.
+
+        None, the default: the number is given by its options, or by the cluster.
+        """
+        del slots
+        return None

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS
+from prunescope.regimes.thresholds import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-EPSILON = 0.10
+EPSILON = PUBLISHED.epsilon
 """LMC below -epsilon is Regime I; middle of what separates it in figure 2 of the paper."""
 
 CKA_GAP = 0.002

@@ -96,7 +96,7 @@ PUBLIC_RATES: Rates = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Thresholds:
+class TreeThresholds:
     """Where the tree branches, and how often each leaf is right; the defaults are those of the public table."""
 
     train_error: float = TRAIN_ERROR
@@ -106,7 +106,7 @@ class Thresholds:
     """A leaf that is not listed has no known rate."""
 
 
-PUBLIC = Thresholds()
+PUBLIC = TreeThresholds()
 
 
 def read_rates(leaves: Sequence[str]) -> dict[tuple[Level, Place], Rate]:
@@ -153,7 +153,7 @@ def decide(
     train_error: Measured,
     trace: Measured,
     lmc: Measured | None,
-    thresholds: Thresholds = PUBLIC,
+    thresholds: TreeThresholds = PUBLIC,
     level: Level = Level.CONNECTIVITY,
 ) -> Leaf:
     """Walk the tree: training error, then (with a second replica) connectivity, then the Hessian's trace.
@@ -175,7 +175,7 @@ def decide(
 
 
 def _walk(
-    train_error: Measured, trace: Measured, lmc: Measured | None, thresholds: Thresholds
+    train_error: Measured, trace: Measured, lmc: Measured | None, thresholds: TreeThresholds
 ) -> tuple[Place, float, str]:
     """Return the leaf, the probability that the true values lead to it, and the reason."""
     a, b, c = thresholds.train_error, thresholds.connectivity, thresholds.log_trace

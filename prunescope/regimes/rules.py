@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Advice, Diagnosis, Evidence, Option, Regime, RegimeRule
+from prunescope.api import Advice, Diagnosis, Evidence, Option, Regime, RegimeRule, Thresholds
 from prunescope.api.knobs import KNOBS
+from prunescope.regimes.thresholds import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from prunescope.api import Reading
-    from prunescope.regimes.md_tree import Level, Measured, Thresholds
+    from prunescope.regimes.md_tree import Level, Measured, TreeThresholds
     from prunescope.regimes.three_regime import Gate
 
 CALIBRATION = "thresholds read off PreResNet-20 on CIFAR-10 (Zhou et al. 2023, figure 2): one network, one data set"
@@ -26,13 +27,19 @@ MD_CALIBRATION = "fitted on ResNet-18 and CIFAR-10; elsewhere it is a hint"
 class ThreeRegime(RegimeRule):
     """Regime from LMC and CKA between retrained replicas (Zhou et al. 2023)."""
 
-    epsilon: Annotated[float, Option("LMC below -epsilon is Regime I, in training-error units", minimum=0)] = 0.10
-    epsilon_low: Annotated[float, Option("lower end of what epsilon may be", minimum=0)] = 0.08
-    epsilon_high: Annotated[float, Option("upper end of what epsilon may be", minimum=0)] = 0.15
+    epsilon: Annotated[float, Option("LMC below -epsilon is Regime I, in training-error units", minimum=0)] = (
+        PUBLISHED.epsilon
+    )
+    epsilon_low: Annotated[float, Option("lower end of what epsilon may be", minimum=0)] = PUBLISHED.low
+    epsilon_high: Annotated[float, Option("upper end of what epsilon may be", minimum=0)] = PUBLISHED.high
     cka_gap: Annotated[float, Option("within this of the best connected CKA is Regime II-B", minimum=0)] = 0.002
-    pair_spread: Annotated[float, Option("standard deviation of LMC between pairs, assumed", minimum=0)] = 0.02
-    certainty: Annotated[float, Option("abstain below this probability", minimum=0.5, maximum=1)] = 0.9
-    learned: Annotated[float, Option("not connected when replicas err more than this in training", maximum=1)] = 0.5
+    pair_spread: Annotated[float, Option("standard deviation of LMC between pairs, assumed", minimum=0)] = (
+        PUBLISHED.pair_spread
+    )
+    certainty: Annotated[float, Option("abstain below this probability", minimum=0.5, maximum=1)] = PUBLISHED.certainty
+    learned: Annotated[float, Option("not connected when replicas err more than this in training", maximum=1)] = (
+        PUBLISHED.learned
+    )
     draws: Annotated[int, Option("bootstrap draws", minimum=100)] = 4000
     density_low: Annotated[float, Option("no confidence below this density", minimum=0, maximum=1)] = 0.0
     density_high: Annotated[float, Option("no confidence above this density", minimum=0, maximum=1)] = 1.0
@@ -48,6 +55,17 @@ class ThreeRegime(RegimeRule):
     needs = ("lmc/lmc",)
 
     citations = ("zhou2023three",)
+
+    def thresholds(self) -> Thresholds:
+        """Return the gate on LMC that the options describe."""
+        return Thresholds(
+            epsilon=self.epsilon,
+            low=self.epsilon_low,
+            high=self.epsilon_high,
+            pair_spread=self.pair_spread,
+            certainty=self.certainty,
+            learned=self.learned,
+        )
 
     def classify(self, evidence: Evidence) -> Diagnosis:
         """Gate on LMC; then II-A against II-B by CKA relative to the neighbours; abstain where it is not sure."""
@@ -195,7 +213,7 @@ class MdTree(RegimeRule):
             trace=_measured(evidence.readings["hessian/trace"]),
             lmc=between,
             level=level,
-            thresholds=self._thresholds(),
+            thresholds=self._tree_thresholds(),
         )
         rate = "how often this leaf is right is not known" if leaf.rate is None else f"this leaf: {leaf.rate}"
         because = (leaf.because, f"level: {self._level(level, evidence.readings)}", rate, self.calibration)
@@ -207,10 +225,10 @@ class MdTree(RegimeRule):
             because=(*because, f"no confidence: {outside}") if outside else because,
         )
 
-    def _thresholds(self) -> Thresholds:
+    def _tree_thresholds(self) -> TreeThresholds:
         from prunescope.regimes import md_tree
 
-        found = md_tree.Thresholds(
+        found = md_tree.TreeThresholds(
             train_error=self.train_error, connectivity=self.connectivity, log_trace=self.log_trace
         )
         if self.leaves:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
@@ -160,15 +160,21 @@ def check_study(study: Path) -> Path:
 
 
 def choose_executor(place: Place, *, device: str) -> Loaded:
-    """Return the executor; the local one takes one process per core, or per GPU, unless it is given."""
+    """Return the executor; on a GPU one that lets its number be chosen takes one process per GPU.
+
+    Raises UsageError for a number of workers where the executor's is fixed.
+    """
     from prunescope.runs.scheduling import devices
 
-    values = dict(place.executor_options)
-    if place.executor == "local" and "workers" not in values:
-        values["workers"] = str(place.workers or devices.workers(device))
-    elif place.workers:
-        raise UsageError("--workers is of the executor local alone", fix="give --executor-option KEY=VALUE instead")
-    return registry.make("executors", place.executor, values)
+    loaded = registry.make("executors", place.executor, place.executor_options)
+    wanted = place.workers or devices.workers(device)
+    sized = loaded.instance.with_slots(wanted) if wanted else None
+    if place.workers and sized is None:
+        raise UsageError(
+            f"the executor {place.executor} does not take --workers here: its number of jobs is fixed",
+            fix="leave it out, or give --executor-option KEY=VALUE instead",
+        )
+    return loaded if sized is None else replace(loaded, instance=sized)
 
 
 def resolve_device(text: str) -> str:

@@ -232,7 +232,7 @@ DIAGNOSE = {
     "report that is no page": (("--report", "report.pdf"), ".html"),
     "level 2 of one": (("--level", "2"), "second replica"),
     "unknown weights": (("--weights", "best"), "ema or raw"),
-    "foreign executor's workers": (("--executor", "slurm", "--workers", "2"), "executor local alone"),
+    "foreign executor's workers": (("--executor", "slurm", "--workers", "2"), "there is no executor 'slurm'"),
     "unknown executor": (("--executor", "slurm"), "'slurm'"),
 }
 

@@ -31,10 +31,18 @@ def check_executor(executor: Executor, *, folder: Path | None = None) -> None:
     """
     check_plugin(executor, Executor)
     who = title(executor)
+    _check_slots(who, executor)
     with _folder(folder) as place:
         require(not _run(who, executor, (), place), f"{who} yields outcomes where there are no jobs")
         _check(who, executor, given.CHAIN, place / "chain")
         _check(who, executor, given.FAILING, place / "failing")
+
+
+def _check_slots(who: str, executor: Executor) -> None:
+    slots, sized = executor.slots(), executor.with_slots(2)
+    require(isinstance(slots, int) and slots >= 1, f"{who}.slots() is {slots!r}, wanted a whole number from 1")
+    fits = sized is None or (isinstance(sized, Executor) and sized.slots() == 2)
+    require(fits, f"{who}.with_slots(2) is {sized!r}, wanted None or an executor of 2 slots")
 
 
 @contextmanager

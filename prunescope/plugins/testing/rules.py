@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.api import Advice, Evidence, Reading, Regime, RegimeRule
+from prunescope.api import Advice, Evidence, Reading, Regime, RegimeRule, Thresholds
 from prunescope.plugins.checks import check_diagnosis
 from prunescope.plugins.testing.plugin import accepted, check_plugin, require, title
 
@@ -55,10 +55,17 @@ def check_rule(rule: RegimeRule, evidence: Sequence[Evidence] | None = None) -> 
     who, needs = title(rule), getattr(type(rule), "needs", None)
     named = isinstance(needs, tuple) and all(isinstance(name, str) and name.count("/") == 1 for name in needs)
     require(named, f'{who}.needs is {needs!r}, wanted a tuple of "<probe>/<name>"')
+    _check_thresholds(rule)
     cases = list(evidence) if evidence is not None else list(_toy_evidence(rule))
     require(bool(cases), f"{who} is checked on no evidence")
     found = [_check_case(rule, case) for case in cases]
     _check_fresh(rule, cases, found)
+
+
+def _check_thresholds(rule: RegimeRule) -> None:
+    found = rule.thresholds()
+    fits = found is None or (isinstance(found, Thresholds) and 0 <= found.low <= found.epsilon <= found.high)
+    require(fits, f"{title(rule)}.thresholds() is {found!r}, wanted None or Thresholds with low <= epsilon <= high")
 
 
 def _check_case(rule: RegimeRule, evidence: Evidence) -> Diagnosis:

@@ -12,6 +12,7 @@ import torch
 from prunescope.api import Trainer
 from prunescope.networks import masks
 from prunescope.plugins.checks import check_epoch
+from prunescope.plugins.options import fields
 from prunescope.plugins.testing import state
 from prunescope.plugins.testing.plugin import accepted, check_plugin, require, seeded, title
 from prunescope.plugins.testing.toys import toy_data, toy_mask, toy_model
@@ -54,6 +55,7 @@ def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float 
     require(
         math.isfinite(passes) and passes > 0, f"{who}.passes(train=1000) is {passes}, wanted a finite number above 0"
     )
+    _check_schedule(who, trainer)
     mask = toy_mask(_model(data), density)
     dense, pruned = _fit(trainer, data, seed=0), _fit(trainer, data, mask=mask, seed=0)
     changed = state.changed(pruned.weights, _fit(trainer, data, mask=mask, seed=0).weights)
@@ -72,6 +74,15 @@ def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float 
         not learns or dense.error < guessing / 2,
         f"{who} learns nothing: error {dense.error:.2f} on the training data, guessing has {guessing:.2f}",
     )
+
+
+def _check_schedule(who: str, trainer: Trainer) -> None:
+    """Check what a trainer says of its length and of its learning rate."""
+    length, drops = trainer.length(), trainer.drop_epochs()
+    require(length is None or length >= 1, f"{who}.length() is {length!r}, wanted None or a whole number from 1")
+    require(list(drops) == sorted(drops), f"{who}.drop_epochs() is {drops!r}, wanted rising epochs")
+    held, known = trainer.held_rate(total=100), {field.name for field in fields(type(trainer))}
+    require(set(held) <= known, f"{who}.held_rate() names {sorted(set(held) - known)}, which are no options of it")
 
 
 def _fit(trainer: Trainer, data: Data, *, seed: int, mask: Mask | None = None, disturb: bool = False) -> Fit:

@@ -190,8 +190,8 @@ def _epsilon(case: Mapping[str, Any]) -> tuple[float, float] | None:
         rule = registry.make("rules", case["rule"], case["options"]).instance
     except PrunescopeError:
         return None  # the rule is no longer installed: its verdict stands, its threshold is not drawn
-    low, high = getattr(rule, "epsilon_low", None), getattr(rule, "epsilon_high", None)
-    return (float(low), float(high)) if low is not None and high is not None else None
+    found = rule.thresholds()
+    return (found.low, found.high) if found else None
 
 
 def _cost(trail: Trail) -> tuple[StepCost, ...]:

@@ -44,6 +44,10 @@ class Local(Executor):
         """Return the number of workers: the option, or the cores that this process may use."""
         return self.workers or _cores()
 
+    def with_slots(self, slots: int) -> Local | None:
+        """Return it with so many workers, unless its option says how many."""
+        return None if self.workers else replace(self, workers=slots)
+
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

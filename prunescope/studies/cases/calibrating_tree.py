@@ -24,7 +24,7 @@ from prunescope.studies.cases.calibrating import LEAST_CELLS, Interval
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from prunescope.regimes.md_tree import Thresholds
+    from prunescope.regimes.md_tree import TreeThresholds
     from prunescope.studies.cases.dense import Dense
 
 MOST_CANDIDATES = 24
@@ -77,7 +77,7 @@ class _Models:
     """Whether equal optima lie on both sides, so that any answer is right."""
 
 
-def fit(lines: Sequence[Line], *, tolerance: float, plain: Thresholds, draws: int, seed: int) -> TreeFit:
+def fit(lines: Sequence[Line], *, tolerance: float, plain: TreeThresholds, draws: int, seed: int) -> TreeFit:
     """Return the thresholds with which the tree is right most often.
 
     tolerance: models within it of their study's lowest test error say nothing. plain: thresholds to compare with.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
 from prunescope.regimes import chosen, selection
+from prunescope.regimes.thresholds import PUBLISHED
 from prunescope.studies.cases.family import lay_out_member, measure_member, open_members
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def answer_selection(asked: SelectionQuestion, session: Session) -> Selected | E
     if isinstance(asked.networks, str | Path) or len(asked.networks) < 2:
         raise UsageError("there is one model: nothing to choose from", fix="name two checkpoints or more")
     rule = chosen.rule("three-regime", asked.rule_options, asked.rules).instance
+    epsilon = (rule.thresholds() or PUBLISHED).epsilon
     references = open_members(asked.networks, asked, session)
     names = [
         str(one) if isinstance(one, str | Path) else run for one, run in zip(asked.networks, references, strict=True)
@@ -77,8 +79,8 @@ def answer_selection(asked: SelectionQuestion, session: Session) -> Selected | E
     return Selected(
         models=models,
         references=dict(zip(names, references, strict=True)),
-        choices=tuple(selection.choices([model.member() for model in models], epsilon=rule.epsilon)),
-        epsilon=rule.epsilon,
+        choices=tuple(selection.choices([model.member() for model in models], epsilon=epsilon)),
+        epsilon=epsilon,
         probes=tuple(recipe.id for recipe in laid.recipes if recipe.step == "probe"),
     )
 

@@ -8,19 +8,21 @@ full retraining; the best are confirmed on the other dense seeds, one after the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from prunescope.api.errors import EvidenceError
 from prunescope.regimes import three_regime
+from prunescope.regimes.thresholds import PUBLISHED
 from prunescope.studies.cases.measured import LMC, merged
 from prunescope.studies.cases.search import Look, search
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prunescope.api import Thresholds
     from prunescope.regimes.three_regime import Gate
     from prunescope.studies.cases.measured import Measured
 
@@ -35,6 +37,9 @@ LAST = 2
 
 CONSTANT = "cka/constant"
 """Beside it CKA is missing only where the outputs do not depend on the image."""
+
+DRAWS = 4000
+"""Of the bootstrap that judges the gate."""
 
 By = Literal["test-error", "cka"]
 
@@ -54,18 +59,6 @@ class Bench(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Threshold:
-    """The LMC gate of a rule, and when its interval counts as straddling."""
-
-    epsilon: float = 0.10
-    low: float = 0.08
-    high: float = 0.15
-    pair_spread: float = 0.02
-    certainty: float = 0.9
-    draws: int = 4000
-
-
-@dataclass(frozen=True, kw_only=True)
 class Aim:
     """What is tuned, and how far the search may go."""
 
@@ -76,7 +69,8 @@ class Aim:
     limit: int
     """Runs that confirming may reach; screening is not cut short."""
     by: By = "test-error"
-    threshold: Threshold = field(default_factory=Threshold)
+    thresholds: Thresholds = PUBLISHED
+    """Of the gate on LMC; its interval straddles them below their certainty."""
     full: bool = False
     """Retrain as long as was trained where more replicas leave the gate open too."""
 
@@ -130,7 +124,7 @@ def worth(model: Measured, aim: Aim) -> Look:
     """
     if CONSTANT in model.readings and model.cka is None:
         return Look(connected=True, score=0.0, learned=False)
-    if model.lmc < -aim.threshold.high:
+    if model.lmc < -aim.thresholds.high:
         return Look(connected=False, score=model.lmc)
     score = model.cka if aim.by == "cka" else None if model.test_error is None else -model.test_error
     if score is None:
@@ -138,10 +132,10 @@ def worth(model: Measured, aim: Aim) -> Look:
     return Look(connected=True, score=score)
 
 
-def straddles(model: Measured, threshold: Threshold) -> bool:
+def straddles(model: Measured, thresholds: Thresholds) -> bool:
     """Whether LMC leaves it open on which side of the threshold the model is."""
-    poor = _gate(model, threshold).probability_poor
-    return max(poor, 1 - poor) < threshold.certainty
+    poor = _gate(model, thresholds).probability_poor
+    return max(poor, 1 - poor) < thresholds.certainty
 
 
 def regret(models: Sequence[Measured], aim: Aim, value: float) -> float | None:
@@ -160,11 +154,11 @@ def _screen(bench: Bench, aim: Aim, value: float) -> tuple[Measured, bool]:
     """Look with few replicas; with all of them, then fully, where the gate stays open."""
     seed = aim.seeds[0]
     found = bench.look(value, seed=seed, replicas=min(SCREENING, aim.replicas))
-    if not straddles(found, aim.threshold):
+    if not straddles(found, aim.thresholds):
         return found, False
     if aim.replicas > SCREENING:
         found = bench.look(value, seed=seed, replicas=aim.replicas)
-    if aim.full and straddles(found, aim.threshold):
+    if aim.full and straddles(found, aim.thresholds):
         found = bench.look(value, seed=seed, replicas=aim.replicas, full=True)
     return found, True
 
@@ -188,14 +182,14 @@ def _confirm(bench: Bench, aim: Aim, finalists: Sequence[float], models: dict[fl
     return left[0]
 
 
-def _gate(model: Measured, threshold: Threshold) -> Gate:
+def _gate(model: Measured, thresholds: Thresholds) -> Gate:
     values, stderr = model.array(LMC), model.readings[LMC].stderr
     errors = np.zeros_like(values) if stderr is None else np.asarray(stderr, dtype=np.float64).reshape(-1)
     return three_regime.gate(
         values.tolist(),
         stderr=errors.tolist(),
-        epsilon=(threshold.low, threshold.high),
-        pair_spread=threshold.pair_spread,
-        draws=threshold.draws,
+        epsilon=(thresholds.low, thresholds.high),
+        pair_spread=thresholds.pair_spread,
+        draws=DRAWS,
         seed=0,
     )

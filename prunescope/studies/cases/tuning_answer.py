@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.regimes import chosen
 from prunescope.regimes.direction import hottest_first
+from prunescope.regimes.thresholds import PUBLISHED
 from prunescope.studies.cases import bench, measured, tuning
 from prunescope.studies.cases.tuning_grid import make_tuning_grid
 
@@ -72,14 +73,12 @@ def _tuned(made: TuningGrid, density: float, rule: RegimeRule, asked: TuningQues
 
 def _aim(grid: Grid, rule: RegimeRule, asked: TuningQuestion, *, grid_runs: int) -> Aim:
     study = grid.study
-    names = {"epsilon": "epsilon", "low": "epsilon_low", "high": "epsilon_high", "pair_spread": "pair_spread"}
-    options = {ours: getattr(rule, theirs) for ours, theirs in names.items()}
     return tuning.Aim(
         values=tuple(hottest_first(study.values, knob=study.knob)),
         seeds=study.dense_seeds,
         replicas=study.replicas,
         limit=int(asked.share * grid_runs),
         by=asked.by,
-        threshold=tuning.Threshold(certainty=getattr(rule, "certainty", 0.9), **options),
+        thresholds=rule.thresholds() or PUBLISHED,
         full=asked.full,
     )

@@ -10,7 +10,6 @@ from prunescope.plugins import registry
 from prunescope.runs import plan
 from prunescope.studies.grid.study import SEED_STRIDE
 from prunescope.studies.lottery.densities import prune_steps
-from prunescope.studies.lottery.tuned import final_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -162,9 +161,15 @@ def _gradually(question: Question, *, step: int, seed: int) -> Iterator[Ticket]:
 
 def _after(question: Question, *, step: int, method: Method) -> Loaded:
     """Return the trainer of the retraining: the schedule from the step on, or its last learning rate for as long."""
-    if method == "fine-tune":
-        return changed(question, start_step=step, **final_rate(question.trainer.instance, total=question.total))
-    return changed(question, start_step=step)
+    if method != "fine-tune":
+        return changed(question, start_step=step)
+    held = question.trainer.instance.held_rate(total=question.total)
+    if not held:
+        raise UsageError(
+            f"fine-tuning holds the last learning rate, and that of {question.trainer.plugin.name} ends at zero",
+            fix="train with schedule=multistep, or leave out the method fine-tune",
+        )
+    return changed(question, start_step=step, **held)
 
 
 def _prune(question: Question, run: Recipe, *, density: float, seed: int) -> Recipe:
@@ -189,8 +194,11 @@ def _ticket(
 
 def check_trainer(trainer: Loaded) -> None:
     """Raise UsageError where a trainer cannot begin and end at a step, or does not count epochs and batches."""
+    from prunescope.plugins import options
+
     wanted = ("epochs", "batch_size", "start_step", "stop_step")
-    missing = [name for name in wanted if not hasattr(trainer.instance, name)]
+    known = {field.name for field in options.fields(type(trainer.instance))}
+    missing = [name for name in wanted if name not in known]
     if missing:
         raise UsageError(
             f"the trainer {trainer.plugin.name!r} has no option {missing[0]!r}, which rewinding needs",

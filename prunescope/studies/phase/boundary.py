@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunescope.regimes.thresholds import PUBLISHED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
 class Epsilon:
     """The threshold of the LMC gate, and between which values it may lie; in training-error units."""
 
-    middle: float = 0.10
-    low: float = 0.08
-    high: float = 0.15
+    middle: float = PUBLISHED.epsilon
+    low: float = PUBLISHED.low
+    high: float = PUBLISHED.high
 
 
 class Side(StrEnum):

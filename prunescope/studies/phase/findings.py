@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.regimes.learning import LEARNED
+from prunescope.regimes.thresholds import PUBLISHED
 from prunescope.studies.phase import bending, boundary, choosing, direction, judging, transition
 from prunescope.studies.phase.boundary import Epsilon
 
@@ -55,7 +55,7 @@ def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
         diagram=diagram,
         epsilon=epsilon,
         verdicts=verdicts,
-        unlearned=judging.unlearned(diagram, verdicts, limit=float(getattr(rule, "learned", LEARNED))),
+        unlearned=judging.unlearned(diagram, verdicts, limit=(rule.thresholds() or PUBLISHED).learned),
         crossings=crossings,
         bend=bending.judge(diagram, epsilon),
         seed_bends=tuple(bending.judge(diagram, epsilon, seed=seed).verdict for seed in diagram.seeds),
@@ -78,10 +78,6 @@ def _plain_directions(diagram: PhaseDiagram, epsilon: Epsilon) -> dict[str, tupl
 
 
 def threshold(rule: RegimeRule) -> Epsilon:
-    """Return the rule's threshold on LMC, or the paper's where it has none of these options."""
-    plain = Epsilon()
-    return Epsilon(
-        middle=float(getattr(rule, "epsilon", plain.middle)),
-        low=float(getattr(rule, "epsilon_low", plain.low)),
-        high=float(getattr(rule, "epsilon_high", plain.high)),
-    )
+    """Return the rule's threshold on LMC, or the published one where it has none."""
+    found = rule.thresholds() or PUBLISHED
+    return Epsilon(middle=found.epsilon, low=found.low, high=found.high)

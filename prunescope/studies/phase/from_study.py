@@ -65,9 +65,7 @@ def drops(study: Study) -> tuple[float, ...]:
     if study.knob != "epochs" or not study.snapshots:
         return ()
     trainer = registry.make("trainers", study.train.plugin, study.train.options).instance
-    if getattr(trainer, "schedule", "") != "multistep":
-        return ()
-    return tuple(sorted(float(max(1, round(fraction * trainer.epochs))) for fraction in trainer.drops))
+    return tuple(trainer.drop_epochs())
 
 
 def _readings(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prunescope.api import Trainer
-from prunescope.training.trainers import together
+from prunescope.training.trainers import rates, together
 from prunescope.training.trainers.options import (
     Accumulate,
     Augment,
@@ -30,6 +30,8 @@ from prunescope.training.trainers.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
     from prunescope.api import Data
@@ -58,6 +60,14 @@ class SgdOptions(Trainer):
     precision: Precision = "float32"
     compiling: Compiling = "auto"
     accumulate: Accumulate = 1
+
+    def drop_epochs(self) -> tuple[float, ...]:
+        """Return the drops of a multistep schedule."""
+        return rates.drop_epochs(self)
+
+    def held_rate(self, *, total: int) -> Mapping[str, object]:
+        """Return the last rate of a schedule that does not end at zero."""
+        return rates.held_rate(self, learning_rate=self.learning_rate, total=total)
 
     def together(self, model: nn.Module, data: Data) -> int:
         """Return a few for tiny networks."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Option, Trainer
-from prunescope.training.trainers import fitting
+from prunescope.training.trainers import fitting, rates
 from prunescope.training.trainers.options import (
     Accumulate,
     Augment,
@@ -28,7 +28,7 @@ from prunescope.training.trainers.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from torch import nn
 
@@ -82,6 +82,14 @@ class Timm(Trainer):
         return fitting.fit(
             self, model, data, optimizer=optimizer, gradient=plain, mask=mask, seed=seed, schedule=schedule
         )
+
+    def drop_epochs(self) -> tuple[float, ...]:
+        """Return the drops of a multistep schedule; a scheduler of timm's has its own."""
+        return () if self.scheduler else rates.drop_epochs(self)
+
+    def held_rate(self, *, total: int) -> Mapping[str, object]:
+        """Return the last rate of a schedule that does not end at zero; a scheduler of timm's does."""
+        return {} if self.scheduler else rates.held_rate(self, learning_rate=self.learning_rate, total=total)
 
     def passes(self, *, train: int) -> float:
         """Every step goes forward and backward once."""

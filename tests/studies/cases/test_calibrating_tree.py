@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from prunescope.api.errors import EvidenceError
-from prunescope.regimes.md_tree import PUBLIC, Measured, Thresholds, decide
+from prunescope.regimes.md_tree import PUBLIC, Measured, TreeThresholds, decide
 from prunescope.studies.cases.calibrating_tree import Line, fit
 from prunescope.studies.cases.dense import Dense
 
-KNOWN = Thresholds(train_error=0.02, connectivity=-0.2, log_trace=3.0)
+KNOWN = TreeThresholds(train_error=0.02, connectivity=-0.2, log_trace=3.0)
 
 
-def too_low(one: Dense, thresholds: Thresholds) -> bool:
+def too_low(one: Dense, thresholds: TreeThresholds) -> bool:
     """Ask the tree itself."""
     lmc = None if one.connectivity is None else Measured(value=one.connectivity, stderr=0.0)
     measured = [Measured(value=value, stderr=0.0) for value in (one.train_error, one.trace)]
     return decide(train_error=measured[0], trace=measured[1], lmc=lmc, thresholds=thresholds).too_low
 
 
-def lines(count: int, *, thresholds: Thresholds = KNOWN, between: bool = True, wrong: float = 0.0) -> list[Line]:
+def lines(count: int, *, thresholds: TreeThresholds = KNOWN, between: bool = True, wrong: float = 0.0) -> list[Line]:
     """Return studies of two models: the best, and one that the tree judges, which lies where the tree says."""
     generator = np.random.default_rng(5)
     found = []
@@ -82,7 +82,7 @@ def test_left_out_accuracy_is_that_of_fits_without_the_model():
     alone = []
     for place, line in enumerate(made):
         found = fitted([*made[:place], *made[place + 1 :]], draws=100)
-        thresholds = Thresholds(
+        thresholds = TreeThresholds(
             train_error=found.train_error.value,
             connectivity=found.connectivity.value,
             log_trace=found.log_trace.value,

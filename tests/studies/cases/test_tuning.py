@@ -10,8 +10,9 @@ from published_grid import columns
 
 from prunescope.api import Reading
 from prunescope.api.errors import EvidenceError
+from prunescope.regimes.thresholds import PUBLISHED
 from prunescope.studies.cases.measured import Measured
-from prunescope.studies.cases.tuning import Aim, Threshold, regret, straddles, tune, worth
+from prunescope.studies.cases.tuning import Aim, regret, straddles, tune, worth
 
 EPOCHS = (10, 20, 30, 38, 50, 65, 80)
 
@@ -172,9 +173,9 @@ def test_regret_needs_the_whole_grid():
 
 
 def test_what_straddles():
-    assert straddles(measured(38, lmc=-0.11), Threshold())
-    assert not straddles(measured(38, lmc=-0.4), Threshold())
-    assert not straddles(measured(38, lmc=0.0), Threshold())
+    assert straddles(measured(38, lmc=-0.11), PUBLISHED)
+    assert not straddles(measured(38, lmc=-0.4), PUBLISHED)
+    assert not straddles(measured(38, lmc=0.0), PUBLISHED)
 
 
 def test_the_published_grid_is_tuned_within_a_point_by_the_regime():

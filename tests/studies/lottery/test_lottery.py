@@ -15,7 +15,6 @@ from prunescope.runs.recipe import run_of
 from prunescope.runs.scheduling import groups
 from prunescope.runs.store import Store
 from prunescope.studies.lottery import instability, lottery
-from prunescope.studies.lottery.tuned import final_rate
 
 SPEC = ModelSpec(name="preresnet8", num_classes=10, in_chans=3, image_size=(8, 8))
 
@@ -87,7 +86,7 @@ def test_fine_tuning_holds_the_last_rate_for_as_long():
 @pytest.mark.parametrize(("drops", "rate"), [((0.5, 0.75), 0.002), ((0.5, 1.0), 0.02), ((), 0.2)])
 def test_the_last_rate_is_that_of_the_last_step(drops, rate):
     trainer = registry.make("trainers", "sgd", {"epochs": 10, "learning_rate": 0.2, "drops": drops}).instance
-    assert final_rate(trainer, total=100)["learning_rate"] == pytest.approx(rate)
+    assert trainer.held_rate(total=100)["learning_rate"] == pytest.approx(rate)
 
 
 def test_a_rate_that_falls_to_zero_cannot_be_held():
@@ -161,7 +160,7 @@ def test_methods_share_the_dense_run_and_the_first_pruning():
 
 
 def test_a_trainer_without_steps_is_refused():
-    bare = replace(question().trainer, instance=object())
+    bare = replace(question().trainer, instance=question().pruner.instance)
     with pytest.raises(UsageError, match="has no option 'epochs'"):
         lottery.check_trainer(bare)
 
