@@ -131,7 +131,7 @@ class StepDoor:
     """Takes what was made, and where."""
 
 
-STUDY = """
+SWEEP = """
 [model]
 name = "preresnet8"
 width = 0.25
@@ -295,7 +295,7 @@ def test_what_it_returns_shows_itself(name, study):
 def swept(tmp_path_factory):
     """Return a study's folder, and what its sweep returned, which the command resumes."""
     file = tmp_path_factory.mktemp("swept") / "tiny.toml"
-    file.write_text(STUDY)
+    file.write_text(SWEEP)
     return file, prunescope.sweep(file, study=file.with_suffix(""), workers=1)
 
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunescope.regimes.thresholds import PUBLISHED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prunescope.api import Reading
 
-LEARNED = 0.5
+LEARNED = PUBLISHED.learned
 """Models with a larger training error than this have not learned."""
 
 LIKE_CHANCE = 0.9

@@ -9,10 +9,10 @@ import numpy as np
 
 from prunescope.api import Evidence
 from prunescope.api.errors import EvidenceError, UsageError
-from prunescope.regimes.learning import LEARNED
 from prunescope.regimes.log_odds import CERTAINTY, load_calibration
 from prunescope.regimes.probable_direction import state_direction
 from prunescope.regimes.selection import Member
+from prunescope.regimes.thresholds import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,7 +157,7 @@ def judge(
         evidence,
         calibration=load_calibration(),
         certainty=certainty,
-        learned=getattr(rule, "learned", LEARNED),
+        learned=(rule.thresholds() or PUBLISHED).learned,
         errors=(TEST_ERROR, TRAIN_ERROR),
     )
 
