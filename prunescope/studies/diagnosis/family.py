@@ -107,13 +107,18 @@ def knobs_of(reference: str, store: Store) -> dict[str, float]:
 
 
 def first_drop(references: Iterable[str], store: Store) -> float | None:
-    """Return the epoch after which the learning rate of a training first fell, as the first that knows it says."""
+    """Return the epoch after which the learning rate of a training first fell, as its networks recorded it.
+
+    None where none recorded it, and where they disagree: then they are trainings of their own, whose drops move along
+    with their length, and none of them lies before or after a drop of another.
+    """
+    found = set()
     for reference in references:
         training: Mapping[str, Any] = store.read(run_of(reference), only=()).facts.get("training", {})
         drops, epochs = training.get("drops"), training.get("epochs")
         if training.get("schedule") == "multistep" and drops and epochs:
-            return float(max(1, round(float(min(drops)) * float(epochs))))
-    return None
+            found.add(float(max(1, round(float(min(drops)) * float(epochs)))))
+    return found.pop() if len(found) == 1 else None
 
 
 def _matches(pattern: Network) -> Sequence[Network]:

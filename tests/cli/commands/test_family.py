@@ -141,3 +141,12 @@ def test_an_advised_direction_is_a_verdict_where_the_regime_is_not_resolved(run,
     (verdict,) = json.loads(result.stdout)["verdicts"]
     assert verdict["regime"] == "unresolved"
     assert result.exit_code == (4 if verdict["advice"] == "none" else 0)
+
+
+def test_trainings_of_other_lengths_have_no_drop_in_common(run, invoke, train_words):
+    folder, dense = run
+    shorter = invoke(*train_words, "--study", folder).stdout.strip()
+    case, verdict, _ = diagnose(invoke, folder, dense, "--family", shorter, "--rule-option", "learned=1")
+    assert epochs(case) == [4, 2]
+    assert "first_drop" not in case
+    assert set(verdict["rests_on"]) == {"family", "lmc"}
