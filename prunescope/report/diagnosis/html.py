@@ -42,6 +42,7 @@ def html(report: Report) -> str:
         .get_template("diagnosis/template.html.j2")
         .render(
             **_of_the_card(report),
+            card=False,
             style=read_text("common/style.css"),
             panels=_panels(report),
             along=_along(report),
@@ -59,8 +60,8 @@ def html(report: Report) -> str:
 def card(report: Report) -> str:
     """Return what heads the report, as a fragment for a notebook: its style stays within it."""
     style = read_text("common/style.css").replace(":root", ":scope").replace("\nbody {", "\n:scope {")
-    text = _environment().get_template("diagnosis/card.html.j2").render(**_of_the_card(report), style=style)
-    return keep_percents(text).replace('href="#warnings"', "")
+    text = _environment().get_template("diagnosis/card.html.j2").render(**_of_the_card(report), card=True, style=style)
+    return keep_percents(text)
 
 
 def _of_the_card(report: Report) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import synthetic_study as synthetic
 
 from prunescope.api import Regime
 from prunescope.report.diagnosis import assemble, html
+from prunescope.report.diagnosis.html import card
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 LEAVES = {"rect", "path", "circle", "use"}
@@ -191,3 +192,16 @@ def test_a_user_s_matplotlib_settings_do_not_matter(report):
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
         assert html(report) == before
         assert mpl.rcParams["font.size"] == 30
+
+
+def test_the_card_of_a_notebook_is_the_head_of_the_page_and_keeps_its_style_to_itself(report, page):
+    found = card(report)
+    heading = re.search(r"<h1>.*?</h1>", page, re.DOTALL).group()
+    assert heading in found
+    assert "@scope (.prunescope)" in found
+    assert ":root" not in found
+    parsed = Page()
+    parsed.feed(found)
+    assert parsed.open == []
+    assert set(parsed.references) <= {f"#{one}" for one in parsed.ids}
+    assert "in the report" in " ".join(found.split())
