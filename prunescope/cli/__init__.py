@@ -74,7 +74,7 @@ def main() -> None:
 def build(words: Sequence[str]) -> typer.Typer:
     """Return the application; plugins are imported only for those of its GROUPS that are among `words`."""
     app = typer.Typer(
-        help="Which regime a network's pruned versions will be in, and how to train it before pruning.",
+        help="Diagnose the regime of a network's pruned versions, and how to train it before pruning.",
         no_args_is_help=True,
         rich_markup_mode=None,
         context_settings={"max_content_width": 120, "help_option_names": ["-h", "--help"]},
@@ -106,7 +106,7 @@ def _root(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Which regime a network's pruned versions will be in, and how to train it before pruning."""
+    """Diagnose the regime of a network's pruned versions, and how to train it before pruning."""
 
 
 def _print_version(wanted: bool) -> None:

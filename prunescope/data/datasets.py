@@ -24,7 +24,7 @@ def _runs_code(dataset: str) -> bool:
 class Digits(Dataset):
     """Handwritten digits of scikit-learn: real, 8x8 grey, 1,297 for training and 500 for testing."""
 
-    test_images: Annotated[int, Option("images set aside for testing, the same share of each class", minimum=10)] = 500
+    test_images: Annotated[int, Option("test images, the same share of each class", minimum=10)] = 500
     crop_padding: Annotated[int, Option(CROP_HELP, minimum=0, maximum=4)] = 1
     seed: Annotated[int, Option("seed of the division into training and test images", minimum=0)] = 0
 
@@ -67,11 +67,11 @@ class Patches(Dataset):
     noise: Annotated[float, Option("standard deviation of the white noise; 1 is a prototype's", minimum=0)] = 0.4
     label_noise: Annotated[float, Option("fraction of training labels that are wrong", minimum=0, maximum=1)] = 0.0
     intrinsic_dimension: Annotated[
-        int | None, Option("project images on so many random smooth directions; none: leave them", minimum=1)
+        int | None, Option("number of random smooth directions to project images on; none: no projection", minimum=1)
     ] = None
     crop_padding: Annotated[int, Option(CROP_HELP, minimum=0)] = 1
     flip: Annotated[bool, Option(FLIP_HELP)] = False
-    seed: Annotated[int, Option("seed of everything random in the images", minimum=0)] = 0
+    seed: Annotated[int, Option("seed of the images", minimum=0)] = 0
 
     def load(self) -> Data:
         """Generate both splits."""
@@ -108,44 +108,46 @@ class Timm(Dataset):
     root: Annotated[str, Option("folder of the data; a folder of images holds train/ and val/ (or test/)")] = ""
     train_split: Annotated[str, Option("name of the training split")] = "train"
     test_split: Annotated[str, Option("name of the split to test on; empty: validation, val, valid, eval or test")] = ""
-    download: Annotated[bool, Option("fetch data that are not here; Hugging Face's library always does")] = False
-    num_classes: Annotated[int | None, Option("none: count class names, or read all labels", minimum=1)] = None
+    download: Annotated[bool, Option("download missing data; Hugging Face's library always does")] = False
+    num_classes: Annotated[int | None, Option("number of classes; none: from class names or all labels", minimum=1)] = (
+        None
+    )
     image_size: Annotated[
-        int | None, Option("side of the images in pixels; none: as they are up to 64, else 224", minimum=1)
+        int | None, Option("side of the images in pixels; none: unchanged up to 64, else 224", minimum=1)
     ] = None
     image_height: Annotated[
         int | None, Option("height in pixels of images that are not square; image_size is the width", minimum=1)
     ] = None
-    in_chans: Annotated[int | None, Option("1 for grey, 3 for colour; none: as the data are", minimum=1, maximum=3)] = (
+    in_chans: Annotated[int | None, Option("1 for grey, 3 for colour; none: as in the data", minimum=1, maximum=3)] = (
         None
     )
     in_memory: Annotated[
-        Literal["auto", "always", "never"], Option("decode once and keep as bytes; auto: small images that fit")
+        Literal["auto", "always", "never"], Option("decode once and keep in memory; auto: small images that fit")
     ] = "auto"
     memory_limit: Annotated[int, Option("megabytes of decoded images that auto keeps in memory", minimum=0)] = 1024
     crop_padding: Annotated[int, Option(f"in memory, {CROP_HELP}", minimum=0)] = 4
     scale_min: Annotated[
         float,
-        Option("streamed, the least share of the image that a random crop shows; 1: no crops", minimum=0.01, maximum=1),
+        Option("streamed, least share of the image in a random crop; 1: no crops", minimum=0.01, maximum=1),
     ] = 0.08
     flip: Annotated[bool, Option(FLIP_HELP)] = True
     mean: Annotated[
         tuple[float, ...], Option("mean per channel, or of all, to subtract; empty: of images in memory, or ImageNet's")
     ] = ()
     std: Annotated[tuple[float, ...], Option("standard deviation per channel to divide by; empty: as for mean")] = ()
-    interpolation: Annotated[Literal["bilinear", "bicubic", "nearest", "lanczos"], Option("how images are resized")] = (
-        "bicubic"
-    )
+    interpolation: Annotated[
+        Literal["bilinear", "bicubic", "nearest", "lanczos"], Option("interpolation of the resizing")
+    ] = "bicubic"
     crop_pct: Annotated[
         float | None,
-        Option("share of the side that measuring sees; none: 1 up to 64 pixels, else 0.875", minimum=0.1, maximum=1),
+        Option("share of the side that measurements use; none: 1 up to 64 pixels, else 0.875", minimum=0.1, maximum=1),
     ] = None
     crop_mode: Annotated[
         Literal["center", "squash", "border"],
-        Option("how measuring fits an image into its shape: crop its middle, squash it, or add a border"),
+        Option("fit of an image into its shape in measurements: crop its centre, squash it, or add a border"),
     ] = "center"
     workers: Annotated[
-        int, Option("processes that decode streamed images; the order does not depend on it", minimum=0)
+        int, Option("processes that decode streamed images; they do not change the order", minimum=0)
     ] = 0
 
     version = 2

@@ -121,7 +121,7 @@ class CheckpointQuestion(StudyPlace):
     weights: str | None = None
     """"ema" or "raw": which weights of a checkpoint that has both."""
     unsafe_load: bool = False
-    """Unpickle the checkpoint: it can run any code. Only for files you trust."""
+    """Unpickle without restrictions: the file can run any code. Only for trusted files."""
 
     @property
     def loading(self) -> Loading:

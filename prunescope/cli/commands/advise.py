@@ -17,7 +17,7 @@ from prunescope.studies.cases.questions import AdviceQuestion
 
 @dataclass(frozen=True, kw_only=True)
 class AdviseRequest:
-    """What the user asks `advise` for."""
+    """Options of `advise`."""
 
     target: Annotated[
         str,
@@ -26,16 +26,16 @@ class AdviseRequest:
     density: case_parameters.Density
     at: Annotated[
         float | None,
-        typer.Option(metavar="VALUE", help="Of a study: where the knob stands; all its values if left out."),
+        typer.Option(metavar="VALUE", help="Of a study: the value of the knob; default: all its values."),
     ] = None
     certainty: Annotated[
-        float, typer.Option(metavar="P", min=0.5, max=1, help="Advise a direction from this probability on.")
+        float, typer.Option(metavar="P", min=0.5, max=1, help="Least probability of an advised direction.")
     ] = AdviceQuestion.certainty
     budget: Annotated[
-        str, typer.Option(metavar="RUNS|MINUTES", help="Of a checkpoint: trainings to spend (12), or time (10min).")
+        str, typer.Option(metavar="RUNS|MINUTES", help="Of a checkpoint: number of trainings (12), or time (10min).")
     ] = str(AdviceQuestion.budget)
     knob: Annotated[
-        str | None, typer.Option(metavar="NAME", help=f"Of a checkpoint: what to change: {', '.join(KNOBS)}.")
+        str | None, typer.Option(metavar="NAME", help=f"Of a checkpoint: knob to change: {', '.join(KNOBS)}.")
     ] = None
     data: parameters.DataOrInherited = None
     replicas: case_parameters.Replicas = AdviceQuestion.replicas
@@ -62,11 +62,11 @@ class AdviseRequest:
 
 
 def advise(request: AdviseRequest) -> Output:
-    """Say whether to raise, lower or keep the temperature before pruning to a density, which knob and by how much.
+    """Report whether to raise, lower or keep the temperature. For one density, with the knob and the step.
 
-    On a study the answer comes from its finished cells, with the change of test error to expect. On a checkpoint it
-    is bought within --budget, the cheapest evidence first: the model itself at this density, then one of its own
-    snapshots, then a neighbour that is trained for it. Prints raise, lower, keep, or none.
+    On a study, uses its finished cells, and reports the expected change of test error. On a checkpoint, measures
+    evidence within --budget, the cheapest first: the model itself at this density, then one of its own
+    snapshots, then a newly trained neighbour. Prints raise, lower, keep, or none.
 
     Exit codes: 0 advised; 2 wrong usage or input; 4 not enough evidence.
     """

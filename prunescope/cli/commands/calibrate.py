@@ -17,17 +17,15 @@ from prunescope.studies.cases.questions import CalibrationQuestion
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrateRequest:
-    """What the user asks `calibrate` for."""
+    """Options of `calibrate`."""
 
     studies: Annotated[
         list[Path], typer.Argument(metavar="STUDY...", help="Folders of finished sweeps, or tables: FILE.csv.")
     ]
-    output: Annotated[Path, typer.Option(metavar="PACK.json", help="Where to write the thresholds.")] = Path(
-        "rules.json"
-    )
+    output: Annotated[Path, typer.Option(metavar="PACK.json", help="File of the thresholds.")] = Path("rules.json")
     tolerance: Annotated[
         float,
-        typer.Option(metavar="E", min=0, help="Cells within this of their column's best test error do not count."),
+        typer.Option(metavar="E", min=0, help="Ignore cells within this of their column's best test error."),
     ] = CalibrationQuestion.tolerance
     draws: Annotated[int, typer.Option(metavar="N", min=100, help="Bootstrap draws for the intervals.")] = (
         CalibrationQuestion.draws
@@ -37,15 +35,15 @@ class CalibrateRequest:
 
 
 def calibrate(request: CalibrateRequest) -> Output:
-    """Fit epsilon and the CKA gap to studies, and write a rule pack that `diagnose --rules PACK` takes.
+    """Fit the thresholds of the rules to studies. Writes epsilon and the CKA gap as a pack for `diagnose --rules`.
 
-    The thresholds are those with which two things are right most often: that LMC tells whether the best test error of
-    a density lies at a hotter value, and that the advice points towards it. The accuracy is told in the cells that were
-    fitted, in cells left out, and beside that of the paper's thresholds. The pack records the densities, values of the
-    knobs and networks it was fitted to: outside them the rule gives no confidence.
+    The thresholds maximise the accuracy of two predictions: LMC shows whether the best test error of a density
+    lies at a hotter value, and the advice is towards it. Prints the accuracy in the fitted cells, in cells left out,
+    and with the paper's thresholds. The pack records the densities, values of the knobs and networks of the fit:
+    outside them the rule returns no confidence.
 
-    Where the studies measured their dense models ([[dense_probes]] errors and hessian), the thresholds of the
-    model-diagnostics tree are fitted too, which judges the dense model.
+    Where the studies measured their dense models ([[dense_probes]] errors and hessian), the command also fits the
+    thresholds of the model-diagnostics tree, which judges the dense model.
 
     Exit codes: 0 fitted; 2 wrong usage or input; 4 too few cells.
     """

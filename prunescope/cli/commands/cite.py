@@ -1,4 +1,4 @@
-"""`prunescope cite`: whom to cite for methods, runs and studies."""
+"""`prunescope cite`: the publications to cite for methods, runs and studies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cite(
     bibtex: Annotated[bool, typer.Option("--bibtex", help="Print BibTeX entries.")] = False,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
-    """Say whom to cite: for prunescope, for a plugin's method, or for all that a run or a study was made with."""
+    """Print the publications to cite. For prunescope, a plugin's method, or all methods of a run or a study."""
     store = open_session(ResultsQuestion(study)).store
     used = [found for text in what or () for found in _methods(text, store)] or [citations.method("rules", RULE)]
     unique = list({(method.group, method.name): method for method in used}.values())
@@ -55,9 +55,9 @@ def _line(one: Cited) -> str:
 def _tell_gaps(used: list[Method]) -> None:
     for method in used:
         if method.problem:
-            say(f"{method.label}: cannot say whom to cite: {method.problem}")
+            say(f"{method.label}: its publications cannot be read: {method.problem}")
         elif not method.publications:
-            say(f"{method.label}: it names no publication")
+            say(f"{method.label}: no publication")
 
 
 def _methods(text: str, store: Store) -> tuple[Method, ...]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareRequest:
-    """What the user asks `compare` for."""
+    """Options of `compare`."""
 
     pruners: Annotated[
         list[str],
@@ -29,12 +29,12 @@ class CompareRequest:
         ),
     ]
     data: parameters.Data
-    densities: Annotated[
-        str, typer.Option("--density", "--densities", metavar="D,...", help="Shares of weights to keep.")
-    ] = ",".join(f"{density:g}" for density in ComparisonQuestion.densities)
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="Dense trainings, each pruned and retrained.")] = (
-        ComparisonQuestion.seeds
+    densities: Annotated[str, typer.Option("--density", "--densities", metavar="D,...", help="Densities.")] = ",".join(
+        f"{density:g}" for density in ComparisonQuestion.densities
     )
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of dense trainings, each pruned and retrained.")
+    ] = ComparisonQuestion.seeds
     model: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Network: a timm name or pkg.mod:factory; a small one if left out."),
@@ -46,9 +46,9 @@ class CompareRequest:
         ComparisonQuestion.epochs
     )
     retrain_epochs: case_parameters.RetrainEpochs = None
-    trainer: Annotated[str, typer.Option(metavar="NAME", help="How to train and retrain.")] = ComparisonQuestion.trainer
+    trainer: Annotated[str, typer.Option(metavar="NAME", help="Trainer of all trainings.")] = ComparisonQuestion.trainer
     trainer_option: case_parameters.TrainerOption = None
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The first of the seeds.")] = ComparisonQuestion.seed
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="First dense seed.")] = ComparisonQuestion.seed
     limit_batches: parameters.LimitBatches = None
     device: parameters.Device = ComparisonQuestion.device
     workers: case_parameters.Workers = ComparisonQuestion.workers
@@ -57,7 +57,7 @@ class CompareRequest:
     json: parameters.Json = False
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="The page; comparison.html in the study's folder if left out."),
+        typer.Option(metavar="FILE.html", help="HTML file; default: comparison.html in the study's folder."),
     ] = None
     dry_run: case_parameters.DryRun = False
     trust: parameters.Trust = None
@@ -65,11 +65,11 @@ class CompareRequest:
 
 
 def compare(request: CompareRequest) -> Output:
-    """Prune and retrain by several pruners at several densities and seeds; prints the path of the page.
+    """Compare pruners at several densities and seeds. Prints the path of the HTML file.
 
     Every seed trains one dense model; each pruner prunes it to each density, and it is retrained. The dense models and
-    `random` are always among what is shown. Table, curves of accuracy against compression and theoretical speed-up, and
-    every seed by itself, in one HTML file; comparison.json beside it. What is finished is not run again.
+    `random` are always included as controls. One HTML file has a table, curves of accuracy against compression and
+    theoretical speed-up, and each seed separately; comparison.json is beside it. Finished steps are not run again.
 
     Exit codes: 0 everything is measured; 2 wrong usage or input; 4 some steps failed; 130 interrupted.
     """

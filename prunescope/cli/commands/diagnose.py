@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def diagnose(request: Request) -> Output:
-    """Say in which regime a network's pruned versions will be, and whether to raise or lower the temperature.
+    """Report a network's regime after pruning, and the advice. The advice: raise, lower or keep the temperature.
 
     Exit codes: 0 diagnosed; 1 only with --fail-on; 2 wrong usage or input; 3 the checkpoint does not fit the model;
-    4 not enough evidence for a verdict; 70 a bug; 130 interrupted: the same command resumes from what is finished.
+    4 not enough evidence for a verdict; 70 a bug; 130 interrupted: the same command resumes.
     """
     from prunescope.report.common.costs import Cost
     from prunescope.report.common.progress import OnTerminal

@@ -18,16 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class InstabilityRequest:
-    """What the user asks `instability` for."""
+    """Options of `instability`."""
 
     model: lottery_parameters.Model
     data: parameters.Data
     steps: Annotated[
-        str, typer.Option(metavar="STEP,...", help="Steps of training at which copies part; or epochs, such as 2ep.")
+        str, typer.Option(metavar="STEP,...", help="Steps from which copies are trained; or epochs, such as 2ep.")
     ]
-    density: Annotated[
-        float | None, typer.Option(metavar="D", help="Look at networks pruned to this share of weights too.")
-    ] = None
+    density: Annotated[float | None, typer.Option(metavar="D", help="Also use networks pruned to this density.")] = None
     levels: lottery_parameters.Levels = InstabilityQuestion.levels
     schedule: lottery_parameters.Schedule = InstabilityQuestion.schedule
     copies: Annotated[int, typer.Option(metavar="N", min=2, help="Copies trained from each step.")] = (
@@ -59,11 +57,11 @@ class InstabilityRequest:
 
 
 def instability(request: InstabilityRequest) -> Output:
-    """Find the step of training after which copies under different SGD noise end in one linearly connected region.
+    """Find the step from which training is stable to SGD noise. Copies from there end linearly connected.
 
     At each step the network is copied, the copies are trained to the end with other orders of images, and the barrier
     on the straight line between them is measured: dense, and with --density for networks pruned in rounds with
-    rewinding to that very step. Prints a table. Every step is kept: the same command resumes.
+    rewinding to that step. Prints a table. Every step is stored: the same command resumes.
     """
     from prunescope.report.lottery.finding import find_instability
 

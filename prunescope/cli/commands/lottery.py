@@ -22,29 +22,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LotteryRequest:
-    """What the user asks `lottery` for."""
+    """Options of `lottery`."""
 
     model: lottery_parameters.Model
     data: parameters.Data
-    density: Annotated[float, typer.Option(metavar="D", help="Share of weights to keep in the end: 0.1 keeps 10 %.")]
+    density: Annotated[float, typer.Option(metavar="D", help="Last density: 0.1 keeps 10 % of the prunable weights.")]
     levels: lottery_parameters.Levels = LotteryQuestion.levels
     schedule: lottery_parameters.Schedule = LotteryQuestion.schedule
     rewind: Annotated[
-        str, typer.Option(metavar="STEP,...", help="Steps of training to go back to; or epochs, such as 2ep.")
+        str, typer.Option(metavar="STEP,...", help="Steps of training to rewind to; or epochs, such as 2ep.")
     ] = str(LotteryQuestion.rewind)
     method: Annotated[
         str,
         typer.Option(
             metavar="NAME,...",
-            help="weights: go back to the weights at the step; rate: to its learning rate alone; fine-tune: train on "
-            "at the last rate; gradual: prune while training.",
+            help="weights: rewind the weights to the step; rate: only the learning rate; fine-tune: train on at the "
+            "last rate; gradual: prune during training.",
         ),
     ] = str(LotteryQuestion.methods)
     control: Annotated[
         str,
         typer.Option(
             metavar="NAME,...",
-            help="random: the weights kept in each layer are drawn; reinit: the mask on other initial weights; none.",
+            help="random: random masks of equal density per layer; reinit: the mask on other initial weights; none.",
         ),
     ] = str(LotteryQuestion.controls)
     model_option: lottery_parameters.ModelOption = None
@@ -67,11 +67,11 @@ class LotteryRequest:
 
 
 def lottery(request: LotteryRequest) -> Output:
-    """Prune a network in rounds, rewinding in between, and compare with random masks and new initial weights.
+    """Prune in rounds with rewinding, and compare with controls. Controls: random masks and new initial weights.
 
-    Each round prunes what the round before trained, by any pruner, goes back to a step of the dense training, and
-    trains to the end again. Prints a table: the test error of every method at every density, and whether it matches the
-    dense network's. Every step is kept: the same command resumes, another shares what both need.
+    Each round prunes the network of the previous round, rewinds to a step of the dense training, and trains to the end
+    again. Prints a table: the test error of every method at every density, and whether it matches the dense network's.
+    Every step is stored: the same command resumes, and other commands reuse common steps.
     """
     from prunescope.report.lottery.finding import find_lottery
 

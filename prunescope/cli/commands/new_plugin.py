@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What the plugin is to be called: weight-norm.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the plugin: weight-norm.")],
     *,
-    probe: Annotated[bool, typer.Option("--probe", help="It measures replicas of a model, or data.")] = False,
-    pruner: Annotated[bool, typer.Option("--pruner", help="It chooses which weights to keep.")] = False,
-    trainer: Annotated[bool, typer.Option("--trainer", help="It trains and retrains.")] = False,
-    rule: Annotated[bool, typer.Option("--rule", help="It turns readings into a regime and advice.")] = False,
-    dataset: Annotated[bool, typer.Option("--dataset", help="It loads or makes images and labels.")] = False,
-    executor: Annotated[bool, typer.Option("--executor", help="It runs the steps of a study somewhere.")] = False,
-    into: Annotated[Path, typer.Option(metavar="DIR", help="Where the new folder is to be.")] = Path(),
+    probe: Annotated[bool, typer.Option("--probe", help="A probe: measures replicas of a model, or data.")] = False,
+    pruner: Annotated[bool, typer.Option("--pruner", help="A pruner: chooses which weights to keep.")] = False,
+    trainer: Annotated[bool, typer.Option("--trainer", help="A trainer: trains and retrains.")] = False,
+    rule: Annotated[bool, typer.Option("--rule", help="A rule: derives a regime and advice from readings.")] = False,
+    dataset: Annotated[bool, typer.Option("--dataset", help="A data set: loads or generates examples.")] = False,
+    executor: Annotated[bool, typer.Option("--executor", help="An executor: runs the steps of a study.")] = False,
+    into: Annotated[Path, typer.Option(metavar="DIR", help="Folder in which the new folder is created.")] = Path(),
 ) -> Output:
-    """Write a distribution that works at once: a plugin, its tests, its pyproject; prints its folder."""
+    """Write a complete distribution of a plugin, with its tests. Prints its folder."""
     asked: dict[Kind, bool] = {
         "probe": probe,
         "pruner": pruner,

@@ -1,4 +1,4 @@
-"""`prunescope plugins`: what is installed, and what of it cannot be used."""
+"""`prunescope plugins`: the installed plugins, and those that cannot be used."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def application() -> typer.Typer:
 
 
 def plugins(*, json: parameters.Json = False) -> Output:
-    """List every plugin with its distribution, and say why one cannot be used; `new` writes one."""
+    """List every plugin with its distribution; `new` writes one. Shows why a plugin cannot be used."""
     listed = [_listed(plugin) for group in registry.INTERFACES for plugin in registry.find(group)]
     if json:
         return Output(text=json_text.dumps([asdict(plugin) for plugin in listed], indent=2))

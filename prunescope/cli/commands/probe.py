@@ -35,7 +35,7 @@ def probe(
     study: parameters.Study = parameters.STUDY,
     device: parameters.Device = ProbingQuestion.device,
 ) -> Output:
-    """Measure replicas of a model; prints the id of the run, and the readings on stderr."""
+    """Measure replicas of a model. Prints the id of the run, and the readings on stderr."""
     from prunescope.report.steps.probing import find_probing
 
     _check_single(probe, checkpoints or ())

@@ -18,7 +18,7 @@ def prune(
     pruner: Chosen,
     checkpoint: parameters.Checkpoint,
     *,
-    density: Annotated[float, typer.Option(metavar="D", help="Share of the prunable weights to keep.")],
+    density: Annotated[float, typer.Option(metavar="D", help="Density: share of the prunable weights to keep.")],
     data: parameters.DataOrInherited = None,
     seed: parameters.Seed = PruningQuestion.seed,
     limit_batches: parameters.LimitBatches = PruningQuestion.limit_batches,
@@ -33,7 +33,7 @@ def prune(
     study: parameters.Study = parameters.STUDY,
     device: parameters.Device = PruningQuestion.device,
 ) -> Output:
-    """Prune a dense model to a density; prints the id of the run."""
+    """Prune a dense model to a density. Prints the id of the run."""
     from prunescope.report.steps.pruning import find_pruning
 
     parsing.check_output(output)

@@ -29,12 +29,10 @@ TRAINING = {"epochs": 60, "batch_size": 32, "weight_decay": 0.005}
 
 def quickstart(
     *,
-    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where everything is written.")] = Path(
-        "prunescope-quickstart"
-    ),
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all files.")] = Path("prunescope-quickstart"),
     device: parameters.Device = TrainingQuestion.device,
 ) -> Output:
-    """Train a small network on handwritten digits, diagnose it at three densities, and write a report."""
+    """Train and diagnose a small network on real data. Handwritten digits, three densities, and a report."""
     _make_folder(folder)
     checkpoint, report, study = folder / "ckpt.pt", folder / "report.html", folder / "study"
     _train(checkpoint, study=study, device=device)

@@ -1,4 +1,4 @@
-"""`prunescope report`: a study as a phase diagram, and what it says of the three regimes."""
+"""`prunescope report`: a study as a phase diagram, and its findings about the three regimes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest:
-    """What the user asks `report` for."""
+    """Options of `report`."""
 
     source: Annotated[
         Path,
@@ -32,25 +32,25 @@ class ReportRequest:
     ]
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="The report; report.html in the study's folder if left out."),
+        typer.Option(metavar="FILE.html", help="HTML file; default: report.html in the study's folder."),
     ] = None
     figures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder for the pictures as SVG and PNG; beside the report if left out."),
+        typer.Option(metavar="DIR", help="Folder of the figures as SVG and PNG; default: beside the report."),
     ] = None
     rule: case_parameters.Rule = ReportQuestion.rule
     rule_option: case_parameters.RuleOption = None
     rules: case_parameters.Rules = ReportQuestion.rules
     json: parameters.Json = False
-    csv: Annotated[bool, typer.Option("--csv", help="Print a line per cell, and nothing else, on stdout.")] = False
+    csv: Annotated[bool, typer.Option("--csv", help="Print only a CSV line per cell on stdout.")] = False
 
 
 def report(request: ReportRequest) -> Output:
-    """Draw a study's phase diagram and say what it shows; prints the path of the HTML file.
+    """Draw a study's phase diagram and report its findings. Prints the path of the HTML file.
 
     Maps of test error, LMC, CKA and regimes over temperature and density, the computed boundary of Regime I, tests of
-    the paper's claims, and the regret of every way to choose a model. --json and --csv print instead; then files are
-    written only where --output or --figures ask for them.
+    the paper's claims, and the regret of every selection rule. --json and --csv print to stdout instead; then files are
+    written only with --output or --figures.
 
     Exit codes: 0 reported; 2 wrong usage or input; 4 the study has no finished probe.
     """

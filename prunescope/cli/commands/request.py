@@ -19,20 +19,20 @@ Words = list[str] | None
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the user asks `diagnose` for."""
+    """Options of `diagnose`."""
 
     checkpoints: Annotated[
         list[str],
         typer.Argument(
             metavar="CHECKPOINT",
             help="A file or folder, hf-hub:NAME, a run id or its beginning, or ID@EPOCH; "
-            "then other replicas of the dense model, if there are any.",
+            "then further replicas of the dense model.",
         ),
     ]
     data: parameters.DataOrInherited = None
     density: Annotated[
         str,
-        typer.Option("--density", "--densities", metavar="D,...", help="Shares of weights to keep, or none."),
+        typer.Option("--density", "--densities", metavar="D,...", help="Densities, or none."),
     ] = DENSITIES
     replicas: Annotated[int, typer.Option(metavar="N", min=2, help="Retrainings of each pruned model.")] = 3
     family: Annotated[
@@ -44,29 +44,30 @@ class Request:
         ),
     ] = None
     certainty: Annotated[
-        float, typer.Option(metavar="P", min=0.5, max=1, help="Advise a direction from this probability on.")
+        float, typer.Option(metavar="P", min=0.5, max=1, help="Least probability of an advised direction.")
     ] = 0.8
-    level: Annotated[int | None, typer.Option(metavar="N", min=0, max=3, help=f"How far to go ({LEVELS}).")] = None
-    pruner: Annotated[str, typer.Option(metavar="NAME", help="How to prune.")] = "magnitude"
+    level: Annotated[int | None, typer.Option(metavar="N", min=0, max=3, help=f"Level of evidence ({LEVELS}).")] = None
+    pruner: Annotated[str, typer.Option(metavar="NAME", help="Pruner.")] = "magnitude"
     pruner_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the pruner.")] = None
     trainer: Annotated[
-        str | None, typer.Option(metavar="NAME", help="How to retrain; as the checkpoint was trained if left out.")
+        str | None,
+        typer.Option(metavar="NAME", help="Trainer of the retraining; default: as in the training of the checkpoint."),
     ] = None
     trainer_option: Annotated[
         Words, typer.Option(metavar="KEY=VALUE", help="Option of the trainer, such as learning_rate=0.05.")
     ] = None
     retrain_epochs: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Epochs of a retraining; a fifth of the dense ones if left out."),
+        typer.Option(metavar="N", min=1, help="Epochs of a retraining; default: a fifth of the dense epochs."),
     ] = None
-    probe: Annotated[Words, typer.Option(metavar="NAME", help="Measure this too.")] = None
+    probe: Annotated[Words, typer.Option(metavar="NAME", help="Additional probe.")] = None
     probe_option: Annotated[
         Words, typer.Option(metavar="PROBE.KEY=VALUE", help="Option of a probe, such as lmc.batch_size=128.")
     ] = None
-    rule: Annotated[str, typer.Option(metavar="NAME", help="What judges each density.")] = "three-regime"
+    rule: Annotated[str, typer.Option(metavar="NAME", help="Rule that judges each density.")] = "three-regime"
     rule_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the rule.")] = None
     rules: Annotated[
-        Path | None, typer.Option(metavar="PACK.json", help="Thresholds that `prunescope calibrate` fitted.")
+        Path | None, typer.Option(metavar="PACK.json", help="Rule pack: thresholds fitted by `prunescope calibrate`.")
     ] = None
     model: parameters.Model = None
     weights: parameters.Weights = None
@@ -75,16 +76,18 @@ class Request:
     limit_batches: parameters.LimitBatches = None
     device: parameters.Device = "auto"
     workers: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Worker processes; 0: one per core, on a GPU one.")
+        int, typer.Option(metavar="N", min=0, help="Worker processes; 0: one per core, on a GPU one in total.")
     ] = 0
-    executor: Annotated[str, typer.Option(metavar="NAME", help="What runs the steps.")] = "local"
+    executor: Annotated[str, typer.Option(metavar="NAME", help="Executor of the steps.")] = "local"
     executor_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the executor.")] = None
     json: parameters.Json = False
-    report: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a report that opens offline.")] = None
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would cost, and stop.")] = False
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="Write a report: one HTML file that opens offline.")
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the estimated cost, and stop.")] = False
     fail_on: Annotated[
         Words,
-        typer.Option(metavar="VERDICT", help="Exit with 1 for this advice (raise, lower) or regime (I, II-A)."),
+        typer.Option(metavar="VERDICT", help="Return exit code 1 for this advice (raise, lower) or regime (I, II-A)."),
     ] = None
     trust: parameters.Trust = None
     study: parameters.Study = parameters.STUDY

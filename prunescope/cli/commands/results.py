@@ -1,4 +1,4 @@
-"""`prunescope results`: what a study holds."""
+"""`prunescope results`: the runs of a study."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def show(
     json: parameters.Json = False,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
-    """Show one run: its recipe, its provenance, its readings; a diagnosis as `diagnose` prints it, --json likewise."""
+    """Show one run: recipe, provenance, readings. A diagnosis is shown as `diagnose` prints it, also with --json."""
     from prunescope.report.results.run import RunFinding
 
     found = _open(study).show(run)
@@ -59,7 +59,7 @@ def show(
 
 
 def check(*, study: parameters.Study = parameters.STUDY) -> Output:
-    """Check every file of the study against its digest; exit code 2 when one is damaged."""
+    """Check every file of the study against its digest. Returns exit code 2 if one is damaged."""
     found = _open(study)
     damaged = found.check()
     for path in found.leftovers():
@@ -72,13 +72,13 @@ def check(*, study: parameters.Study = parameters.STUDY) -> Output:
 
 
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .h5, .hdf5, .json, or .csv.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write: .h5, .hdf5, .json, or .csv.")],
     *,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
-    """Write all runs into one file; weights stay behind.
+    """Export all runs, without weights, to one file.
 
-    HDF5 holds everything; JSON all but the masks; CSV the readings, a line per number.
+    HDF5 contains all data; JSON all except the masks; CSV the readings, one line per number.
     """
     from prunescope.report.results.finding import SUFFIXES
 

@@ -32,7 +32,7 @@ def retrain(
     study: parameters.Study = parameters.STUDY,
     device: parameters.Device = RetrainingQuestion.device,
 ) -> Output:
-    """Retrain a pruned model under its mask; prints the id of each run on a line.
+    """Retrain a pruned model under its mask. Prints the id of each run on a line.
 
     Replicas of a tiny network are trained together: the same numbers, up to rounding, in less time.
     """

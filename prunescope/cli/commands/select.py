@@ -16,7 +16,7 @@ from prunescope.studies.cases.questions import SelectionQuestion
 
 @dataclass(frozen=True, kw_only=True)
 class SelectRequest:
-    """What the user asks `select` for."""
+    """Options of `select`."""
 
     checkpoints: Annotated[
         list[str],
@@ -24,7 +24,8 @@ class SelectRequest:
     ]
     density: case_parameters.Density
     full: Annotated[
-        bool, typer.Option("--full", help="Retrain as long as was trained, too: it shows the regret of every choice.")
+        bool,
+        typer.Option("--full", help="Also retrain for the full number of epochs: gives the regret of each choice."),
     ] = False
     data: parameters.DataOrInherited = None
     replicas: case_parameters.Replicas = SelectionQuestion.replicas
@@ -51,11 +52,11 @@ class SelectRequest:
 
 
 def select(request: SelectRequest) -> Output:
-    """Choose which of several dense models to prune: connected after pruning, then the best; prints its id.
+    """Choose which of several dense models to prune. Prints its id.
 
     Every model is pruned, retrained as the first one was trained (on a compressed schedule), and measured. Algorithm 2
-    of Zhou et al. (2023) takes the least test error among those with LMC >= -epsilon, Algorithm 2.1 the highest CKA.
-    What plainer rules would have chosen stands beside them.
+    of Zhou et al. (2023) chooses the least test error among those with LMC >= -epsilon, Algorithm 2.1 the highest CKA.
+    The output also lists the choices of simpler rules.
     """
     from prunescope.report.cases.selection import find_selection
     from prunescope.report.common.costs import Cost

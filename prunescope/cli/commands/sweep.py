@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRequest:
-    """What the user asks `sweep` for."""
+    """Options of `sweep`."""
 
-    source: Annotated[Path, typer.Argument(metavar="STUDY", help="A study's TOML file, or the folder of one begun.")]
+    source: Annotated[Path, typer.Argument(metavar="STUDY", help="A study's TOML file, or its folder.")]
     study: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder that keeps every finished step; the file's name, here, if left out."),
+        typer.Option(metavar="DIR", help="Study folder, which keeps every finished step; default: the file's name."),
     ] = None
     only: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="PATTERN", help="Only these steps and what they need: train, 'probe/lmc/*', '*density=0.1,*'."
+            metavar="PATTERN", help="Only these steps and their inputs: train, 'probe/lmc/*', '*density=0.1,*'."
         ),
     ] = None
     shard: Annotated[str | None, typer.Option(metavar="K/N", help="Only the K-th of N parts of the grid.")] = None
-    list_steps: Annotated[bool, typer.Option("--list", help="List every step and how far it is, and stop.")] = (
+    list_steps: Annotated[bool, typer.Option("--list", help="List every step with its state, and stop.")] = (
         SweepQuestion.list_steps
     )
     dry_run: case_parameters.DryRun = SweepQuestion.dry_run
@@ -52,11 +52,11 @@ class SweepRequest:
 
 
 def sweep(request: SweepRequest) -> Output:
-    """Train, prune, retrain and measure every cell of a study; prints the study's folder.
+    """Train, prune, retrain and measure every cell of a study. Prints the study's folder.
 
-    What is finished is not run again: the same command resumes where it was stopped, and several may work on one
-    study. A step that fails is noted in failures/ of the folder, what needs it is skipped, and the rest is run.
-    Finished is a step whose files are as they were written: --repair computes damaged ones again.
+    Finished steps are not run again: the same command resumes, and several commands may run on one study. A failed
+    step is recorded in failures/ of the folder, steps that require it are skipped, and all others are run. A step is
+    finished if its files are intact: --repair computes damaged steps again.
 
     Exit codes: 0 every step is finished; 2 wrong usage or input, or no room to write; 4 some steps failed; 70 a bug;
     130 interrupted.

@@ -22,11 +22,9 @@ def train(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the network, such as width=0.5.")
     ] = None,
     seed: parameters.Seed = TrainingQuestion.seed,
-    snapshots: Annotated[
-        str | None, typer.Option(metavar="EPOCH,...", help="Keep the weights of these epochs.")
-    ] = None,
+    snapshots: Annotated[str | None, typer.Option(metavar="EPOCH,...", help="Epochs whose weights are stored.")] = None,
     snapshot_every: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Keep them every N epochs.")
+        int | None, typer.Option(metavar="N", min=1, help="Store the weights every N epochs.")
     ] = TrainingQuestion.snapshot_every,
     limit_batches: parameters.LimitBatches = TrainingQuestion.limit_batches,
     output: parameters.Output = None,
@@ -34,7 +32,7 @@ def train(
     study: parameters.Study = parameters.STUDY,
     device: parameters.Device = TrainingQuestion.device,
 ) -> Output:
-    """Train a dense network; prints the id of the run."""
+    """Train a dense network. Prints the id of the run."""
     from prunescope.report.steps.training import find_training
 
     parsing.check_output(output)

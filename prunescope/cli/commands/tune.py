@@ -21,25 +21,27 @@ TYPED = f"[{'|'.join(knob.typed for knob in KNOBS.values())}]"
 
 @dataclass(frozen=True, kw_only=True)
 class TuneRequest:
-    """What the user asks `tune` for."""
+    """Options of `tune`."""
 
     knob: Annotated[str, typer.Argument(metavar=TYPED, help="The knob of the dense training.")]
     file: Annotated[
         Path | None,
         typer.Argument(metavar="[STUDY]", help="A study's TOML file or folder; or give --model and --data."),
     ] = None
-    density: Annotated[str, typer.Option(metavar="D,...", help="Shares of weights to keep, each tuned by itself.")]
-    values: Annotated[str | None, typer.Option(metavar="V,...", help="Of the knob, where no study gives them.")] = None
+    density: Annotated[str, typer.Option(metavar="D,...", help="Densities, each tuned by itself.")]
+    values: Annotated[str | None, typer.Option(metavar="V,...", help="Values of the knob, without a study.")] = None
     by: Annotated[
         Literal["test-error", "cka"],
-        typer.Option(help="What the search compares among connected models; cka needs no labels."),
+        typer.Option(help="Quantity that the search compares among connected models; cka requires no labels."),
     ] = TuningQuestion.by
     share: Annotated[
         float,
-        typer.Option(metavar="F", min=0, max=1, help="Confirm on other dense seeds up to this share of the grid."),
+        typer.Option(
+            metavar="F", min=0, max=1, help="Confirm on other dense seeds within this share of the grid's runs."
+        ),
     ] = TuningQuestion.share
     full: Annotated[
-        bool, typer.Option("--full", help="Retrain as long as was trained where the gate stays open otherwise.")
+        bool, typer.Option("--full", help="Retrain for the full number of epochs where LMC is otherwise undecided.")
     ] = False
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Network: a timm name or pkg.mod:factory.")] = None
     model_option: Annotated[
@@ -64,17 +66,17 @@ class TuneRequest:
     json: parameters.Json = False
     study: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder that keeps every finished step; the study's own if left out."),
+        typer.Option(metavar="DIR", help="Study folder, which keeps every finished step; default: the study's own."),
     ] = None
 
 
 def tune(request: TuneRequest) -> Output:
-    """Find the value of a temperature-like knob for a density by the regime, with fewer runs than the grid.
+    """Find the best value of a temperature-like knob by density. Uses fewer runs than the grid.
 
     The values are searched from the hottest to the coldest on one dense seed and two replicas: what is colder than a
-    poorly connected model is not tried. A value whose LMC leaves the gate open gets its other replicas; the best are
+    poorly connected model is not tried. A value whose LMC is undecided gets its other replicas; the best are
     confirmed on the other dense seeds while the runs stay within --share of the grid's. Prints the value for each
-    density. Every step is one of the grid's: what a sweep of the same study finished is not run again, but counted.
+    density. Every step is a step of the grid: steps that a sweep of the same study finished are counted, not rerun.
     """
     from prunescope.report.cases.tuning import find_tuning
 

@@ -17,7 +17,7 @@ from prunescope.studies.phase.warning_question import WarningQuestion
 
 @dataclass(frozen=True, kw_only=True)
 class WarnRequest:
-    """What the user asks `warn` for."""
+    """Options of `warn`."""
 
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study's folder.")]
     axis: Annotated[
@@ -26,19 +26,19 @@ class WarnRequest:
     reading: Annotated[
         str, typer.Option(metavar="PROBE/NAME", help="Such as lmc/lmc; along epoch history/train_loss or train_error.")
     ] = WarningQuestion.reading
-    reverse: Annotated[bool, typer.Option("--reverse", help="Go along the axis from its largest value down.")] = (
-        WarningQuestion.reverse
-    )
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="Order the axis from its largest value to its smallest.")
+    ] = WarningQuestion.reverse
     window: Annotated[float, typer.Option(min=0, max=1, help="Rolling window, as a share of the series.")] = (
         WarningQuestion.window
     )
-    bandwidth: Annotated[float, typer.Option(min=0, max=1, help="Of the trend taken out, as a share.")] = (
-        WarningQuestion.bandwidth
-    )
+    bandwidth: Annotated[
+        float, typer.Option(min=0, max=1, help="Bandwidth of the removed trend, as a share of the series.")
+    ] = WarningQuestion.bandwidth
     null: Annotated[str, typer.Option(metavar="[ar1|phase]", help="Surrogates: autoregressive or random phases.")] = (
         WarningQuestion.null
     )
-    surrogates: Annotated[int, typer.Option(metavar="N", min=20, help="How many surrogate series.")] = (
+    surrogates: Annotated[int, typer.Option(metavar="N", min=20, help="Number of surrogate series.")] = (
         WarningQuestion.surrogates
     )
     level: Annotated[float, typer.Option(min=0, max=1, help="Largest p-value that counts as a rise.")] = (
@@ -49,13 +49,13 @@ class WarnRequest:
 
 
 def warn(request: WarnRequest) -> Output:
-    """Look for critical slowing down along an ordered axis of a study: rising variance and autocorrelation.
+    """Test for critical slowing down along an axis of a study. Signals: rising variance and autocorrelation.
 
-    Needs prunescope-earlywarning. Series of 20 places or more are tested in rolling windows against surrogates, shorter
-    ones by the spread of replicas at each place. Prints a line per series: its verdict and its name. A rise is a hint,
-    not proof.
+    Requires prunescope-earlywarning. Series of 20 places or more are tested in rolling windows against surrogates,
+    shorter ones by the spread of replicas at each place. Prints a line per series: its verdict and its name. A rise
+    is a hint, not proof.
 
-    Exit codes: 0 judged; 2 wrong usage or input; 4 the study has nothing to judge yet.
+    Exit codes: 0 judged; 2 wrong usage or input; 4 the study has no finished readings.
     """
     from prunescope.report.phase.warning import find_warning
 

@@ -11,12 +11,14 @@ Words = list[str] | None
 
 Model = Annotated[str, typer.Option(metavar="NAME", help="Network: a timm name or pkg.mod:factory.")]
 ModelOption = Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the network, such as width=0.5.")]
-Trainer = Annotated[str, typer.Option(metavar="NAME", help="How to train: sgd, sam or timm.")]
+Trainer = Annotated[str, typer.Option(metavar="NAME", help="Trainer: sgd, sam or timm.")]
 TrainerOption = Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the training, such as epochs=40.")]
 Levels = Annotated[int, typer.Option(metavar="N", min=1, help="Rounds of pruning.")]
 Schedule = Annotated[
-    Literal["geometric", "linear", "cubic"], typer.Option(help="How the density falls from round to round.")
+    Literal["geometric", "linear", "cubic"], typer.Option(help="Schedule of the density over the rounds.")
 ]
-Seeds = Annotated[int, typer.Option(metavar="N", min=1, help="Dense networks, each with all that follows.")]
-Report = Annotated[Path | None, typer.Option(metavar="FILE.html", help="Write a report: one file, opens offline.")]
-Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the pictures here as SVG and PNG.")]
+Seeds = Annotated[int, typer.Option(metavar="N", min=1, help="Number of dense networks.")]
+Report = Annotated[
+    Path | None, typer.Option(metavar="FILE.html", help="Write a report: one HTML file that opens offline.")
+]
+Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the figures as SVG and PNG.")]

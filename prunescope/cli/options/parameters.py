@@ -12,7 +12,7 @@ from prunescope.runs import place
 STUDY = place.STUDY
 
 Study = Annotated[
-    Path, typer.Option(metavar="DIR", envvar="PRUNESCOPE_STUDY", help="Folder that keeps every finished step.")
+    Path, typer.Option(metavar="DIR", envvar="PRUNESCOPE_STUDY", help="Study folder, which keeps every finished step.")
 ]
 Data = Annotated[
     str,
@@ -25,33 +25,34 @@ DataOrInherited = Annotated[
     typer.Option(
         metavar="SPEC",
         help="Data set: digits, patches:noise=0.2, torch/cifar10, a folder of images, pkg.mod:factory; "
-        "what the checkpoint was trained on when left out.",
+        "default: the data of the checkpoint's training.",
     ),
 ]
 LimitBatches = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Use only so many batches of the data: for trying things out.")
+    int | None, typer.Option(metavar="N", min=1, help="Use only the first N batches of the data, for a quick trial.")
 ]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of all random numbers.")]
 Device = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, ...")]
 Model = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Network of a foreign checkpoint: a timm name or pkg.mod:factory."),
+    typer.Option(metavar="NAME", help="Network of a checkpoint file: a timm name or pkg.mod:factory."),
 ]
-Weights = Annotated[str | None, typer.Option(metavar="[ema|raw]", help="Which weights of a checkpoint that has both.")]
+Weights = Annotated[str | None, typer.Option(metavar="[ema|raw]", help="Weights to use of a checkpoint that has both.")]
 UnsafeLoad = Annotated[
-    bool, typer.Option("--unsafe-load", help="Unpickle the checkpoint: it can run any code. Only for files you trust.")
+    bool,
+    typer.Option("--unsafe-load", help="Unpickle without restrictions, for trusted files only: the file can run code."),
 ]
 Trust = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Let files name this code: pkg.mod:factory. Remembered for the study's folder on this machine; what you "
-        "type for --model or --data needs no --trust.",
+        help="Trust files that name this code: pkg.mod:factory. Stored for the study's folder on this machine; values "
+        "of --model and --data are trusted without it.",
     ),
 ]
-Output = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the weights here too: .pt or .safetensors.")]
+Output = Annotated[Path | None, typer.Option(metavar="FILE", help="File for the weights: .pt or .safetensors.")]
 Checkpoint = Annotated[
     str,
     typer.Argument(metavar="CHECKPOINT", help="A file or folder, hf-hub:NAME, a run id or its beginning, or ID@EPOCH."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print only JSON on stdout.")]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Bezier(Probe):
-    """Mode connectivity of two replicas along a quadratic Bezier curve with a trained bend (Garipov 2018)."""
+    """Mode connectivity of two replicas along a Bezier curve. Quadratic, with a trained bend (Garipov 2018)."""
 
     epochs: Annotated[int, Option("epochs of training the bend", minimum=1)] = 10
     learning_rate: Annotated[float, Option("of the bend, falling to zero as a cosine", minimum=0)] = 0.05

@@ -16,17 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Cka(Probe):
-    """Linear CKA of replicas on un-augmented training images: softmax outputs, logits, layers."""
+    """Linear CKA of two replicas. On training images: softmax outputs, logits, layers."""
 
-    outputs: Annotated[Literal["softmax", "logits", "both"], Option("which outputs of the network to compare")] = (
-        "softmax"
-    )
-    layers: Annotated[tuple[str, ...], Option("layers to compare too, by name or pattern (* is every layer)")] = ()
+    outputs: Annotated[Literal["softmax", "logits", "both"], Option("outputs of the network to compare")] = "softmax"
+    layers: Annotated[tuple[str, ...], Option("additional layers, by name or pattern (*: every layer)")] = ()
     estimator: Annotated[Literal["biased", "debiased", "both"], Option("HSIC estimator")] = "biased"
-    images: Annotated[int, Option("how many training images, from the first on", minimum=4)] = 6464
+    images: Annotated[int, Option("number of training images", minimum=4)] = 6464
     batch_size: BatchSize = 256
     memory: Annotated[
-        float | None, Option("GiB for the layers; one that needs more is approximated from mini-batches", minimum=0)
+        float | None, Option("GiB for the layers; a larger layer is approximated from mini-batches", minimum=0)
     ] = None
 
     replicas = "any"

@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CkaMap(Probe):
-    """Linear CKA of every layer of one replica with every layer of another, as a map (Kornblith 2019)."""
+    """Linear CKA of every layer with every other, as a map. Of two replicas (Kornblith 2019)."""
 
-    layers: Annotated[
-        tuple[str, ...], Option("layers by name or pattern; empty takes convolutions and linear layers")
-    ] = ()
+    layers: Annotated[tuple[str, ...], Option("layers by name or pattern; empty: convolutions and linear layers")] = ()
     estimator: Annotated[Literal["biased", "debiased"], Option("HSIC estimator")] = "debiased"
-    images: Annotated[int, Option("how many training images, from the first on", minimum=4)] = 512
+    images: Annotated[int, Option("number of training images", minimum=4)] = 512
     batch_size: BatchSize = 256
 
     replicas = 2

@@ -12,7 +12,7 @@ from prunescope.landscape.probes.readings import by_pair
 
 @dataclass(frozen=True, kw_only=True)
 class Disagreement(Probe):
-    """How often replicas predict otherwise, and the Jensen–Shannon divergence of their predictions."""
+    """Disagreement of the predictions of two replicas. Also their Jensen–Shannon divergence."""
 
     batch_size: BatchSize = 256
     limit_batches: LimitBatches = None

@@ -10,7 +10,7 @@ from prunescope.api import Data, Mask, Probe, Reading, Replica
 
 @dataclass(frozen=True, kw_only=True)
 class Distance(Probe):
-    """How far two replicas lie apart: relative L2 distance, cosine, and distances of their masks."""
+    """Distance of two replicas: weights and masks. Relative L2 distance, cosine, Jaccard and Hamming distance."""
 
     replicas = 2
 

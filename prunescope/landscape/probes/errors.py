@@ -12,7 +12,7 @@ from prunescope.landscape.probes.readings import single
 
 @dataclass(frozen=True, kw_only=True)
 class Errors(Probe):
-    """Loss and errors on un-augmented training and test examples, in eval mode: cross-entropy, top-1 and top-5."""
+    """Loss and errors on training and test examples. In eval mode, un-augmented: cross-entropy, top-1 and top-5."""
 
     batch_size: BatchSize = 256
     limit_batches: LimitBatches = None

@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from prunescope.api import Objective
     from prunescope.landscape.hutchinson import Trace
 
-Parameters = Annotated[
-    tuple[str, ...], Option("only these parameters, by name or pattern (fc.*); all of them when empty")
-]
+Parameters = Annotated[tuple[str, ...], Option("parameters by name or pattern (fc.*); empty: all")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hessian(Probe):
-    """Trace and top eigenvalues of the Hessian of the training loss, over the kept weights."""
+    """Trace and top eigenvalues of the Hessian. Of the training loss, over the kept weights."""
 
     batch_size: Annotated[int, Option("training images per batch", minimum=1)] = 64
-    batches: Annotated[int, Option("how many training batches, from the first on", minimum=1)] = 8
+    batches: Annotated[int, Option("number of training batches", minimum=1)] = 8
     vectors: Annotated[int, Option("random vectors per batch for the trace", minimum=2)] = 8
-    top: Annotated[int, Option("how many of the largest eigenvalues; 0 measures the trace alone", minimum=0)] = 1
-    tolerance: Annotated[float, Option("relative residual at which an eigenvalue is good enough", minimum=0)] = 1e-3
-    max_products: Annotated[int, Option("most products with all batches for the eigenvalues", minimum=1)] = 200
-    sketch: Annotated[int, Option("vectors per batch that take its large eigenvalues out of the noise", minimum=0)] = 0
+    top: Annotated[int, Option("number of largest eigenvalues; 0: trace only", minimum=0)] = 1
+    tolerance: Annotated[float, Option("relative residual of a converged eigenvalue", minimum=0)] = 1e-3
+    max_products: Annotated[
+        int, Option("largest number of products with all batches for the eigenvalues", minimum=1)
+    ] = 200
+    sketch: Annotated[int, Option("vectors per batch of a sketch of its large eigenvalues", minimum=0)] = 0
     stderr: Annotated[
         float | None, Option("draw more vectors until the standard error is this share of the trace", minimum=0)
     ] = None
-    max_vectors: Annotated[int, Option("most vectors per batch with --stderr", minimum=2)] = 256
+    max_vectors: Annotated[int, Option("largest number of vectors per batch with --stderr", minimum=2)] = 256
     parameters: Parameters = ()
 
     replicas = 1

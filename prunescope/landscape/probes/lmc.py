@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Lmc(Probe):
-    """Linear mode connectivity and barrier of replicas: errors and losses along the line between them."""
+    """Linear mode connectivity and barrier of two replicas. Errors and losses along the line between them."""
 
     points: Annotated[int, Option("points on the line, both ends included", minimum=3)] = 11
     batch_size: Annotated[int, Option("images per batch; BatchNorm is re-estimated in these batches", minimum=2)] = 256

@@ -13,13 +13,13 @@ from prunescope.landscape.probes.readings import on_grid
 
 @dataclass(frozen=True, kw_only=True)
 class LossSlice(Probe):
-    """Training loss on a line or a plane through one model, along filter-normalised random directions (Li 2018)."""
+    """Training loss on a line or plane through one model. Filter-normalised random directions (Li 2018)."""
 
     dimensions: Annotated[Literal["1", "2"], Option("a line or a plane")] = "1"
     points: Annotated[int, Option("points along each direction; odd, so that the model is one of them", minimum=3)] = 21
-    radius: Annotated[float, Option("how far out, in lengths of the filters", minimum=0)] = 1.0
+    radius: Annotated[float, Option("half width, relative to the norm of each filter", minimum=0)] = 1.0
     batch_size: BatchSize = 256
-    batches: Annotated[int, Option("how many training batches, from the first on", minimum=1)] = 4
+    batches: Annotated[int, Option("number of training batches", minimum=1)] = 4
 
     replicas = 1
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PairSlice(Probe):
-    """Training loss on the line through two replicas and beyond, or on a plane that holds it."""
+    """Training loss on a line or plane through two replicas. Extends beyond both replicas."""
 
     dimensions: Annotated[Literal["1", "2"], Option("the line, or a plane with a random direction across")] = "1"
     points: Annotated[int, Option("points along each direction", minimum=3)] = 21
-    beyond: Annotated[float, Option("how far past both replicas, in distances between them", minimum=0)] = 0.5
+    beyond: Annotated[float, Option("extent beyond each replica, relative to their distance", minimum=0)] = 0.5
     batch_size: BatchSize = 256
-    batches: Annotated[int, Option("how many training batches, from the first on", minimum=1)] = 4
+    batches: Annotated[int, Option("number of training batches", minimum=1)] = 4
 
     replicas = 2
 

@@ -13,13 +13,13 @@ from prunescope.landscape.probes.readings import single
 
 @dataclass(frozen=True, kw_only=True)
 class SamSharpness(Probe):
-    """Rise of the training loss at the worst point within rho of the weights (Foret 2021)."""
+    """Rise of the training loss at the worst nearby point. Within rho of the weights (Foret 2021)."""
 
     rho: Annotated[float, Option("radius of the ball", minimum=0)] = 0.05
     steps: Annotated[int, Option("steps of ascent; 1 is the first-order solution", minimum=1)] = 1
     adaptive: Annotated[bool, Option("scale the ball with each weight (Kwon 2021); one step")] = False
     batch_size: Annotated[int, Option("training images per batch", minimum=1)] = 256
-    batches: Annotated[int, Option("how many training batches, from the first on", minimum=1)] = 4
+    batches: Annotated[int, Option("number of training batches", minimum=1)] = 4
 
     replicas = 1
 

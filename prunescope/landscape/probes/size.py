@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Size(Probe):
-    """Density, compression, operations, stored bytes and measured latency of one model."""
+    """Density, compression, operations, bytes and latency. Of one model; bytes and latency are measured."""
 
     latency_repeats: Annotated[int, Option("timed forward passes; 0 measures no latency", minimum=0)] = 30
     latency_batch: Annotated[int, Option("images per timed forward pass", minimum=1)] = 1

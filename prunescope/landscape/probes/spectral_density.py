@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralDensity(Probe):
-    """How many eigenvalues of the Hessian lie where, by stochastic Lanczos quadrature (Ghorbani 2019)."""
+    """Spectral density of the Hessian. By stochastic Lanczos quadrature (Ghorbani 2019)."""
 
     batch_size: Annotated[int, Option("training images per batch", minimum=1)] = 64
-    batches: Annotated[int, Option("how many training batches, from the first on", minimum=1)] = 8
-    vectors: Annotated[int, Option("random vectors, each a quadrature rule of its own", minimum=1)] = 4
-    steps: Annotated[int, Option("Lanczos steps per vector: the nodes of a rule", minimum=2)] = 40
-    points: Annotated[int, Option("points at which the density is given", minimum=2)] = 201
+    batches: Annotated[int, Option("number of training batches", minimum=1)] = 8
+    vectors: Annotated[int, Option("random vectors, each with its own quadrature rule", minimum=1)] = 4
+    steps: Annotated[int, Option("Lanczos steps per vector: nodes of a rule", minimum=2)] = 40
+    points: Annotated[int, Option("points of the density curve", minimum=2)] = 201
     width: Annotated[float, Option("width of a node's Gaussian, as a share of the range", minimum=1e-6)] = 0.01
     parameters: Parameters = ()
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Activation(Pruner):
-    """Keep the weights with the largest magnitude × norm of the inputs they meet (Wanda's score).
+    """Keep weights with large magnitude × norm of their inputs. This is the score of Wanda (Sun 2024).
 
     Formula: score = |W_ij| · ‖X_j‖₂, X_j the j-th input over all images and places. Source: Sun et al. 2024, equation
     1; convolutions are read as linear layers on patches. Ranked within each layer: Wanda ranks within each output.

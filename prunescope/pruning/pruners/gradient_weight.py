@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class GradientWeight(Pruner):
-    """Keep the weights with the largest |weight × gradient| (ShrinkBench's Global- and LayerMagGrad).
+    """Keep the weights with the largest |weight × gradient|. This is ShrinkBench's Global- or LayerMagGrad.
 
     Formula: score = |w · ∂L/∂w|, L the mean loss of the images: the change of the loss when w is removed, to
     first order. Source: Blalock et al. 2020, section 7.

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Grasp(Pruner):
-    """GraSP: keep the weights that hold most of the gradient's norm (Wang 2020), ranked over the model.
+    """GraSP: keep the weights that preserve the gradient norm. Ranked over the model (Wang 2020).
 
     Formula: S(−w) = −w ⊙ H g, gradient g and Hessian H of the loss; the weights with the largest S(−w) are removed,
     those with the largest w ⊙ H g kept. Source: Wang et al. 2020, section 4. The paper prunes at
     initialisation.
     """
 
-    images_per_class: Annotated[int, Option("training images scored on, times the number of classes", minimum=1)] = 10
+    images_per_class: Annotated[int, Option("training images per class for the scores", minimum=1)] = 10
     batch_size: BatchSize = 128
     temperature: Annotated[float, Option("divides the logits, as in the authors' code", minimum=1e-3)] = 200.0
     batchnorm: BatchNorm = "batch"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Lamp(Pruner):
-    """LAMP: magnitude, each layer's density such that the model's output changes least (Lee 2021).
+    """LAMP: layer-adaptive magnitude, ranked over the model. Bounds the change of the output (Lee 2021).
 
     Formula: score(u) = w_u² / Σ_{v ≥ u} w_v², a tensor's weights in ascending order of magnitude; ranked over the
     model.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Magnitude(Pruner):
-    """Keep the weights of largest magnitude, one-shot (Zhou 2023: uniform per layer, convolutions only).
+    """Keep the weights of largest magnitude, one-shot. Zhou 2023: uniform per layer, convolutions only.
 
     Formula: score = |w|. Source: Han et al. 2015, section 3.
     """

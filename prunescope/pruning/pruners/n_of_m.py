@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class NOfM(Pruner):
-    """Keep the N largest of every M consecutive weights; the density asked for is N / M (Zhou 2021).
+    """Keep the N largest of every M consecutive weights. The density is N / M (Zhou 2021).
 
     Formula: in each group of M weights of one output, input channel fastest, the N of largest magnitude. Source: Zhou
     et al. 2021, section 3.1. Densities that are no N / M are refused.

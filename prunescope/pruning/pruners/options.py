@@ -6,20 +6,20 @@ from typing import Annotated, Literal
 
 from prunescope.api import Option
 
-Scope = Annotated[Literal["layer", "global"], Option("rank weights within each layer, or over the whole model")]
+Scope = Annotated[Literal["layer", "global"], Option("rank weights within each layer, or over the model")]
 Allocation = Annotated[
     Literal["uniform", "erk", "lamp"],
-    Option("density of each layer, with scope layer: the same, Erdős–Rényi–Kernel's, or that of LAMP"),
+    Option("density of each layer, with scope layer: uniform, Erdős–Rényi–Kernel, or that of LAMP"),
 ]
 Linear = Annotated[
     bool | None,
-    Option("prune linear layers too; left out: where convolutions hold less than half of the parameters"),
+    Option("prune linear layers too; default: where convolutions hold less than half of the parameters"),
 ]
 First = Annotated[bool, Option("prune the first layer")]
 Last = Annotated[bool, Option("prune the last layer")]
-Images = Annotated[int, Option("training images that weights are scored on, from the first on", minimum=1)]
+Images = Annotated[int, Option("number of training images for the scores", minimum=1)]
 BatchSize = Annotated[int, Option("images per batch", minimum=1)]
 BatchNorm = Annotated[
     Literal["batch", "running"],
-    Option("statistics BatchNorm uses: of each batch, as in training, or its running averages"),
+    Option("statistics of BatchNorm: of each batch, as in training, or running averages"),
 ]

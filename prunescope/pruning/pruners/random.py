@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Random(Pruner):
-    """Keep weights drawn at random: the baseline every pruner must beat."""
+    """Keep weights drawn at random: the control of comparisons."""
 
     scope: Scope = "layer"
     allocation: Allocation = "uniform"

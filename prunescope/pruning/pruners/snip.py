@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Snip(Pruner):
-    """SNIP: keep the connections to which the loss is most sensitive (Lee 2019), ranked over the model.
+    """SNIP: keep the weights of largest connection sensitivity. Ranked over the model (Lee 2019).
 
     Formula: score = |∂L/∂c| at c = 1 of the gated weights c · w, which is |w · ∂L/∂w|. Source: Lee et al. 2019, section
     4.1. The paper prunes at initialisation, with one mini-batch.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Synflow(Pruner):
-    """SynFlow: keep the weights that carry the flow of the network, round by round, without data (Tanaka 2020).
+    """SynFlow: keep the weights with most synaptic flow. Prunes in rounds, without data (Tanaka 2020).
 
     Formula: score = |θ| ⊙ ∂R/∂|θ| with R = 1ᵀ (Π_l |θ_l|) 1; after round k of n the density is density^(k/n). Source:
     Tanaka et al. 2020, section 6 and algorithm 1. The paper prunes at initialisation.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Taylor(Pruner):
-    """Keep the weights whose removal changes the loss most: squared, to first order, averaged over batches.
+    """Keep the weights whose removal changes the loss most. The squared first-order change, averaged over batches.
 
     Formula: score = mean over mini-batches b of (w · ∂L_b/∂w)². Source: Molchanov et al. 2017 (channels) and 2019.
     """

@@ -133,7 +133,7 @@ class InstabilityFinding(Finding):
 
 @asks(LotteryQuestion)
 def lottery(question: LotteryQuestion, session: Session) -> LotteryFinding | Cost:
-    """Prune a network in rounds, rewinding in between, and compare with random masks and new initial weights.
+    """Prune in rounds with rewinding, and compare with controls. Controls: random masks and new initial weights.
 
     Each round prunes what the round before trained, goes back to a step of the dense training, and trains to the end
     again (Frankle and Carbin 2019). What is finished in the study folder is not computed again.
@@ -151,7 +151,7 @@ def find_lottery(question: LotteryQuestion, session: Session) -> LotteryFinding 
 
 @asks(InstabilityQuestion)
 def instability(question: InstabilityQuestion, session: Session) -> InstabilityFinding | Cost:
-    """Find the step of training after which copies under different SGD noise end in one linearly connected region.
+    """Find the step from which training is stable to SGD noise. Copies from there end linearly connected.
 
     At each step the network is copied, the copies are trained to the end with other orders of examples, and the barrier
     on the line between them is measured (Frankle et al. 2020). What is finished is not computed again.

@@ -68,10 +68,10 @@ class WarningFinding(Finding):
 
 @asks(WarningQuestion)
 def warn(question: WarningQuestion, session: Session) -> WarningFinding:
-    """Look for critical slowing down along an axis of a study: rising variance and autocorrelation of a reading.
+    """Test for critical slowing down along an axis of a study: rising variance and autocorrelation of a reading.
 
-    Needs prunescope-earlywarning. Series of 20 places or more are tested in rolling windows against surrogates, shorter
-    ones by the spread of replicas at each place. A rise is a hint, not proof.
+    Requires prunescope-earlywarning. Series of 20 places or more are tested in rolling windows against surrogates,
+    shorter ones by the spread of replicas at each place. A rise is a hint, not proof.
     """
     return find_warning(question, session)
 

@@ -39,9 +39,9 @@ class FamilyQuestion(NetworkPlace):
     rules: str | Path | None = None
     """A pack of thresholds that `calibrate` fitted."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of all random numbers."""
     limit_batches: int | None = None
-    """Use only so many batches of the data: for trying things out."""
+    """Use only the first N batches of the data, for a quick trial."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +100,7 @@ class TuningQuestion(Place):
     values: Sequence[float] | None = None
     """Of the knob, where no study has them; usual ones where None."""
     by: Literal["test-error", "cka"] = "test-error"
-    """What the search compares among connected models; cka needs no labels."""
+    """Quantity that the search compares among connected models; cka requires no labels."""
     share: float = 0.4
     """Values are confirmed on other dense seeds up to this share of the grid's runs."""
     full: bool = False

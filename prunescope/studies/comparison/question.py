@@ -32,7 +32,7 @@ class ComparisonQuestion(Place):
     densities: Sequence[float] = DENSITIES
     """Shares of the prunable weights to keep, each in (0, 1)."""
     seeds: int = 3
-    """Dense trainings, each pruned and retrained."""
+    """Number of dense trainings, each pruned and retrained."""
     model: str | None = None
     """Network: a timm name or "pkg.mod:factory"; a small one where None."""
     model_options: Mapping[str, Any] = field(default_factory=dict)
@@ -46,8 +46,8 @@ class ComparisonQuestion(Place):
     trainer_options: Mapping[str, Any] = field(default_factory=dict)
     """Its options."""
     seed: int = 0
-    """The first of the seeds."""
+    """First dense seed."""
     limit_batches: int | None = None
-    """Use only so many batches of the data: for trying things out."""
+    """Use only the first N batches of the data, for a quick trial."""
     dry_run: bool = False
     """Whether only the cost is estimated."""

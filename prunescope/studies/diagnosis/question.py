@@ -56,8 +56,8 @@ class DiagnosisQuestion(NetworkPlace):
     rules: str | Path | None = None
     """A pack of thresholds that `calibrate` fitted."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of all random numbers."""
     limit_batches: int | None = None
-    """Use only so many batches of the data: for trying things out."""
+    """Use only the first N batches of the data, for a quick trial."""
     dry_run: bool = False
     """Whether only the cost is estimated."""

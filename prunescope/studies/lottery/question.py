@@ -24,7 +24,7 @@ class RoundsQuestion(Place):
     levels: int = 4
     """Rounds of pruning."""
     schedule: Literal["geometric", "linear", "cubic"] = "geometric"
-    """How the density falls from round to round."""
+    """Schedule of the density over the rounds."""
     model_options: Mapping[str, Any] = field(default_factory=dict)
     """Options of the network, as {"width": 0.5}."""
     trainer: str = "sgd"
@@ -36,9 +36,9 @@ class RoundsQuestion(Place):
     pruner_options: Mapping[str, Any] = field(default_factory=dict)
     """Its options."""
     seeds: int = 3
-    """Dense networks, each with all that follows."""
+    """Number of dense networks."""
     limit_batches: int | None = None
-    """Use only so many batches of the data: for trying things out."""
+    """Use only the first N batches of the data, for a quick trial."""
     dry_run: bool = False
     """Whether only the cost is estimated."""
 

@@ -30,7 +30,7 @@ class ProbingQuestion(CheckpointQuestion):
     data: DataLike | None = None
     """What it measures on; what the first network was trained on where None."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of all random numbers."""
 
 
 def answer_probing(question: ProbingQuestion, session: Session) -> Run:

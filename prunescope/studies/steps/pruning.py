@@ -31,9 +31,9 @@ class PruningQuestion(CheckpointQuestion):
     data: DataLike | None = None
     """What the pruner sees; what the network was trained on where None."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of all random numbers."""
     limit_batches: int | None = None
-    """Use only so many batches of the data: for trying things out."""
+    """Use only the first N batches of the data, for a quick trial."""
 
 
 def answer_pruning(question: PruningQuestion, session: Session) -> Run:

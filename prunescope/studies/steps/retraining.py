@@ -34,7 +34,7 @@ class RetrainingQuestion(CheckpointQuestion):
     seed: int = 0
     """Seed of the first replica."""
     limit_batches: int | None = None
-    """Use only so many batches of the data: for trying things out."""
+    """Use only the first N batches of the data, for a quick trial."""
 
 
 def answer_retraining(question: RetrainingQuestion, session: Session) -> tuple[Run, ...]:

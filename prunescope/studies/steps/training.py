@@ -36,13 +36,13 @@ class TrainingQuestion(StudyPlace):
     trainer_options: Mapping[str, Any] = field(default_factory=dict)
     """Its options, as {"epochs": 5}."""
     seed: int = 0
-    """Seed of everything random."""
+    """Seed of all random numbers."""
     snapshots: Sequence[int] = ()
     """Epochs whose weights are kept too."""
     snapshot_every: int | None = None
     """Keep the weights of every so many epochs."""
     limit_batches: int | None = None
-    """Use only so many batches of the data: for trying things out."""
+    """Use only the first N batches of the data, for a quick trial."""
 
 
 def answer_training(question: TrainingQuestion, session: Session) -> Run:

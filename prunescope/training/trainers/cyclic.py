@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Cyclic(SgdOptions):
-    """SGD in cycles: each ends with a network as one trained that long, all from one run (Portes 2022)."""
+    """SGD in cycles, each ending at another temperature. One run gives all of them (Portes 2022)."""
 
     schedule: Shape = "cosine"
     cycles: Annotated[int, Option("how many cycles", minimum=1)] = 4

@@ -7,34 +7,34 @@ from typing import Annotated, Literal, Protocol
 from prunescope.api import Option
 
 Epochs = Annotated[int, Option("passes over the training data", minimum=1)]
-LearningRate = Annotated[float, Option("learning rate, before it falls", minimum=0)]
+LearningRate = Annotated[float, Option("initial learning rate", minimum=0)]
 Momentum = Annotated[float, Option("momentum of SGD", minimum=0, maximum=1)]
 WeightDecay = Annotated[float, Option("weight decay, on all parameters", minimum=0)]
 BatchSize = Annotated[int, Option("images per step", minimum=1)]
-Shape = Annotated[Literal["multistep", "cosine", "constant"], Option("how the learning rate moves")]
+Shape = Annotated[Literal["multistep", "cosine", "constant"], Option("schedule of the learning rate")]
 Drops = Annotated[
-    tuple[float, ...], Option("multistep: where the rate falls, as fractions of the epochs", minimum=0, maximum=1)
+    tuple[float, ...], Option("multistep: times of the drops, as fractions of the epochs", minimum=0, maximum=1)
 ]
-DropFactor = Annotated[float, Option("multistep: what the rate is multiplied by at a drop", minimum=0, maximum=1)]
-WarmupEpochs = Annotated[float, Option("epochs over which the rate first rises linearly", minimum=0)]
+DropFactor = Annotated[float, Option("multistep: factor of the rate at a drop", minimum=0, maximum=1)]
+WarmupEpochs = Annotated[float, Option("epochs of linear warm-up of the rate", minimum=0)]
 Nesterov = Annotated[bool, Option("Nesterov's momentum")]
 LabelSmoothing = Annotated[float, Option("label smoothing", minimum=0, maximum=1)]
 MixupAlpha = Annotated[float, Option("alpha of MixUp's Beta distribution; 0: no MixUp", minimum=0)]
-Augment = Annotated[bool, Option("augment the training images as the data set asks")]
-StartStep = Annotated[
-    int, Option("steps of the schedule that lie behind: training begins after them, with momentum zero", minimum=0)
-]
-StopStep = Annotated[int | None, Option("steps of the schedule after which training ends; none: all", minimum=0)]
+Augment = Annotated[bool, Option("augment the training images by the data set's augmentation")]
+StartStep = Annotated[int, Option("first step of the schedule: training begins there, with momentum zero", minimum=0)]
+StopStep = Annotated[int | None, Option("step of the schedule at which training ends; none: the last", minimum=0)]
 Ema = Annotated[
     float,
-    Option("decay of a moving average of the weights, which is what is kept then; 0: none", minimum=0, maximum=1),
+    Option(
+        "decay of a moving average of the weights, which replaces the stored weights; 0: none", minimum=0, maximum=1
+    ),
 ]
 Precision = Annotated[
-    Literal["float32", "tf32", "bf16"], Option("arithmetic of the training steps; all but float32 need a GPU")
+    Literal["float32", "tf32", "bf16"], Option("arithmetic of the training steps; all but float32 require a GPU")
 ]
 Accumulate = Annotated[
     int,
-    Option("parts of a batch that go through the network one after the other: less memory, the same batch", minimum=1),
+    Option("parts of a batch, processed one after the other: less memory, the same step", minimum=1),
 ]
 Compiling = Annotated[
     Literal["auto", "no", "capture", "yes", "cuda-graphs"],

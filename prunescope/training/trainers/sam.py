@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Sam(SgdOptions):
-    """Sharpness-aware minimisation: SGD on the gradient at the worst point nearby (Foret 2021)."""
+    """Sharpness-aware minimisation. SGD with the gradient at the worst nearby point (Foret 2021)."""
 
     rho: Annotated[float, Option("radius of the neighbourhood", minimum=0)] = 0.05
     adaptive: Annotated[bool, Option("scale the neighbourhood with each weight (Kwon 2021)")] = False

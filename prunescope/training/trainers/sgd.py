@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Sgd(SgdOptions):
-    """SGD with momentum; the defaults are the paper's recipe at half its epochs."""
+    """SGD with momentum. The defaults are the paper's recipe at half its epochs."""
 
     citations = ("sutskever2013importance",)
 

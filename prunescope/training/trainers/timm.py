@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Timm(Trainer):
-    """Any optimiser and scheduler of timm by name; the defaults train with AdamW."""
+    """Any optimiser and scheduler of timm by name. The default is AdamW."""
 
     optimizer: Annotated[str, Option("the optimiser, by its name in timm")] = "adamw"
     epochs: Epochs = 80

@@ -42,7 +42,7 @@ def test_a_run_and_a_study(invoke, study):
     folder, run_id = study
     by_run = invoke("cite", run_id, "--study", folder)
     assert "for trainer sgd" in by_run.stdout
-    assert "data set patches: it names no publication" in by_run.stderr
+    assert "data set patches: no publication" in by_run.stderr
     assert "for trainer sgd" in invoke("cite", folder).stdout
 
 
