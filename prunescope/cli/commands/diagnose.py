@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from prunescope.api import Advice, Regime
 from prunescope.api.errors import UsageError
 from prunescope.cli.options import parsing
+from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal.command import ExitCode, Output
 from prunescope.report.common import console
+from prunescope.studies.diagnosis.question import DiagnosisQuestion
 
 if TYPE_CHECKING:
     from prunescope.cli.commands.request import Request
     from prunescope.report.diagnosis.finding import Diagnosis
-    from prunescope.studies.diagnosis.question import DiagnosisQuestion
 
 
 def diagnose(request: Request) -> Output:
@@ -23,14 +24,19 @@ def diagnose(request: Request) -> Output:
     4 not enough evidence for a verdict; 70 a bug; 130 interrupted: the same command resumes.
     """
     from prunescope.report.common.costs import Cost
-    from prunescope.report.common.progress import OnTerminal
     from prunescope.report.diagnosis.finding import WeightsFinding, find_diagnosis
-    from prunescope.runs.session import open_session
 
     parsing.check_output(request.report, (".html",), option="--report")
     _check_verdicts(request.fail_on)
-    question = question_of(request)
-    found = find_diagnosis(question, open_session(question, watcher=OnTerminal()))
+    question = build_question(
+        DiagnosisQuestion,
+        request,
+        networks=request.checkpoints,
+        densities=_densities(request.density),
+        family=None if request.family is None else [one for one in request.family if one != "none"],
+        probes=request.probe,
+    )
+    found = find_diagnosis(question, open_session(question))
     if isinstance(found, Cost):
         return parsing.shown(found, as_json=request.json)
     console.show(found.printed())
@@ -39,43 +45,6 @@ def diagnose(request: Request) -> Output:
     if request.report is not None:
         console.say(f"report: {found.report(request.report)}")
     return Output(text=found.to_json() if request.json else found.run, exit_code=_exit_code(found, request.fail_on))
-
-
-def question_of(request: Request) -> DiagnosisQuestion:
-    """Return the question that the options ask."""
-    from prunescope.studies.diagnosis.question import DiagnosisQuestion
-
-    return DiagnosisQuestion(
-        request.checkpoints,
-        data=request.data,
-        densities=_densities(request.density),
-        replicas=request.replicas,
-        family=None if request.family is None else [one for one in request.family if one != "none"],
-        certainty=request.certainty,
-        level=request.level,
-        pruner=request.pruner,
-        pruner_options=parsing.pairs("--pruner-option", request.pruner_option),
-        trainer=request.trainer,
-        trainer_options=parsing.pairs("--trainer-option", request.trainer_option),
-        retrain_epochs=request.retrain_epochs,
-        probes=tuple(request.probe or ()),
-        probe_options=parsing.pairs("--probe-option", request.probe_option),
-        rule=request.rule,
-        rule_options=parsing.pairs("--rule-option", request.rule_option),
-        rules=request.rules,
-        model=request.model,
-        weights=request.weights,
-        unsafe_load=request.unsafe_load,
-        seed=request.seed,
-        limit_batches=request.limit_batches,
-        dry_run=request.dry_run,
-        study=request.study,
-        device=request.device,
-        workers=request.workers,
-        executor=request.executor,
-        executor_options=parsing.pairs("--executor-option", request.executor_option),
-        trust=tuple(request.trust or ()),
-    )
 
 
 def _densities(text: str) -> tuple[float, ...]:

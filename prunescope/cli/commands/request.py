@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from prunescope.cli.options import parameters
+from prunescope.studies.diagnosis.question import DiagnosisQuestion
 
-DENSITIES = "0.05,0.1,0.2,0.5"
+DENSITIES = ",".join(f"{density:g}" for density in DiagnosisQuestion.densities)
 
 LEVELS = "0: weights alone, 1: one checkpoint and data, 2: another replica, 3: pruned and retrained"
 
@@ -34,7 +35,9 @@ class Request:
         str,
         typer.Option("--density", "--densities", metavar="D,...", help="Densities, or none."),
     ] = DENSITIES
-    replicas: Annotated[int, typer.Option(metavar="N", min=2, help="Retrainings of each pruned model.")] = 3
+    replicas: Annotated[int, typer.Option(metavar="N", min=2, help="Retrainings of each pruned model.")] = (
+        DiagnosisQuestion.replicas
+    )
     family: Annotated[
         Words,
         typer.Option(
@@ -45,9 +48,9 @@ class Request:
     ] = None
     certainty: Annotated[
         float, typer.Option(metavar="P", min=0.5, max=1, help="Least probability of an advised direction.")
-    ] = 0.8
+    ] = DiagnosisQuestion.certainty
     level: Annotated[int | None, typer.Option(metavar="N", min=0, max=3, help=f"Level of evidence ({LEVELS}).")] = None
-    pruner: Annotated[str, typer.Option(metavar="NAME", help="Pruner.")] = "magnitude"
+    pruner: Annotated[str, typer.Option(metavar="NAME", help="Pruner.")] = DiagnosisQuestion.pruner
     pruner_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the pruner.")] = None
     trainer: Annotated[
         str | None,
@@ -64,27 +67,29 @@ class Request:
     probe_option: Annotated[
         Words, typer.Option(metavar="PROBE.KEY=VALUE", help="Option of a probe, such as lmc.batch_size=128.")
     ] = None
-    rule: Annotated[str, typer.Option(metavar="NAME", help="Rule that judges each density.")] = "three-regime"
+    rule: Annotated[str, typer.Option(metavar="NAME", help="Rule that judges each density.")] = DiagnosisQuestion.rule
     rule_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the rule.")] = None
     rules: Annotated[
         Path | None, typer.Option(metavar="PACK.json", help="Rule pack: thresholds fitted by `prunescope calibrate`.")
     ] = None
     model: parameters.Model = None
     weights: parameters.Weights = None
-    unsafe_load: parameters.UnsafeLoad = False
-    seed: parameters.Seed = 0
+    unsafe_load: parameters.UnsafeLoad = DiagnosisQuestion.unsafe_load
+    seed: parameters.Seed = DiagnosisQuestion.seed
     limit_batches: parameters.LimitBatches = None
-    device: parameters.Device = "auto"
+    device: parameters.Device = DiagnosisQuestion.device
     workers: Annotated[
         int, typer.Option(metavar="N", min=0, help="Worker processes; 0: one per core, on a GPU one in total.")
-    ] = 0
-    executor: Annotated[str, typer.Option(metavar="NAME", help="Executor of the steps.")] = "local"
+    ] = DiagnosisQuestion.workers
+    executor: Annotated[str, typer.Option(metavar="NAME", help="Executor of the steps.")] = DiagnosisQuestion.executor
     executor_option: Annotated[Words, typer.Option(metavar="KEY=VALUE", help="Option of the executor.")] = None
     json: parameters.Json = False
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write a report: one HTML file that opens offline.")
     ] = None
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the estimated cost, and stop.")] = False
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the estimated cost, and stop.")] = (
+        DiagnosisQuestion.dry_run
+    )
     fail_on: Annotated[
         Words,
         typer.Option(metavar="VERDICT", help="Return exit code 1 for this advice (raise, lower) or regime (I, II-A)."),

@@ -6,8 +6,14 @@ from prunescope.data.spec import Source
 from prunescope.networks.spec import ModelSpec
 from prunescope.plugins import registry
 from prunescope.report import lottery
+from prunescope.report.lottery.finding import InstabilityFinding
+from prunescope.runs.coordinates import Readings
+from prunescope.runs.store import Store
+from prunescope.studies.lottery.answers import InstabilityAnswer
 from prunescope.studies.lottery.lottery import Question
 from prunescope.studies.lottery.outcomes import Curve, Lottery, Over, Row
+from prunescope.studies.lottery.question import InstabilityQuestion
+from prunescope.studies.lottery.setting import Setting
 from prunescope.studies.lottery.stability import step_of_stability
 
 
@@ -98,3 +104,14 @@ def test_the_figures_draw_a_line_for_every_kind(tmp_path):
     assert {path.name for path in made} == {"errors.svg", "errors.png", "barriers.svg", "barriers.png"}
     text = (tmp_path / "errors.svg").read_text()
     assert all(label in text for label in ("weights rewound to step 20", "random mask, step 20", "dense"))
+
+
+def test_a_finding_writes_page_and_figures(tmp_path):
+    asked = InstabilityQuestion("preresnet8", data="patches", steps=[0, 10], threshold=0.02)
+    setting = Setting(question=QUESTION, steps_per_epoch=10)
+    answer = InstabilityAnswer(curves=(curve([0.3, 0.01], [0.2, 0.0]),), dense=0.1, setting=setting, probes=())
+    found = InstabilityFinding(answer=answer, asked=asked, readings=Readings(runs=(), store=Store(tmp_path)))
+    assert str(found).startswith("dense: stable to SGD noise from step 10 on")
+    assert "<svg" in found.report(tmp_path / "i.html").read_text()
+    assert sorted(path.name for path in found.figures(tmp_path / "f")) == ["instability.png", "instability.svg"]
+    assert found.as_json()["threshold"] == 0.02
