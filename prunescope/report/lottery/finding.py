@@ -58,8 +58,8 @@ class LotteryFinding(Finding):
         found, setting = self.answer.found, self.answer.setting
         return {
             "schema_version": SCHEMA_VERSION,
-            "seeds": list(setting.question.seeds),
-            "steps": setting.question.total,
+            "seeds": list(setting.pruning.seeds),
+            "steps": setting.pruning.total,
             "steps_per_epoch": setting.steps_per_epoch,
             "dense": _over(found.dense),
             "rows": [_network_as_json(row) for row in found.rows],
@@ -71,7 +71,7 @@ class LotteryFinding(Finding):
 
     def page(self) -> str:
         """Return the report as one HTML document."""
-        return lottery_page(self.answer.found, self.answer.setting.question)
+        return lottery_page(self.answer.found, self.answer.setting.pruning)
 
     def figures(self, folder: Path) -> tuple[Path, ...]:
         """Write the curves as SVG and PNG into a folder; return the paths."""
@@ -105,9 +105,9 @@ class InstabilityFinding(Finding):
         setting = self.answer.setting
         return {
             "schema_version": SCHEMA_VERSION,
-            "seeds": list(setting.question.seeds),
+            "seeds": list(setting.pruning.seeds),
             "copies": self.asked.copies,
-            "total_steps": setting.question.total,
+            "total_steps": setting.pruning.total,
             "steps_per_epoch": setting.steps_per_epoch,
             "split": self.asked.split,
             "threshold": self.asked.threshold,
@@ -122,7 +122,7 @@ class InstabilityFinding(Finding):
     def page(self) -> str:
         """Return the report as one HTML document."""
         answer, threshold = self.answer, self.asked.threshold
-        return instability_page(answer.curves, answer.setting.question, threshold=threshold, dense=answer.dense)
+        return instability_page(answer.curves, answer.setting.pruning, threshold=threshold, dense=answer.dense)
 
     def figures(self, folder: Path) -> tuple[Path, ...]:
         """Write the curves as SVG and PNG into a folder; return the paths."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-    from prunescope.studies.lottery.lottery import Question
+    from prunescope.studies.lottery.lottery import IterativePruning
     from prunescope.studies.lottery.outcomes import Curve, Lottery
 
 SOURCES = {
@@ -40,7 +40,7 @@ BARRIERS_CAPTION = (
 )
 
 
-def lottery_page(found: Lottery, question: Question) -> str:
+def lottery_page(found: Lottery, pruning: IterativePruning) -> str:
     """Return the report of `lottery`."""
     told = sentences.of_lottery(found)
     rows = [("dense", "1", _percent(found.dense.mean), _percent(found.dense.deviation), "")]
@@ -57,12 +57,12 @@ def lottery_page(found: Lottery, question: Question) -> str:
         caption=ERRORS_CAPTION,
         columns=("network", "density", "test error", "± over seeds", "matches dense"),
         rows=rows,
-        question=question,
+        pruning=pruning,
         sources=[SOURCES[name] for name in ("tickets", "stability", "rewinding", "gradual")],
     )
 
 
-def instability_page(curves: Sequence[Curve], question: Question, *, threshold: float, dense: float) -> str:
+def instability_page(curves: Sequence[Curve], pruning: IterativePruning, *, threshold: float, dense: float) -> str:
     """Return the report of `instability`."""
     told = [sentences.of_curve(curve, threshold) for curve in curves]
     rows = [
@@ -80,18 +80,18 @@ def instability_page(curves: Sequence[Curve], question: Question, *, threshold: 
         caption=BARRIERS_CAPTION,
         columns=("networks", "step", "barrier", "least", "greatest", "test error"),
         rows=rows,
-        question=question,
+        pruning=pruning,
         sources=[SOURCES[name] for name in ("stability", "tickets")],
     )
 
 
-def _render(*, question: Question, **parts: Any) -> str:  # noqa: ANN401 - what the template names
+def _render(*, pruning: IterativePruning, **parts: Any) -> str:  # noqa: ANN401 - what the template names
     template = make_environment().get_template("lottery/lottery.html.j2")
-    about = f"{question.model.name} on {question.data.name}"
-    return template.render(style=read_text("common/style.css"), about=about, facts=_facts(question), **parts)
+    about = f"{pruning.model.name} on {pruning.data.name}"
+    return template.render(style=read_text("common/style.css"), about=about, facts=_facts(pruning), **parts)
 
 
-def _facts(question: Question) -> list[tuple[str, str]]:
+def _facts(pruning: IterativePruning) -> list[tuple[str, str]]:
     from prunescope.plugins import options
 
     def told(loaded: Any) -> str:  # noqa: ANN401 - a plugin
@@ -99,11 +99,11 @@ def _facts(question: Question) -> list[tuple[str, str]]:
         return " ".join([loaded.plugin.name, *(f"{name}={value}" for name, value in given)])
 
     return [
-        ("network", " ".join([question.model.name, *(f"{k}={v}" for k, v in question.model.options.items())])),
-        ("data", question.data.name),
-        ("training", f"{told(question.trainer)}; {question.total} steps"),
-        ("pruner", told(question.pruner)),
-        ("seeds", ", ".join(map(str, question.seeds))),
+        ("network", " ".join([pruning.model.name, *(f"{k}={v}" for k, v in pruning.model.options.items())])),
+        ("data", pruning.data.name),
+        ("training", f"{told(pruning.trainer)}; {pruning.total} steps"),
+        ("pruner", told(pruning.pruner)),
+        ("seeds", ", ".join(map(str, pruning.seeds))),
     ]
 
 

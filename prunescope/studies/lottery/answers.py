@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prunescope.runs.scheduling.cost import Estimate
     from prunescope.runs.session import Session
     from prunescope.studies.lottery.instability import Parting
-    from prunescope.studies.lottery.lottery import Question, Ticket
+    from prunescope.studies.lottery.lottery import IterativePruning, Ticket
     from prunescope.studies.lottery.outcomes import Curve, Lottery
     from prunescope.studies.lottery.question import InstabilityQuestion, LotteryQuestion
     from prunescope.studies.lottery.setting import Setting
@@ -54,10 +54,10 @@ def answer_lottery(asked: LotteryQuestion, session: Session) -> LotteryAnswer | 
     controls = _controls(asked, methods)
     setting = prepare_setting(asked, densities, session)
     tickets = _tickets(asked, setting, methods, controls)
-    recipes = _once(setting.question, (recipe for ticket in tickets for recipe in ticket.recipes))
+    recipes = _once(setting.pruning, (recipe for ticket in tickets for recipe in ticket.recipes))
     cost = _complete(recipes, session, dry_run=asked.dry_run)
     return cost or LotteryAnswer(
-        found=outcomes.of_tickets(setting.question, tickets, session.store), setting=setting, probes=_probes(recipes)
+        found=outcomes.of_tickets(setting.pruning, tickets, session.store), setting=setting, probes=_probes(recipes)
     )
 
 
@@ -67,14 +67,14 @@ def answer_instability(asked: InstabilityQuestion, session: Session) -> Instabil
     densities = () if density is None else levels(asked.schedule, final=density, count=asked.levels)
     setting = prepare_setting(asked, densities, session)
     partings = _partings(asked, setting)
-    recipes = _once(setting.question, (recipe for parting in partings for recipe in parting.recipes))
+    recipes = _once(setting.pruning, (recipe for parting in partings for recipe in parting.recipes))
     cost = _complete(recipes, session, dry_run=asked.dry_run)
     if cost is not None:
         return cost
     store = session.store
     return InstabilityAnswer(
         curves=tuple(outcomes.of_partings(partings, store, side=asked.split, threshold=asked.threshold)),
-        dense=outcomes.of_tickets(setting.question, [], store).dense.mean,
+        dense=outcomes.of_tickets(setting.pruning, [], store).dense.mean,
         setting=setting,
         probes=_probes(recipes),
     )
@@ -93,9 +93,9 @@ def _tickets(asked: LotteryQuestion, setting: Setting, methods: list[str], contr
         ticket
         for step in step_positions("--rewind", asked.rewind, setting)
         for method in methods
-        for seed in setting.question.seeds
+        for seed in setting.pruning.seeds
         for ticket in lottery.tickets(
-            setting.question,
+            setting.pruning,
             step=step,
             seed=seed,
             method=method,  # type: ignore[arg-type]
@@ -106,26 +106,26 @@ def _tickets(asked: LotteryQuestion, setting: Setting, methods: list[str], contr
 
 def _partings(asked: InstabilityQuestion, setting: Setting) -> list[Parting]:
     steps = step_positions("--steps", asked.steps, setting)
-    if steps[-1] >= setting.question.total:
+    if steps[-1] >= setting.pruning.total:
         raise UsageError(
             f"--steps has {steps[-1]}, and training ends there", fix="copies need steps to part: ask earlier"
         )
     lmc = registry.make("probes", "lmc", {})
     kinds = [dense_parting] if asked.density is None else [dense_parting, masked_parting]
     return [
-        kind(setting.question, step=step, seed=seed, copies=asked.copies, lmc=lmc)
+        kind(setting.pruning, step=step, seed=seed, copies=asked.copies, lmc=lmc)
         for kind in kinds
         for step in steps
-        for seed in setting.question.seeds
+        for seed in setting.pruning.seeds
     ]
 
 
-def _once(question: Question, others: Iterable[Recipe]) -> list[Recipe]:
+def _once(pruning: IterativePruning, others: Iterable[Recipe]) -> list[Recipe]:
     """Return the steps of the dense networks and the others, each once."""
     found: list[Recipe] = []
-    for seed in question.seeds:
-        run = lottery.dense(question, seed=seed)
-        found += [run, *lottery.measured(question, run, seed=seed)]
+    for seed in pruning.seeds:
+        run = lottery.dense(pruning, seed=seed)
+        found += [run, *lottery.measured(pruning, run, seed=seed)]
     return list({recipe.id: recipe for recipe in (*found, *others)}.values())
 
 

@@ -11,7 +11,7 @@ from prunescope.studies.lottery import lottery
 if TYPE_CHECKING:
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
-    from prunescope.studies.lottery.lottery import Question
+    from prunescope.studies.lottery.lottery import IterativePruning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,32 +36,39 @@ class Parting:
         return (*self.made, *self.copies, self.line, *self.probes)
 
 
-def dense_parting(question: Question, *, step: int, seed: int, copies: int, lmc: Loaded) -> Parting:
+def dense_parting(pruning: IterativePruning, *, step: int, seed: int, copies: int, lmc: Loaded) -> Parting:
     """Train to the step, then copies on from there (Frankle et al. 2020, section 2)."""
-    start = lottery.at_step(question, step=step, seed=seed)
-    return _part(question, (start,), step=step, seed=seed, density=1.0, copies=copies, lmc=lmc)
+    start = lottery.at_step(pruning, step=step, seed=seed)
+    return _part(pruning, (start,), step=step, seed=seed, density=1.0, copies=copies, lmc=lmc)
 
 
-def masked_parting(question: Question, *, step: int, seed: int, copies: int, lmc: Loaded) -> Parting:
+def masked_parting(pruning: IterativePruning, *, step: int, seed: int, copies: int, lmc: Loaded) -> Parting:
     """Find a mask by iterative pruning with rewinding to the step; train copies of the masked network from there.
 
-    Source: Frankle et al. 2020, section 4, with the mask of the last of the question's densities.
+    Source: Frankle et al. 2020, section 4, with the mask of the last of the pruning's densities.
     """
-    found = lottery.tickets(replace(question, probes=()), step=step, seed=seed, method="weights")
+    found = lottery.tickets(replace(pruning, probes=()), step=step, seed=seed, method="weights")
     made = [recipe for ticket in found for recipe in (*ticket.made, ticket.trained)][:-1]
     density = found[-1].density
-    return _part(question, tuple(made), step=step, seed=seed, density=density, copies=copies, lmc=lmc)
+    return _part(pruning, tuple(made), step=step, seed=seed, density=density, copies=copies, lmc=lmc)
 
 
 def _part(
-    question: Question, made: tuple[Recipe, ...], *, step: int, seed: int, density: float, copies: int, lmc: Loaded
+    pruning: IterativePruning,
+    made: tuple[Recipe, ...],
+    *,
+    step: int,
+    seed: int,
+    density: float,
+    copies: int,
+    lmc: Loaded,
 ) -> Parting:
-    trainer = lottery.changed(question, start_step=step)
+    trainer = lottery.changed(pruning, start_step=step)
     trained = tuple(
-        plan.retrain(pruned=made[-1].id, trainer=trainer, data=question.data, seed=lottery.noise(seed, copy=number))
+        plan.retrain(pruned=made[-1].id, trainer=trainer, data=pruning.data, seed=lottery.noise(seed, copy=number))
         for number in range(copies)
     )
-    line = plan.probe(replicas=[run.id for run in trained], probe=lmc, data=question.data, seed=seed)
+    line = plan.probe(replicas=[run.id for run in trained], probe=lmc, data=pruning.data, seed=seed)
     return Parting(
         seed=seed,
         step=step,
@@ -69,5 +76,5 @@ def _part(
         made=made,
         copies=trained,
         line=line,
-        probes=tuple(probe for run in trained for probe in lottery.measured(question, run, seed=seed)),
+        probes=tuple(probe for run in trained for probe in lottery.measured(pruning, run, seed=seed)),
     )

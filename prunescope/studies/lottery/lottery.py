@@ -33,7 +33,7 @@ GRADUAL_END = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class IterativePruning:
     """What is to be pruned, how, and from which seeds."""
 
     model: ModelSpec
@@ -73,15 +73,15 @@ class Ticket:
         return (*self.made, self.trained, *self.probes)
 
 
-def dense(question: Question, *, seed: int) -> Recipe:
+def dense(pruning: IterativePruning, *, seed: int) -> Recipe:
     """Return the whole training of the dense network."""
-    return plan.train(trainer=question.trainer, model=question.model, data=question.data, seed=seed)
+    return plan.train(trainer=pruning.trainer, model=pruning.model, data=pruning.data, seed=seed)
 
 
-def at_step(question: Question, *, step: int, seed: int) -> Recipe:
+def at_step(pruning: IterativePruning, *, step: int, seed: int) -> Recipe:
     """Return the training that ends at a step; 0: the network as it is initialised."""
-    trainer = changed(question, stop_step=step)
-    return plan.train(trainer=trainer, model=question.model, data=question.data, seed=seed)
+    trainer = changed(pruning, stop_step=step)
+    return plan.train(trainer=trainer, model=pruning.model, data=pruning.data, seed=seed)
 
 
 def noise(seed: int, *, copy: int = 0) -> int:
@@ -89,47 +89,47 @@ def noise(seed: int, *, copy: int = 0) -> int:
     return SEED_STRIDE * (seed + 1) + copy
 
 
-def measured(question: Question, run: Recipe, *, seed: int) -> tuple[Recipe, ...]:
+def measured(pruning: IterativePruning, run: Recipe, *, seed: int) -> tuple[Recipe, ...]:
     """Return the probes of one trained network."""
-    return tuple(plan.probe(replicas=[run.id], probe=probe, data=question.data, seed=seed) for probe in question.probes)
+    return tuple(plan.probe(replicas=[run.id], probe=probe, data=pruning.data, seed=seed) for probe in pruning.probes)
 
 
-def changed(question: Question, **options: Any) -> Loaded:  # noqa: ANN401 - any option of the trainer
+def changed(pruning: IterativePruning, **options: Any) -> Loaded:  # noqa: ANN401 - any option of the trainer
     """Return the trainer with other options."""
     from prunescope.plugins import options as known
 
-    trainer = question.trainer
+    trainer = pruning.trainer
     return registry.make("trainers", trainer.plugin.name, {**known.non_default(trainer.instance), **options})
 
 
 def tickets(
-    question: Question, *, step: int, seed: int, method: Method, controls: tuple[str, ...] = ()
+    pruning: IterativePruning, *, step: int, seed: int, method: Method, controls: tuple[str, ...] = ()
 ) -> list[Ticket]:
     """Return the pruned networks of all rounds, and their controls, of one seed and one step of rewinding."""
     if method == "gradual":
-        return list(_gradually(question, step=step, seed=seed))
-    return list(_in_rounds(question, step=step, seed=seed, method=method, controls=controls))
+        return list(_gradually(pruning, step=step, seed=seed))
+    return list(_in_rounds(pruning, step=step, seed=seed, method=method, controls=controls))
 
 
 def _in_rounds(
-    question: Question, *, step: int, seed: int, method: Method, controls: tuple[str, ...]
+    pruning: IterativePruning, *, step: int, seed: int, method: Method, controls: tuple[str, ...]
 ) -> Iterator[Ticket]:
     """Prune the trained network, go back, train it to the end again; the next round prunes what came out."""
-    after = _after(question, step=step, method=method)
-    start, current = at_step(question, step=step, seed=seed), dense(question, seed=seed)
-    for level, density in enumerate(question.densities, start=1):
-        pruned = _prune(question, current, density=density, seed=seed)
+    after = _after(pruning, step=step, method=method)
+    start, current = at_step(pruning, step=step, seed=seed), dense(pruning, seed=seed)
+    for level, density in enumerate(pruning.densities, start=1):
+        pruned = _prune(pruning, current, density=density, seed=seed)
         rewound = plan.rewind(pruned=pruned.id, weights=start.id) if method == "weights" else None
-        current = _retrain(question, rewound or pruned, trainer=after, seed=seed)
+        current = _retrain(pruning, rewound or pruned, trainer=after, seed=seed)
         about: Mapping[str, Any] = {"seed": seed, "step": step, "method": method, "level": level, "density": density}
         made = (start, pruned, rewound) if rewound else (pruned,)
-        yield _ticket(question, about, control="", made=made, trained=current)
+        yield _ticket(pruning, about, control="", made=made, trained=current)
         for control in controls:
-            yield _control(question, about, control=control, pruned=pruned, start=start, trainer=after)
+            yield _control(pruning, about, control=control, pruned=pruned, start=start, trainer=after)
 
 
 def _control(
-    question: Question, about: Mapping[str, Any], *, control: str, pruned: Recipe, start: Recipe, trainer: Loaded
+    pruning: IterativePruning, about: Mapping[str, Any], *, control: str, pruned: Recipe, start: Recipe, trainer: Loaded
 ) -> Ticket:
     """Return the same density in each layer with the kept weights drawn at random, or with other initial weights."""
     seed = about["seed"]
@@ -137,58 +137,58 @@ def _control(
         rewound = plan.rewind(pruned=pruned.id, weights=start.id, shuffle=seed)
         made = (start, pruned, rewound)
     else:
-        other = at_step(question, step=0, seed=OTHER_START + seed)
-        rewound, trainer = plan.rewind(pruned=pruned.id, weights=other.id), question.trainer
+        other = at_step(pruning, step=0, seed=OTHER_START + seed)
+        rewound, trainer = plan.rewind(pruned=pruned.id, weights=other.id), pruning.trainer
         made = (other, pruned, rewound)
-    trained = _retrain(question, rewound, trainer=trainer, seed=seed)
-    return _ticket(question, about, control=control, made=made, trained=trained)
+    trained = _retrain(pruning, rewound, trainer=trainer, seed=seed)
+    return _ticket(pruning, about, control=control, made=made, trained=trained)
 
 
-def _gradually(question: Question, *, step: int, seed: int) -> Iterator[Ticket]:
+def _gradually(pruning: IterativePruning, *, step: int, seed: int) -> Iterator[Ticket]:
     """Prune while training goes on (Zhu and Gupta 2018); each density is also trained to the end by itself."""
-    last = step + int(GRADUAL_END * (question.total - step))
-    when = prune_steps(first=step, last=last, count=len(question.densities))
-    current = at_step(question, step=step, seed=seed)
-    for number, density in enumerate(question.densities):
-        pruned = _prune(question, current, density=density, seed=seed)
-        trained = _retrain(question, pruned, trainer=changed(question, start_step=when[number]), seed=seed)
+    last = step + int(GRADUAL_END * (pruning.total - step))
+    when = prune_steps(first=step, last=last, count=len(pruning.densities))
+    current = at_step(pruning, step=step, seed=seed)
+    for number, density in enumerate(pruning.densities):
+        pruned = _prune(pruning, current, density=density, seed=seed)
+        trained = _retrain(pruning, pruned, trainer=changed(pruning, start_step=when[number]), seed=seed)
         about = {"seed": seed, "step": step, "method": "gradual", "level": number + 1, "density": density}
-        yield _ticket(question, about, control="", made=(current, pruned), trained=trained)
+        yield _ticket(pruning, about, control="", made=(current, pruned), trained=trained)
         if number + 1 < len(when):
-            part = changed(question, start_step=when[number], stop_step=when[number + 1])
-            current = _retrain(question, pruned, trainer=part, seed=seed)
+            part = changed(pruning, start_step=when[number], stop_step=when[number + 1])
+            current = _retrain(pruning, pruned, trainer=part, seed=seed)
 
 
-def _after(question: Question, *, step: int, method: Method) -> Loaded:
+def _after(pruning: IterativePruning, *, step: int, method: Method) -> Loaded:
     """Return the trainer of the retraining: the schedule from the step on, or its last learning rate for as long."""
     if method != "fine-tune":
-        return changed(question, start_step=step)
-    held = question.trainer.instance.held_rate(total=question.total)
+        return changed(pruning, start_step=step)
+    held = pruning.trainer.instance.held_rate(total=pruning.total)
     if not held:
         raise UsageError(
-            f"fine-tuning holds the last learning rate, and that of {question.trainer.plugin.name} ends at zero",
+            f"fine-tuning holds the last learning rate, and that of {pruning.trainer.plugin.name} ends at zero",
             fix="train with schedule=multistep, or leave out the method fine-tune",
         )
-    return changed(question, start_step=step, **held)
+    return changed(pruning, start_step=step, **held)
 
 
-def _prune(question: Question, run: Recipe, *, density: float, seed: int) -> Recipe:
-    return plan.prune(dense=run.id, pruner=question.pruner, density=density, data=question.data, seed=seed)
+def _prune(pruning: IterativePruning, run: Recipe, *, density: float, seed: int) -> Recipe:
+    return plan.prune(dense=run.id, pruner=pruning.pruner, density=density, data=pruning.data, seed=seed)
 
 
-def _retrain(question: Question, run: Recipe, *, trainer: Loaded, seed: int) -> Recipe:
-    return plan.retrain(pruned=run.id, trainer=trainer, data=question.data, seed=noise(seed))
+def _retrain(pruning: IterativePruning, run: Recipe, *, trainer: Loaded, seed: int) -> Recipe:
+    return plan.retrain(pruned=run.id, trainer=trainer, data=pruning.data, seed=noise(seed))
 
 
 def _ticket(
-    question: Question, about: Mapping[str, Any], *, control: str, made: tuple[Recipe, ...], trained: Recipe
+    pruning: IterativePruning, about: Mapping[str, Any], *, control: str, made: tuple[Recipe, ...], trained: Recipe
 ) -> Ticket:
     return Ticket(
         **about,
         control=control,
         made=made,
         trained=trained,
-        probes=measured(question, trained, seed=about["seed"]),
+        probes=measured(pruning, trained, seed=about["seed"]),
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
     from prunescope.studies.lottery.instability import Parting
-    from prunescope.studies.lottery.lottery import Question, Ticket
+    from prunescope.studies.lottery.lottery import IterativePruning, Ticket
     from prunescope.studies.lottery.stability import Stability
 
 
@@ -101,12 +101,12 @@ class Curve:
         return "dense" if self.density == 1 else f"density {self.density:g}"
 
 
-def of_tickets(question: Question, tickets: Sequence[Ticket], store: Store) -> Lottery:
+def of_tickets(pruning: IterativePruning, tickets: Sequence[Ticket], store: Store) -> Lottery:
     """Read what was measured on tickets and on their dense networks."""
     dense = Over(
         tuple(
-            error(lottery.measured(question, lottery.dense(question, seed=seed), seed=seed), store)
-            for seed in question.seeds
+            error(lottery.measured(pruning, lottery.dense(pruning, seed=seed), seed=seed), store)
+            for seed in pruning.seeds
         )
     )
     groups: dict[tuple[int, str, str, float], list[Ticket]] = {}

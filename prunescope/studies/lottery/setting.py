@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prunescope.runs.session import Session
-    from prunescope.studies.lottery.lottery import Question
+    from prunescope.studies.lottery.lottery import IterativePruning
     from prunescope.studies.lottery.question import RoundsQuestion
 
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Setting:
     """Network, data, training and pruning, and how many steps an epoch of the training has."""
 
-    question: Question
+    pruning: IterativePruning
     steps_per_epoch: int
 
 
@@ -45,7 +45,7 @@ def prepare_setting(asked: RoundsQuestion, densities: Sequence[float], session: 
         options=dict(asked.model_options),
     )
     per_epoch = steps_per_epoch(len(found.train), trainer.instance.batch_size)
-    question = lottery.Question(
+    pruning = lottery.IterativePruning(
         model=spec,
         data=source,
         trainer=trainer,
@@ -55,7 +55,7 @@ def prepare_setting(asked: RoundsQuestion, densities: Sequence[float], session: 
         seeds=tuple(range(asked.seeds)),
         probes=(registry.make("probes", "errors", {}),),
     )
-    return Setting(question=question, steps_per_epoch=per_epoch)
+    return Setting(pruning=pruning, steps_per_epoch=per_epoch)
 
 
 def listed_items(given: str | Sequence[str | int]) -> list[str]:
@@ -79,7 +79,7 @@ def check_items(option: str, given: str | Sequence[str], known: Sequence[str]) -
 
 def step_positions(option: str, given: str | Sequence[str | int], setting: Setting) -> tuple[int, ...]:
     """Return steps of the training from numbers of steps ("100") or of epochs ("2ep"), rising, each once."""
-    total, items = setting.question.total, listed_items(given)
+    total, items = setting.pruning.total, listed_items(given)
     found = sorted({_position(option, item, setting.steps_per_epoch) for item in items})
     if not found or not 0 <= found[0] <= found[-1] <= total:
         raise UsageError(

@@ -10,7 +10,7 @@ from prunescope.report.lottery.finding import InstabilityFinding
 from prunescope.runs.coordinates import Readings
 from prunescope.runs.store import Store
 from prunescope.studies.lottery.answers import InstabilityAnswer
-from prunescope.studies.lottery.lottery import Question
+from prunescope.studies.lottery.lottery import IterativePruning
 from prunescope.studies.lottery.outcomes import Curve, Lottery, Over, Row
 from prunescope.studies.lottery.question import InstabilityQuestion
 from prunescope.studies.lottery.setting import Setting
@@ -35,7 +35,7 @@ FOUND = Lottery(
     rows=(row(0.5, 0.05, 0.1), row(0.25, 0.1, 0.1), row(0.1, 0.2, 0.3), row(0.5, 0.5, 0.6, control="random")),
 )
 
-QUESTION = Question(
+QUESTION = IterativePruning(
     model=ModelSpec(name="preresnet8", num_classes=10, in_chans=3, image_size=(8, 8)),
     data=Source(name="patches"),
     trainer=registry.make("trainers", "sgd", {"epochs": 3}),
@@ -108,7 +108,7 @@ def test_the_figures_draw_a_line_for_every_kind(tmp_path):
 
 def test_a_finding_writes_page_and_figures(tmp_path):
     asked = InstabilityQuestion("preresnet8", data="patches", steps=[0, 10], threshold=0.02)
-    setting = Setting(question=QUESTION, steps_per_epoch=10)
+    setting = Setting(pruning=QUESTION, steps_per_epoch=10)
     answer = InstabilityAnswer(curves=(curve([0.3, 0.01], [0.2, 0.0]),), dense=0.1, setting=setting, probes=())
     found = InstabilityFinding(answer=answer, asked=asked, readings=Readings(runs=(), store=Store(tmp_path)))
     assert str(found).startswith("dense: stable to SGD noise from step 10 on")

@@ -20,7 +20,7 @@ SPEC = ModelSpec(name="preresnet8", num_classes=10, in_chans=3, image_size=(8, 8
 
 
 def question(**options):
-    return lottery.Question(
+    return lottery.IterativePruning(
         model=SPEC,
         data=Source(name="patches", fingerprint="0123"),
         trainer=registry.make("trainers", "sgd", {"epochs": 10, "learning_rate": 0.2, **options}),
