@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 import prunescope
 from prunescope.cli import build
+from prunescope.report.common.finding import Finding
 from prunescope.runs.store import Store
 
 if TYPE_CHECKING:
@@ -331,6 +333,17 @@ def test_a_study_is_opened_as_results_lists_it(swept):
     assert json.loads(shown) == json.loads(found.show(train).to_json())
     assert found.show(train).network().training
     assert len(found.rows()) == len(study.rows())
+
+
+def test_a_finding_is_its_text_at_the_prompt():
+    for module in prunescope.FUNCTIONS.values():
+        import_module(module)
+    kinds, found = [Finding], set()
+    while kinds:
+        found.add(kinds[-1])
+        kinds += kinds.pop().__subclasses__()
+    assert len(found) > 15
+    assert {kind.__repr__ for kind in found} == {Finding.__repr__}
 
 
 def test_every_function_is_shown_to_answer_as_its_command():

@@ -16,6 +16,8 @@ from prunescope.api.errors import InputError
 from prunescope.api.trust import LIVE
 
 if TYPE_CHECKING:
+    from types import CodeType, FunctionType
+
     from torch import nn
 
 DIGITS = 12
@@ -57,11 +59,29 @@ def _structure(model: nn.Module) -> str:
 
 
 def _source(cls: type) -> str:
-    """Return a class's name and its source, where it has one: another `forward` is another network."""
+    """Return a class's name and the source of its functions: another `forward` is another network.
+
+    A notebook's classes have no source of their own, its functions have; those of a prompt have their compiled code.
+    """
     named = f"{cls.__module__}.{cls.__qualname__}"
     if cls.__module__.startswith("torch."):
         return named
+    functions = [value for cls_ in inspect.getmro(cls) for value in vars(cls_).values() if _is_own(value)]
+    return "\n".join([named, *map(_text, functions)])
+
+
+def _is_own(value: object) -> bool:
+    """Whether something in a class is a function that torch has not written."""
+    return inspect.isfunction(value) and not value.__module__.startswith("torch.")
+
+
+def _text(function: FunctionType) -> str:
     try:
-        return f"{named}\n{inspect.getsource(cls)}"
+        return inspect.getsource(function)
     except (OSError, TypeError):
-        return named
+        return _compiled(function.__code__)
+
+
+def _compiled(code: CodeType) -> str:
+    inner = [_compiled(one) if inspect.iscode(one) else repr(one) for one in code.co_consts]
+    return f"{code.co_name} {code.co_code.hex()} {code.co_names} {code.co_varnames} {inner}"

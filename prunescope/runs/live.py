@@ -23,7 +23,7 @@ DATA = "the data are objects of this process: only a process that is given the s
 
 def report_lost(run: Run) -> tuple[str, ...]:
     """Return what a later process cannot build again of a finished run, a sentence each."""
-    network, data = run.facts.get("model") or {}, run.facts.get("data") or {}
+    network, data = run.facts.get("model") or {}, run.recipe.arguments.get("data") or run.facts.get("data") or {}
     found = [NETWORK] if live_networks.is_live(str(network.get("name", ""))) else []
     return (*found, DATA) if data.get("name") == live_data.NAME else tuple(found)
 

@@ -34,7 +34,7 @@ MEANING = "confidence: that replicas are poorly connected (I) or connected (II),
 OF_DIRECTION = "confidence: that the better dense training lies on that side; the regime explains it"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AdviceFinding(Finding):
     """Raise, lower or keep the temperature, at one value of the knob or at each."""
 

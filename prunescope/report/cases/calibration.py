@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prunescope.studies.cases.calibrating import Interval
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CalibrationFinding(Finding):
     """Thresholds that were fitted to studies: a pack that `diagnose` takes as its rules."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prunescope.studies.cases.measured import Measured
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SelectionFinding(Finding):
     """The network to prune, among several."""
 

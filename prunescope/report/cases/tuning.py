@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prunescope.studies.cases.tuning_answer import TunedDensity
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TuningFinding(Finding):
     """The value of a knob for each density."""
 

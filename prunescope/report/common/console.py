@@ -55,6 +55,7 @@ def render(renderable: RenderableType, stream: TextIO) -> str:
     console = Console(
         file=io.TextIOWrapper(io.BytesIO(), encoding=stream.encoding or "utf-8"),
         force_terminal=terminal,
+        force_jupyter=False,
         no_color=bool(os.environ.get("NO_COLOR")) or not terminal,
         width=width(stream),
         legacy_windows=False,
@@ -78,7 +79,13 @@ def as_text(renderable: RenderableType, *, width: int) -> str:
     from rich.console import Console
 
     made = Console(
-        file=io.StringIO(), width=width, no_color=True, force_terminal=False, legacy_windows=False, emoji=False
+        file=io.StringIO(),
+        width=width,
+        no_color=True,
+        force_terminal=False,
+        force_jupyter=False,  # else it displays itself, and nothing is left to return
+        legacy_windows=False,
+        emoji=False,
     )
     with made.capture() as capture:
         made.print(renderable)

@@ -37,7 +37,7 @@ def cost_of(estimate: Estimate, session: Session) -> Cost:
     return Cost(estimate=estimate, slots=session.executor.instance.slots())
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Cost(Finding):
     """What a question would take: nothing of it was run."""
 

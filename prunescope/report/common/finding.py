@@ -43,6 +43,10 @@ class Finding(ABC):
 
         return console.as_text(self.printed(), width=TEXT_WIDTH)
 
+    def __repr__(self) -> str:
+        """Return the text, as `print` shows it: the fields hold every epoch and reading."""
+        return str(self)
+
     def _repr_html_(self) -> str:
         """Return the card that a notebook shows."""
         from prunescope.report.common import console

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prunescope.runs.session import Session
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison(Finding):
     """Accuracy, compression and speed-up of every pruner at every density."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from prunescope.plugins import options, registry
 from prunescope.report.common import formatting, words
 from prunescope.report.common.view import Command, Headline, Knob
 from prunescope.report.diagnosis import evidence
+from prunescope.runs.live import report_lost
 from prunescope.runs.recipe import snapshot_of
 from prunescope.studies.diagnosis.plan import COMPRESSION
 
@@ -33,6 +34,11 @@ STEP = 2.0
 
 Words = tuple[str, ...]
 
+
+FROM_PYTHON = (
+    "The network or its data are objects of a Python process: do that there, and give what `prunescope.train` returns, "
+    "or the snapshot, to `prunescope.diagnose`."
+)
 
 REPLICAS = 3
 """Retrainings of each pruned model that `diagnose` asks for by itself."""
@@ -88,7 +94,14 @@ def commands(trail: Trail, verdicts: Sequence[Headline], *, study: Path) -> tupl
         asked = [one for one in verdicts if one.advice is advice and where in (None, one.density in blank)]
         if asked:
             made.append(build(trail, known, asked))
-    return tuple(made) or (_prune_first(known),)
+    found = tuple(made) or (_prune_first(known),)
+    of_objects = any(report_lost(run) for run in (trail.dense, *(run for _, run in trail.runs)))
+    return tuple(map(_from_python, found)) if of_objects else found
+
+
+def _from_python(command: Command) -> Command:
+    """Return what to do next where network or data are objects of a process, which no command reaches."""
+    return replace(command, why=f"{command.why} {FROM_PYTHON}", lines=())
 
 
 def data_text(source: Mapping[str, Any]) -> str:

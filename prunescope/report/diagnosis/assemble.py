@@ -113,7 +113,7 @@ def _subject(trail: Trail) -> dict[str, Any]:
         "source": str(dense.facts.get("source", "")),
         "format": str(dense.facts.get("format", "")),
         "model": str(dense.facts.get("model", {}).get("name", "")),
-        "data": advice.data_text(data) if data else "",
+        "data": _data_name(data) if data else "",
         "fingerprint": data.get("fingerprint", "") if data else "",
     }
 
@@ -274,3 +274,9 @@ def _recipes(trail: Trail) -> tuple[tuple[str, str], ...]:
     if first is not None and first.prune is not None:
         named += [("pruning", first.prune), ("retraining", first.retrainings[0])]
     return tuple((what, run.recipe.canonical()) for what, run in named)
+
+
+def _data_name(source: Mapping[str, Any]) -> str:
+    """Return what the report calls the data: an object of a process has no text that the command line takes."""
+    called = source.get("options", {}).get("called")
+    return f"an object ({called})" if source["name"] == "live" and called else advice.data_text(source)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NEXT = "data would buy errors, the Hessian, and the regime at each density: --data SPEC"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Diagnosis(Finding):
     """Regime and advice for one network at each density, and what they rest on."""
 
@@ -69,7 +69,7 @@ class Diagnosis(Finding):
         return card(self.view)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class WeightsFinding(Finding):
     """What the weights alone show: no verdict."""
 

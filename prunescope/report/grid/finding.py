@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prunescope.runs.session import Session
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Sweep(Finding):
     """How a sweep ended; `report` takes it as its study."""
 
@@ -94,7 +94,7 @@ class Sweep(Finding):
         return {recipe.id: name for name, recipe in self.answer.named.items()}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class StepList(Finding):
     """Every step of a study and how far it is."""
 

@@ -31,7 +31,7 @@ SCHEMA_VERSION = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LotteryFinding(Finding):
     """Down to which density each kind of pruned network matches the dense one."""
 
@@ -78,7 +78,7 @@ class LotteryFinding(Finding):
         return write_figures({"lottery": draw_picture(lambda paint: errors(self.answer.found, paint=paint))}, folder)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class InstabilityFinding(Finding):
     """From which step of training on copies of a network stay connected."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prunescope.studies.phase.findings import Findings
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class PhaseReport(Finding):
     """Regimes over temperature and density, their boundary, the paper's claims tested, the regret of each choice."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = ("series", "places", "tested by", "variance: tau", "p", "autocorrelation: tau", "p", "verdict")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class WarningFinding(Finding):
     """A verdict for each series of a reading along an axis: a hint, not proof."""
 

@@ -38,7 +38,7 @@ class Exported:
     """Of each run that was left out, what is wrong with it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class OpenStudy(Finding):
     """A study folder; `report` and `sweep` take it as their study. It is read when something of it is asked for."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prunescope.runs.session import Session
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class RunFinding(NetworkFinding):
     """A run of any step but a diagnosis."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prunescope.runs.session import Session
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Probing(Finding):
     """What one probe measured."""
 

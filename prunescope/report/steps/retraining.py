@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prunescope.runs.session import Session
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Retraining(LinesFinding):
     """A pruned network, retrained as often as there are replicas."""
 

@@ -22,7 +22,7 @@ class DiagnosisQuestion(NetworkPlace):
 
     networks: Network | Sequence[Network] = field(kw_only=False)
     """The dense network: a path, a run id, a live network; then other replicas of it, if there are any."""
-    data: DataLike | None = None
+    data: DataLike | None = field(default=None, kw_only=False)
     """What it was trained on; what its run was trained on where None. Without any, the weights alone are shown."""
     densities: Sequence[float] = DENSITIES
     """Shares of the prunable weights to keep, each in (0, 1); () judges the dense network alone."""

@@ -79,6 +79,10 @@ def test_it_is_pruned_retrained_measured_and_diagnosed_in_this_process(dense, re
     assert prunescope.probe(replicas, "disagreement", **place).readings["test_disagreement"].n == 60
     found = prunescope.diagnose(dense, densities=[0.4], replicas=2, retrain_epochs=1, **place)
     assert [verdict.density for verdict in found.verdicts] == [0.4, 1.0]
+    for command in found.view.commands:
+        assert "objects of a Python process" in command.why
+        assert command.lines == ()
+    assert "on an object (Tensor)" in str(found)
 
 
 def test_a_live_network_is_pruned_as_it_stands(net, data, place):

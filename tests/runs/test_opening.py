@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from prunescope.api.errors import InputError, MismatchError, UsageError
+from prunescope.networks import models
+from prunescope.networks.models import ModelSpec
+from prunescope.runs.opening import describe_data, listed, open_data, open_network, open_networks
+from prunescope.runs.place import Loading, StudyPlace
+from prunescope.runs.session import open_session
+
+SPEC = ModelSpec(name="preresnet8", num_classes=4, in_chans=3, image_size=(8, 8), options={"width": 0.25})
+
+
+@pytest.fixture
+def session(tmp_path):
+    return open_session(StudyPlace(study=tmp_path / "study", device="cpu"))
+
+
+@pytest.fixture
+def file(tmp_path):
+    return save(tmp_path / "a.pt", seed=0)
+
+
+def save(path, *, seed):
+    path.parent.mkdir(exist_ok=True)
+    torch.save({"arch": "preresnet8", "state_dict": models.create(SPEC, seed=seed).state_dict()}, path)
+    return path
+
+
+def test_a_file_is_imported_once_and_found_by_path_id_and_beginning(session, file, tmp_path):
+    run_id = open_network(file, session)
+    again = tmp_path / "elsewhere.pt"
+    again.write_bytes(file.read_bytes())
+    inside = session.store.runs / f"{run_id}.safetensors"
+    for given in (str(file), again, run_id, run_id[:12], inside, SimpleNamespace(run=run_id)):
+        assert open_network(given, session) == run_id
+
+
+def test_replicas_may_come_in_lists_and_as_what_a_step_returned(session, file, tmp_path):
+    one, two = open_network(file, session), open_network(save(tmp_path / "b.pt", seed=1), session)
+    assert listed([SimpleNamespace(runs=(one, two)), file]) == [one, two, file]
+    assert listed(one) == [one]
+    assert open_networks(SimpleNamespace(runs=(one, two)), session) == (one, two)
+    with pytest.raises(UsageError, match="given twice"):
+        open_networks([one, file], session)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ("nowhere.pt", InputError, "there is no checkpoint 'nowhere.pt'"),
+        ({"a": 1}, UsageError, "a network was wanted, got dict"),
+        (nn.Linear(2, 2), UsageError, "does not say what data it takes"),
+    ],
+)
+def test_what_is_no_network_is_refused(session, given, error, message):
+    with pytest.raises(error, match=message):
+        open_network(given, session)
+
+
+def test_a_choice_of_weights_is_ema_or_raw(session, file):
+    with pytest.raises(UsageError, match="--weights got 'best'"):
+        open_network(file, session, loading=Loading(weights="best"))
+
+
+def test_data_are_checked_against_the_network(session, file):
+    run_id = open_network(file, session)
+    with pytest.raises(MismatchError, match="is made for 3 channels and 4 classes"):
+        open_data("digits", [run_id], session)
+    with pytest.raises(UsageError, match="does not say what data"):
+        open_data(None, [run_id], session)
+
+
+def test_data_objects_are_found_again_by_their_content(session):
+    inputs, targets = torch.randn(12, 3, 8, 8), torch.tensor([0, 1, 2, 3] * 3)
+    first, again = (describe_data((inputs.clone(), targets), session) for _ in range(2))
+    other = describe_data((inputs + 1, targets), session)
+    assert first == again != other
+    opened = open_data(lambda: (inputs, targets), (), session)
+    assert opened.options == first.options
+    assert len(opened.fingerprint) == 32
