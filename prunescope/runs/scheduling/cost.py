@@ -16,7 +16,7 @@ from prunescope.data import sources
 from prunescope.networks import checkpoints, models
 from prunescope.networks.capture import NotCapturable, capture_on
 from prunescope.networks.grouped.grouping import Grouped, supports
-from prunescope.plugins import registry
+from prunescope.plugins import checks, registry
 from prunescope.runs.recipe import run_of
 from prunescope.runs.scheduling import devices, groups, scheduler
 
