@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from torch import nn
 
+from prunescope.networks import multiplied
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -26,6 +28,18 @@ class Prunable:
     """"convolutions", or "convolutions and linear layers"."""
     share: float
     """Prunable weights / all parameters of the network, in [0, 1]."""
+    computed: Mapping[str, str] = field(default_factory=dict)
+    """Why a weight is not what its layer multiplies by, by the weight's name: see `multiplied`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Weight:
+    """A weight of a layer, or the place of one that is computed."""
+
+    parameter: nn.Parameter | None
+    size: int
+    is_convolution: bool
+    computed: str
 
 
 def prunable(
@@ -52,22 +66,24 @@ def choose_prunable(model: nn.Module, *, linear: bool | None = None, first: bool
     whole = sum(weight.numel() for weight in model.parameters()) or 1
     sets = _sets(every, linear=linear)
     for kinds, names in sets:
-        weights = {name: every[name][0] for name in names if name not in left_out}
-        share = sum(weight.numel() for weight in weights.values()) / whole
+        chosen = {name: every[name] for name in names if name not in left_out}
+        share = min(1.0, sum(weight.size for weight in chosen.values()) / whole)
         if share >= MOST or (kinds, names) == sets[-1]:
-            return Prunable(weights=weights, kinds=kinds, share=share)
+            weights = {name: weight.parameter for name, weight in chosen.items() if weight.parameter is not None}
+            reasons = {name: weight.computed for name, weight in chosen.items() if weight.computed}
+            return Prunable(weights=weights, kinds=kinds, share=share, computed=reasons)
     raise AssertionError
 
 
-def _sets(every: dict[str, tuple[nn.Parameter, bool]], *, linear: bool | None) -> list[tuple[str, list[str]]]:
+def _sets(every: dict[str, _Weight], *, linear: bool | None) -> list[tuple[str, list[str]]]:
     """Return the sets of names to choose from, the smallest first."""
-    convolutions = [name for name, (_, is_convolution) in every.items() if is_convolution]
+    convolutions = [name for name, weight in every.items() if weight.is_convolution]
     if linear is False:
         return [("convolutions", convolutions)]
     both = "convolutions and linear layers" if convolutions else "linear layers"
     if linear:
         return [(both, list(every))]
-    ending = [name for name, (_, is_convolution) in every.items() if not is_convolution][-1:]
+    ending = [name for name, weight in every.items() if not weight.is_convolution][-1:]
     return [
         ("convolutions", convolutions),
         (f"{both}, without the last", [name for name in every if name not in ending]),
@@ -75,15 +91,21 @@ def _sets(every: dict[str, tuple[nn.Parameter, bool]], *, linear: bool | None) -
     ]
 
 
-def _weights(model: nn.Module) -> dict[str, tuple[nn.Parameter, bool]]:
-    """Return the weights of convolutions, linear layers and attention by name, and whether they are a convolution's."""
+def _weights(model: nn.Module) -> dict[str, _Weight]:
+    """Return the weights of convolutions, linear layers and attention by name; computed ones by the layer's name."""
     parameters = dict(model.named_parameters())
     found = {}
     for path, module in model.named_modules():
         for name in _names(module):
             full = f"{path}.{name}" if path else name
-            if full in parameters:
-                found[full] = (parameters[full], isinstance(module, CONVOLUTIONS))
+            parameter, computed = parameters.get(full), multiplied.computed(module, name)
+            if parameter is not None or (computed and name not in dict(module.named_parameters(recurse=False))):
+                found[full] = _Weight(
+                    parameter=parameter,
+                    size=multiplied.size(module) if parameter is None else parameter.numel(),
+                    is_convolution=isinstance(module, CONVOLUTIONS),
+                    computed=computed,
+                )
     return found
 
 

@@ -23,6 +23,7 @@ from prunescope.networks.checkpoints.reading import read
 from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.checkpoints.search import hinted_names, search
 from prunescope.networks.constructors import sifted
+from prunescope.networks.layers import choose_prunable
 from prunescope.networks.masks import infer
 from prunescope.networks.models import RESERVED, create, prunable
 
@@ -218,6 +219,9 @@ def _finish(match: Match, masks: Mapping[str, Tensor]) -> tuple[dict[str, Tensor
         names = [name for name in weights if name in kept or name in usual]
         return state, Mask({n: kept.get(n, torch.ones_like(state[n], dtype=torch.bool)) for n in names}), types
     mask, notes = _infer_mask(state, usual)
+    computed = choose_prunable(network, linear=True).computed
+    if mask is not None and any(name in computed for name in mask.kept):
+        return state, None, (*types, "zeros are no mask here: some layers multiply by other numbers than they store")
     return state, mask, (*types, *notes)
 
 

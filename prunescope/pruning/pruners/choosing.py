@@ -46,12 +46,14 @@ class Scoped(Protocol):
 def weights_of(options: Layers, model: nn.Module) -> dict[str, nn.Parameter]:
     """Return the weights a pruner may prune.
 
-    Raises UsageError where there are none, and where they are less than half of the network without being asked for:
-    a density of them would say little of the network.
+    Raises UsageError where there are none, where one is not what its layer multiplies by, and where they are less than
+    half of the network without being asked for: a density of them would say little of the network.
     """
     from prunescope.networks.layers import MOST, choose_prunable
+    from prunescope.networks.multiplied import refuse_computed
 
     found = choose_prunable(model, linear=options.linear, first=options.first, last=options.last)
+    refuse_computed(found.computed)
     if not found.weights:
         raise UsageError(
             f"{type(model).__name__} has no prunable weights with linear={options.linear}, first={options.first}, "

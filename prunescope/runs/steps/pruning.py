@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prunescope.data import sources
-from prunescope.networks import masks
+from prunescope.networks import layers, masks, multiplied
 from prunescope.plugins import checks, registry
 from prunescope.runs.steps.result import Made, facts, seeded, state, to_model
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from prunescope.api import Pruner
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
 
@@ -23,6 +26,7 @@ def prune_network(recipe: Recipe, store: Store, device: str) -> Made:
     model = to_model(dense, device)
     density, who = recipe.arguments["density"], loaded.title
     masks.check_room(dense.mask, density)
+    _refuse_computed(loaded.instance, model)
     with loaded.unchanged(), seeded(recipe.arguments["seed"]), masks.pruned_before(dense.mask):
         mask = checks.check_mask_type(who, loaded.instance.mask(model, data, density, seed=recipe.arguments["seed"]))
     masks.check_mask(mask, model, density, who=who, exact=loaded.instance.exact)
@@ -31,3 +35,14 @@ def prune_network(recipe: Recipe, store: Store, device: str) -> Made:
     pruned = replace(dense, state=state(model), mask=mask, recipe=recipe.canonical())
     densities = {"density": mask.density, "whole_density": masks.whole_density(model, mask)}
     return Made(facts={**facts(dense), **densities}, weights={None: pruned}, mask=mask)
+
+
+def _refuse_computed(pruner: Pruner, model: nn.Module) -> None:
+    """Refuse layers that multiply by other numbers than they store, for pruners that do not ask by themselves too."""
+    found = layers.choose_prunable(
+        model,
+        linear=getattr(pruner, "linear", None),
+        first=getattr(pruner, "first", True),
+        last=getattr(pruner, "last", True),
+    )
+    multiplied.refuse_computed(found.computed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from prunescope.networks import checkpoints
+from prunescope.networks import checkpoints, layers, multiplied
 from prunescope.plugins.isolation import unchanged
 
 if TYPE_CHECKING:
@@ -49,9 +49,16 @@ def facts(found: Checkpoint) -> dict[str, Any]:
 
 
 def to_model(found: Checkpoint, device: str) -> torch.nn.Module:
-    """Return the model of a checkpoint on a device, channels_last."""
+    """Return the model of a checkpoint on a device, channels_last.
+
+    Raises UsageError where its mask is on weights that are not what their layers multiply by.
+    """
     with unchanged_by(found.spec):
-        return checkpoints.to_model(found).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        model = checkpoints.to_model(found)
+        if found.mask is not None:
+            every = layers.choose_prunable(model, linear=True).computed
+            multiplied.refuse_computed(every, found.mask.kept)
+        return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
