@@ -26,7 +26,7 @@ import traceback
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from prunescope.api.errors import PrunescopeError
 from prunescope.api.objective import CLASSIFICATION, Classification, Objective
@@ -476,6 +476,14 @@ class Dataset(ABC):
     @abstractmethod
     def load(self) -> Data:
         """Return the data on the CPU; equal options give equal data to the bit."""
+
+    def inventory(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what each split holds, by its name, where the data are files; {} where they are not.
+
+        folder, classes in the order of their labels, counts of images, skipped (why -> files), sizes and modes of a
+        sample: as `data.inventory.Inventory` has them.
+        """
+        return {}
 
 
 class Executor(ABC):

@@ -25,6 +25,7 @@ def to_data(name: str, arrays: tuple[Any, Any, Any, Any], *, augmentation: Augme
     """
     train = in_memory(arrays[0], arrays[1], augmentation=augmentation)
     test = in_memory(arrays[2], arrays[3], normalisation=(train.mean, train.std))
+    check_first(name, lowest=int(train.labels.min()), highest=int(train.labels.max()))
     num_classes = int(train.labels.max()) + 1
     if test.images.shape[1:] != train.images.shape[1:]:
         raise InputError(
@@ -51,6 +52,18 @@ def check_labels(name: str, labels: torch.Tensor, *, num_classes: int) -> None:
         raise InputError(
             f"{name}: labels run from {low} to {high}, wanted 0 to {num_classes - 1}",
             fix="number the classes from 0, and train on every class that is tested",
+        )
+
+
+def check_first(name: str, *, lowest: int, highest: int) -> None:
+    """Raise InputError where no training image has the label 0, as where classes are numbered from 1.
+
+    >>> check_first("digits", lowest=0, highest=9)
+    """
+    if 0 < lowest < highest:
+        raise InputError(
+            f"{name}: labels of training images run from {lowest} to {highest}, and none is 0",
+            fix=f"number the classes from 0: subtract {lowest}",
         )
 
 

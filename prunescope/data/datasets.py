@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from prunescope.api import Dataset, Option
 from prunescope.api.trust import names_code
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from prunescope.api import Data
+    from prunescope.data.library import Where
 
 CROP_HELP = "training crops images out of a black border of so many pixels; 0 switches it off"
 FLIP_HELP = "training mirrors images left and right half of the time"
@@ -112,6 +115,17 @@ class Timm(Dataset):
     num_classes: Annotated[int | None, Option("number of classes; none: from class names or all labels", minimum=1)] = (
         None
     )
+    class_order: Annotated[
+        Literal["natural", "text"],
+        Option("labels of class folders: timm's order of their names, or torchvision's (as text)"),
+    ] = "natural"
+    class_level: Annotated[
+        Literal["top", "leaf"], Option("class folders are those in train/, or (as timm reads) the innermost")
+    ] = "top"
+    classes: Annotated[
+        tuple[str, ...],
+        Option("class folders in the order of their labels, or a file that lists them; others are skipped"),
+    ] = ()
     image_size: Annotated[
         int | None, Option("side of the images in pixels; none: unchanged up to 64, else 224", minimum=1)
     ] = None
@@ -154,17 +168,10 @@ class Timm(Dataset):
 
     def load(self) -> Data:
         """Open both splits; decode small sets into memory, stream large ones."""
-        from prunescope.data import library, vision
+        from prunescope.data import vision
 
         return vision.load(
-            library.Where(
-                dataset=self.dataset,
-                root=self.root,
-                train_split=self.train_split,
-                test_split=self.test_split,
-                download=self.download,
-                num_classes=self.num_classes,
-            ),
+            self._where(),
             vision.Look(
                 image_size=self.image_size,
                 image_height=self.image_height,
@@ -179,6 +186,27 @@ class Timm(Dataset):
                 flip=self.flip,
             ),
             vision.Keep(in_memory=self.in_memory, memory_limit=self.memory_limit, workers=self.workers),
+        )
+
+    def inventory(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return what both splits of a folder of images hold."""
+        from prunescope.data import library
+
+        return {split: found.to_json() for split, found in library.folder_inventory(self._where()).items()}
+
+    def _where(self) -> Where:
+        from prunescope.data.library import Where
+
+        return Where(
+            dataset=self.dataset,
+            root=self.root,
+            train_split=self.train_split,
+            test_split=self.test_split,
+            download=self.download,
+            num_classes=self.num_classes,
+            class_order=self.class_order,
+            class_level=self.class_level,
+            classes=self.classes,
         )
 
 

@@ -37,12 +37,13 @@ class Indexed:
         try:
             if not hasattr(self.dataset, "reader"):
                 image, label = self.dataset[index]
-                return image, int(label)
+                return eight_bit(image), int(label)
             file, label = self.dataset.reader[index]
             with file:
                 image = Image.open(file)
                 image.load()
-        except (OSError, SyntaxError, UnidentifiedImageError) as error:
+            image = eight_bit(image)
+        except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise InputError(
                 f"{self.name}: image {index} ({self._filename(index)}) cannot be read: {error}",
                 fix="replace the file or take it out of the data set",
@@ -102,7 +103,7 @@ class Sequential:
         count = 0
         for image, label in self.dataset:
             count += 1
-            yield image, int(label)
+            yield eight_bit(image), int(label)
         if count != len(self):
             raise InputError(
                 f"{self.name}: {count} images could be read, {len(self)} were announced",
@@ -122,6 +123,23 @@ class Sequential:
 
 
 Source = Indexed | Sequential
+
+
+DEPTH = 257
+"""65,535 / 255: from 16 bits to 8."""
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """Return the image with 8 bits a channel: 16 bits are scaled, where Pillow would make all above 255 white.
+
+    Raises ValueError for whole numbers of more bits, and for fractions: their range is not known.
+    """
+    if not image.mode.startswith(("I", "F")):
+        return image
+    pixels = np.asarray(image)
+    if image.mode == "F" or pixels.min() < 0 or pixels.max() > 255 * DEPTH:
+        raise ValueError(f"its pixels are of Pillow's mode {image.mode!r}, from {pixels.min():g} to {pixels.max():g}")
+    return Image.fromarray(np.rint(pixels / DEPTH).astype(np.uint8))
 
 
 def decode(source: Source, transform: Any, *, mode: Mode) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401 - timm's

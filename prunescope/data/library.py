@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timm.data.dataset_factory import create_dataset
 from torch.utils.data import IterableDataset
 
 from prunescope.api.errors import InputError, UsageError
+from prunescope.data import inventory
+from prunescope.data.arrays import check_first
+from prunescope.data.classes import Order, ordered, read_classes
 from prunescope.data.decoding import Indexed, Sequential, Source
+
+if TYPE_CHECKING:
+    from prunescope.data.inventory import Level
 
 PACKAGES = {"hfds": "datasets", "hfids": "datasets", "tfds": "tensorflow_datasets", "wds": "webdataset"}
 """Library of a data set string -> the Python package it needs."""
@@ -42,6 +48,12 @@ class Where:
     test_split: str = ""
     download: bool = False
     num_classes: int | None = None
+    class_order: Order = "natural"
+    """Of a folder: timm's order of the class names, or torchvision's."""
+    class_level: Level = "top"
+    """Of a folder: which folder names the class."""
+    classes: tuple[str, ...] = ()
+    """Of a folder: the classes in the order of their labels, or the file that lists them."""
 
     @property
     def name(self) -> str:
@@ -74,22 +86,64 @@ def open_splits(where: Where) -> Opened:
 
 def _open_folders(where: Where) -> Opened:
     """Open a folder of train/<class>/<image> and val/<class>/<image>."""
+    (train, test), class_to_idx = _scan_folders(where)
+    outputs = where.num_classes or max(class_to_idx.values()) + 1
+    if max(class_to_idx.values()) >= outputs:
+        raise InputError(
+            f"{where.root}: {len(class_to_idx)} classes, and num_classes is {outputs}", fix="leave out num_classes"
+        )
+    splits = [Indexed(name=where.name, dataset=inventory.label(found, class_to_idx)) for found in (train, test)]
+    for found, split in zip((train, test), splits, strict=True):
+        if len(split) == 0:
+            raise InputError(
+                f"{found.root} has no images of the classes {', '.join(sorted(class_to_idx)[:5])}",
+                fix=f"put images in {found.root}/CLASS/IMAGE, or correct the class map",
+            )
+    return Opened(splits[0], splits[1], outputs)
+
+
+def folder_inventory(where: Where) -> dict[str, inventory.Inventory]:
+    """Return what both splits of a folder hold; {} for a data set that is no folder."""
+    if where.dataset:
+        return {}
+    (train, test), class_to_idx = _scan_folders(where)
+    return {
+        "train": inventory.take_inventory(train, class_to_idx),
+        "test": inventory.take_inventory(test, class_to_idx),
+    }
+
+
+def _scan_folders(where: Where) -> tuple[tuple[inventory.Scan, inventory.Scan], dict[str, int]]:
+    """Return the images of both splits and the label of each class."""
     root = Path(where.root)
     if not where.root or not root.is_dir():
         raise InputError(
             f"the data folder {where.root!r} is not there", fix="give the folder that holds train/ and val/"
         )
-    train = _open_folder(where, _subfolder(root, (where.train_split, "train", "training")), None)
-    wanted = (where.test_split,) if where.test_split else TEST_FOLDERS
-    test_root = _subfolder(root, wanted)
-    classes: dict[str, int] = train.dataset.reader.class_to_idx
-    strangers = sorted(set(_open_folder(where, test_root, None).dataset.reader.class_to_idx) - set(classes))
+    train = _scan_folder(_subfolder(root, (where.train_split, "train", "training")), where)
+    test = _scan_folder(_subfolder(root, (where.test_split,) if where.test_split else TEST_FOLDERS), where)
+    if where.classes:
+        return (train, test), read_classes(where.classes)
+    strangers = sorted(test.classes - train.classes)
     if strangers:
         raise InputError(
-            f"{test_root}: the class {strangers[0]!r} has test images but no training images",
-            fix=f"use the class folders of the training split: {', '.join(sorted(classes)[:10])}",
+            f"{test.root}: the class {strangers[0]!r} has test images but no training images",
+            fix=f"use the class folders of the training split: {', '.join(sorted(train.classes)[:10])}",
         )
-    return Opened(train, _open_folder(where, test_root, classes), len(classes))
+    names = ordered(train.classes, where.class_order)
+    return (train, test), {name: number for number, name in enumerate(names)}
+
+
+def _scan_folder(folder: Path, where: Where) -> inventory.Scan:
+    found = inventory.scan(folder, level=where.class_level)
+    if not found.files:
+        folders = any(path.is_dir() for path in folder.iterdir())
+        kinds = f" (skipped: {', '.join(found.skipped)})" if found.skipped else ""
+        raise InputError(
+            f"{folder} has no {'images' if folders else 'class folders'}{kinds}",
+            fix=f"put images in {folder}/CLASS/IMAGE",
+        )
+    return found
 
 
 def _subfolder(root: Path, names: tuple[str, ...]) -> Path:
@@ -102,17 +156,6 @@ def _subfolder(root: Path, names: tuple[str, ...]) -> Path:
         f"it has: {', '.join(found[:8]) or 'no folders'}",
         fix="divide the images: ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE",
     )
-
-
-def _open_folder(where: Where, folder: Path, classes: dict[str, int] | None) -> Indexed:
-    loose = sorted(path.name for path in folder.iterdir() if path.is_dir())
-    if not loose:
-        raise InputError(f"{folder} has no class folders", fix=f"put images in {folder}/CLASS/IMAGE")
-    try:
-        dataset = create_dataset("", root=str(folder), search_split=False, class_map=classes or {})
-    except RuntimeError as error:
-        raise InputError(f"{folder} has no images", fix=f"put images in {folder}/CLASS/IMAGE") from error
-    return Indexed(name=where.name, dataset=dataset)
 
 
 def _check_library(where: Where, library: str) -> None:
@@ -172,7 +215,9 @@ def _count_classes(where: Where, train: Source) -> int:
     names = getattr(train.dataset, "classes", None) or getattr(reader, "class_to_idx", None)
     if names:
         return len(names)
-    highest = max((label for _, label in train), default=-1)
+    labels = {label for _, label in train}
+    highest = max(labels, default=-1)
     if highest < 0:
         raise InputError(f"{where.name} has no labels", fix="use a labelled data set")
+    check_first(where.name, lowest=min(labels), highest=highest)
     return highest + 1

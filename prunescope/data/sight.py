@@ -99,8 +99,11 @@ LOOK = (
     "crop_padding",
     "scale_min",
     "flip",
+    "class_order",
+    "class_level",
+    "classes",
 )
-"""The options of `data.datasets.Timm` that say how images are seen."""
+"""The options of `data.datasets.Timm` that say how images are seen, and which class is which label."""
 
 SETTING_OF = {"image_height": "image_size", "flip": "hflip", "crop_padding": "no_aug", "scale_min": "scale"}
 """Option -> the setting it follows from, where the names differ."""
@@ -125,6 +128,8 @@ def _options(settings: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[str, 
         refused.append(f"crop_pct {crop:g} is not from 0 to 1")
     if "mean" in settings and "std" in settings:
         found |= {"mean": settings["mean"], "std": settings["std"]}
+    if settings.get("class_map"):
+        refused.append(f"class map {settings['class_map']!r} is a file: give it as classes=FILE behind --data")
     return found | _augmentation(settings), tuple(refused)
 
 

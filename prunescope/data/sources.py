@@ -13,6 +13,7 @@ from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import NOTHING
 from prunescope.data import live, views
+from prunescope.data.inventory import Inventory
 from prunescope.data.spec import Source, parse_spec
 from prunescope.plugins import checks, options, registry
 
@@ -56,6 +57,20 @@ def given_options(text: str) -> tuple[str, frozenset[str], frozenset[str]]:
     name, values = parse_spec(text)
     known = {field.name for field in options.fields(type(_named(text, None).instance))}
     return name, frozenset(values), frozenset(known)
+
+
+def inventory(text: str, *, trust: Trust = NOTHING, more: Mapping[str, Any] = EMPTY) -> dict[str, Inventory]:
+    """Return what each split of the data set that `text` names holds; {} where it is no folder of files."""
+    found = _named(text, trust, more).instance.inventory()
+    return {split: Inventory(**values) for split, values in found.items()}
+
+
+def source_inventory(source: Source, *, trust: Trust = NOTHING) -> dict[str, Inventory]:
+    """Return what each split of a source holds; {} where it is no folder of files."""
+    if live.is_live(source):
+        return {}
+    found = registry.make("datasets", source.name, source.options, trust=trust).instance.inventory()
+    return {split: Inventory(**values) for split, values in found.items()}
 
 
 def all_options(source: Source) -> dict[str, Any]:

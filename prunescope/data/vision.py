@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from timm.data.config import resolve_data_config
@@ -15,6 +17,7 @@ from prunescope.api import Data
 from prunescope.api.errors import UsageError
 from prunescope.data.arrays import check_labels
 from prunescope.data.decoding import Indexed, Mode, Source, decode
+from prunescope.data.inventory import Headers, ImageFolder, read_headers
 from prunescope.data.library import Opened, Where, open_splits
 from prunescope.data.memory import Augmentation, InMemorySplit, content_digest, in_memory
 from prunescope.data.order import mixed
@@ -25,6 +28,10 @@ if TYPE_CHECKING:
 
 SMALL = 64
 """Largest side, in pixels, of images that `auto` keeps in memory as they are."""
+GREY = frozenset({"1", "L"})
+"""Pillow's modes of grey images of 8 bits."""
+LOOKED_AT = 16
+"""Images that are decoded to find the usual size, where their headers are not files."""
 GREY_MEAN, GREY_STD = 0.449, 0.226
 """ImageNet's mean and standard deviation, averaged over the channels, for streamed grey images."""
 
@@ -82,17 +89,32 @@ def load(where: Where, look: Look, keep: Keep) -> Data:
 
 
 def _shape(train: Source, look: Look) -> _Shape:
-    """Shape of the images: as asked, else that of the first image up to 64 pixels, else 224 by 224."""
-    image, _ = next(iter(train))
-    grey = image.mode in ("1", "L", "I", "F", "I;16") and not hasattr(train.dataset, "reader")
+    """Shape of the images: as asked, else that of most images up to 64 pixels, else 224 by 224."""
+    headers = _headers(train)
+    grey = set(headers.modes) <= GREY and not hasattr(train.dataset, "reader")
     channels = look.in_chans or (1 if grey else 3)
     if look.image_size is not None:
         return _Shape(channels, look.image_height or look.image_size, look.image_size)
     if look.image_height is not None:
         raise UsageError("image_height was given without image_size", fix="give image_size too: it is the width")
-    if max(image.size) <= SMALL:
-        return _Shape(channels, image.size[1], image.size[0])
+    width, height = headers.usual
+    if max(width, height) <= SMALL:
+        return _Shape(channels, height, width)
     return _Shape(channels, 224, 224)
+
+
+def _headers(train: Source) -> Headers:
+    """Return sizes and modes of a sample of the images."""
+    if isinstance(train.dataset, ImageFolder):
+        found = read_headers([path for path, _ in train.dataset.samples])
+        if found.sizes:
+            return found
+    if isinstance(train, Indexed):
+        places = [place * len(train) // LOOKED_AT for place in range(LOOKED_AT)] if len(train) > LOOKED_AT else None
+        images = [train.read(index)[0] for index in (range(len(train)) if places is None else places)]
+    else:
+        images = [image for image, _ in islice(train, LOOKED_AT)]
+    return Headers(sizes=Counter(image.size for image in images), modes=Counter(image.mode for image in images))
 
 
 def _per_channel(look: Look, shape: _Shape) -> Look:

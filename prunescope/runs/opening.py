@@ -120,9 +120,11 @@ def open_data(
         UsageError: there is neither.
         MismatchError: the networks of the runs cannot take these data.
     """
+    from prunescope.api import CLASSIFICATION
     from prunescope.data import sources
     from prunescope.data.spec import Source
-    from prunescope.runs.seeing import describe_as_trained
+    from prunescope.runs import labels
+    from prunescope.runs.seeing import describe_as_trained, exchanged
 
     inherited = inherited_source(references, session) if data is None else None
     if isinstance(data, Source):
@@ -138,8 +140,14 @@ def open_data(
         raise UsageError("the checkpoint does not say what data it was trained on", fix="say it: --data SPEC")
     opened = sources.open_source(found.to_json(), device="cpu", trust=session.store.trust)
     for reference in references:
+        name = data if isinstance(data, str) else found.name
         model = session.read(run_of(reference)).facts.get("model")
-        _check_takes(model, opened, who=reference, name=data if isinstance(data, str) else found.name)
+        _check_takes(model, opened, who=reference, name=name)
+        if model is not None and ":" in model["name"] and opened.objective == CLASSIFICATION:
+            labels.check_labels(reference, opened, session, name=name)
+    note = exchanged(found, references[0], session) if references else ""
+    if note:
+        session.note(note)
     return replace(found, fingerprint=opened.fingerprint)
 
 

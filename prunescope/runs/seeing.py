@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prunescope.runs import labels
 from prunescope.runs.recipe import run_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ def describe_as_trained(
 ) -> Source:
     """Return the data set that `text` names, its images seen as the training of the first network saw them.
 
-    One line reports how, and where each setting was read: `--data`, the checkpoint, the network, or a default.
+    One line reports how, and where each setting was read: `--data`, the checkpoint, the network, or a default; of a
+    folder, a line for each split reports what lies there.
+
+    Raises MismatchError where a folder has other classes than the network has outputs, and no map says which.
     """
     from prunescope.data import sight, sources
 
@@ -29,24 +33,40 @@ def describe_as_trained(
     name, given, known = sources.given_options(text)
     settled = sight.settle(_settings(facts, name), known=known, given=given)
     trust = session.store.trust
-    chosen, origins = dict(settled.options), dict(settled.origins)
+    classes, why = labels.class_options(text, facts, session, given=given)
+    chosen, origins = {**settled.options, **classes}, dict(settled.origins)
     source = sources.describe(text, trust=trust, limit_batches=limit_batches, more=chosen)
     opened = sources.open_source(source.to_json(), device="cpu", trust=trust)
     needed = {key: value for key, value in _needed(facts.get("model"), opened).items() if key in known - given}
-    needed = {
-        key: value for key, value in needed.items() if key == "in_chans" or "image_size" not in given | set(chosen)
-    }
+    if "image_size" in given | set(chosen):
+        needed = {key: value for key, value in needed.items() if key == "in_chans"}
     if needed:
         source = sources.describe(text, trust=trust, limit_batches=limit_batches, more=chosen | needed)
         opened = sources.open_source(source.to_json(), device="cpu", trust=trust)
         origins |= dict.fromkeys(needed, NETWORK)
     for one in settled.refused:
         session.note(f"the checkpoint's {one}: not used")
+    found = labels.report_inventory(text, source, session, more=source.options, why=why)
     if known.issuperset(sight.LOOK):
         session.note(sight.describe_sight(opened, sources.all_options(source), origins=origins, given=given))
     elif sight.settle(facts.get("data"), known=sight.LOOK).options.keys() - known - given and name != "timm":
         session.note(f"images: as the data set {name!r} gives them; the checkpoint's settings of images are not used")
+    if found and references:
+        mapped = bool({"classes", "num_classes"} & (given | set(chosen)))
+        labels.check_outputs(references[0], opened, session, mapped=mapped, name=text)
     return source
+
+
+def exchanged(source: Source, reference: str, session: Session) -> str:
+    """Return a sentence where the labels of a folder are nearly an exchange of a foreign network's; "" where not."""
+    from prunescope.data import sources
+
+    run = session.read(run_of(reference))
+    found = sources.source_inventory(source, trust=session.store.trust)
+    if not found or run.recipe.step != "import":
+        return ""
+    data = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
+    return labels.exchange_note(reference, data, session, classes=found["train"].classes)
 
 
 def _settings(facts: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:

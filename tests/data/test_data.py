@@ -373,6 +373,7 @@ def test_arrays_become_data_normalised_by_the_training_images():
     [
         ((images_of(4), torch.tensor([0, 1, 2, -1]), images_of(2), torch.tensor([0, 1])), "from -1 to 2"),
         ((images_of(2), torch.tensor([0, 1]), images_of(2), torch.tensor([0, 2])), "from 0 to 2"),
+        ((images_of(3), torch.tensor([1, 2, 3]), images_of(2), torch.tensor([1, 2])), "from 1 to 3, and none is 0"),
         ((images_of(2), torch.tensor([0, 1]), images_of(2, width=4), torch.tensor([0, 1])), r"\(3, 6, 4\)"),
     ],
 )

@@ -110,7 +110,8 @@ def _gather(place: Place, layout: Layout) -> Facts:
     config = dict(place.config)
     if not settings and config:
         source = "config.json"
-    about_data = _mapping(layout.beside.get("datamodule_hyper_parameters")) | (
+    beside = {key: layout.beside[key] for key in transforms.CLASSES if key in layout.beside}
+    about_data = {**_mapping(layout.beside.get("datamodule_hyper_parameters")), **beside} | (
         settings or {**config, **_mapping(config.get("pretrained_cfg"))}
     )
     timm_name = str(settings.get("model", "")) if "lr_base" in settings or layout.format == "timm" else ""

@@ -46,15 +46,19 @@ NAMES: dict[str, tuple[str, ...]] = {
     "dataset": ("dataset",),
     "data_dir": ("data_dir",),
     "data": ("data",),
+    "class_map": ("class_map",),
 }
 """Our name -> the names programs give it."""
 
-WORDS = ("interpolation", "crop_mode", "auto_augment", "dataset", "data_dir", "data")
+WORDS = ("interpolation", "crop_mode", "auto_augment", "dataset", "data_dir", "data", "class_map")
 
 PAIRS = ("mean", "std", "scale", "ratio")
 
 SQUARES = ("img_size", "image_size", "val_crop_size", "crop_size", "imgsz", "resolution")
 """Names of a side in pixels, or of (height, width)."""
+
+CLASSES = ("class_to_idx", "idx_to_class", "classes", "class_names", "label_names", "id2label")
+"""Names of the classes in the order of their labels, or labels by name, or names by label."""
 
 INSIDE = ("data", "dataset", "datamodule", "transform", "transforms", "augmentation", "preprocessing")
 """Settings that hold settings of the data."""
@@ -96,6 +100,9 @@ def read_data(settings: Mapping[str, Any], *, timm_name: str, source: str = "arg
         value = next((value for name in theirs if (value := _value(ours, flat.get(name))) is not None), None)
         if value is not None:
             found[ours] = value
+    classes = _classes(flat)
+    if classes is not None:
+        found["classes"] = classes
     size = image_size(flat)
     if size is not None:
         found["image_size"] = list(size)
@@ -156,6 +163,28 @@ def _value(name: str, value: object) -> JSON:
     if isinstance(value, list | tuple) and name == "color_jitter" and value:
         return max((item for item in value if isinstance(item, int | float)), default=None)
     return value if isinstance(value, int | float) else None
+
+
+def _classes(settings: Mapping[str, Any]) -> list[JSON] | None:
+    """Return the names of the classes in the order of their labels, 0 first and none left out; None: not said.
+
+    >>> _classes({"class_to_idx": {"bee": 1, "ant": 0}}), _classes({"classes": 10})
+    (['ant', 'bee'], None)
+    """
+    for value in map(settings.get, CLASSES):
+        if isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value):
+            return list(value)
+        if not isinstance(value, dict) or not value:
+            continue
+        if all(isinstance(name, str) and isinstance(label, int) for name, label in value.items()):
+            labels = {label: name for name, label in value.items()}
+        elif all(str(label).isdecimal() and isinstance(name, str) for label, name in value.items()):
+            labels = {int(label): name for label, name in value.items()}
+        else:
+            continue
+        if sorted(labels) == list(range(len(value))):
+            return [labels[label] for label in sorted(labels)]
+    return None
 
 
 def _reference_crop(settings: Mapping[str, Any]) -> dict[str, JSON]:

@@ -14,6 +14,7 @@ from prunescope.regimes import chosen
 from prunescope.runs import pipeline
 from prunescope.runs.opening import inherited_source, listed, open_data, open_network, open_networks
 from prunescope.runs.recipe import run_of
+from prunescope.runs.seeing import exchanged
 from prunescope.studies.diagnosis import family, plan, retraining, weights_alone
 
 if TYPE_CHECKING:
@@ -135,9 +136,11 @@ def _plan(
     dense_names = (*retraining.DENSE_PROBES, *pairs, *question.probes)
     values = retraining.probe_values(question.probe_options, (*names, *dense_names))
     network = _network(dense[0], session)
+    data = open_data(question.data, dense, session, limit_batches=question.limit_batches)
+    swapped = exchanged(data, dense[0], session)
     asked = plan.DiagnosisPlan(
         dense=dense,
-        data=open_data(question.data, dense, session, limit_batches=question.limit_batches),
+        data=data,
         densities=densities,
         replicas=question.replicas,
         pruner=registry.make("pruners", question.pruner, question.pruner_options),
@@ -153,7 +156,8 @@ def _plan(
             [one.reference for one in related.members] if related else dense[:1], session.store
         ),
     )
-    return asked, (*retrained.notes, *_unheeded(dense[0], session), *lost) if densities else ()
+    labels = (swapped,) if swapped else ()
+    return asked, (*labels, *retrained.notes, *_unheeded(dense[0], session), *lost) if densities else labels
 
 
 def _unheeded(reference: str, session: Session) -> tuple[str, ...]:
