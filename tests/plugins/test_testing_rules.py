@@ -28,8 +28,8 @@ DEFECTIVE_RULES = {
     "no Diagnosis with reasons": lambda _: diagnosis(because=()),
     "wanted a tuple of sentences": lambda _: diagnosis(because=["LMC is high"]),
     "abstains and yet advises 'lower'": lambda _: diagnosis(regime=Regime.UNRESOLVED),
-    "answers <Regime.II: 'II'>, 'lower'": lambda _: diagnosis(advice="lower"),
-    "answers 'II', ": lambda _: diagnosis(regime="II"),
+    "the advice 'lower' is none": lambda _: diagnosis(advice="lower"),
+    "the regime 'II' or": lambda _: diagnosis(regime="II"),
     "KeyError: 'cka/softmax'": lambda evidence: diagnosis(confidence=evidence.readings["cka/softmax"].value[0]),
 }
 
