@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def test_a_note_of_failure_goes_when_the_step_succeeds(tiny):
 
 def test_a_full_disk_ends_the_sweep_and_leaves_nothing_half_written(tiny, monkeypatch):
     store, found = tiny
-    monkeypatch.setattr("prunescope.runs.files.runfile.write", raise_full)
+    monkeypatch.setattr(os, "fsync", raise_full)
     outcomes = list(scheduler.run(found.recipes, store, SERIAL, device="cpu"))
     assert [outcome.id for outcome in outcomes] == [found.trainings[0].id]
     assert "No space left on device" in outcomes[0].error
@@ -253,8 +254,7 @@ def test_a_group_that_another_process_trains_is_waited_for(tiny, monkeypatch):
     assert seen == [{held.id}]
 
 
-def raise_full(path, _run):
-    path.write_bytes(b"half")
+def raise_full(*_):
     raise OSError(28, "No space left on device")
 
 
