@@ -92,9 +92,12 @@ def test_magnitude_ignores_the_seed():
 
 @pytest.mark.parametrize("pruner", [Magnitude, Random])
 def test_a_model_without_prunable_weights_is_refused(pruner):
-    model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4))
     with pytest.raises(UsageError, match="no prunable weights with linear=None"):
-        pruner().mask(model, None, 0.5, seed=0)
+        pruner().mask(nn.Sequential(nn.Flatten(), nn.BatchNorm1d(4)), None, 0.5, seed=0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    with pytest.raises(UsageError, match="no prunable weights with linear=False"):
+        pruner(linear=False).mask(model, None, 0.5, seed=0)
+    assert pruner(linear=True).mask(model, None, 0.5, seed=0).n_kept == 4
 
 
 @pytest.mark.parametrize("pruner", [Magnitude(), Magnitude(scope="global", linear=True), Random(first=False)])
