@@ -37,7 +37,7 @@ def main() -> None:
             done = _run((*asked, "--workers", "1"), folder)
         shown = done.stderr[done.stderr.index(f"prunescope {words[3]}") :]
         typed = f"$ dense=$({_typed(words)})\n$ {_typed(asked).replace(dense, '$dense')}\n"
-        (HERE / f"{name}.txt").write_text(f"{typed}{shown.partition(chr(10) + 'Whom to cite')[0]}", encoding="utf-8")
+        (HERE / f"{name}.txt").write_text(f"{typed}{shown.partition(chr(10) + 'Cite: ')[0]}", encoding="utf-8")
 
 
 def _run(words: tuple[str, ...], folder: str) -> subprocess.CompletedProcess[str]:

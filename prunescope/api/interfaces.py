@@ -318,7 +318,7 @@ class Pruner(ABC):
     """Chooses which weights of a dense model to keep."""
 
     citations: ClassVar[tuple[str, ...]] = ()
-    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
+    """Publications of the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""
@@ -339,7 +339,7 @@ class Trainer(ABC):
     """Trains a dense model, and retrains a pruned one with its mask held."""
 
     citations: ClassVar[tuple[str, ...]] = ()
-    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
+    """Publications of the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""
@@ -425,7 +425,7 @@ class Probe(ABC):
     needs_data: ClassVar[bool] = True
 
     citations: ClassVar[tuple[str, ...]] = ()
-    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
+    """Publications of the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
 
@@ -448,7 +448,7 @@ class RegimeRule(ABC):
     """Readings it cannot do without, as "<probe>/<name>"."""
 
     citations: ClassVar[tuple[str, ...]] = ()
-    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
+    """Publications of the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
 
@@ -468,7 +468,7 @@ class Dataset(ABC):
     """Makes a data set from its options."""
 
     citations: ClassVar[tuple[str, ...]] = ()
-    """Whom to cite for the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
+    """Publications of the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
 
     version: ClassVar[int] = 1
     """Raise it when the same options give other numbers: it is part of every run's id."""

@@ -64,4 +64,4 @@ def _opened(path: Path, *, follow: bool) -> int:
 def _check(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = next((name for is_kind, name in KINDS if is_kind(status.st_mode)), "something else")
-        raise InputError(f"{path} is {kind}, no regular file", fix="put the file itself there, or remove it")
+        raise InputError(f"{path} is {kind}, no regular file", fix="replace it with the file itself, or remove it")

@@ -72,7 +72,7 @@ def resolve(name: str) -> Any:  # noqa: ANN401 - checked by whoever calls it
     except Exception as error:  # whatever importing a stranger's module raises
         raise UsageError(
             f"cannot import '{name}': {error}",
-            fix="install its package, or run where Python finds it: in its folder, or with that on PYTHONPATH",
+            fix="install its package, or run in its folder, or add its folder to PYTHONPATH",
         ) from error
     for part in attribute.split("."):
         if not hasattr(found, part):

@@ -29,7 +29,8 @@ def to_data(name: str, arrays: tuple[Any, Any, Any, Any], *, augmentation: Augme
     num_classes = int(train.labels.max()) + 1
     if test.images.shape[1:] != train.images.shape[1:]:
         raise InputError(
-            f"{name}: test images are {tuple(test.images.shape[1:])}, training images {tuple(train.images.shape[1:])}",
+            f"{name}: test images have shape {tuple(test.images.shape[1:])}, "
+            f"training images {tuple(train.images.shape[1:])}",
             fix="make both of one shape (channels, height, width)",
         )
     check_labels(name, train.labels, num_classes=num_classes)
@@ -51,7 +52,7 @@ def check_labels(name: str, labels: torch.Tensor, *, num_classes: int) -> None:
     if low < 0 or high >= num_classes:
         raise InputError(
             f"{name}: labels run from {low} to {high}, wanted 0 to {num_classes - 1}",
-            fix="number the classes from 0, and train on every class that is tested",
+            fix="number the classes from 0, and include every test class in the training images",
         )
 
 
@@ -80,7 +81,7 @@ def from_factory(text: str, *, augmentation: Augmentation) -> Data:
         raise
     except Exception as error:
         raise InputError(
-            f"the factory {text!r} failed: {type(error).__name__}: {error}", fix="call it in Python to see where"
+            f"the factory {text!r} failed: {type(error).__name__}: {error}", fix="call it in Python to find the cause"
         ) from error
     if isinstance(made, Data):
         return made

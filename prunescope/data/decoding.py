@@ -106,8 +106,8 @@ class Sequential:
             yield eight_bit(image), int(label)
         if count != len(self):
             raise InputError(
-                f"{self.name}: {count} images could be read, {len(self)} were announced",
-                fix="look for damaged shards, or correct the number in _info.json or after the | of the split",
+                f"{self.name}: {count} images could be read, {len(self)} were expected",
+                fix="check for damaged shards, or correct the number in _info.json or after the | of the split",
             )
 
     def arrays(self, _mode: Mode) -> None:

@@ -118,7 +118,7 @@ def _scan_folders(where: Where) -> tuple[tuple[inventory.Scan, inventory.Scan], 
     root = Path(where.root)
     if not where.root or not root.is_dir():
         raise InputError(
-            f"the data folder {where.root!r} is not there", fix="give the folder that holds train/ and val/"
+            f"there is no data folder {where.root!r}", fix="give the folder that holds train/ and val/"
         )
     train = _scan_folder(_subfolder(root, (where.train_split, "train", "training")), where)
     test = _scan_folder(_subfolder(root, (where.test_split,) if where.test_split else TEST_FOLDERS), where)
@@ -161,7 +161,9 @@ def _subfolder(root: Path, names: tuple[str, ...]) -> Path:
 def _check_library(where: Where, library: str) -> None:
     package = PACKAGES.get(library)
     if package and find_spec(package) is None:
-        raise InputError(f"{where.dataset} needs the package {package}", fix=f"pip install {package.replace('_', '-')}")
+        raise InputError(
+            f"{where.dataset} requires the package {package}", fix=f"pip install {package.replace('_', '-')}"
+        )
     if library not in ("torch", *PACKAGES):
         raise UsageError(
             f"timm has no data set library {library!r} (in {where.dataset!r})",

@@ -40,7 +40,7 @@ def find_data(source: Source) -> Data:
     content = str(source.options.get("content", ""))
     if content not in _KEPT:
         raise InputError(
-            f"the data {source.options.get('called', '')!r} were an object of another process",
-            fix="give the object once more in this process, or write a factory: --data pkg.mod:factory",
+            f"the data {source.options.get('called', '')!r} are an object of another process",
+            fix="give the object again in this process, or write a factory: --data pkg.mod:factory",
         )
     return _KEPT[content]

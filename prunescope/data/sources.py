@@ -82,7 +82,7 @@ def _named(text: str, trust: Trust | None, more: Mapping[str, Any] = EMPTY) -> L
     name, values = parse_spec(text)
     if name not in {plugin.name for plugin in registry.find("datasets")}:
         raise UsageError(
-            f"there is no data set {name!r}: no folder of that name here, and no plugin is called so",
+            f"there is no data set {name!r}: no folder and no plugin has this name",
             fix="give the path of a folder, or one of: "
             + ", ".join(plugin.name for plugin in registry.find("datasets")),
         )

@@ -84,7 +84,8 @@ def _unknown(text: str, name: str) -> UsageError:
     if slash or Path(name).suffix:
         what = "a file" if Path(name).exists() else "not there"
         return UsageError(
-            f"the data set {text!r} looks like a folder, and is {what}", fix=f"give one that exists, or {EXAMPLES}"
+            f"the data set {text!r} has the form of a folder path, and is {what}",
+            fix=f"give one that exists, or {EXAMPLES}",
         )
     return UsageError(f"{text!r} names no data set", fix=f"give {EXAMPLES}")
 

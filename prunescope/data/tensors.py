@@ -86,7 +86,9 @@ def from_tensors(
             )
     outputs = objective.num_outputs(seen.targets) if num_classes is None else num_classes
     if outputs is None:
-        raise InputError(f"{name}: the targets do not say how many outputs a network needs", fix="give num_classes")
+        raise InputError(
+            f"{name}: the number of outputs of a network does not follow from the targets", fix="give num_classes"
+        )
     if objective == CLASSIFICATION:
         for split in (seen, held_out):
             check_labels(name, split.targets, num_classes=outputs)
@@ -144,7 +146,7 @@ def _split(name: str, side: str, inputs: object, targets: object) -> TensorSplit
         if tensor.is_complex() or (what == "inputs" and tensor.dtype in (torch.uint8, torch.bool)):
             raise InputError(
                 f"{name}: {side} {what} are {_kind(tensor)}",
-                fix="convert them to float32, as the network takes them, or to int64 where they are token ids",
+                fix="convert them to float32, the type of the network's input, or to int64 for token ids",
             )
     return TensorSplit(inputs=_laid_out(_plain(x)), targets=_plain(y))
 

@@ -100,7 +100,7 @@ def limited(data: Data, *, batches: int, batch_size: int = LIMIT_BATCH_SIZE) -> 
     images were left out. Raises UsageError when `batches` is below 1.
     """
     if batches < 1:
-        raise UsageError(f"a limit of {batches} batches leaves nothing to measure", fix="give 1 or more")
+        raise UsageError(f"a limit of {batches} batches leaves no batch to measure", fix="give 1 or more")
     count = batches * batch_size
     if count >= max(len(data.train), len(data.test)):
         return data

@@ -96,7 +96,7 @@ def _shape(train: Source, look: Look) -> _Shape:
     if look.image_size is not None:
         return _Shape(channels, look.image_height or look.image_size, look.image_size)
     if look.image_height is not None:
-        raise UsageError("image_height was given without image_size", fix="give image_size too: it is the width")
+        raise UsageError("image_height is given without image_size", fix="give image_size too, which is the width")
     width, height = headers.usual
     if max(width, height) <= SMALL:
         return _Shape(channels, height, width)
@@ -130,7 +130,7 @@ def _per_channel(look: Look, shape: _Shape) -> Look:
                 fix="give one per channel",
             )
     if bool(look.mean) != bool(look.std):
-        raise UsageError("mean and std were not given together", fix="give both or neither")
+        raise UsageError("mean and std must be given together", fix="give both or none")
     return replace(look, mean=values_of["mean"], std=values_of["std"])
 
 

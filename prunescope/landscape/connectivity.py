@@ -131,7 +131,7 @@ def check_comparable(models: Sequence[nn.Module], masks: Sequence[Mask | None] |
     """Raise UsageError unless there are two replicas or more, of one structure and one mask, which holds."""
     if len(models) < 2:
         raise UsageError(
-            f"linear mode connectivity needs two replicas, got {len(models)}", fix="give two or more models"
+            f"linear mode connectivity requires two replicas, got {len(models)}", fix="give two or more models"
         )
     for number, model in enumerate(models[1:], start=1):
         if odd := sorted(_shapes(models[0]).items() ^ _shapes(model).items()):

@@ -76,7 +76,7 @@ def disagreements(
                 outputs = [model(inputs) for model in models]
             rows.append(torch.stack([_compare(outputs[a], outputs[b], objective) for a, b in pairs]).cpu())
     if not rows:
-        raise UsageError("no images to compare predictions on", fix="give a split with at least one example")
+        raise UsageError("there are no images for comparing predictions", fix="give a split with at least one example")
     columns = torch.cat(rows, dim=2).unbind(1)
     divergences = [mean(each) for each in columns[1]] if len(columns) > 1 else [None] * len(pairs)
     return [Disagreement(mean(d), js) for d, js in zip(columns[0], divergences, strict=True)]

@@ -127,7 +127,7 @@ def joined(batches: Sequence[Outcomes]) -> Outcomes:
     """Return the outcomes of all batches as one, on their device; UsageError when there is none."""
     if not batches:
         raise UsageError(
-            "no images to evaluate: the split yields no batch", fix="give a split with at least one example"
+            "there are no images to evaluate: the split yields no batch", fix="give a split with at least one example"
         )
     names = batches[0].errors
     return Outcomes(

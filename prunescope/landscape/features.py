@@ -32,7 +32,7 @@ def output_logits(model: nn.Module, split: Split, *, images: int, batch_size: in
     with guarded([model]):
         found = [output for output, _ in logits(model, split, batch_size=batch_size, limit=limit)]
     if not found or images < 1:
-        raise UsageError(f"no features of {images} images out of {len(split)}", fix="ask for one image or more")
+        raise UsageError(f"no features of {images} images out of {len(split)}", fix="give one image or more")
     return torch.cat(found)[:images]
 
 
@@ -140,7 +140,7 @@ def layer_sizes(model: nn.Module, layers: Sequence[str], split: Split) -> dict[s
     """Return the number of features of each layer, from one image."""
     found = next(layer_batches(model, layers, split, images=1, batch_size=1), None)
     if found is None:
-        raise UsageError("no image to see a layer's features of", fix="give a split with at least one image")
+        raise UsageError("there is no image for a layer's features", fix="give a split with at least one image")
     return {layer: features.shape[1] for layer, features in found.items()}
 
 
@@ -163,8 +163,6 @@ def match_layers(model: nn.Module, patterns: Sequence[str]) -> list[str]:
         found = [name for name in leaves if fnmatchcase(name, pattern)] if wild else [pattern] * (pattern in modules)
         if not found:
             near = difflib.get_close_matches(pattern, modules, n=3, cutoff=0.0)
-            raise UsageError(
-                f"no layer of the model is called {pattern!r}", fix=f"the nearest names: {', '.join(near)}"
-            )
+            raise UsageError(f"no layer of the model matches {pattern!r}", fix=f"the nearest names: {', '.join(near)}")
         chosen.update(found)
     return [name for name in modules if name in chosen]

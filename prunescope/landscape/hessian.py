@@ -149,5 +149,5 @@ def shares(batches: Sequence[Batch]) -> list[float]:
     """
     total = sum(len(labels) for _, labels in batches)
     if not total:
-        raise UsageError("no images to take the Hessian over", fix="give a split with at least one image")
+        raise UsageError("there are no images for the Hessian", fix="give a split with at least one image")
     return [len(labels) / total for _, labels in batches]

@@ -52,7 +52,7 @@ def largest_eigenvalues(
     [5.0, 3.0]
     """
     if count < 1:
-        raise UsageError(f"{count} eigenvalues were asked for", fix="ask for one or more")
+        raise UsageError(f"{count} eigenvalues were requested", fix="give one or more")
     count = min(count, rank)
     capacity = min(max(20, 2 * count + 10), rank)
     basis = _Basis(draw(), capacity=capacity)

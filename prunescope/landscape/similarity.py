@@ -71,7 +71,7 @@ def kernel(features: Tensor, *, gram: bool = False) -> Kernel:
     flat = features.detach().flatten(1)
     n, columns = flat.shape
     if n < 2:
-        raise UsageError(f"CKA needs two images or more, got {n}", fix="ask for more images")
+        raise UsageError(f"CKA requires two images or more, got {n}", fix="use more images")
     is_gram = gram or columns > n
     matrix, size = _gram(flat) if is_gram else _centred(flat)
     found = Kernel(matrix, is_gram)
@@ -156,7 +156,7 @@ def hsic_debiased(first: Kernel, second: Kernel) -> float:
     """
     n = first.n
     if n < SMALLEST:
-        raise UsageError(f"the debiased estimator needs four images or more, got {n}", fix="ask for more images")
+        raise UsageError(f"the debiased estimator requires four images or more, got {n}", fix="use more images")
     both = float(first.diagonal @ second.diagonal)
     traces = float(first.diagonal.sum()) * float(second.diagonal.sum())
     total = _inner(first, second) - both + traces / ((n - 1) * (n - 2)) - 2 * both / (n - 2)
@@ -226,5 +226,5 @@ def minibatch_cka(batches: Iterable[Sequence[Tensor]]) -> tuple[list[float], int
             table = table + n * hsic_table([kernel(one) for one in features], debiased=True)
             images += n
     if not images:
-        raise UsageError(f"CKA needs mini-batches of {SMALLEST} images or more", fix="use a larger batch size")
+        raise UsageError(f"CKA requires mini-batches of {SMALLEST} images or more", fix="use a larger batch size")
     return ratios(table), images

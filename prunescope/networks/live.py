@@ -46,8 +46,8 @@ def rebuild_network(name: str) -> nn.Module:
     """Return a copy of a network that is kept here; InputError where its process was another one."""
     if name not in _KEPT:
         raise InputError(
-            f"the network '{name}' was an object of another process, which no name can build again",
-            fix="give the object once more in this process, or make it importable: --model pkg.mod:factory",
+            f"the network '{name}' is an object of another process and cannot be rebuilt from a name",
+            fix="give the object again in this process, or make it importable: --model pkg.mod:factory",
         )
     return copy.deepcopy(_KEPT[name])
 

@@ -156,7 +156,7 @@ def _checked_scores(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if bad:
             raise PluginError(
                 f"{bad} of the {score.numel()} scores of '{name}' are NaN, wanted numbers that can be ranked",
-                fix="look for NaN in the weights, or in what the pruner computes from them",
+                fix="check the weights, and the values that the pruner computes from them, for NaN",
             )
     return {name: _below_others(name, score.detach()) for name, score in scores.items()}
 
@@ -180,8 +180,8 @@ def _keep_top(scores: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
     if _BEFORE.get() is not None and threshold == -math.inf:
         left = int((flat > -math.inf).sum())
         raise UsageError(
-            f"cannot keep {count} weights of {', '.join(scores)[:80]}: the mask that is there leaves {left}",
-            fix="ask for a lower density, rank over the whole model (scope global), or prune the dense network",
+            f"cannot keep {count} weights of {', '.join(scores)[:80]}: the existing mask leaves {left}",
+            fix="give a lower density, rank over the whole model (scope global), or prune the dense network",
         )
     above = flat > threshold
     ties = (flat == threshold).nonzero().squeeze(1)
@@ -236,8 +236,8 @@ def check_room(before: Mask | None, density: float) -> None:
     """Raise UsageError where a network that is pruned already has no more than `density` of its weights left."""
     if before is not None and density > before.density:
         raise UsageError(
-            f"the network is pruned to density {before.density:.4g} already, which is below {density:g}",
-            fix="ask for a lower density, or prune the dense network",
+            f"the network is already pruned to density {before.density:.4g}, which is below {density:g}",
+            fix="give a lower density, or prune the dense network",
         )
 
 
@@ -248,13 +248,13 @@ def check_within(mask: Mask, before: Mask | None, *, who: str) -> None:
     left_out = sorted(set(before.kept) - set(mask.kept))
     if left_out:
         raise UsageError(
-            f"{who} does not prune {left_out[0]}, which the network's mask prunes already",
+            f"{who} does not prune {left_out[0]}, which the network's mask already prunes",
             fix="prune the same layers as before (linear, first, last), or start from the dense network",
         )
     again = sum(int((mask.kept[name] & ~kept.to(mask.kept[name].device)).sum()) for name, kept in before.kept.items())
     if again:
         raise UsageError(
-            f"{who} keeps {again} weights that the network's mask prunes already",
+            f"{who} keeps {again} weights that the network's mask already prunes",
             fix="rank with prunescope.networks.masks.keep_largest, or start from the dense network",
         )
 
@@ -276,7 +276,7 @@ def _masked_parameters(model: nn.Module, mask: Mask, *, who: str = "mask") -> di
         if kept.shape != parameters[name].shape:
             raise PluginError(
                 f"{who}: the mask of '{name}' has shape {tuple(kept.shape)}, wanted {tuple(parameters[name].shape)}",
-                fix="use a mask made for this very architecture",
+                fix="use a mask for this architecture",
             )
     return {name: parameters[name] for name in mask.kept}
 

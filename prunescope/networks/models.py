@@ -57,8 +57,8 @@ def _build(spec: ModelSpec) -> nn.Module:
     taken = sorted(set(spec.options) & set(RESERVED))
     if taken:
         raise UsageError(
-            f"option '{taken[0]}' of model '{spec.name}' is not free to set",
-            fix="give classes, channels and image size by their own options; they follow from the data",
+            f"option '{taken[0]}' of model '{spec.name}' is set by prunescope",
+            fix="leave it out: classes, channels and image size follow from the data",
         )
     if live.is_live(spec.name):
         return live.rebuild_network(spec.name)
@@ -91,14 +91,14 @@ def _check_options(spec: ModelSpec) -> None:
     unknown = sorted(set(spec.options) - known)
     if unknown:
         raise UsageError(
-            f"option {unknown[0]!r} of model '{spec.name}' is none that its constructor takes",
+            f"option {unknown[0]!r} of model '{spec.name}' is no argument of its constructor",
             fix=f"it takes: {', '.join(sorted(known))}",
         )
     for name, value in sorted(spec.options.items()):
         if not constructors.is_plain(value):
             raise UsageError(
                 f"option {name!r} of model '{spec.name}' got {str(value)[:80]!r}",
-                fix="it wants true, false, a number of ordinary size, a word, or a list of these",
+                fix="it requires true, false, a number of ordinary size, a word, or a list of these",
             )
 
 
@@ -136,7 +136,7 @@ def _cannot_build(spec: ModelSpec, error: Exception) -> UsageError:
     return UsageError(
         f"cannot build '{spec.name}' for {spec.num_classes} classes, {spec.in_chans} channels, "
         f"{size + ' images' if size else 'rows of numbers'}{options}: {type(error).__name__}: {error}",
-        fix="check the options and whether the network takes images of this size",
+        fix="check the options, and whether the network accepts images of this size",
     )
 
 

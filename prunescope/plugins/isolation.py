@@ -64,7 +64,7 @@ def unchanged(who: str, *, environment: bool = True) -> Iterator[None]:
         if changed and not failed:
             raise PluginError(
                 f"{who} left {', '.join(changed[:3])} changed, which would change the numbers of other steps",
-                fix="let it restore what it changes before it returns; its result was not used",
+                fix="restore the settings before it returns; its result was not used",
             )
 
 

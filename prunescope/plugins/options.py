@@ -81,7 +81,7 @@ def build(plugin: type, values: Mapping[str, object]) -> Any:  # noqa: ANN401 - 
         )
     missing = [field.flag for field in known.values() if field.required and field.name not in values]
     if missing:
-        raise UsageError(f"{plugin.__name__} needs {missing[0]}", fix=f"give it: {missing[0]} VALUE")
+        raise UsageError(f"{plugin.__name__} requires {missing[0]}", fix=f"give it: {missing[0]} VALUE")
     return plugin(**{name: convert(known[name], value) for name, value in values.items()})
 
 
@@ -95,7 +95,7 @@ def convert(field: OptionField, value: object) -> object:
     if value is None or (field.optional and value == "none"):
         if field.optional:
             return None
-        raise UsageError(f"{field.flag} cannot be empty", fix=f"it wants {wanted(field)}")
+        raise UsageError(f"{field.flag} cannot be empty", fix=f"it requires {wanted(field)}")
     if field.many:
         items = value.split(",") if isinstance(value, str) else value
         if not isinstance(items, list | tuple):
@@ -216,7 +216,7 @@ def _within(field: OptionField, value: Any) -> bool:  # noqa: ANN401 - a scalar 
 
 
 def _refused(field: OptionField, value: object) -> UsageError:
-    return UsageError(f"{field.flag} got {value!r}", fix=f"it wants {wanted(field)}")
+    return UsageError(f"{field.flag} got {value!r}", fix=f"it requires {wanted(field)}")
 
 
 def _is_default(field: OptionField, instance: object) -> bool:

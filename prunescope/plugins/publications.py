@@ -57,7 +57,7 @@ def publications_of(plugin: type) -> tuple[Publication, ...]:
     missing = [key for key, publication in found if publication is None]
     if missing:
         raise PluginError(
-            f"{plugin.__module__}:{plugin.__qualname__} cites {missing[0]!r}, of which there is no BibTeX entry",
+            f"{plugin.__module__}:{plugin.__qualname__} cites {missing[0]!r}, which has no BibTeX entry",
             fix=f"add the entry to {REFERENCES} in the package {plugin.__module__.partition('.')[0]}",
         )
     return tuple(publication for _, publication in found if publication is not None)

@@ -56,7 +56,7 @@ class Plugin:
             raise
         except Exception as error:
             raise PluginError(
-                f"{self._title} fails to load: {type(error).__name__}: {error}",
+                f"{self._title} cannot be loaded: {type(error).__name__}: {error}",
                 fix=f"repair or remove it: pip uninstall {self.distribution}",
             ) from error
         interface = INTERFACES[self.group]

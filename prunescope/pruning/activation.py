@@ -46,8 +46,8 @@ def activation_weighted(model: nn.Module, weights: Mapping[str, Tensor], batches
     missing = [name for name in weights if name not in squares]
     if missing:
         raise UsageError(
-            f"the layer of {missing[0]!r} is never called: no activation meets its weights",
-            fix="use a pruner that looks at weights alone, such as magnitude",
+            f"the layer of {missing[0]!r} is never called: no activation reaches its weights",
+            fix="use a pruner that uses only weights, such as magnitude",
         )
     return {
         name: double(weight.detach()).abs() * _spread(squares[name], weight).sqrt() for name, weight in weights.items()

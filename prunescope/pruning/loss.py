@@ -39,7 +39,7 @@ def first_images(split: Split, *, images: int, batch_size: int) -> list[Batch]:
         found.append((pictures[:left], labels[:left]))
         left -= len(labels)
     if not found or images < 1:
-        raise UsageError(f"cannot score weights on {images} images of {len(split)}", fix="ask for one image or more")
+        raise UsageError(f"cannot score weights on {images} images of {len(split)}", fix="give one image or more")
     return found
 
 

@@ -35,7 +35,7 @@ def effective(model: nn.Module, mask: Mask, shape: tuple[int, ...]) -> Mask:
     cut = [name for name, reached in whole.items() if not bool(reached.flatten(1).any(1).all())]
     if cut:
         raise UsageError(
-            f"some weights of {cut[0]!r} lie on no path that can be followed",
+            f"some weights of {cut[0]!r} lie on no path that can be traced",
             fix="effective density is defined for networks of layers and sums, without attention",
         )
     return Mask(_reached(model, mask.kept, shape))
@@ -69,8 +69,8 @@ def _outputs(twin: nn.Module, ones: Tensor) -> Tensor:
     except RuntimeError as error:
         reason = str(error).partition(";")[0]
         raise UsageError(
-            f"the network does not take an input of ones, from which paths are followed: {reason}",
-            fix="networks on token ids have no such paths",
+            f"the network does not accept an input of ones, which the search for paths requires: {reason}",
+            fix="effective density is not defined for networks on token ids",
         ) from error
     return outputs
 

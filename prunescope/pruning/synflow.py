@@ -84,6 +84,6 @@ def _flow(twin: nn.Module, names: Sequence[str], shape: tuple[int, ...]) -> dict
         if not bool(torch.isfinite(one).all()):
             raise UsageError(
                 f"SynFlow: the flow through {name!r} does not fit into float64",
-                fix="the product of the layers' weights is too large: prune by lamp or magnitude",
+                fix="the product of the layers' weights is too large: use lamp or magnitude",
             )
     return flow

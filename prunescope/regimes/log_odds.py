@@ -164,18 +164,20 @@ def decide_step(direction: Direction, comparison: Comparison | None, *, certaint
     side, advice = ("hotter", Advice.RAISE) if hotter else ("colder", Advice.LOWER)
     if comparison is not None and comparison.both_sides:
         if comparison.here >= certainty:
-            because = "siblings on both sides were measured and neither is better"
+            because = "siblings on both sides were measured; neither is better"
             return Decision(advice=Advice.KEEP, probability=comparison.here, gain=None, because=because)
         if comparison.here > 1 / 2:
-            because = "siblings on both sides were measured and more probably neither is better"
+            because = "siblings on both sides were measured; probably neither is better"
             return Decision(advice=Advice.NONE, probability=stated, gain=gain, because=because)
     if gain is not None and gain.high < 0:
         because = f"the {side} side is the more probable one, but its measured sibling is worse"
         return Decision(advice=Advice.NONE, probability=stated, gain=gain, because=because)
     if stated < certainty:
-        because = f"{side} is the more probable direction, but less so than {certainty:.0%}"
+        because = f"{side} is the more probable direction, but with less than {certainty:.0%}"
         return Decision(advice=Advice.NONE, probability=stated, gain=gain, because=because)
-    return Decision(advice=advice, probability=stated, gain=gain, because=f"a {side} dense training prunes better here")
+    return Decision(
+        advice=advice, probability=stated, gain=gain, because=f"a {side} dense training gives a better network to prune"
+    )
 
 
 def log_odds(probability: float) -> float:

@@ -49,7 +49,7 @@ def fit_falling_curve(bins: Sequence[Bin]) -> Curve:
     ((-0.5, 0.5), [0.86, 0.5, 0.14])
     """
     if not bins:
-        raise ValueError("a curve needs at least one bin")
+        raise ValueError("a curve requires at least one bin")
     pools: list[list[int]] = []
     for place in range(len(bins)):
         pools.append([place])

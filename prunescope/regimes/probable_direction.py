@@ -152,7 +152,7 @@ def _reasons(
     if POSITION in alone:
         place = f"{evidence.knobs['epochs']:g} epochs, first drop of the learning rate at {evidence.first_drop:g}"
         habit = "past the drop hotter, before it colder"
-        found.append(f"place in the schedule alone: {alone[POSITION]:.2f} ({place}; the habit: {habit})")
+        found.append(f"position in the schedule alone: {alone[POSITION]:.2f} ({place}; rule: {habit})")
     if LMC in alone:
         mean = float(np.mean(np.asarray(evidence.readings["lmc/lmc"].value, dtype=np.float64)))
         found.append(f"LMC {mean:+.4f} alone: {alone[LMC]:.2f}")
@@ -175,13 +175,15 @@ def _explained(diagnosis: Diagnosis, decision: Decision) -> tuple[str, ...]:
     """Return the rule's reasons; where its advice is another, say that it is the regime's alone."""
     if diagnosis.advice in (decision.advice, Advice.NONE):
         return diagnosis.because
-    return (f"the regime alone would say: {diagnosis.advice}", *diagnosis.because)
+    return (f"the advice of the regime alone: {diagnosis.advice}", *diagnosis.because)
 
 
 def _next_buys(signals: Mapping[str, float], comparison: Comparison | None) -> str:
     if FAMILY not in signals:
-        return "siblings of this training at other temperatures (snapshots, --family), retrained briefly, measure it"
+        return (
+            "briefly retrained siblings of this training at other temperatures (snapshots, --family) would measure it"
+        )
     if comparison is not None and not comparison.both_sides:
         side = "hotter" if comparison.gain_hotter is None else "colder"
-        return f"a sibling on the {side} side would show whether staying is best"
+        return f"a sibling on the {side} side would show whether to keep the temperature"
     return "more replicas of the siblings narrow the interval of the gain"

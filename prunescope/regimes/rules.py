@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from prunescope.regimes.md_tree import Level, Measured, TreeThresholds
     from prunescope.regimes.three_regime import Gate
 
-CALIBRATION = "thresholds read off PreResNet-20 on CIFAR-10 (Zhou et al. 2023, figure 2): one network, one data set"
+CALIBRATION = "thresholds from PreResNet-20 on CIFAR-10 (Zhou et al. 2023, figure 2): one network, one data set"
 
-MD_CALIBRATION = "fitted on ResNet-18 and CIFAR-10; elsewhere it is a hint"
+MD_CALIBRATION = "fitted on ResNet-18 and CIFAR-10; for other networks it is only an indication"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,26 +30,26 @@ class ThreeRegime(RegimeRule):
     epsilon: Annotated[float, Option("LMC below -epsilon is Regime I, in training-error units", minimum=0)] = (
         PUBLISHED.epsilon
     )
-    epsilon_low: Annotated[float, Option("lower end of what epsilon may be", minimum=0)] = PUBLISHED.low
-    epsilon_high: Annotated[float, Option("upper end of what epsilon may be", minimum=0)] = PUBLISHED.high
-    cka_gap: Annotated[float, Option("within this of the best connected CKA is Regime II-B", minimum=0)] = 0.002
+    epsilon_low: Annotated[float, Option("lower end of the plausible epsilon", minimum=0)] = PUBLISHED.low
+    epsilon_high: Annotated[float, Option("upper end of the plausible epsilon", minimum=0)] = PUBLISHED.high
+    cka_gap: Annotated[float, Option("Regime II-B within this of the best connected CKA", minimum=0)] = 0.002
     pair_spread: Annotated[float, Option("standard deviation of LMC between pairs, assumed", minimum=0)] = (
         PUBLISHED.pair_spread
     )
-    certainty: Annotated[float, Option("abstain below this probability", minimum=0.5, maximum=1)] = PUBLISHED.certainty
-    learned: Annotated[float, Option("not connected when replicas err more than this in training", maximum=1)] = (
+    certainty: Annotated[float, Option("least probability of a regime; below: unresolved", minimum=0.5, maximum=1)] = (
+        PUBLISHED.certainty
+    )
+    learned: Annotated[float, Option("largest training error of replicas that can be connected", maximum=1)] = (
         PUBLISHED.learned
     )
     draws: Annotated[int, Option("bootstrap draws", minimum=100)] = 4000
-    density_low: Annotated[float, Option("no confidence below this density", minimum=0, maximum=1)] = 0.0
-    density_high: Annotated[float, Option("no confidence above this density", minimum=0, maximum=1)] = 1.0
-    fitted_knobs: Annotated[
-        tuple[str, ...], Option("no confidence outside these values, each as knob:lowest:highest")
-    ] = ()
-    trusted: Annotated[bool, Option("give a confidence; false for a network unlike those that were fitted")] = True
-    calibration: Annotated[str, Option("what the thresholds come from, shown with the reasons")] = CALIBRATION
+    density_low: Annotated[float, Option("least density with a confidence", minimum=0, maximum=1)] = 0.0
+    density_high: Annotated[float, Option("largest density with a confidence", minimum=0, maximum=1)] = 1.0
+    fitted_knobs: Annotated[tuple[str, ...], Option("values with a confidence, each as knob:lowest:highest")] = ()
+    trusted: Annotated[bool, Option("return a confidence; false for a network unlike those of the fit")] = True
+    calibration: Annotated[str, Option("origin of the thresholds, shown with the reasons")] = CALIBRATION
     direction: Annotated[
-        float, Option("advise the direction that is this probable; 0: what the regime says", minimum=0, maximum=1)
+        float, Option("least probability of an advised direction; 0: the advice of the regime", minimum=0, maximum=1)
     ] = 0.0
 
     needs = ("lmc/lmc",)
@@ -101,9 +101,11 @@ class ThreeRegime(RegimeRule):
         if failed and poor < self.certainty:
             return _abstain(None, failed, measured, self.calibration)
         if max(poor, 1 - poor) < self.certainty:
-            return _abstain(max(poor, 1 - poor), "the interval straddles the threshold: more replicas decide", measured)
+            return _abstain(
+                max(poor, 1 - poor), "the interval contains the threshold: more replicas would narrow it", measured
+            )
         if poor > 1 / 2:
-            told = "replicas are poorly connected: a hotter dense training prunes better here"
+            told = "replicas are poorly connected: a hotter dense training gives a better network to prune"
             because: tuple[str, ...] = (told, measured, self.calibration)
             return Diagnosis(regime=Regime.I, advice=Advice.RAISE, confidence=poor, because=because)
         return self._within_two(evidence, 1 - poor, measured)
@@ -117,7 +119,7 @@ class ThreeRegime(RegimeRule):
             return ""
         return (
             f"replicas have a training error of {failed:.1%}: they have not learned, "
-            "so no barrier can show; retrain longer or at a higher density"
+            "so no barrier is measurable; retrain longer or at a higher density"
         )
 
     def _no_barrier(self, evidence: Evidence) -> str:
@@ -128,7 +130,7 @@ class ThreeRegime(RegimeRule):
         if most is None or most > self.epsilon or self.learned >= 1:
             return ""
         return (
-            f"answering alike for all examples errs on {most:.1%} of the training data, so no barrier of "
+            f"one prediction for all examples has an error of {most:.1%} on the training data, so no barrier of "
             f"{self.epsilon:.0%} can exist: choose a smaller --rule-option epsilon"
         )
 
@@ -161,7 +163,7 @@ class ThreeRegime(RegimeRule):
         best_cka = max(own, _cka(best) or 0.0)
         compared = f"CKA {own:.4f} against {best_cka:.4f}, the best of {len(rivals) + 1} connected temperatures"
         if own >= best_cka - self.cka_gap:
-            told = "replicas are connected and as similar as anywhere at this density"
+            told = "replicas are connected and as similar as at any temperature"
             because = (told, compared, measured, self.calibration)
             return Diagnosis(regime=Regime.II_B, advice=Advice.KEEP, confidence=connected, because=because)
         told = "replicas are connected but less similar than at another temperature"
@@ -180,18 +182,16 @@ class MdTree(RegimeRule):
     Thresholds other than the public ones have no confidence unless `leaves` says how often their leaves are right.
     """
 
-    train_error: Annotated[float, Option("a: at most this training error is too cold", minimum=0, maximum=1)] = 0.00146
-    connectivity: Annotated[float, Option("b: LMC above this is connected, too hot", maximum=1)] = -0.0442
-    log_trace: Annotated[float, Option("c: ln(trace of the Hessian) at most this is flat, too hot")] = 6.14
+    train_error: Annotated[float, Option("a: training error at most a is too cold", minimum=0, maximum=1)] = 0.00146
+    connectivity: Annotated[float, Option("b: connectivity above b is connected, too hot", maximum=1)] = -0.0442
+    log_trace: Annotated[float, Option("c: ln(trace of the Hessian) at most c is flat, too hot")] = 6.14
     leaves: Annotated[
-        tuple[str, ...], Option("how often each leaf is right, as level:leaf:right:of; default: the public table")
+        tuple[str, ...], Option("accuracy of each leaf, as level:leaf:right:of; default: the public table")
     ] = ()
-    learned: Annotated[float, Option("no verdict when the network errs more than this in training", maximum=1)] = 0.5
-    fitted_knobs: Annotated[
-        tuple[str, ...], Option("no confidence outside these values, each as knob:lowest:highest")
-    ] = ()
-    trusted: Annotated[bool, Option("give a confidence; false for a network unlike those that were fitted")] = True
-    calibration: Annotated[str, Option("what the thresholds come from, shown with the reasons")] = MD_CALIBRATION
+    learned: Annotated[float, Option("largest training error with a verdict", maximum=1)] = 0.5
+    fitted_knobs: Annotated[tuple[str, ...], Option("values with a confidence, each as knob:lowest:highest")] = ()
+    trusted: Annotated[bool, Option("return a confidence; false for a network unlike those of the fit")] = True
+    calibration: Annotated[str, Option("origin of the thresholds, shown with the reasons")] = MD_CALIBRATION
 
     needs = ("errors/train_error", "hessian/trace")
 
@@ -205,7 +205,7 @@ class MdTree(RegimeRule):
 
         failed = learning.failed(evidence.readings, learned=self.learned)
         if failed:
-            told = f"the network has a training error of {failed:.1%}: it has not learned, so the tree says nothing"
+            told = f"the network has a training error of {failed:.1%}: it has not learned, so the tree abstains"
             return Diagnosis(regime=None, advice=Advice.NONE, confidence=None, because=(told, self.calibration))
         level, between = self._between(evidence.readings)
         leaf = md_tree.decide(
@@ -215,7 +215,7 @@ class MdTree(RegimeRule):
             level=level,
             thresholds=self._tree_thresholds(),
         )
-        rate = "how often this leaf is right is not known" if leaf.rate is None else f"this leaf: {leaf.rate}"
+        rate = "the accuracy of this leaf is not known" if leaf.rate is None else f"this leaf: {leaf.rate}"
         because = (leaf.because, f"level: {self._level(level, evidence.readings)}", rate, self.calibration)
         outside = _unlike_fitted(evidence, self.fitted_knobs, trusted=self.trusted)
         return Diagnosis(

@@ -163,7 +163,7 @@ def _plain(members: Sequence[Member], drop: float | None) -> list[tuple[str, Mem
     if last is not None:
         picks.append(("before-drop", last, f"last at or before the first learning-rate drop, epoch {drop:g}"))
     if _errors(members) is not None:
-        picks.append(("oracle", min(members, key=error), "least error of all, known in hindsight"))
+        picks.append(("oracle", min(members, key=error), "least error of all, in hindsight"))
     return picks
 
 

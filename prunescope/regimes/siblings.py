@@ -133,7 +133,7 @@ def compare_siblings(here: Sibling, others: Sequence[Sibling], *, knob: str) -> 
     """
     members = [here, *others]
     if not others or not all(one.errors for one in members):
-        raise EvidenceError("a family needs two members with replicas", fix="retrain another dense network of it")
+        raise EvidenceError("a family requires two members with replicas", fix="add another dense network of it")
     means = np.array([np.mean(one.errors) for one in members])
     counts = np.array([len(one.errors) for one in members], dtype=np.float64)
     errors = [one.errors for one in members]

@@ -44,4 +44,4 @@ def _first_line(note: Path) -> str:
     try:
         return read_regular_text(note).partition("\n")[0]
     except (OSError, UnicodeDecodeError, InputError):
-        return "its note cannot be read"
+        return "its record cannot be read"

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
 
 
-NETWORK = "the network is an object of this process: only a process that is given the same object can build it again"
+NETWORK = "the network is an object of this process: only a process that receives the same object can rebuild it"
 
-DATA = "the data are objects of this process: only a process that is given the same content can go on with this run"
+DATA = "the data are objects of this process: only a process that receives the same content can resume this run"
 
 
 def report_lost(run: Run) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def open_network(
         UsageError: a live network without data.
     """
     if loading.weights not in (None, "ema", "raw"):
-        raise UsageError(f"--weights got {loading.weights!r}", fix="it wants ema or raw")
+        raise UsageError(f"--weights got {loading.weights!r}", fix="it requires ema or raw")
     if _is_module(network):
         return import_network(network, session, data)
     loading = _named(loading)
@@ -63,7 +63,7 @@ def open_networks(
     """Return the runs of several networks; UsageError for one that is given twice."""
     found = tuple(open_network(one, session, loading=loading, data=data) for one in listed(networks))
     if len(set(found)) < len(found):
-        raise UsageError("the same checkpoint is given twice", fix="a replica is another training of the model")
+        raise UsageError("the same checkpoint is given twice", fix="a replica is a different training of the model")
     return found
 
 
@@ -95,7 +95,7 @@ def _run_of(given: object) -> str:
     run = getattr(given, "run", None)
     if not isinstance(run, str):
         raise UsageError(
-            f"a network was wanted, got {type(given).__name__}",
+            f"wanted a network, got {type(given).__name__}",
             fix="give a path, a run id, a torch.nn.Module, or what train, prune or retrain returned",
         )
     return run
@@ -137,7 +137,7 @@ def open_data(
         changed = limit_batches is not None and limit_batches != inherited.limit_batches
         found = replace(inherited, limit_batches=limit_batches, fingerprint="") if changed else inherited
     else:
-        raise UsageError("the checkpoint does not say what data it was trained on", fix="say it: --data SPEC")
+        raise UsageError("the checkpoint does not record the data of its training", fix="give it: --data SPEC")
     opened = sources.open_source(found.to_json(), device="cpu", trust=session.store.trust)
     for reference in references:
         name = data if isinstance(data, str) else found.name
@@ -181,7 +181,7 @@ def import_network(network: Any, session: Session, data: DataLike | None) -> str
     from prunescope.runs import importing, live
 
     if data is None:
-        raise UsageError("a live network does not say what data it takes", fix="give data=...")
+        raise UsageError("a live network does not record its data", fix="give data=...")
     source = describe_data(data, session)
     opened = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
     run_id = importing.import_live(network, opened, session.store)
@@ -207,9 +207,9 @@ def _check_takes(model: Mapping[str, Any] | None, data: Data, *, who: str, name:
     if len(model["image_size"]) == len(data.image_size) == 2 and not takes_size(model, tuple(data.image_size)):
         (height, width), (seen_height, seen_width) = model["image_size"], data.image_size
         raise MismatchError(
-            f"{model['name']} of {who} takes images of {width}x{height} pixels alone; those of {name!r} are seen at "
+            f"{model['name']} of {who} accepts only images of {width}x{height} pixels; those of {name!r} are seen at "
             f"{seen_width}x{seen_height}",
-            fix="leave out image_size after --data, and images are resized to what the network takes",
+            fix="leave out image_size after --data, and images are resized to the size of the network",
         )
 
 

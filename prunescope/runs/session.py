@@ -64,7 +64,7 @@ class Session:
         from prunescope.runs import pipeline
 
         if self.store.has(recipe.id):
-            self.note(f"{label(recipe)}: already there, nothing to compute")
+            self.note(f"{label(recipe)}: already finished")
             return recipe.id
         with self.watcher.watch([recipe], self.store, {}):
             return pipeline.perform(recipe, self.store, device=self.device)
@@ -75,7 +75,7 @@ class Session:
 
         todo = scheduler.pending(recipes, self.store)
         if len(todo) < len(recipes):
-            self.note(f"{len(recipes) - len(todo)} of {len(recipes)} steps are there already")
+            self.note(f"{len(recipes) - len(todo)} of {len(recipes)} steps are already finished")
         if not todo:
             return
         self.note(f"running {len(todo)} step{'s' * (len(todo) > 1)}, the first: {label(todo[0])}")
@@ -155,7 +155,7 @@ def this_process() -> Loaded:
 def check_study(study: Path) -> Path:
     """Return the study folder, which need not exist yet; UsageError for a file."""
     if study.exists() and not study.is_dir():
-        raise UsageError(f"--study {study} is a file", fix="give a folder; it is made when it does not exist")
+        raise UsageError(f"--study {study} is a file", fix="give a folder; it is created if it does not exist")
     return study
 
 
@@ -171,7 +171,7 @@ def choose_executor(place: Place, *, device: str) -> Loaded:
     sized = loaded.instance.with_slots(wanted) if wanted else None
     if place.workers and sized is None:
         raise UsageError(
-            f"the executor {place.executor} does not take --workers here: its number of jobs is fixed",
+            f"the executor {place.executor} does not accept --workers here: its number of jobs is fixed",
             fix="leave it out, or give --executor-option KEY=VALUE instead",
         )
     return loaded if sized is None else replace(loaded, instance=sized)
@@ -204,7 +204,7 @@ def raise_failure(outcomes: Sequence[Outcome], recipes: Sequence[Recipe], sessio
     names = {recipe.id: label(recipe) for recipe in recipes}
     finished = sum(not outcome.error for outcome in outcomes)
     study = session.store.study
-    session.note(f"failed: {len(failed)} of {len(recipes)} steps; {finished} were finished and are kept in {study}")
+    session.note(f"failed: {len(failed)} of {len(recipes)} steps; {finished} are finished and kept in {study}")
     first = {error: run_id for run_id, error in reversed(failed.items())}
     chosen = next((error for error in failed.values() if "\n" in error), next(iter(failed.values())))
     for error, run_id in first.items():
@@ -214,5 +214,5 @@ def raise_failure(outcomes: Sequence[Outcome], recipes: Sequence[Recipe], sessio
     traceback = failures.path(study, first[chosen])
     raise PrunescopeError(
         f"{names[first[chosen]]}: {message}",
-        fix=fix or f"its traceback is in {traceback}; if it comes again, report it with that",
+        fix=fix or f"its traceback is in {traceback}; if it recurs, report it with this file",
     )

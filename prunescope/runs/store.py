@@ -137,7 +137,7 @@ class Store:
         return is_held(self._locks / f"{run_id}.lock")
 
     def has_locks(self) -> bool:
-        """Whether the file system of the study has locks; files stand in for them where it has none."""
+        """Whether the file system of the study has locks; files are used instead where it has none."""
         _make_folder(self._locks)
         return has_locks(self._locks)
 
@@ -295,7 +295,7 @@ def _read_back(path: Path, run: Run) -> None:
     if again.recipe.id != run.id or {k: set(v) for k, v in again.readings.items()} != {
         k: set(v) for k, v in run.readings.items()
     }:
-        raise runfile.unreadable(path, ValueError("it does not read back as it was written"))
+        raise runfile.unreadable(path, ValueError("it is read back with other content"))
 
 
 def _make_folder(path: Path) -> None:

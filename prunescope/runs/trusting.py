@@ -67,7 +67,7 @@ def _remember(study: Path, names: Sequence[str], note: Callable[[str], None]) ->
             with whole_file(folder / _digest(name)) as file:
                 file.write(name.encode())
     except OSError as error:
-        note(f"cannot remember the code that you trust: {folder}: {error.strerror or error}; type it again next time")
+        note(f"cannot store the trusted names: {folder}: {error.strerror or error}; give them again next time")
 
 
 def _folder(study: Path) -> Path:

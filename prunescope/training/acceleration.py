@@ -100,10 +100,10 @@ def _check(device: torch.device, *, compiling: Compiling, precision: Precision) 
     if wanted and device.type != "cuda":
         name, value = next(iter(wanted.items()))
         raise UsageError(
-            f"{name} {value} needs a GPU, got the device {device.type}", fix=f"leave {name} out, or train on a GPU"
+            f"{name} {value} requires a GPU, got the device {device.type}", fix=f"leave out {name}, or train on a GPU"
         )
     if compiling in COMPILED and device.type == "cpu" and not any(map(shutil.which, COMPILERS)):
         raise UsageError(
-            f"compiling {compiling} needs a C++ compiler, found none of {', '.join(COMPILERS)}",
+            f"compiling {compiling} requires a C++ compiler, found none of {', '.join(COMPILERS)}",
             fix="install one, or leave compiling out",
         )

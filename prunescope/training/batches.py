@@ -97,12 +97,12 @@ def _laid_out(inputs: Tensor) -> Tensor:
 def _mixed(one_pass: Pass, data: Data, batches: Batches, *, generator: torch.Generator) -> Pass:
     if not data.objective.mixes:
         raise UsageError(
-            f"mixup is {batches.mixup:g}, but the targets of {data.objective.loss_name} are no classes to mix",
+            f"mixup is {batches.mixup:g}, but the targets of {data.objective.loss_name} are not classes to mix",
             fix="use mixup 0",
         )
     if batches.size < 2:
         raise UsageError(
-            f"batch_size is {batches.size}, wanted at least 2: MixUp mixes pairs of images",
+            f"batch_size is {batches.size}, wanted at least 2: MixUp requires pairs of images",
             fix="use larger batches, or mixup 0",
         )
     mix = mixer(

@@ -19,7 +19,7 @@ def cycle_ends(epochs: int, *, cycles: int, factor: float) -> tuple[int, ...]:
     ends = tuple(round(epochs / factor**number) for number in reversed(range(cycles)))
     if ends[0] < 1 or len(set(ends)) < len(ends):
         raise UsageError(
-            f"{cycles} cycles, each ending {factor:g} times as late as the one before, do not fit into {epochs} epochs",
-            fix="train for more epochs, or ask for fewer cycles",
+            f"{cycles} cycles, each ending {factor:g} times as late as the one before, do not fit in {epochs} epochs",
+            fix="train for more epochs, or use fewer cycles",
         )
     return ends

@@ -104,7 +104,7 @@ def feed(data: Data, batches: Batches, *, seeds: Sequence[int]) -> Feed:
     """
     split = data.train
     if not isinstance(split, InMemorySplit):
-        raise NotCapturable("its data are no images in memory")
+        raise NotCapturable("its data are not images in memory")
     if min(batches.size, len(split)) < 2:
         raise NotCapturable("its batches have one image")
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -126,7 +126,7 @@ def feed(data: Data, batches: Batches, *, seeds: Sequence[int]) -> Feed:
 def _mixing(data: Data, batches: Batches, generators: Sequence[torch.Generator], *, device: torch.device) -> Mixing:
     """Return the mixing of some models, seeded by their generators as their mixers are."""
     if not data.objective.mixes:
-        raise NotCapturable("its targets are no classes to mix")
+        raise NotCapturable("its targets are not classes")
     seeds = [int(torch.randint(2**31, (), generator=generator)) for generator in generators]
     steps = steps_per_epoch(len(data.train), batches.size)
     return Mixing(

@@ -32,7 +32,7 @@ def sgd(
     One fused call updates all parameters: a third of the time of a loop over the tensors of a small net.
     """
     if nesterov and not momentum:
-        raise UsageError("nesterov needs momentum, got momentum 0", fix="set momentum, for example 0.9")
+        raise UsageError("nesterov requires momentum, got momentum 0", fix="set momentum, for example 0.9")
     parameters = trainable(model)
     fused = all(p.is_floating_point() and p.device.type in {"cpu", "cuda"} for p in parameters)
     return torch.optim.SGD(

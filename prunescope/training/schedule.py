@@ -87,7 +87,7 @@ def span(schedule: Schedule, *, steps_per_epoch: int) -> range:
     stop = total if schedule.stop_step is None else schedule.stop_step
     if not 0 <= schedule.start_step <= stop <= total:
         raise UsageError(
-            f"training from step {schedule.start_step} to step {stop} is no part of a schedule of {total} steps "
+            f"training from step {schedule.start_step} to step {stop} is not part of a schedule of {total} steps "
             f"({schedule.epochs} epochs of {steps_per_epoch})",
             fix="choose start_step <= stop_step, both at most all steps, or train for more epochs",
         )

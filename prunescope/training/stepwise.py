@@ -50,5 +50,5 @@ def stepwise(work: Work, plan: Plan, rates: LambdaLR) -> Iterator[Done]:
 def _check_steps(steps: int, images: int) -> None:
     if not steps:
         raise UsageError(
-            f"{images} training images make no batch, wanted at least 2 images", fix="train on a larger data set"
+            f"{images} training images give no batch, wanted at least 2 images", fix="train on a larger data set"
         )

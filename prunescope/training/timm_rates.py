@@ -49,7 +49,10 @@ def rates(name: str, schedule: Schedule, *, steps_per_epoch: int) -> tuple[float
     except Exception as error:  # timm has no error class of its own
         raise _unknown(name, str(error)) from error
     if made is None or name == "plateau":
-        raise _unknown(name, "it needs a reading of every epoch" if made is not None else "it moves no rate")
+        raise _unknown(
+            name,
+            "it requires a reading after every epoch" if made is not None else "it does not change the learning rate",
+        )
     found = []
     for step in range(steps):
         made.step(step)

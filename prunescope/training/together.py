@@ -75,7 +75,7 @@ def _reported(done: Done, *, net: Grouped, models: Sequence[nn.Module], of: int)
     if not done.finite(net.parameters()):
         raise UsageError(
             f"the training of one of {net.count} models together diverged in epoch {done.number}",
-            fix="train them one by one to see which; lower the learning rate",
+            fix="train them one by one to find which; lower the learning rate",
         )
     epoch = partial(Epoch, number=done.number, of=of, learning_rate=done.learning_rate)
     pairs = zip(done.losses, done.errors, strict=True)

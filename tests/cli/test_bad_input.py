@@ -220,7 +220,7 @@ DIAGNOSE = {
     "density 0": (("--density", "0"), "--density got 0"),
     "density 1": (("--density", "0.1,1"), "--density got 1"),
     "density no number": (("--density", "low"), "'low'"),
-    "no density": (("--density", ","), "it wants numbers"),
+    "no density": (("--density", ","), "it requires numbers"),
     "one replica": (("--replicas", "1"), "--replicas"),
     "unknown rule": (("--rule", "coin"), "'coin'"),
     "unknown probe": (("--probe", "colour"), "'colour'"),

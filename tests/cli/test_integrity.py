@@ -198,4 +198,4 @@ def test_a_study_that_is_removed_meanwhile_is_not_finished(study, invoke, monkey
     monkeypatch.setattr(scheduler, "run", removing)
     swept = invoke("sweep", study, "--workers", 1)
     assert swept.exit_code == 4, swept.stderr
-    assert "was it removed meanwhile?" in swept.stderr
+    assert "check whether it was removed" in swept.stderr

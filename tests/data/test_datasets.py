@@ -465,7 +465,7 @@ def test_a_missing_package_is_named(monkeypatch):
     ("look", "culprit"),
     [
         ({"mean": (0.5, 0.5), "std": (0.5, 0.5)}, "mean has 2 values"),
-        ({"mean": (0.5, 0.5, 0.5)}, "not given together"),
+        ({"mean": (0.5, 0.5, 0.5)}, "must be given together"),
         ({"in_chans": 2}, "in_chans is 2"),
     ],
 )

@@ -141,7 +141,7 @@ def test_options_with_help_and_bounds_pass():
         (lambda: described("one"), "--option got 'one'"),
         (lambda: described(1.0, Annotated[int, Option("help", minimum=2)]), "at least 2"),
         (lambda: described("1,2", WHOLES), "default of option 'option'"),
-        (lambda: type(described((1,), WHOLES))(option=[1]), "comes back from its recipe"),
+        (lambda: type(described((1,), WHOLES))(option=[1]), "is restored from its recipe"),
         (lambda: described(frozen=False), "not frozen"),
         (lambda: described(kw_only=False), "by position"),
         (lambda: plugin(Probe, None, measure=measure, members={"replicas": 1}), "no docstring"),
@@ -182,7 +182,7 @@ def test_a_module_must_import_nothing_heavy(tmp_path, monkeypatch):
     [
         (["lee2019snip"], "wanted a tuple of keys"),
         ((2020,), "wanted a tuple of keys"),
-        (("lee2019snip", "doe2020"), "cites 'doe2020', of which there is no BibTeX entry"),
+        (("lee2019snip", "doe2020"), "cites 'doe2020', which has no BibTeX entry"),
         (("lee2019snip", "lee2019snip"), "two citations of one key"),
     ],
 )

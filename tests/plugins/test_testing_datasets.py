@@ -100,7 +100,7 @@ DEFECTIVE_DATASETS = {
     "are not the first two": {"side": Unlimited},
     "have the sizes": {"side": Dropping},
     "depend on the batch size": {"side": PerBatch},
-    "does not follow from its generator": {"side": GlobalGenerator},
+    "is not determined by its generator": {"side": GlobalGenerator},
     "ignores its generator": {"side": InOrder},
     "not one pass over all images": {"side": Half},
     "leave out the last one": {"side": LastOfOne},

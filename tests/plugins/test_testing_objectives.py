@@ -35,7 +35,7 @@ DEFECTS = {
     "no gradient": {"losses": lambda self, z, y: (z.detach() - y).abs().mean(1)},  # noqa: ARG005
     "mean_loss is not the mean": {"mean_loss": lambda self, z, y: (z - y).abs().sum()},  # noqa: ARG005
     r"error from .*, wanted \[0, 1\]": {"errors": lambda self, z, y: 9 * (z - y).abs().mean(1)},  # noqa: ARG005
-    "errs on its own predictions": {"predictions": lambda self, z: z + 1},  # noqa: ARG005
+    "on its own predictions is not 0": {"predictions": lambda self, z: z + 1},  # noqa: ARG005
     "other names": {"error_names": {"error": "one", "more": "another"}},
     "representation": {"representation": lambda self, z: z},  # noqa: ARG005
     "add up to 1": {"distributions": lambda self, z: z.double().exp()},  # noqa: ARG005

@@ -27,7 +27,7 @@ DEFECTIVE_RULES = {
     "confidence nan": lambda _: diagnosis(confidence=float("nan")),
     "no Diagnosis with reasons": lambda _: diagnosis(because=()),
     "wanted a tuple of sentences": lambda _: diagnosis(because=["LMC is high"]),
-    "abstains and yet advises 'lower'": lambda _: diagnosis(regime=Regime.UNRESOLVED),
+    "abstains but advises 'lower'": lambda _: diagnosis(regime=Regime.UNRESOLVED),
     "the advice 'lower' is none": lambda _: diagnosis(advice="lower"),
     "the regime 'II' or": lambda _: diagnosis(regime="II"),
     "KeyError: 'cka/softmax'": lambda evidence: diagnosis(confidence=evidence.readings["cka/softmax"].value[0]),
@@ -79,7 +79,7 @@ class Rule(RegimeRule):
     ("first", "confidence", "message"),
     [
         ("import torch", "0.5", "imports torch to classify"),
-        ("import os", "os.getpid() % 1000 / 1000", "a fresh interpreter answers otherwise"),
+        ("import os", "os.getpid() % 1000 / 1000", "the result differs in a fresh interpreter"),
         ("import sys", "0.5 if 'torch' in sys.modules else 1 / 0", "fails in a fresh interpreter"),
         ("", "0.5", None),
     ],

@@ -73,7 +73,7 @@ DEFECTIVE_TRAINERS = {
     "is not reproducible": {"follow": "chance"},
     "depends on the model's mode": {"keep_mode": True},
     "does not train": {"rate": 0.0},
-    "learns nothing": {"rate": 1e-7},
+    "does not learn": {"rate": 1e-7},
     "yielded the epoch 0 of 4": {"reports": lambda epoch: dataclasses.replace(epoch, number=epoch.number - 1)},
     r"announces \[5\]": {"reports": altered(of=5)},
     "loss is nan": {"reports": altered(train_loss=float("nan"))},
@@ -101,7 +101,7 @@ DEFECTS_TOGETHER = {
     "together returns 0": {"most": 0},
     "trains model 0 as fit does not": {"seeds_of": lambda seeds: seeds[::-1]},
     "masked weights of '0.weight' are not zero": {"hold": False},
-    "no tuple of 3 epochs": {"count": 2},
+    "not yield a tuple of 3 epochs": {"count": 2},
 }
 
 

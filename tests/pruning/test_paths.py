@@ -88,5 +88,5 @@ def test_attention_is_refused():
 def test_token_ids_have_no_paths():
     model = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(12, 2))
     mask = Mask({"2.weight": torch.ones(2, 12, dtype=torch.bool)})
-    with pytest.raises(UsageError, match="does not take an input of ones"):
+    with pytest.raises(UsageError, match="does not accept an input of ones"):
         effective(model, mask, (3,))

@@ -75,7 +75,7 @@ def test_keep_needs_both_sides_measured_and_neither_better():
     assert stated(evidence(0.0, epochs=80.0), here, hot, cold).advice is Advice.KEEP
     one = stated(evidence(0.0, epochs=80.0), here, hot)
     assert one.advice is Advice.LOWER
-    assert one.next_buys == "a sibling on the colder side would show whether staying is best"
+    assert one.next_buys == "a sibling on the colder side would show whether to keep the temperature"
 
 
 def test_neighbours_count_as_siblings_and_their_test_errors_where_no_training_errors_are_known():

@@ -32,7 +32,7 @@ def test_on_gpus_there_is_one_job_for_each(monkeypatch):
 
 
 def test_a_number_that_is_fixed_is_not_chosen_twice(monkeypatch):
-    with pytest.raises(UsageError, match="does not take --workers here"):
+    with pytest.raises(UsageError, match="does not accept --workers here"):
         choose_executor(Place(workers=3, executor_options={"workers": 2}), device="cpu")
     assert Cluster().with_slots(3) is None
     loaded = registry.make("executors", "local", {})

@@ -100,7 +100,7 @@ def test_the_step_is_part_of_the_id_and_the_shuffle_too(made):
 def test_a_dense_run_is_not_rewound(made):
     store, steps = made
     recipe = plan.rewind(pruned=steps["end"].id, weights=steps["at 1"].id)
-    with pytest.raises(UsageError, match="has no mask to rewind under"):
+    with pytest.raises(UsageError, match="has no mask for rewinding"):
         pipeline.perform(recipe, store, device="cpu")
 
 
@@ -115,7 +115,7 @@ def test_weights_of_another_network_are_refused(made):
         seed=0,
     )
     pipeline.perform(other, store, device="cpu")
-    with pytest.raises(MismatchError, match="built otherwise"):
+    with pytest.raises(MismatchError, match="has other options"):
         pipeline.perform(plan.rewind(pruned=steps["pruned"].id, weights=other.id), store, device="cpu")
 
 

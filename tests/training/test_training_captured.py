@@ -102,7 +102,7 @@ class Choosing(nn.Module):
 REASONS = {
     "a value on the host": (Deciding, pictures, {}, "it reads a value on the host"),
     "sizes": (Choosing, pictures, {}, "the size of a tensor depends on values"),
-    "another split": (tiny_net, tiny_data, {}, "its data are no images in memory"),
+    "another split": (tiny_net, tiny_data, {}, "its data are not images in memory"),
     "batches of one image": (tiny_net, pictures, {"size": 1, "epochs": 1}, "its batches have one image"),
 }
 

@@ -270,7 +270,7 @@ def test_a_model_without_parameters_is_refused():
 
 
 def test_nesterov_without_momentum_is_refused():
-    with pytest.raises(UsageError, match="nesterov needs momentum"):
+    with pytest.raises(UsageError, match="nesterov requires momentum"):
         train(tiny_net(), tiny_data(), nesterov=True, momentum=0.0)
 
 
@@ -334,5 +334,5 @@ def test_no_step_changes_nothing():
 
 @pytest.mark.parametrize(("start", "stop"), [(13, None), (5, 4), (0, 13)])
 def test_steps_outside_the_schedule_are_refused(start, stop):
-    with pytest.raises(UsageError, match="is no part of a schedule of 12 steps"):
+    with pytest.raises(UsageError, match="is not part of a schedule of 12 steps"):
         next(part(tiny_net(), tiny_data(), start=start, stop=stop))

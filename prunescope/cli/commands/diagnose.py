@@ -53,7 +53,7 @@ def _densities(text: str) -> tuple[float, ...]:
         return ()
     densities = parsing.numbers("--density", [text])
     if not densities:
-        raise UsageError(f"--density got {text!r}", fix="it wants numbers, such as 0.05,0.1, or none")
+        raise UsageError(f"--density got {text!r}", fix="it requires numbers, such as 0.05,0.1, or none")
     return densities
 
 
@@ -61,7 +61,7 @@ def _check_verdicts(words: list[str] | None) -> None:
     known = [*Advice, *Regime]
     for word in words or ():
         if word not in known:
-            raise UsageError(f"--fail-on got {word!r}", fix=f"it wants one of: {', '.join(known)}")
+            raise UsageError(f"--fail-on got {word!r}", fix=f"it requires one of: {', '.join(known)}")
 
 
 def _exit_code(found: Diagnosis, failing: list[str] | None) -> int:

@@ -90,5 +90,5 @@ def _shard(text: str | None) -> tuple[int, int] | None:
         return None
     number, slash, of = text.partition("/")
     if not (slash and number.isdecimal() and of.isdecimal()):
-        raise UsageError(f"--shard got {text!r}", fix="it wants K/N, for example 1/4, 2/4, 3/4 and 4/4")
+        raise UsageError(f"--shard got {text!r}", fix="it requires K/N, for example 1/4, 2/4, 3/4 and 4/4")
     return int(number), int(of)

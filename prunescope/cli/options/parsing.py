@@ -28,7 +28,7 @@ def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
     for text in given or ():
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UsageError(f"{option} got {text!r}", fix=f"it wants KEY=VALUE, for example {option} epochs=10")
+            raise UsageError(f"{option} got {text!r}", fix=f"it requires KEY=VALUE, for example {option} epochs=10")
         found[key.strip().replace("-", "_")] = value.strip()
     return found
 
@@ -63,7 +63,7 @@ def numbers(option: str, given: Sequence[str]) -> tuple[float, ...]:
     try:
         return tuple(float(item) for text in given for item in text.split(",") if item.strip())
     except ValueError as error:
-        raise UsageError(f"{option} got {','.join(given)!r}", fix=f"it wants numbers: {option} 0.05,0.1") from error
+        raise UsageError(f"{option} got {','.join(given)!r}", fix=f"it requires numbers: {option} 0.05,0.1") from error
 
 
 def whole_numbers(option: str, text: str) -> tuple[int, ...]:
@@ -74,7 +74,7 @@ def whole_numbers(option: str, text: str) -> tuple[int, ...]:
     """
     found = numbers(option, [text])
     if not found or any(number < 1 or number != int(number) for number in found):
-        raise UsageError(f"{option} got {text!r}", fix=f"it wants whole numbers from 1: {option} 10,20")
+        raise UsageError(f"{option} got {text!r}", fix=f"it requires whole numbers from 1: {option} 10,20")
     return tuple(int(number) for number in found)
 
 

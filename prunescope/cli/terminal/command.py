@@ -116,7 +116,7 @@ def _interrupted(values: dict[str, Any], *, debug: bool) -> Output:
 
 def _unforeseen(error: Exception, *, debug: bool) -> Output:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        _tell("out of memory", "smaller batches or fewer workers (--workers 1) need less", debug=debug)
+        _tell("out of memory", "use smaller batches or fewer workers (--workers 1)", debug=debug)
         return Output(exit_code=PrunescopeError.exit_code)
     what = f"this is a bug in prunescope or in a plugin: {type(error).__name__}: {error}".partition("\n")[0]
     _tell(what, "run the command again with --debug and report what it prints", debug=debug)

@@ -55,7 +55,7 @@ class CkaMap(Probe):
         return {
             "map": Reading(values, "1", n=n, estimator=how, axes=("layer_a", "layer_b"), labels=labels),
             "diagonal": Reading(values.diagonal().copy(), "1", n=n, estimator=how, axes=("layer",), labels=labels),
-            "best_layer": Reading(float(best), "fraction", n=n, estimator="layers most similar to their own likeness"),
+            "best_layer": Reading(float(best), "fraction", n=n, estimator="layers most similar to the same layer"),
         }
 
     def _names(self, replica: Replica) -> list[str]:

@@ -54,7 +54,7 @@ class LossSlice(Probe):
             limit=self.batches,
             objective=data.objective,
         )
-        how = "filter-normalised random directions, running statistics as they are"
+        how = "filter-normalised random directions, running statistics unchanged"
         readings = on_grid(found[:-1], steps, axes=("x", "y")[:count], how=how, unit=data.objective.loss_unit)
         means = [float(at.loss.double().mean()) for at in found]
         rim = [mean for mean, place in zip(means, grid, strict=False) if max(map(abs, place)) == self.radius]

@@ -39,7 +39,7 @@ class Size(Probe):
         from prunescope.landscape.latency import latency
 
         found = latency(model, _blank(model, data, images=self.latency_batch), repeats=self.latency_repeats)
-        what = f"forward pass of {self.latency_batch} image(s); zeros are multiplied: masking alone speeds nothing up"
+        what = f"forward pass of {self.latency_batch} image(s); zeros are multiplied: a mask does not reduce the time"
         return {
             "latency": Reading(found.median, "second", n=found.n, estimator=f"median, {what}"),
             "latency_spread": Reading(found.spread, "second", n=found.n, estimator=f"interquartile range, {what}"),
@@ -82,7 +82,7 @@ def _operations(model: nn.Module, data: Data) -> dict[str, Reading]:
         "layer_flops": Reading(by_layer, "flop", estimator=how, axes=("layer",), labels=tuple(layers)),
     }
     if kept:
-        limit = "operations of all weights / of non-zero ones, a bound: masking alone speeds nothing up"
+        limit = "operations of all weights / of non-zero ones, a bound: a mask alone does not reduce the run time"
         readings["theoretical_speedup"] = Reading(dense / kept, "1", estimator=limit)
     return readings
 

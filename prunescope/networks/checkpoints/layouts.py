@@ -58,11 +58,12 @@ def find_weights(value: Any, *, weights: Weights | None, source: str) -> Layout:
         UsageError: `weights` asks for what the file does not have.
     """
     if isinstance(value, nn.Module):
-        note = f"the file holds a whole {type(value).__name__}; its weights were taken"
+        note = f"the file contains a whole {type(value).__name__}; its weights are used"
         return Layout(state=_tensors(value.state_dict()), format="pickled module", notes=(note,))
     if not isinstance(value, Mapping):
         raise InputError(
-            f"'{source}' holds {_article(type(value).__name__)}, not weights", fix="save the state_dict of the network"
+            f"'{source}' contains {_article(type(value).__name__)}, not weights",
+            fix="save the state_dict of the network",
         )
     if is_state(value):
         refuse_missing_choice(weights, found="raw", source=source)
@@ -87,7 +88,7 @@ def _unwrap(value: Mapping[Any, Any], *, weights: Weights | None, source: str) -
     raw = _first(value, RAW_KEYS, source=source) or (None if ema else _only_unknown(value, source=source))
     if ema is None and raw is None:
         keys = ", ".join(sorted(str(key) for key in value)[:8]) or "nothing"
-        raise InputError(f"'{source}' holds no weights, only: {keys}", fix="save the state_dict of the network")
+        raise InputError(f"'{source}' contains no weights, only: {keys}", fix="save the state_dict of the network")
     refuse_missing_choice(weights, found="ema" if raw is None else "raw" if ema is None else None, source=source)
     chosen = raw if ema is None or (weights == "raw" and raw is not None) else ema
     assert chosen is not None  # noqa: S101 - one of them is there
@@ -116,8 +117,8 @@ def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, Layout
     found = [str(key) for key, item in value.items() if is_state(item) and not str(key).startswith(NOT_WEIGHTS)]
     if len(found) > 1:
         raise InputError(
-            f"'{source}' holds several sets of weights: {', '.join(sorted(found)[:8])}",
-            fix="save the one you mean as a state_dict of its own",
+            f"'{source}' contains several sets of weights: {', '.join(sorted(found)[:8])}",
+            fix="save one of them as a separate state_dict",
         )
     return (found[0], find_weights(value[found[0]], weights=None, source=source)) if found else None
 
@@ -125,9 +126,9 @@ def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, Layout
 def refuse_missing_choice(weights: Weights | None, *, found: Weights | None, source: str) -> None:
     """Raise UsageError where only one kind was found and the other is wanted; None: both were found."""
     if weights == "ema" and found == "raw":
-        raise UsageError(f"'{source}' holds no EMA weights", fix="leave out --weights ema")
+        raise UsageError(f"'{source}' contains no EMA weights", fix="leave out --weights ema")
     if weights == "raw" and found == "ema":
-        raise UsageError(f"'{source}' holds EMA weights only", fix="leave out --weights raw")
+        raise UsageError(f"'{source}' contains EMA weights only", fix="leave out --weights raw")
 
 
 def _choice_note(ema: tuple[str, Layout] | None, raw: tuple[str, Layout] | None, key: str) -> tuple[str, ...]:

@@ -190,20 +190,20 @@ def _match(state: Mapping[str, Tensor], known: Known, *, source: str) -> Match:
     found = search(state, known)
     if found.match is None:
         raise MismatchError(
-            f"'{source}' does not say its architecture, and none that was tried fits all of its {len(state)} tensors",
+            f"'{source}' does not name its architecture, and no tried one fits all of its {len(state)} tensors",
             fix=_advice(None, found.nearest),
         )
     name = found.match.spec.name
     said = "named by the file" if name in hinted_names(known.hints) else "found by names and shapes of its tensors"
-    note = f"architecture '{name}' {said}; give --model if it is another one"
+    note = f"architecture '{name}' {said}; set --model if this is wrong"
     return replace(found.match, notes=(note, *found.match.notes))
 
 
 def _advice(match: Match | None, nearest: tuple[tuple[str, float], ...]) -> str:
     if match is not None:
-        return f"all of it fits '{match.spec.name}': --model {match.spec.name}"
+        return f"all tensors fit '{match.spec.name}': --model {match.spec.name}"
     names = ", ".join(f"'{name}' ({share:.0%} of the tensors fit)" for name, share in nearest if share > 0)
-    return f"nearest in timm: {names or 'nothing'}; for a network of your own give --model pkg.mod:factory"
+    return f"nearest in timm: {names or 'none'}; for your own network give --model pkg.mod:factory"
 
 
 def _finish(match: Match, masks: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Mask | None, tuple[str, ...]]:

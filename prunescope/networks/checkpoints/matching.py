@@ -162,7 +162,7 @@ def _with_counters(part: dict[str, Tensor], wanted: Shapes) -> tuple[dict[str, T
     missing = set(wanted) - set(part)
     if not missing or any(not name.endswith(COUNTER) for name in missing):
         return part, ()
-    note = "the file has no counters of BatchNorm batches (torch before 0.4.1): set to zero"
+    note = "the file has no BatchNorm batch counters (torch before 0.4.1): set to zero"
     return part | {name: torch.zeros((), dtype=torch.long) for name in missing}, (note,)
 
 
@@ -197,7 +197,7 @@ def check_match(have: Shapes, wanted: Shapes, *, name: str) -> None:
         return
     if not (missing or unexpected) and _is_shrunk(have, wanted):
         raise MismatchError(
-            f"the checkpoint is structurally pruned: '{other[0]}' has shape {have[other[0]]}, '{name}' wants "
+            f"the checkpoint is structurally pruned: '{other[0]}' has shape {have[other[0]]}, '{name}' requires "
             f"{wanted[other[0]]} ({len(other)} tensors are smaller)",
             fix="prunescope takes masked weights in full shapes; give the network before its channels were removed, "
             "or a factory for the small one: --model pkg.mod:factory",

@@ -97,7 +97,9 @@ def _mask_notes(masks: Mapping[str, Tensor]) -> tuple[str, ...]:
         return ()
     biases = [name for name in masks if name.rpartition(".")[2] != "weight"]
     note = f"masks of torch.nn.utils.prune found for {len(masks)} tensors"
-    ignored = (f"pruned tensors that are no weights are set to zero once and not held: {', '.join(biases[:5])}",)
+    ignored = (
+        f"pruned tensors that are not weights are set to zero once and can change in training: {', '.join(biases[:5])}",
+    )
     return (note, *(ignored if biases else ()))
 
 

@@ -22,7 +22,7 @@ def read_arguments(folder: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(read_regular_text(path))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"cannot read '{path}': {error}", fix="mend or remove it") from error
+        raise InputError(f"cannot read '{path}': {error}", fix="repair or remove it") from error
     return {str(name): value for name, value in values.items()} if isinstance(values, dict) else {}
 
 

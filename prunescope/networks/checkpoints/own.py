@@ -110,7 +110,7 @@ def unpack(content: Content, *, source: str, trust: Trust = NOTHING) -> Checkpoi
 def _check_schema(facts: Mapping[str, Any], source: str) -> None:
     if facts["schema"] > SCHEMA:
         raise InputError(
-            f"'{source}' has schema {facts['schema']}, this prunescope knows up to {SCHEMA}", fix="update prunescope"
+            f"'{source}' has schema {facts['schema']}, this prunescope supports up to {SCHEMA}", fix="update prunescope"
         )
 
 

@@ -49,9 +49,11 @@ def _from_folder(folder: Path) -> Place:
     if len(files) == 1:
         return Place(weights=files[0], config=described)
     if not files:
-        raise InputError(f"folder '{folder}' holds no weights", fix=f"wanted is a file ending in {', '.join(SUFFIXES)}")
+        raise InputError(
+            f"folder '{folder}' contains no weights", fix=f"wanted a file with the suffix {', '.join(SUFFIXES)}"
+        )
     raise InputError(
-        f"folder '{folder}' holds {len(files)} checkpoints", fix=f"name one of them, for example '{files[-1]}'"
+        f"folder '{folder}' contains {len(files)} checkpoints", fix=f"name one of them, for example '{files[-1]}'"
     )
 
 
@@ -59,7 +61,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(read_regular_text(path))
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read '{path}': {error}", fix="mend it, or name the weights file itself") from error
+        raise InputError(f"cannot read '{path}': {error}", fix="repair it, or name the weights file itself") from error
     if not isinstance(config, dict) or not isinstance(config.get("architecture"), str):
         raise InputError(
             f"'{path}' names no 'architecture' as timm's do", fix="name the weights file itself, and its --model"

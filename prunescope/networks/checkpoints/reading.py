@@ -115,8 +115,8 @@ def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - w
         name = _refused_name(str(error))
         if name and not unsafe:
             raise InputError(
-                f"'{path}' was not loaded: it holds '{name}', which is more than data and could execute code",
-                fix=f"{RESAVE}; or pass --unsafe-load if you trust whoever made the file",
+                f"'{path}' was not loaded: it contains '{name}', which is not plain data and could execute code",
+                fix=f"{RESAVE}; or pass --unsafe-load if you trust the file's source",
             ) from error
         raise InputError(
             f"'{path}' is a damaged or truncated checkpoint: {_first_line(error)}",
@@ -188,8 +188,8 @@ def _refuse_whole_object(path: pathlib.Path, kind: Kind) -> None:
         ) from error
     if root and root not in ROOT_DATA and not root.startswith(("torch._utils.", "torch._tensor.")):
         raise InputError(
-            f"'{path}' was not loaded: it is a whole pickled '{root}', which only loads by executing code",
-            fix=f"{RESAVE}; or pass --unsafe-load if you trust whoever made the file",
+            f"'{path}' was not loaded: it is a whole pickled '{root}', which can be loaded only by executing code",
+            fix=f"{RESAVE}; or pass --unsafe-load if you trust the file's source",
         )
 
 

@@ -34,7 +34,7 @@ def schedule_of(settings: Mapping[str, Any]) -> tuple[dict[str, JSON], tuple[str
         return {}, ()
     ours = SCHEDULES.get(theirs.lower() or "none")
     if ours is None:
-        return {}, (f"trained with the schedule '{theirs}', which prunescope's trainers do not have",)
+        return {}, (f"trained with the schedule '{theirs}', which prunescope's trainers do not support",)
     found: dict[str, JSON] = {"schedule": ours}
     rate = settings.get("decay_rate", settings.get("gamma"))
     if ours == "multistep" and isinstance(rate, int | float) and 0 < rate < 1:

@@ -74,7 +74,7 @@ def _describe(head: bytes) -> str:
     if head[257:262] == b"ustar":
         return "a tar archive"
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
-        return "a pickle that torch.save did not write"
+        return "a pickle not written by torch.save"
     return _describe_text(head)
 
 

@@ -125,7 +125,7 @@ def traced(model: nn.Module) -> tuple[fx.Graph, str] | tuple[None, str]:
         return None, "it has hooks"
     graph = _trace(model)
     if graph is None:
-        return None, "its forward pass depends on its input in ways that cannot be traced"
+        return None, "its forward pass depends on its input and cannot be traced"
     modules = dict(model.named_modules())
     reason = next((reason for node in graph.nodes if (reason := _obstacle(node, modules))), "")
     return (None, reason) if reason else (graph, "")
@@ -142,7 +142,7 @@ def _obstacle(node: fx.Node, modules: Mapping[str, nn.Module]) -> str:
     """Say why a node has no grouped twin; empty when it has one."""
     if node.op in {"placeholder", "output"}:
         single = node.op == "output" and isinstance(node.args[0], fx.Node)
-        return "" if single or (node.op == "placeholder" and not node.args) else f"its {node.op} is not one tensor"
+        return "" if single or (node.op == "placeholder" and not node.args) else f"its {node.op} is not a single tensor"
     if node.op == "call_module":
         module = modules[str(node.target)]
         return "" if _module_ok(module) else f"{node.target} is a {type(module).__name__}"

@@ -72,7 +72,7 @@ def names(plugin: str, kind: Kind) -> Names:
         )
     if keyword.iskeyword(found.klass) or found.klass in api.__all__:
         raise UsageError(
-            f"a plugin called {plugin!r} would have the class {found.klass}, a name that is taken",
-            fix=f"call it otherwise, for example my-{found.plugin}",
+            f"a plugin called {plugin!r} would have the class {found.klass}, a name in use",
+            fix=f"choose another name, for example my-{found.plugin}",
         )
     return found

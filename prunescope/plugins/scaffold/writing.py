@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prunescope.plugins.scaffold.names import Names
 
 SUMMARIES = {
-    "probe": "how sure a network is of its answers",
+    "probe": "confidence of a network's predictions",
     "pruner": "magnitude relative to the layer, ranked over the model",
     "trainer": "Adam with a constant learning rate",
     "rule": "the regime from linear mode connectivity alone",
@@ -63,11 +63,9 @@ def write(names: Names, parent: Path) -> Path:
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise UsageError(f"{folder} is there already", fix="choose another name, or --into another folder") from error
+        raise UsageError(f"{folder} exists already", fix="choose another name, or --into another folder") from error
     except OSError as error:
-        raise UsageError(
-            f"cannot make {folder}: {error.strerror}", fix="give --into a folder you can write to"
-        ) from error
+        raise UsageError(f"cannot make {folder}: {error.strerror}", fix="give a writable folder: --into DIR") from error
     for path, text in made.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")

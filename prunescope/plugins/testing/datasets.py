@@ -95,7 +95,7 @@ def _check_labels(who: str, labels: Tensor, data: Data, *, count: int) -> None:
 
 def _check_epoch(who: str, split: Split, data: Data) -> None:
     first = _epoch(split, seed=0, surroundings=0)
-    require(_same(first, _epoch(split, seed=0, surroundings=1)), f"{who}: epoch() does not follow from its generator")
+    require(_same(first, _epoch(split, seed=0, surroundings=1)), f"{who}: epoch() is not determined by its generator")
     require(not _same(first, _epoch(split, seed=1, surroundings=0)), f"{who}: epoch() ignores its generator")
     for images, labels in first:
         _check_batch(who, images, labels, data)

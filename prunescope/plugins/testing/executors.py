@@ -87,28 +87,31 @@ def _check_performed(who: str, wanted: Sequence[Job], folder: Path) -> None:
     notes = given.read_notes(folder)
     counts = Counter(job.id for job, _ in notes)
     for job, early in notes:
-        require(not early, f"{who} performs a job before those it needs are done")
-        require(job.id in {one.id for one in wanted}, f"{who} performs a job that needs one that failed")
-        require(job in wanted, f"{who} hands over another job than it was given: {job}")
+        require(not early, f"{who} runs a job before the jobs it requires are done")
+        require(job.id in {one.id for one in wanted}, f"{who} runs a job that requires a failed one")
+        require(job in wanted, f"{who} passes on a different job from the one given: {job}")
     for job in wanted:
-        require(counts[job.id] == 1, f"{who} performs a job {counts[job.id]} times, wanted 1")
+        require(counts[job.id] == 1, f"{who} runs a job {counts[job.id]} times, wanted 1")
 
 
 def _check_order(who: str, jobs: Sequence[Job], ended: Sequence[str]) -> None:
     place = {name: position for position, name in enumerate(ended)}
     for job in jobs:
         late = [need for need in job.needs if place[need] > place[job.id]]
-        require(not late, f"{who} yields the outcome of a job before those of the jobs it needs")
+        require(not late, f"{who} yields the outcome of a job before those of the jobs it requires")
 
 
 def _check_outcome(who: str, outcome: Outcome) -> None:
-    require(outcome.skipped == (outcome.id in given.SKIPPED), f"{who} has `skipped` wrong in {outcome}")
+    require(outcome.skipped == (outcome.id in given.SKIPPED), f"{who} has a wrong `skipped` in {outcome}")
     failure = given.FAILURES.get(outcome.id, "")
     if outcome.skipped:
-        require(bool(outcome.error), f"{who} skips a job without an error: say which job it needs")
+        require(bool(outcome.error), f"{who} skips a job without an error: name the job that it requires")
     elif failure:
         require(failure in outcome.error, f"{who} reports a failure as {outcome.error!r}, wanted {failure!r} in it")
         begins = failure != given.ERROR or outcome.error.startswith(failure)
-        require(begins, f"{who} reports {outcome.error!r}, wanted it to begin as prunescope.api.describe_failure does")
+        require(
+            begins,
+            f"{who} reports {outcome.error!r}, wanted a text that begins like that of prunescope.api.describe_failure",
+        )
     else:
         require(not outcome.error, f"{who} reports the error {outcome.error!r} of a job that succeeds")

@@ -64,7 +64,7 @@ def _check_errors(who: str, objective: Objective, outputs: Tensor, targets: Tens
     errors = objective.errors(outputs, targets)
     require(torch.equal(every["error"], errors), f'{who}: errors are not the "error" of all_errors')
     own = objective.errors(outputs, objective.predictions(outputs))
-    require(not own.any(), f"{who}: a network errs on its own predictions")
+    require(not own.any(), f"{who}: the error of a network on its own predictions is not 0")
 
 
 def _check_representation(who: str, objective: Objective, outputs: Tensor) -> None:

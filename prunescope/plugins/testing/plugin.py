@@ -125,7 +125,7 @@ def _check_round_trip(plugin: object) -> None:
     values = json.loads(json.dumps(options.all_options(plugin)))
     with accepted():
         again = options.build(type(plugin), values)
-    require(again == plugin, f"{plugin} comes back from its recipe as {again}")
+    require(again == plugin, f"{plugin} is restored from its recipe as {again}")
 
 
 @cache

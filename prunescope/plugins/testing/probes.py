@@ -87,7 +87,7 @@ def _check_call(probe: Probe, group: Sequence[Replica], data: Data | None) -> di
     with accepted():
         check_readings(title(probe), first, n_replicas=len(group))
     changed = state.changed(before, _seen(group, data))
-    require(not changed, f"it changes {changed}: work on a deepcopy, or put back what it was")
+    require(not changed, f"it changes {changed}: use a deepcopy, or restore it")
     with seeded(0):
         again = probe.measure(group, data, seed=0)  # type: ignore[arg-type]
     _check_same(first, again)
@@ -111,7 +111,7 @@ def _check_same(first: Mapping[str, Reading], again: Mapping[str, Reading]) -> N
         )
         require(
             same or reading.unit in TIMES,
-            f"reading {name!r} is {reading.value}, then {other.value} for the same seed: make a generator of it",
+            f"reading {name!r} is {reading.value}, then {other.value} for the same seed: use a seeded generator",
         )
 
 

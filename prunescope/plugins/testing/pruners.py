@@ -67,7 +67,7 @@ def _check_mask(pruner: Pruner, model: nn.Module, data: Data, density: float, *,
         f"{who} masks {others}, which are no convolution or linear weights (prunescope.networks.models.prunable)",
     )
     changed = state.changed(state.of_mask(mask), state.of_mask(_mask(pruner, model, data, density)))
-    require(not changed, f"{who} returns another mask for the same seed ({changed}): make a generator of it")
+    require(not changed, f"{who} returns another mask for the same seed ({changed}): use a generator with this seed")
 
 
 def _mask(pruner: Pruner, model: nn.Module, data: Data, density: float) -> Mask:

@@ -78,13 +78,13 @@ def _check_case(rule: RegimeRule, evidence: Evidence) -> Diagnosis:
     require(pickle.dumps(evidence) == before, f"{who} changes the evidence")
     with accepted():
         check_diagnosis(who, found)
-    require(found == again, f"{who} is not pure: it answers {found}, then {again}")
+    require(found == again, f"{who} is not pure: it returns {found}, then {again}")
     regime_fits = found.regime is None or isinstance(found.regime, Regime)
-    require(regime_fits and isinstance(found.advice, Advice), f"{who} answers {found.regime!r}, {found.advice!r}")
+    require(regime_fits and isinstance(found.advice, Advice), f"{who} returns {found.regime!r}, {found.advice!r}")
     texts = isinstance(found.because, tuple) and all(isinstance(text, str) and text for text in found.because)
     require(texts, f"{who} gives the reasons {found.because!r}, wanted a tuple of sentences")
     abstains = found.regime is Regime.UNRESOLVED
-    require(not abstains or found.advice is Advice.NONE, f"{who} abstains and yet advises {found.advice.value!r}")
+    require(not abstains or found.advice is Advice.NONE, f"{who} abstains but advises {found.advice.value!r}")
     return found
 
 
@@ -99,8 +99,8 @@ def _check_fresh(rule: RegimeRule, cases: Sequence[Evidence], found: Sequence[Di
     process = subprocess.run(command, input=question, capture_output=True, check=False)  # noqa: S603 - our own program
     require(process.returncode == 0, f"{who} fails in a fresh interpreter:\n{process.stderr.decode()}")
     answer = pickle.loads(process.stdout)  # noqa: S301 - what our own program wrote
-    require(answer != "torch", f"{who} imports torch to classify: a rule works on numbers alone")
-    require(answer in ("absent", list(found)), f"{who} is not pure: a fresh interpreter answers otherwise")
+    require(answer != "torch", f"{who} imports torch to classify: a rule uses numbers only")
+    require(answer in ("absent", list(found)), f"{who} is not pure: the result differs in a fresh interpreter")
 
 
 def _toy_evidence(rule: RegimeRule) -> Iterator[Evidence]:

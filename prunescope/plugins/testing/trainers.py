@@ -72,7 +72,7 @@ def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float 
     guessing = 1 - 1 / data.num_classes
     require(
         not learns or dense.error < guessing / 2,
-        f"{who} learns nothing: error {dense.error:.2f} on the training data, guessing has {guessing:.2f}",
+        f"{who} does not learn: error {dense.error:.2f} on the training data, chance is {guessing:.2f}",
     )
 
 
@@ -99,7 +99,7 @@ def _fit(trainer: Trainer, data: Data, *, seed: int, mask: Mask | None = None, d
                 model.eval()
     _check_epochs(who, epochs)
     trained = any(not torch.equal(weight, start[name]) for name, weight in model.named_parameters())  # type: ignore[arg-type]
-    require(trained, f"{who} does not train: all weights are as before")
+    require(trained, f"{who} does not train: all weights are unchanged")
     changed = state.changed(kept, state.of_mask(mask)) or state.changed(before, state.of_data(data))
     require(not changed, f"{who} changes {changed}")
     return Fit(_tensors(model), _error(model, data))
@@ -123,7 +123,7 @@ def _check_together(trainer: Trainer, data: Data, mask: Mask) -> None:
             next(iter(trainer.fit(model, data, mask=one, seed=seed)), None)
     with seeded(seeds[0]):
         epochs = next(iter(trainer.fit_together(models, data, masks=kept, seeds=seeds)), (None,) * 3)
-    require(isinstance(epochs, tuple) and len(epochs) == 3, f"{who}.fit_together yields no tuple of 3 epochs")
+    require(isinstance(epochs, tuple) and len(epochs) == 3, f"{who}.fit_together does not yield a tuple of 3 epochs")
     with accepted():
         for model, one in zip(models, kept, strict=True):
             if one is not None:
@@ -153,7 +153,7 @@ def _check_epochs(who: str, epochs: Sequence[Epoch]) -> None:
     wanted = list(range(1, len(epochs) + 1))
     require(bool(epochs) and numbers == wanted, f"{who} yields the epochs {numbers}, wanted 1, 2, ... without a gap")
     announced = {epoch.of for epoch in epochs}
-    require(announced == {len(epochs)}, f"{who} yields {len(epochs)} epochs but announces {sorted(announced)}")
+    require(announced == {len(epochs)}, f"{who} yields {len(epochs)} epochs but declares {sorted(announced)}")
     for epoch in epochs:
         require(
             math.isfinite(epoch.learning_rate) and epoch.learning_rate >= 0,

@@ -63,7 +63,7 @@ def weights_of(options: Layers, model: nn.Module) -> dict[str, nn.Parameter]:
     if options.linear is None and found.share < MOST:
         raise UsageError(
             f"only {found.share:.0%} of the parameters of {type(model).__name__} are prunable ({found.kinds})",
-            fix="say that this is what you want: --linear, or --no-linear for convolutions alone",
+            fix="confirm with --linear, or with --no-linear for convolutions only",
         )
     return found.weights
 
@@ -72,7 +72,7 @@ def check_scope(options: Scoped) -> None:
     """Raise UsageError for an allocation that ranking over the model would ignore."""
     if options.scope == "global" and options.allocation != "uniform":
         raise UsageError(
-            f"allocation {options.allocation} gives each layer its density, scope global gives none",
+            f"allocation {options.allocation} sets the density of each layer, but scope global ranks over the model",
             fix="leave out one of them",
         )
 

@@ -38,8 +38,8 @@ class Synflow(Pruner):
         one = next(inputs for inputs, _ in data.train.batches(1, limit=1))
         if not one.is_floating_point():
             raise UsageError(
-                f"synflow sends ones through the network, which takes {one.dtype} (token ids)",
-                fix="use a pruner that looks at weights or at the loss, such as magnitude or snip",
+                f"synflow uses an input of ones, but the network requires {one.dtype} (token ids)",
+                fix="use a pruner that uses weights or the loss, such as magnitude or snip",
             )
         shape = tuple(one.shape[1:])
         return synflow(model, weights_of(self, model), density, shape=shape, rounds=self.rounds)

@@ -54,13 +54,13 @@ class CalibrationFinding(Finding):
 
     def _of_cells(self) -> list[str]:
         fit = self.answer.fit
-        free = "note: no optimum lies at a hotter value: nothing bounds epsilon from above"
+        free = "note: no optimum lies at a hotter value: the fit has no upper bound for epsilon"
         right = (
             f"the advice is right in {fit.accuracy:.0%} of {fit.cells} cells, in {fit.held_out:.0%} when left out, "
             f"with the paper's thresholds in {fit.plain:.0%}"
         )
         return [
-            f"LMC < -epsilon says whether the best is hotter in {fit.gate:.0%} of {fit.cells} cells",
+            f"LMC < -epsilon shows whether the best is hotter in {fit.gate:.0%} of {fit.cells} cells",
             right,
             *([] if fit.raised else [free]),
         ]
@@ -76,7 +76,7 @@ class CalibrationFinding(Finding):
         if tree.too_low not in (0, tree.cells):
             return [right]
         side = "cold" if tree.too_low else "hot"
-        free = f"note: every dense model off the best is too {side}: nothing bounds the thresholds from one side"
+        free = f"note: every dense model except the best is too {side}: the fit bounds the thresholds on one side only"
         return [right, free]
 
 

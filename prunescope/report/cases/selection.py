@@ -46,7 +46,7 @@ class SelectionFinding(Finding):
         )
         rules = console.table(("rule", "chooses", "regret", "because"), list(map(_row_of_choice, self.answer.choices)))
         where = "" if asked.folder == STUDY else f" --study {asked.folder}"
-        brief = "regret is counted in the compressed retraining; --full counts it in the whole one"
+        brief = "regret is computed after the compressed retraining; with --full after the full one"
         following = f"next: prunescope prune {asked.pruner} {self.run} --density {asked.density:g}{where}"
         last = [*([] if asked.full else [brief]), following]
         return console.lines_and([first], models, rules, console.lines_and(last))

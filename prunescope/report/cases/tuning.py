@@ -44,7 +44,11 @@ class TuningFinding(Finding):
         looked = [_look(model, one, knob) for one in found for model in one.tuned.looked]
         table = console.table(("density", knob, "runs", "of the grid's", "regret"), list(map(_row, found)))
         poor = any(not one.tuned.connected for one in found)
-        note = ["note: no value passes the LMC gate at some density: the least barrier was taken"] if poor else []
+        note = (
+            ["note: at some density no value has LMC >= -epsilon: the one of the largest LMC is reported"]
+            if poor
+            else []
+        )
         return console.lines_and(looked, table, console.lines_and(note))
 
     def as_json(self) -> dict[str, Any]:
@@ -81,7 +85,7 @@ def _look(model: Measured, one: TunedDensity, knob: str) -> str:
     error = "n/a" if model.test_error is None else f"{model.test_error:.2%}"
     cka = "n/a" if model.cka is None else f"{model.cka:.4f}"
     mark = "*" if model.value == one.tuned.value else " "
-    straddled = ", straddled the gate" if model.value in one.tuned.straddled else ""
+    straddled = ", LMC undecided" if model.value in one.tuned.straddled else ""
     place = f"density {one.density:g}, {knob} {model.value:g}"
     return f"{mark} {place}: LMC {model.lmc:+.4f}, CKA {cka}, test error {error}{straddled}"
 

@@ -27,8 +27,7 @@ def in_words(estimate: Estimate, slots: int) -> str:
     seconds = estimate.seconds / slots
     took = f"about {console.duration(seconds)}" if seconds > LEAST_SECONDS else "less than a minute"
     return (
-        f"{took}, {estimate.steps} steps, {estimate.passes:,.0f} images through the network, "
-        f"{console.size(estimate.bytes)} on disk"
+        f"{took}, {estimate.steps} steps, {estimate.passes:,.0f} image passes, {console.size(estimate.bytes)} on disk"
     )
 
 

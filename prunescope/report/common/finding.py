@@ -58,7 +58,7 @@ class Finding(ABC):
         try:
             import pandas as pd
         except ImportError as error:
-            raise UsageError("frame() needs pandas", fix="pip install 'prunescope[pandas]'") from error
+            raise UsageError("frame() requires pandas", fix="pip install 'prunescope[pandas]'") from error
         return pd.DataFrame(list(self.rows()))
 
     def to_json(self, path: str | Path | None = None) -> str:

@@ -32,10 +32,10 @@ REGIMES: dict[Regime | None, str] = {
 
 MEANINGS: dict[Regime | None, str] = {
     Regime.I: "replicas are poorly connected",
-    Regime.II: "replicas are connected; A or B needs another temperature",
-    Regime.II_A: "replicas are connected but less similar than they could be",
-    Regime.II_B: "replicas are connected and as similar as anywhere",
-    Regime.UNRESOLVED: "the evidence does not decide",
+    Regime.II: "replicas are connected; A or B requires another temperature",
+    Regime.II_A: "replicas are connected but less similar than at another temperature",
+    Regime.II_B: "replicas are connected and as similar as at any temperature",
+    Regime.UNRESOLVED: "the evidence is not sufficient",
     None: "",
 }
 
@@ -71,7 +71,7 @@ def headline(verdicts: Sequence[Headline], votes: Sequence[Headline] = ()) -> st
     """Say all verdicts in one or two sentences.
 
     >>> headline(())
-    'No verdict: nothing was judged.'
+    'No verdict: no model was judged.'
     """
     parts = []
     for advice, phrase in (
@@ -126,8 +126,8 @@ def _densities(labels: Sequence[str], chosen: Sequence[int], joint: str) -> str:
 
 def _vote(votes: Sequence[Headline]) -> str:
     if not votes:
-        return "No verdict: nothing was judged."
-    return f"Judged alone, the dense model says: {ADVICE[votes[0].advice]}."
+        return "No verdict: no model was judged."
+    return f"The vote on the dense model alone: {ADVICE[votes[0].advice]}."
 
 
 def _capital(text: str) -> str:

@@ -39,7 +39,7 @@ class Comparison(Finding):
 
     def lines(self) -> list[str]:
         """Return which pruner is best at the lowest density, and whether something is missing."""
-        lost = f"{len(self.missing)} of the table's cells are not complete; the same command tries them again"
+        lost = f"{len(self.missing)} of the table's cells are not complete; the same command runs them again"
         return [page.headline(self.answer.found), *([lost] if self.missing else [])]
 
     def table(self) -> RenderableType:

@@ -59,7 +59,7 @@ def headline(measured: Measured) -> str:
     density = measured.densities[-1]
     found = best(measured, density)
     if found is None:
-        return "Nothing is measured yet"
+        return "No reading is finished"
     return f"At {formatting.density(density)} density {_winner(measured, density, *found)}"
 
 

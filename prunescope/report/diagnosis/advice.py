@@ -195,7 +195,7 @@ def _move(trail: Trail, known: Known, asked: Sequence[Headline], *, sign: int) -
     if snapshot is not None:
         reference = f"{trail.dense.id}@{snapshot}"
         when = f"the snapshot after {formatting.count(snapshot, 'epoch')} of the same training"
-        why = f"{word}, for {labels}: {when} is there already."
+        why = f"{word}, for {labels}: {when} exists already."
         return Command(why=why, lines=(_diagnose(known, asked, shlex.quote(reference), *_comparably(trail)),))
     moved = _moved(values, sign)
     if moved is None or not _can_train(known):
@@ -205,7 +205,7 @@ def _move(trail: Trail, known: Known, asked: Sequence[Headline], *, sign: int) -
     here, there = formatting.number(float(values[name])), formatting.number(value)
     why = f"{word}, for {labels}: {knob_words(name)} {there} instead of {here}."
     if known.foreign:
-        why += " Your own training script with this one change serves as well; then diagnose its checkpoint."
+        why += " Or use your own training script with this one change; then diagnose its checkpoint."
     asking = _diagnose(known, asked, '"$dense"', *_comparably(trail))
     return Command(why=why, lines=(_train(known, {name: value}), asking))
 
@@ -230,7 +230,7 @@ def _longer(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
     line = _diagnose(known, asked, shlex.quote(known.reference), *more, *_same_pruning(branch))
     why = (
         f"Replicas have not learned at {labels}: retrain for {formatting.count(longer, 'epoch')} instead of "
-        f"{epochs}, or ask for a higher density."
+        f"{epochs}, or use a higher density."
     )
     if any(branch.prune is None and not evidence.learned(branch) for branch in trail.branches):
         why = f"The dense model has not learned: train it first. {why}"
@@ -281,7 +281,7 @@ def _comparably(trail: Trail) -> Words:
 def _prune_first(known: Known) -> Command:
     line = ("prunescope", "diagnose", shlex.quote(known.reference), *_quoted(known.data), "--density", "0.05,0.1,0.2")
     return Command(
-        why="Prune and retrain at the densities you want: that names the regime of each.",
+        why="Prune and retrain at the wanted densities: this gives the regime of each.",
         lines=((*line, *_quoted(known.study)),),
     )
 

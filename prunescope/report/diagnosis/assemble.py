@@ -124,10 +124,12 @@ def _level(trail: Trail, verdicts: Sequence[Headline]) -> Level:
         return Level(
             name="L4",
             stands_on="replicas retrained at each density, compared with other temperatures",
-            next_buys="More dense seeds would show how far the verdict depends on the one at hand.",
+            next_buys="More dense seeds would show how much the verdict depends on this one.",
         )
     if any(branch.siblings for branch in trail.branches):
-        buys = next((verdict.next_buys for verdict in verdicts if verdict.next_buys), "more dense seeds narrow it")
+        buys = next(
+            (verdict.next_buys for verdict in verdicts if verdict.next_buys), "more dense seeds would narrow it"
+        )
         return Level(
             name="L3",
             stands_on="replicas retrained at each density, and siblings at other temperatures retrained briefly",
@@ -143,7 +145,7 @@ def _level(trail: Trail, verdicts: Sequence[Headline]) -> Level:
         return Level(
             name="L2",
             stands_on="two dense replicas and the data",
-            next_buys="Pruning and retraining at the wanted densities would name the regime of each (level L3).",
+            next_buys="Pruning and retraining at the wanted densities would give the regime of each (level L3).",
         )
     return Level(
         name="L1",

@@ -53,8 +53,8 @@ def _blank(trail: Trail) -> Iterator[str]:
         if branch.prune is None and not evidence.learned(branch):
             error = formatting.probability(train_error(evidence.readings(branch)))
             yield (
-                f"The dense model has a training error of {error}: it has not learned, and nothing here is true "
-                "of the same network once it is trained. Train it, or check that weights, data and labels belong "
+                f"The dense model has a training error of {error}: it has not learned, and these results do not hold "
+                "for the trained network. Train it, or check that weights, data and labels belong "
                 "together."
             )
 
@@ -66,8 +66,8 @@ def _contradiction(trail: Trail) -> Iterator[str]:
     directions = {Advice.RAISE, Advice.LOWER}
     if len(voted) == 1 and voted <= directions and advised & directions and not advised & voted:
         yield (
-            "The vote on the dense model alone points the other way. Retrained replicas are the stronger evidence: "
-            "they were pruned, the dense model was not."
+            "The vote on the dense model alone has the opposite direction. Retrained replicas are the stronger "
+            "evidence: they were pruned, the dense model was not."
         )
 
 
@@ -76,15 +76,15 @@ def _training(trail: Trail) -> Iterator[str]:
     if below:
         yield (
             f"At {words.either(below, 'and')} the training error falls between replicas (LMC > 0): they are "
-            "under-trained. Retrain longer before trusting the verdict."
+            "under-trained. Retrain longer to confirm the verdict."
         )
     for branch in trail.pruned:
         error = _train_error(branch)
         if error > LITTLE_LEARNED:
             yield (
                 f"At {formatting.density(branch.density)} replicas have a training error of "
-                f"{formatting.probability(error)}: where little is learned, little can rise between replicas. Retrain "
-                "longer to be sure."
+                f"{formatting.probability(error)}: with a high error, a barrier between replicas is small. "
+                "Retrain longer to confirm the verdict."
             )
     dense = advice.known_knobs(trail).get("epochs")
     epochs = {len(run.history) for branch in trail.pruned for run in branch.retrainings if run.history}
@@ -99,7 +99,7 @@ def _training(trail: Trail) -> Iterator[str]:
 def _replicas(trail: Trail) -> Iterator[str]:
     counts = {len(branch.retrainings) for branch in trail.pruned}
     if counts and min(counts) < FEW_REPLICAS:
-        yield f"Only {min(counts)} replicas: one pair says little about the spread between pairs; three or more do."
+        yield f"Only {min(counts)} replicas: one pair does not show the spread between pairs; three or more do."
     if trail.pruned:
         yield (
             "All densities start from one dense model: the confidence covers the seeds of retraining, not the seed of "
@@ -112,11 +112,14 @@ def _calibration(trail: Trail) -> Iterator[str]:
     rules = {verdict.rule for verdict in trail.diagnosis.verdicts}
     if "three-regime" in rules:
         yield (
-            "The thresholds were read off PreResNet-20 on CIFAR-10 (Zhou et al. 2023): one network, one data set. "
+            "The thresholds come from PreResNet-20 on CIFAR-10 (Zhou et al. 2023): one network, one data set. "
             f"That they suit {model} is an assumption, which the confidence does not cover."
         )
     if "md-tree" in rules:
-        yield "The vote on the dense model was fitted on ResNet-18 networks on CIFAR-10; elsewhere it is a hint."
+        yield (
+            "The vote on the dense model was fitted on ResNet-18 networks on CIFAR-10; for other networks it is only "
+            "an indication."
+        )
 
 
 def _units(trail: Trail) -> Iterator[str]:
@@ -144,7 +147,10 @@ def _inputs(trail: Trail) -> Iterator[str]:
 
 def _pruning(trail: Trail) -> Iterator[str]:
     if trail.pruned:
-        yield "Masking alone speeds nothing up: the theoretical speed-up takes a kernel that skips every zero weight."
+        yield (
+            "A mask alone does not reduce the run time: the theoretical speed-up requires a kernel that skips every "
+            "zero weight."
+        )
 
 
 def _is_under_trained(branch: Branch) -> bool:

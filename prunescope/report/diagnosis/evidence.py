@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 REPLICATES = ("replica", "pair")
 
-DENSE_HAS_NO_PAIR = "one dense model was measured, and this takes two"
+DENSE_HAS_NO_PAIR = "one dense model was measured; this requires two"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ KNOWN = (
         key="lmc/barrier",
         label="barrier",
         style="plain",
-        about="how far the training error rises above that of the end points, at most",
+        about="largest rise of the training error above that of the end points",
     ),
     Known(key="cka/softmax", label="CKA", style="plain", about="similarity of the replicas' outputs; 1 is equal"),
     Known(

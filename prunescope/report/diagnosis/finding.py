@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prunescope.runs.session import Session
     from prunescope.studies.diagnosis.weights_alone import WeightsAlone
 
-NEXT = "data would buy errors, the Hessian, and the regime at each density: --data SPEC"
+NEXT = "data would add errors, the Hessian, and the regime at each density: --data SPEC"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -111,7 +111,7 @@ class WeightsFinding(Finding):
         density = f"density {kept / weights:.4g}" if weights else "density n/a: no convolutions"
         density += ", mask found" if found.masked else ", no mask"
         return [
-            f"no verdict: weights alone (level 0) do not say how {found.run} prunes",
+            f"no verdict: weights alone (level 0) do not show how {found.run} prunes",
             f"next: {NEXT}",
             f"{found.network}: {found.parameters:,} parameters, {weights:,} prunable, {density}",
             *(f"note: {note}" for note in found.facts.get("notes", ())),

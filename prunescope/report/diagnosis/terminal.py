@@ -135,7 +135,7 @@ def _meaning(report: Report) -> Iterator[RenderableType]:
     yield Text("")
     yield from (Text(line) for line in lines)
     if not report.knobs:
-        yield Text("The checkpoint does not say how it was trained: no knob is known.")
+        yield Text("The checkpoint does not record its training: no knob is known.")
 
 
 def _facts(report: Report) -> RenderableType:
@@ -298,7 +298,7 @@ def _warnings(report: Report) -> Iterator[RenderableType]:
 def _cited(report: Report) -> Text:
     """Name the publications of the methods; the whole list takes a command."""
     named = ", ".join(publications.short(one.publication) for one in report.cited[1:])
-    return Text(f"Whom to cite: {named or 'prunescope'} (in full: prunescope cite {report.id})", style="dim")
+    return Text(f"Cite: {named or 'prunescope'} (in full: prunescope cite {report.id})", style="dim")
 
 
 def _ascii(block: RenderableType, console: Console, width: int) -> Text:

@@ -48,16 +48,16 @@ class Sweep(Finding):
         answer = self.answer
         done = answer.done
         took, of_workers = console.duration(answer.seconds), console.duration(answer.seconds_of_workers)
-        gone = f"{answer.lost} steps that were finished are no longer in {self.study}: was it removed meanwhile?"
+        gone = f"{answer.lost} finished steps are no longer in {self.study}: check whether it was removed"
         found = [gone] if answer.lost else []
-        found += [f"{done} steps took {took} by the clock, {of_workers} of the workers' time"] if done else []
+        found += [f"{done} steps took {took} of elapsed time, {of_workers} of the workers' time"] if done else []
         total = len(answer.named)
         if self.unfinished:
             finished, failed, skipped = answer.finished, len(answer.failed), len(answer.skipped)
             return [
                 *found,
                 f"{finished} of {total} steps are finished, {failed} failed, {skipped} were skipped",
-                "fix: see the failures above; the same command tries them again",
+                "fix: see the failures above; the same command runs them again",
             ]
         return [
             *found,

@@ -69,7 +69,7 @@ def barriers(curves: Sequence[Curve], threshold: float, dense: float, *, paint: 
             _line(axes, places, values, number=number, label=curve.label, paint=paint)
     upper.set_ylabel("barrier, % of error", fontsize=10.5, color=paint["muted"])
     lower.set_ylabel("test error, %", fontsize=10.5, color=paint["muted"])
-    lower.set_xlabel("step at which the copies part", fontsize=10.5, color=paint["muted"])
+    lower.set_xlabel("step from which the copies are trained", fontsize=10.5, color=paint["muted"])
     upper.set_xticks(range(len(steps)), [""] * len(steps))
     lower.set_xticks(range(len(steps)), [str(step) for step in steps])
     _legend(made, upper, paint)

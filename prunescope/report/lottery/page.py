@@ -29,12 +29,12 @@ SOURCES = {
 }
 
 ERRORS_CAPTION = (
-    "Test error against density: means over seeds, strokes from the least to the greatest. The band is the dense "
+    "Test error against density: means over seeds, bars from the least to the greatest. The band is the dense "
     "networks' mean and standard deviation; what lies below its upper edge matches them."
 )
 
 BARRIERS_CAPTION = (
-    "Above, the barrier of the error on the straight line between copies that part at a step, BatchNorm re-estimated "
+    "Above, the barrier of the error on the straight line between copies trained from a step, BatchNorm re-estimated "
     "at every point; below, the test error of the copies at the end. Means over seeds, strokes from the least to the "
     "greatest."
 )

@@ -25,7 +25,7 @@ def column(findings: Findings, density: float) -> str:
     lost = [findings.unlearned[cell] for cell in judged if cell in findings.unlearned]
     if not lost or len(lost) < len(judged):
         return ""
-    return f"replicas have not learned (their training error is {span(lost)}), so no barrier can show"
+    return f"replicas have not learned (their training error is {span(lost)}), so no barrier is measurable"
 
 
 def places(findings: Findings, density: float) -> str:

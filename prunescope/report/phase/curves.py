@@ -161,7 +161,7 @@ def told(findings: Findings) -> str:
     """Say the curves in words."""
     named = [formatting.number(value) for value in standing_out(findings)]
     knob = knob_words(findings.diagram.knob)
-    return f"Test error against density, a line for every value of {knob}; {', '.join(named)} stand out"
+    return f"Test error against density, a line for every value of {knob}; {', '.join(named)} are highlighted"
 
 
 def panel(paths: Paths, *, top: float, name: str) -> str:

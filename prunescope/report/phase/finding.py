@@ -45,7 +45,7 @@ class PhaseReport(Finding):
         from prunescope.report.phase import sentences
 
         made = self.answer.made
-        missing = f"{made.finished} of {made.of} steps are finished; what is missing stays blank"
+        missing = f"{made.finished} of {made.of} steps are finished; missing cells are blank"
         answers = [f"- {answer.question} {answer.text}" for answer in sentences.answers(self.findings)]
         return [*([missing] if made.finished < made.of else []), sentences.headline(self.findings), *answers]
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 WAYS = {
     "algorithm-2": ("Algorithm 2", "connected (LMC ≥ −ε), then lowest test error of the retrained model"),
     "algorithm-2-dense": ("Algorithm 2, dense error", "connected, then lowest test error of the dense model"),
-    "algorithm-2.1": ("Algorithm 2.1", "connected, then highest CKA: needs no labels"),
-    "coldest": ("coldest", "what an ordinary training ends with: the longest, the largest batch, the smallest rate"),
+    "algorithm-2.1": ("Algorithm 2.1", "connected, then highest CKA: requires no labels"),
+    "coldest": ("coldest", "the coldest value: the longest training, the largest batch, the smallest rate"),
     "dense": ("best dense accuracy", "lowest test error before pruning"),
     "before-drop": ("before the first drop", "the last snapshot before the learning rate falls"),
     "random": ("random", "expected"),
@@ -28,8 +28,8 @@ WAYS = {
 DIRECTIONS = {
     "means": ("the rule, never abstaining", "the same thresholds on the means of LMC and CKA"),
     "lmc": ("LMC alone", "hotter below −ε, colder elsewhere"),
-    "cka": ("CKA alone", "towards its largest value at that density, whatever LMC is"),
-    "colder": ("always colder", "whatever the density"),
+    "cka": ("CKA alone", "towards its largest value at that density, independent of LMC"),
+    "colder": ("always colder", "independent of the density"),
     "drop": ("towards the drop", "to the last snapshot before the first learning-rate drop"),
 }
 """Another way to advise a direction -> name, meaning."""

@@ -41,7 +41,7 @@ BENDS = {
     ),
     Bend.STRAIGHT: ("no", "No: the critical value is the same at every density."),
     Bend.ABSENT: ("open", "There is no boundary on this grid: every cell lies on the same side of the threshold."),
-    Bend.UNKNOWN: ("open", "It cannot be said: LMC is known at fewer than two densities."),
+    Bend.UNKNOWN: ("open", "Not determined: LMC is known at fewer than two densities."),
 }
 
 
@@ -63,9 +63,9 @@ def headline(findings: Findings) -> str:
     """Say the main result in one sentence: what crossing the transition does at which densities."""
     found = findings.transition
     if blank.everywhere(findings):
-        return "Nothing was learned: in no cell have replicas learned the training data."
+        return "Not determined: in no cell have replicas learned the training data."
     if found is None:
-        return "Not finished: no density was tested on both sides of the transition yet."
+        return "Not finished: no density has been tested on both sides of the transition."
     knob, all_densities = findings.diagram.knob, findings.diagram.densities
     worse, better = _densities_where(found, "hotter"), _densities_where(found, "colder")
     step = f"From {_step(found, knob)}"
@@ -74,8 +74,8 @@ def headline(findings: Findings) -> str:
     told = [
         text
         for text, where in (
-            (f"gets worse at {labels.densities(all_densities, worse)}", worse),
-            (f"gets better at {labels.densities(all_densities, better)}", better),
+            (f"has a larger error at {labels.densities(all_densities, worse)}", worse),
+            (f"has a smaller error at {labels.densities(all_densities, better)}", better),
         )
         if where
     ]
@@ -138,7 +138,7 @@ def _end(findings: Findings, found: Transition) -> Answer:
     coldest = labels.value(knob, found.colder)
     text = f"{coldest} against {formatting.number(found.hotter)}: {' and '.join(told) or 'no difference is shown'}."
     return Answer(
-        question="Does going on to the coldest value cost at low and pay at higher densities?",
+        question="Does the coldest value increase the error at low and reduce it at higher densities?",
         mark="open" if not told else "yes" if worse and better and ordered else "no",
         text=_capital(text),
         details=tuple(_told(one) for one in found.differences if _better(one)),
@@ -153,12 +153,12 @@ def _strength(found: Transition, mine: Sequence[float], *, ordered: bool) -> tup
     if any(one.interval and not one.interval[0] <= 0 <= one.interval[1] for one in shown):
         return "yes", "Yes"
     if all(one.z is None for one in shown):
-        return "open", "It seems so, without replication"
+        return "open", "Apparently, without replication"
     if all(one.interval is None for one in shown):
-        return "open", f"It seems so, by |z| ≥ {SURE:g} from one dense seed"
+        return "open", f"Apparently, by |z| ≥ {SURE:g} from one dense seed"
     return (
         "open",
-        f"It seems so, by |z| ≥ {SURE:g}, but no 95 % interval over {len(shown[0].by_seed)} dense seeds excludes 0",
+        f"Apparently, by |z| ≥ {SURE:g}, but no 95 % interval over {len(shown[0].by_seed)} dense seeds excludes 0",
     )
 
 
@@ -180,8 +180,8 @@ def unit_of_analysis(findings: Findings) -> str:
     why = (
         "The two values are the neighbours across the first learning-rate drop."
         if found.picked == "drop"
-        else "The two neighbours were picked because the flip is largest between them; z is not corrected for picking. "
-        "The hottest value against the coldest needs no correction."
+        else "The two neighbours were selected because the flip is largest between them; z is not corrected for this. "
+        "The hottest value against the coldest requires no correction."
     )
     seeds = max(len(one.by_seed) for one in found.differences)
     if seeds > 1:
@@ -194,7 +194,7 @@ def unit_of_analysis(findings: Findings) -> str:
         )
     if any(one.z is not None for one in found.differences):
         return (
-            f"{why} There is one dense seed: z is of retraining alone, and says nothing of another dense model. "
+            f"{why} There is one dense seed: z covers retraining only, not other dense models. "
             "Two or more dense seeds ([seeds] dense = [0, 1, 2]) would."
         )
     return f"{why} There is one number per cell: no z can be given, and small differences may be noise."
@@ -208,24 +208,24 @@ def _bend(findings: Findings) -> Answer:
     if found.verdict is Bend.ABSENT and findings.unlearned:
         text = "There is no boundary on this grid: where replicas have learned, all lie on one side of the threshold."
     if mark == "yes" and seeds == 1:
-        mark, text = "open", text.replace("Yes:", "It seems so, without replication:")
+        mark, text = "open", text.replace("Yes:", "Apparently, without replication:")
     if mark != "open" and not found.robust:
         low, high = found.at_ends
         ends = f"{low} at ε = {findings.epsilon.low:g}, {high} at ε = {findings.epsilon.high:g}"
-        mark, text = "open", f"It depends on the threshold ({ends}). At ε = {findings.epsilon.middle:g}: {text}"
+        mark, text = "open", f"The result depends on the threshold ({ends}). At ε = {findings.epsilon.middle:g}: {text}"
     told = [_crossing(one, findings) for one in findings.crossings]
     if found.slope is not None and found.slope.interval is not None:
         told.append(_slope(found.slope))
     if seeds > 1:
         agreeing = sum(one is found.verdict for one in findings.seed_bends)
-        told.append(f"{agreeing} of {seeds} dense seeds, judged alone, say the same")
+        told.append(f"{agreeing} of {seeds} dense seeds, judged alone, agree")
     return Answer(question=question, mark=mark, text=text, details=tuple(told))  # type: ignore[arg-type]
 
 
 def _nothing_learned(findings: Findings) -> str:
     span = blank.span(findings.unlearned.values())
     return (
-        f"It cannot be said: the training error of replicas is {span} in every cell. They have not learned, so no "
+        f"Not determined: the training error of replicas is {span} in every cell. They have not learned, so no "
         "barrier can show. Retrain longer, or sweep higher densities."
     )
 
@@ -281,10 +281,10 @@ def _direction(findings: Findings) -> Answer:
     cells, right, wrong = (sum(getattr(one, name) for one in found) for name in ("cells", "right", "wrong"))
     question = "Does the advice point to the lower test error?"
     if not cells:
-        text = "It cannot be said: no cell is farther than 0.4 points from the best of its density."
+        text = "Not determined: no cell is farther than 0.4 points from the best of its density."
         return Answer(question=question, mark="open", text=text)
     judged = right + wrong
-    share = f"right in {right} of {judged} cells it judges" if judged else "it judges none"
+    share = f"right in {right} of {judged} cells it judges" if judged else "no cell is judged"
     beyond = f"{cells} cells farther than 0.4 points from their best"
     text = f"{_capital(share)}, and it abstains in {cells - judged} of {beyond}."
     details = tuple(
@@ -300,12 +300,12 @@ def _right(found: Sequence[Score]) -> int:
 
 
 def _selection(findings: Findings) -> Answer:
-    question = "Do LMC and CKA choose a better model to prune than plain rules?"
+    question = "Do LMC and CKA choose a better model to prune than simple rules?"
     regrets = {way.key: way.regret for way in findings.ways if way.regret is not None}
     if "algorithm-2.1" not in regrets:
-        return Answer(question=question, mark="open", text="It cannot be said: LMC, CKA or the test error is missing.")
+        return Answer(question=question, mark="open", text="Not determined: LMC, CKA or the test error is missing.")
     if blank.everywhere(findings):
-        return Answer(question=question, mark="open", text="It cannot be said: replicas have learned in no cell.")
+        return Answer(question=question, mark="open", text="Not determined: replicas have learned in no cell.")
     own = regrets["algorithm-2.1"]
     plain: dict[str, float] = {key: regrets[key] for key in HABITS if key in regrets}
     beaten = [key for key, regret in plain.items() if own <= regret]
@@ -317,7 +317,7 @@ def _selection(findings: Findings) -> Answer:
         text += f"; more than {_ways(lost, plain)}"
     diagram = findings.diagram
     if max(len(choosing.families(diagram, density)) for density in diagram.densities) < 2:
-        text = f"Not decided: one dense seed gives no spread. {text}"
+        text = f"Not determined: one dense seed gives no spread. {text}"
         return Answer(question=question, mark="open", text=f"{text}.")
     return Answer(question=question, mark="no" if lost else "yes", text=f"{text}.")
 

@@ -36,7 +36,7 @@ def hold_lock(path: Path, *, wait: bool) -> Iterator[None]:
     """
     for place in (path, _lease(path)):
         if place.is_symlink():
-            raise StoreError(f"{place} is a link, no lock of prunescope's", fix="remove it")
+            raise StoreError(f"{place} is a link, not a lock of prunescope", fix="remove it")
     with _locked(path, wait=wait) if has_locks(path.parent) else _leased(_lease(path), wait=wait):
         yield
 

@@ -57,7 +57,7 @@ def open_file(path: Path, *, follow: bool = False, run_id: str = "") -> Any:  # 
             raise ValueError(f"it is the result of {found}")
         return h5f.open_file_image(data)
     if not data.startswith(SIGNATURE):
-        raise ValueError("it does not begin as an HDF5 file of prunescope's")
+        raise ValueError("it is not an HDF5 file of prunescope")
     file = h5f.open_file_image(data)
     _check_values(file, run_id)
     return file
@@ -123,7 +123,7 @@ def open_array(file: Any, place: bytes) -> Any:  # noqa: ANN401 - h5py has no ty
     if made.get_offset() is None:  # not simply a stretch of this very file
         check_array(made, place.decode(), room)
     elif 8 * prod(made.shape) > room[0]:
-        raise _foreign(place.decode(), f"has the shape {made.shape}, more than the file explains")
+        raise _foreign(place.decode(), f"has the shape {made.shape}, larger than the file")
     return made
 
 
@@ -140,9 +140,9 @@ def check_array(made: Any, place: str, room: list[int]) -> None:  # noqa: ANN401
         raise _foreign(place, "is neither a group nor an array")
     plan = made.get_create_plist()
     if plan.get_external_count() or plan.get_layout() not in (h5d.COMPACT, h5d.CONTIGUOUS, h5d.CHUNKED):
-        raise _foreign(place, "has its data in another place")
+        raise _foreign(place, "stores its data elsewhere")
     if any(plan.get_filter(number)[0] not in FILTERS for number in range(plan.get_nfilters())):
-        raise _foreign(place, "is packed by an unknown filter")
+        raise _foreign(place, "has an unknown compression filter")
     _take(made, place, room)
 
 
@@ -150,16 +150,16 @@ def _check_attributes(owner: Any, name: str, room: list[int]) -> None:  # noqa: 
     for number in range(h5a.get_num_attrs(owner)):
         room[0] -= h5a.open(owner, index=number).get_storage_size()
     if room[0] < 0:
-        raise _foreign(name, "has attributes that take more than the file explains")
+        raise _foreign(name, "has attributes larger than the format allows")
 
 
 def _take(made: Any, place: str, room: list[int]) -> None:  # noqa: ANN401 - h5py has no types
     kind = made.get_type()
     if kind.get_class() not in KINDS:
-        raise _foreign(place, "is made of something else than numbers and texts")
+        raise _foreign(place, "has a type other than numbers and texts")
     room[0] -= prod(made.shape or ()) * kind.get_size()
     if room[0] < 0:
-        raise _foreign(place, f"has the shape {made.shape}, more than the file explains")
+        raise _foreign(place, f"has the shape {made.shape}, larger than the file")
 
 
 def _foreign(place: str, what: str) -> ValueError:

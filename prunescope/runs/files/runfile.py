@@ -171,7 +171,7 @@ def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = 
 
 def _check_id(file: h5py.File, wanted: str) -> None:
     if str(file.attrs["id"]) != wanted:
-        raise ValueError(f"its id {str(file.attrs['id'])!r} does not follow from its recipe: wanted {wanted}")
+        raise ValueError(f"its id {str(file.attrs['id'])!r} does not match its recipe: wanted {wanted}")
 
 
 def check(path: Path) -> str | None:
@@ -183,7 +183,7 @@ def check(path: Path) -> str | None:
                 return "its values do not match its digest"
             expected = recipes.parse(str(file.attrs["recipe"])).id
             if file.attrs["id"] != expected or path.stem != expected:
-                return f"its name and id do not follow from its recipe: wanted {expected}"
+                return f"its name and id do not match its recipe: wanted {expected}"
             _read_run(file, with_mask=True, only=None)
     except PrunescopeError as error:
         return f"it cannot be read: {error.message}"
@@ -241,7 +241,7 @@ def _read_run(file: h5py.File, *, with_mask: bool, only: Collection[str] | None)
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} stands where a text should")
+        raise TypeError(f"{value!r} is in the place of a text")
     return value
 
 
@@ -249,7 +249,7 @@ def _mapping(text: object) -> dict[str, Any]:
     """Return the mapping that a JSON text holds."""
     found = json.loads(_text(text))
     if not isinstance(found, dict):
-        raise TypeError(f"{str(found)[:80]!r} stands where names and values should")
+        raise TypeError(f"{str(found)[:80]!r} is in the place of names and values")
     return found
 
 

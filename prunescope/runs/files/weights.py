@@ -26,9 +26,7 @@ def save_weights(path: Path, checkpoint: Checkpoint) -> None:
 
     def check(written: Path) -> None:
         if not checkpoints.reads_back(checkpoint, written):
-            raise StoreError(
-                f"'{path.name}' does not read back as it was written", fix="check the disk, then save again"
-            )
+            raise StoreError(f"'{path.name}' is read back with other content", fix="check the disk, then save again")
 
     try:
         with whole_file(path, check=check) as file:

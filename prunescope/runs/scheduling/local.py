@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.sharedctypes import Synchronized
 
-DIED = "a worker process died (killed, or out of memory): the same command resumes from what is finished"
+DIED = "a worker process died (killed, or out of memory): the same command resumes"
 
 SAFE_PATH = "PYTHONSAFEPATH"
 """Where it is set, Python does not search the working directory."""

@@ -184,6 +184,6 @@ def _noted(store: Store, outcome: Outcome) -> Outcome:
 def _wait(store: Store, busy: set[str]) -> None:
     """Wait until another process is done with one of the steps it performs, or gone."""
     if not busy:
-        raise PluginError("the executor ended before every step had", fix="report it to the author of the executor")
+        raise PluginError("the executor ended before all steps", fix="report it to the author of the executor")
     while all(store.is_busy(run_id) for run_id in busy):
         time.sleep(POLL_SECONDS)

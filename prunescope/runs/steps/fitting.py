@@ -54,7 +54,7 @@ def fit(recipe: Recipe, store: Store, device: str) -> Made:
         if _freed():
             return fit(recipe, store, device)
         raise UsageError(
-            f"the memory of {device} does not hold a step of this training",
+            f"the memory of {device} is too small for a step of this training",
             fix="train with smaller batches (--batch-size), or on another device",
         ) from error
 

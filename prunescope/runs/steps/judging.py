@@ -41,7 +41,7 @@ def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> V
     missing = sorted(set(loaded.instance.needs) - set(readings))
     if missing:
         raise EvidenceError(
-            f"rule {case['rule']!r} needs the reading {missing[0]}",
+            f"rule {case['rule']!r} requires the reading {missing[0]}",
             fix=f"add its probe: --probe {missing[0].partition('/')[0]}",
         )
     numeric = {name: float(value) for name, value in knobs.items() if name in KNOBS and value is not None}

@@ -39,10 +39,10 @@ def measure_replicas(recipe: Recipe, store: Store, device: str) -> Made:
 def measure(probe: Probe, replicas: Sequence[Replica], data: Data | None, *, seed: int, who: str) -> dict[str, Reading]:
     """Call a probe as often as it asks for, check what it returns, and stack it along "replica" or "pair"."""
     if probe.needs_data and data is None:
-        raise UsageError(f"{who} needs data", fix="give it: --data NAME")
+        raise UsageError(f"{who} requires data", fix="give it: --data NAME")
     groups = list(combinations(replicas, probe.replicas)) if isinstance(probe.replicas, int) else [tuple(replicas)]
     if not groups or (probe.replicas == "any" and len(replicas) < 2):
-        raise UsageError(f"{who} needs two replicas or more, got {len(replicas)}", fix="give it more runs or files")
+        raise UsageError(f"{who} requires two replicas or more, got {len(replicas)}", fix="give it more runs or files")
     found = []
     for group in groups:
         with seeded(seed):

@@ -26,10 +26,10 @@ def rewind(recipe: Recipe, store: Store, device: str) -> Made:
     """
     pruned, start = (store.load_weights(reference) for reference in recipe.inputs)
     if pruned.mask is None:
-        raise UsageError(f"{recipe.inputs[0]} has no mask to rewind under", fix="prune it first")
+        raise UsageError(f"{recipe.inputs[0]} has no mask for rewinding", fix="prune it first")
     if pruned.spec != start.spec:
         raise MismatchError(
-            f"{recipe.inputs[0]} is {pruned.spec.name}, {recipe.inputs[1]} is {start.spec.name} or built otherwise",
+            f"{recipe.inputs[0]} is {pruned.spec.name}, {recipe.inputs[1]} is {start.spec.name} or has other options",
             fix="rewind to weights of the same network",
         )
     seed = recipe.arguments.get("shuffle")

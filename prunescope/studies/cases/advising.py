@@ -94,7 +94,7 @@ def advise(
     moved = None if to is None else change(models, value, to)
     because = agreeing[0].because
     if len(verdicts) > 1:
-        because = (*because, f"{len(agreeing)} of {len(verdicts)} dense seeds say {advice}")
+        because = (*because, f"{len(agreeing)} of {len(verdicts)} dense seeds advise {advice}")
     if moved is not None and moved.mean > 0:
         told = f"{advice} is the probable direction, but the step to {knob} {to:g} was measured and is not better"
         because, advice, to = (told, *because), Advice.NONE, None

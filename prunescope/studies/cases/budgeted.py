@@ -71,7 +71,7 @@ def purse(budget: str | int) -> Purse:
             return Purse(runs=None, seconds=60 * float(number))
         return Purse(runs=int(number), seconds=None)
     except ValueError as error:
-        raise UsageError(f"--budget got {budget!r}", fix="it wants trainings (12) or minutes (10min)") from error
+        raise UsageError(f"--budget got {budget!r}", fix="it requires trainings (12) or minutes (10min)") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,7 @@ def advise_within_budget(asked: AdviceQuestion, rule: RegimeRule, session: Sessi
     first = _look(here, to)
     if first is None:
         raise EvidenceError(
-            f"--budget {asked.budget} does not pay for {asked.replicas} retrainings",
+            f"--budget {asked.budget} is too small for {asked.replicas} retrainings",
             fix=f"give at least --budget {asked.replicas}, or lower --replicas or --retrain-epochs",
         )
     value = first.value
@@ -138,7 +138,7 @@ def _knob(asked: str | None, known: dict[str, float]) -> str:
     if asked is not None:
         found = find_knob(asked)
         if found is None:
-            raise UsageError(f"--knob got {asked!r}", fix=f"it wants one of: {', '.join(KNOBS)}")
+            raise UsageError(f"--knob got {asked!r}", fix=f"it requires one of: {', '.join(KNOBS)}")
         return found.name
     return next((name for name in KNOBS if name in known), "epochs")
 
@@ -176,7 +176,7 @@ def _neighbour(to: Purchase, advice: Advice) -> tuple[Measured | None, tuple[str
     snapshot = _snapshot(to, wanted) if to.knob == "epochs" else None
     if snapshot is not None:
         found = _look(snapshot, to)
-        note = f"compared with the snapshot {snapshot}" if found else "the budget does not reach to a snapshot"
+        note = f"compared with the snapshot {snapshot}" if found else "the budget is too small for a snapshot"
         return found, (note,)
     return _trained(to, wanted)
 
@@ -203,7 +203,7 @@ def _trained(to: Purchase, advice: Advice) -> tuple[Measured | None, tuple[str, 
         return None, (f"no neighbour was trained: {why}",)
     runs = to.asked.replicas + (not to.store.has(recipe.id))
     if not to.budget.allows(runs, 0.0) or not _pay([recipe], to):
-        return None, (f"no neighbour was trained: it takes {runs} more trainings than the budget has left",)
+        return None, (f"no neighbour was trained: it takes {runs} more trainings than the rest of the budget",)
     found = _look(recipe.id, to)
     return found, (_compared(recipe.id, to),)
 
@@ -226,7 +226,7 @@ def _training(to: Purchase, advice: Advice) -> tuple[Recipe | None, str]:
     training, optimizer = dict(facts.get("training", {})), facts.get("training", {}).get("optimizer")
     value = to.value
     if optimizer not in {plugin.name for plugin in registry.find("trainers")} or value is None:
-        return None, "the checkpoint does not say how it was trained"
+        return None, "the checkpoint does not record its training"
     known = {found.name for found in options.fields(registry.get("trainers", optimizer).load())}
     if to.knob not in known:
         return None, f"its trainer {optimizer} has no option {to.knob}"

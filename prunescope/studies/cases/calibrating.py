@@ -65,7 +65,7 @@ class Fit:
     cka_gap: Interval
     cells: int
     raised: int
-    """Cells among them whose optimum is hotter: without any, nothing bounds epsilon from above."""
+    """Cells among them whose optimum is hotter: without any, the fit has no upper bound for epsilon."""
     gate: float
     """Share of the cells in which LMC < -epsilon says whether the optimum is hotter."""
     accuracy: float

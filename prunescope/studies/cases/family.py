@@ -31,7 +31,7 @@ def open_members(networks: Sequence[Network], asked: FamilyQuestion, session: Se
     """Return the runs or snapshots of the networks; UsageError for one that is named twice."""
     found = tuple(open_network(one, session, loading=asked.loading, data=asked.data) for one in networks)
     if len(set(found)) < len(found):
-        raise UsageError("the same checkpoint is given twice", fix="name every model once")
+        raise UsageError("the same checkpoint is given twice", fix="give every model once")
     return found
 
 
@@ -45,7 +45,7 @@ def lay_out_member(
     training: Mapping[str, Any] = session.read(run_of(like)).facts.get("training", {})
     epochs = training.get("epochs") if full else asked.retrain_epochs
     if full and epochs is None:
-        raise UsageError(f"{like} does not say how long it was trained", fix="leave out --full")
+        raise UsageError(f"{like} does not record how long it was trained", fix="leave out --full")
     wanted = retraining.Asked(
         trainer=asked.trainer,
         options={key: value for key, value in asked.trainer_options.items() if key != "epochs" or not full},

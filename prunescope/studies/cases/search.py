@@ -45,7 +45,7 @@ def search(count: int, look: Callable[[int], Look]) -> dict[int, Look]:
     (3, 4)
     """
     if count < 1:
-        raise ValueError("there is nothing to search")
+        raise ValueError("there are no values to search")
     seen: dict[int, Look] = {}
 
     def at(place: int) -> Look:

@@ -61,7 +61,7 @@ class Layout:
 def answer_selection(asked: SelectionQuestion, session: Session) -> Selected | Estimate:
     """Prune, retrain and measure every network and choose; the cost where only that is asked."""
     if isinstance(asked.networks, str | Path) or len(asked.networks) < 2:
-        raise UsageError("there is one model: nothing to choose from", fix="name two checkpoints or more")
+        raise UsageError("there is only one model", fix="name two checkpoints or more")
     rule = chosen.rule("three-regime", asked.rule_options, asked.rules).instance
     epsilon = (rule.thresholds() or PUBLISHED).epsilon
     references = open_members(asked.networks, asked, session)

@@ -46,7 +46,7 @@ def make_tuning_grid(asked: TuningQuestion, session: Session) -> TuningGrid:
         typed = ", ".join(known.typed for known in KNOBS.values())
         raise UsageError(f"there is no knob {asked.knob!r}", fix=f"one of: {typed}")
     if not asked.densities:
-        raise UsageError("--density got ''", fix="it wants numbers, such as 0.05,0.1")
+        raise UsageError("--density got ''", fix="it requires numbers, such as 0.05,0.1")
     return _of_fields(asked, knob, session) if asked.file is None else _of_file(asked, knob, session)
 
 
@@ -55,7 +55,7 @@ def _of_file(asked: TuningQuestion, knob: Knob, session: Session) -> TuningGrid:
 
     for option, value in (("--values", asked.values), ("--model", asked.model), ("--data", asked.data)):
         if value is not None:
-            raise UsageError(f"{option} is given, and a study that says it", fix=f"leave out {option}, or {asked.file}")
+            raise UsageError(f"{option} is given, but the study sets it", fix=f"leave out {option}, or {asked.file}")
     folder, trust = asked.folder, session.store.trust
     studyfolder.settle(studyfolder.find(Path(str(asked.file))), folder, trust=trust)
     grid = studyfolder.load_grid(folder, trust=trust)
@@ -81,7 +81,7 @@ def _of_fields(asked: TuningQuestion, knob: Knob, session: Session) -> TuningGri
     from prunescope.studies.grid import layout
 
     if asked.model is None or asked.data is None:
-        raise UsageError("there is nothing to tune", fix="name a study, or give --model and --data")
+        raise UsageError("there is no study and no network to tune", fix="name a study, or give --model and --data")
     study = _study(asked, knob)
     source = describe_data(asked.data, session)
     found = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
@@ -99,7 +99,7 @@ def _study(asked: TuningQuestion, knob: Knob) -> Study:
 
     for density in asked.densities:
         if not 0 < density < 1:
-            raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
+            raise UsageError(f"--density got {density:g}", fix="it requires a fraction: 0.1 keeps 10 %")
     options: dict[str, Any] = dict(asked.trainer_options)
     trainer, values = _trainer(knob), _values(asked.values, knob)
     if knob.name == "epochs":
@@ -129,12 +129,12 @@ def _study(asked: TuningQuestion, knob: Knob) -> Study:
 def _values(given: Sequence[float] | None, knob: Knob) -> tuple[float, ...]:
     values = given or DEFAULT_VALUES.get(knob.name)
     if values is None:
-        raise UsageError(f"the {knob.words} to choose from are not given", fix="give them: --values 10,20,40,80")
+        raise UsageError(f"the {knob.words} are not given", fix="give them: --values 10,20,40,80")
     if not knob.whole:
         return tuple(sorted({float(value) for value in values}))
     if any(value < 1 or value != int(value) for value in values):
         text = ",".join(f"{value:g}" for value in values)
-        raise UsageError(f"--values got {text!r}", fix="it wants whole numbers from 1: --values 10,20")
+        raise UsageError(f"--values got {text!r}", fix="it requires whole numbers from 1: --values 10,20")
     return tuple(sorted({int(value) for value in values}))
 
 
@@ -161,7 +161,7 @@ def _length(trainer: str, options: dict[str, Any]) -> int:
 
     found = registry.make("trainers", trainer, options).instance.length()
     if found is None:
-        raise UsageError(f"the trainer {trainer} does not count epochs", fix="give a study, which says how to retrain")
+        raise UsageError(f"the trainer {trainer} does not count epochs", fix="give a study, which sets the retraining")
     return int(found)
 
 

@@ -109,5 +109,5 @@ def _check_densities(densities: Sequence[float]) -> None:
     if not densities or any(not 0 < density < 1 for density in densities):
         text = ",".join(f"{density:g}" for density in densities)
         raise UsageError(
-            f"--densities got {text!r}", fix="it wants shares that are kept, between 0 and 1: 0.1,0.5 keeps 10 and 50 %"
+            f"--densities got {text!r}", fix="it requires fractions between 0 and 1: 0.1,0.5 keeps 10 and 50 %"
         )

@@ -92,7 +92,7 @@ def _densities(question: DiagnosisQuestion) -> tuple[float, ...]:
         return ()
     for density in question.densities:
         if not 0 < density < 1:
-            raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
+            raise UsageError(f"--density got {density:g}", fix="it requires a fraction: 0.1 keeps 10 %")
     return tuple(question.densities)
 
 
@@ -114,7 +114,7 @@ def _dense(question: DiagnosisQuestion, session: Session) -> tuple[str, ...]:
     """Return the runs of the dense model and of its other replicas, as many as the level uses."""
     networks = listed(question.networks)
     if question.level == 2 and len(networks) < 2:
-        raise UsageError("--level 2 needs a second replica of the dense model", fix="name its checkpoint too")
+        raise UsageError("--level 2 requires a second replica of the dense model", fix="name its checkpoint too")
     used = networks[:1] if question.level in (0, 1) else networks
     return open_networks(used, session, loading=question.loading, data=question.data)
 
@@ -165,7 +165,7 @@ def _unheeded(reference: str, session: Session) -> tuple[str, ...]:
     from prunescope.data.sight import unheeded
 
     found = unheeded(session.read(run_of(reference)).facts.get("data"))
-    return (f"the dense training had these, retraining does not: {', '.join(found)}",) if found else ()
+    return (f"the dense training used these, the retraining does not: {', '.join(found)}",) if found else ()
 
 
 def _family(question: DiagnosisQuestion, session: Session, reference: str) -> tuple[Family | None, tuple[str, ...]]:
@@ -222,6 +222,6 @@ def _check_unpruned(reference: str, session: Session, densities: tuple[float, ..
     mask = session.store.load_weights(reference).mask
     if mask is not None and densities and max(densities) >= mask.density:
         raise UsageError(
-            f"{reference} is pruned to density {mask.density:.4g} already: it cannot be pruned to {max(densities):g}",
-            fix="diagnose the dense model it was pruned from, or ask for lower densities",
+            f"{reference} is already pruned to density {mask.density:.4g}: it cannot be pruned to {max(densities):g}",
+            fix="diagnose the dense model it was pruned from, or give lower densities",
         )

@@ -101,7 +101,7 @@ def lay_out_diagnosis(asked: DiagnosisPlan) -> DiagnosisSteps:
         if not 0 < density < 1:
             raise UsageError(
                 f"density {density:g} is not between 0 and 1",
-                fix="give the fraction of prunable weights that is kept, for example 0.1 for 10 %",
+                fix="give a fraction of the prunable weights, for example 0.1 for 10 %",
             )
     dense = AtDensity(density=DENSE, prune=None, retrainings=(), probes=_dense_probes(asked))
     pruned = tuple(_at_density(asked, density) for density in sorted(set(asked.densities)))

@@ -65,7 +65,7 @@ def retraining(training: Mapping[str, Any], asked: Asked) -> Retraining:
     unknown = [key for key in EXPECTED if key in fields and key not in known and key not in asked.options]
     if unknown:
         defaults = ", ".join(f"{key} {fields[key].default}" for key in unknown)
-        notes.append(f"the checkpoint does not say these; retraining takes {name}'s defaults: {defaults}")
+        notes.append(f"the checkpoint does not record these; the retraining uses {name}'s defaults: {defaults}")
     trainer = registry.make("trainers", name, values | dict(asked.options))
     return Retraining(trainer=trainer, notes=(*notes, *about_epochs))
 
@@ -82,7 +82,7 @@ def probe_values(pairs: Mapping[str, str], used: Sequence[str]) -> dict[str, dic
         probe, dot, name = key.partition(".")
         if not dot or probe not in used:
             raise UsageError(
-                f"--probe-option {key}={value} names no probe that is measured here",
+                f"--probe-option {key}={value} names no probe of this diagnosis",
                 fix=f"write PROBE.KEY=VALUE with one of: {', '.join(dict.fromkeys(used))}; --probe NAME adds others",
             )
         found.setdefault(probe, {})[name] = value
@@ -132,7 +132,7 @@ def _compressed(
         notes = (
             []
             if training.get("epochs")
-            else [f"the dense epochs are unknown: retraining takes {epochs} epoch{'s' * (epochs > 1)}"]
+            else [f"the dense epochs are unknown: the retraining uses {epochs} epoch{'s' * (epochs > 1)}"]
         )
     values["epochs"] = epochs
     if values.get("warmup_epochs"):

@@ -66,7 +66,7 @@ def follow(store: Store, diagnose_id: str) -> Trail:
     diagnosis = store.read(diagnose_id)
     if diagnosis.recipe.step != "diagnose":
         raise UsageError(
-            f"{diagnose_id} is a {diagnosis.recipe.step} run, a report wants a diagnosis",
+            f"{diagnose_id} is a {diagnosis.recipe.step} run, a report requires a diagnosis",
             fix="see: prunescope results list",
         )
     reference = diagnosis.recipe.inputs[0]

@@ -67,7 +67,7 @@ def _measured(reference: str, session: Session, probes: Sequence[Loaded]) -> Map
         if probe.instance.needs_data or probe.instance.replicas != 1:
             raise UsageError(
                 f"probe {probe.plugin.name!r} needs {'data' if probe.instance.needs_data else 'other replicas'}, "
-                "and level 0 has weights alone",
+                "but level 0 uses only weights",
                 fix="give data: --data SPEC, or leave the probe out",
             )
     recipes = [plan.probe(replicas=[reference], probe=probe, data=None, seed=0) for probe in probes]

@@ -171,7 +171,9 @@ def _trainer(study: Study, value: float) -> Loaded:
     if _by_snapshots(study):
         longest = base.instance.epochs
         if value > longest:
-            raise InputError(f"axes.epochs has {value:g}, [train] ends at {longest}", fix="train longer, or ask less")
+            raise InputError(
+                f"axes.epochs has {value:g}, [train] ends at {longest}", fix="train longer, or use smaller values"
+            )
         _check_stage(study, base, value)
         return base
     changed = {**study.train.options, study.knob: _number(value)}

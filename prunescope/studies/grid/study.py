@@ -72,7 +72,7 @@ def load(path: Path) -> Study:
         reason = error.strerror or error
         raise InputError(f"cannot read the study {path}: {reason}", fix="give the path of a study.toml") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text file", fix="give the path of a study.toml") from error
+        raise InputError(f"{path} is not a text file", fix="give the path of a study.toml") from error
     try:
         return parse(text, name=path.parent.name if path.name == "study.toml" else path.stem)
     except (InputError, UsageError) as error:
@@ -87,7 +87,7 @@ def parse(text: str, *, name: str) -> Study:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"not TOML: {error}", fix="see the studies that come with prunescope") from error
+        raise InputError(f"not TOML: {error}", fix="see the studies in prunescope's repository") from error
     _known(tables, TABLES, where="the study")
     _check_spelling(_table(tables, "axes"))
     model, axes = dict(_table(tables, "model")), dict(_table(tables, "axes"))
@@ -120,7 +120,7 @@ def parse(text: str, *, name: str) -> Study:
 
 def _hold(hold: object, knob: str) -> str:
     if hold is not None and knob != "batch_size":
-        raise InputError(f"axes.hold is of the batch size, the knob is {knob}", fix="remove it")
+        raise InputError(f"axes.hold applies to the batch size, the knob is {knob}", fix="remove it")
     if hold not in (None, *HOLD):
         raise InputError(f"axes.hold is {hold!r}", fix=f"one of: {', '.join(HOLD)}")
     return str(hold or HOLD[0])
@@ -128,9 +128,9 @@ def _hold(hold: object, knob: str) -> str:
 
 def _snapshots(snapshots: object, knob: str) -> bool:
     if snapshots is not None and knob != "epochs":
-        raise InputError(f"axes.snapshots is of the epochs, the knob is {knob}", fix="remove it")
+        raise InputError(f"axes.snapshots applies to the epochs, the knob is {knob}", fix="remove it")
     if not isinstance(snapshots, bool | None):
-        raise InputError(f"axes.snapshots is {snapshots!r}", fix="true: snapshots of one run; false: a run for each")
+        raise InputError(f"axes.snapshots is {snapshots!r}", fix="true: snapshots of one run; false: one run each")
     return snapshots is not False
 
 
@@ -139,9 +139,9 @@ def _seeds(table: Mapping[str, Any]) -> tuple[tuple[int, ...], int]:
     _known(table, ("dense", "replicas"), where="[seeds]")
     seeds, replicas = _numbers(table.get("dense", [0]), "seeds.dense"), table.get("replicas", 3)
     if any(not isinstance(seed, int) or seed < 0 for seed in seeds) or len(set(seeds)) < len(seeds):
-        raise InputError(f"seeds.dense is {list(seeds)}", fix="give whole numbers from 0, every one once")
+        raise InputError(f"seeds.dense is {list(seeds)}", fix="give whole numbers from 0, each once")
     if not isinstance(replicas, int) or isinstance(replicas, bool) or not 1 <= replicas < SEED_STRIDE:
-        raise InputError(f"seeds.replicas is {replicas!r}", fix="give a whole number from 1; pairs need 2")
+        raise InputError(f"seeds.replicas is {replicas!r}", fix="give a whole number from 1; pairs require 2")
     return tuple(int(seed) for seed in seeds), replicas
 
 
@@ -153,13 +153,13 @@ def _knob(axes: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
         )
     ((knob, values),) = axes.items()
     if knob not in KNOBS:
-        raise InputError(f"axes.{knob} is no temperature-like knob", fix=f"one of: {', '.join(KNOBS)}")
+        raise InputError(f"axes.{knob} is not a temperature-like knob", fix=f"one of: {', '.join(KNOBS)}")
     found = _numbers(values, f"axes.{knob}")
     if min(found) < 0 or (KNOBS[knob].whole and any(value != int(value) or value < 1 for value in found)):
         wanted = "whole numbers from 1" if KNOBS[knob].whole else "numbers from 0"
         raise InputError(f"axes.{knob} is {list(found)}", fix=f"give {wanted}")
     if len(set(found)) < len(found):
-        raise InputError(f"axes.{knob} repeats a value: {list(found)}", fix="give every value once")
+        raise InputError(f"axes.{knob} repeats a value: {list(found)}", fix="give each value once")
     return knob, tuple(sorted(found))
 
 
@@ -201,7 +201,7 @@ def _plain(value: object) -> str:
 def _tables(tables: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     found = tables.get(key, [])
     if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
-        raise InputError(f"{key} is no list of tables", fix=f"write [[{key}]] above each")
+        raise InputError(f"{key} is not a list of tables", fix=f"write [[{key}]] above each")
     return found
 
 

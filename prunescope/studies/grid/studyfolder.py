@@ -94,9 +94,9 @@ def _check_same(asked: Study, there: Path, file: Path) -> None:
     differing = [name for name in vars(asked) if name != "name" and getattr(found, name) != getattr(asked, name)]
     if differing:
         raise InputError(
-            f"{there} is another study than {file}: they differ in {', '.join(differing)}",
-            fix=f"give another folder with --study, or go on with that one: prunescope sweep {there.parent}; "
-            f"removing {there} lets {file} take its place, and what both share is not computed again",
+            f"{there} differs from {file} in {', '.join(differing)}",
+            fix=f"give another folder with --study, or resume that one: prunescope sweep {there.parent}; "
+            f"removing {there} lets {file} replace it, and common steps are not computed again",
         )
 
 

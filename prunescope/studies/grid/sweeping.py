@@ -110,7 +110,7 @@ def _chosen(grid: Grid, question: SweepQuestion) -> dict[str, Recipe]:
     if question.shard is not None:
         number, of = question.shard
         if not 1 <= number <= of:
-            raise UsageError(f"--shard got {number}/{of}", fix="it wants K/N, for example 1/4, 2/4, 3/4 and 4/4")
+            raise UsageError(f"--shard got {number}/{of}", fix="it requires K/N, for example 1/4, 2/4, 3/4 and 4/4")
         named = selection.shard(grid, number, of=of)
     return selection.only(named, question.only) if question.only else named
 
@@ -141,13 +141,13 @@ def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Rec
 
     store, recipes = session.store, list(named.values())
     if not store.has_locks():
-        session.note(f"note: this file system has no locks: files in {store.runs / '.locks'} stand in for them")
-        session.note("fix: where a machine went down, remove its *.lease there when none of its processes runs")
+        session.note(f"note: this file system has no locks: files in {store.runs / '.locks'} are used instead")
+        session.note("fix: after the crash of a machine, remove its *.lease there when none of its processes runs")
     todo = scheduler.pending(recipes, store)
     names = {recipe.id: name for name, recipe in named.items()}
     before, outcomes, started = len(named) - len(todo), [], monotonic()
     if before:
-        session.note(f"{before} of {len(named)} steps are there already")
+        session.note(f"{before} of {len(named)} steps are already finished")
     if todo:
         with session.watcher.watch(todo, store, session.shares(todo)):
             executor = session.executor_for(todo)

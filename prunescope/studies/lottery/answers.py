@@ -108,7 +108,8 @@ def _partings(asked: InstabilityQuestion, setting: Setting) -> list[Parting]:
     steps = step_positions("--steps", asked.steps, setting)
     if steps[-1] >= setting.pruning.total:
         raise UsageError(
-            f"--steps has {steps[-1]}, and training ends there", fix="copies need steps to part: ask earlier"
+            f"--steps has {steps[-1]}, but training ends there",
+            fix="copies require steps after it: give an earlier step",
         )
     lmc = registry.make("probes", "lmc", {})
     kinds = [dense_parting] if asked.density is None else [dense_parting, masked_parting]

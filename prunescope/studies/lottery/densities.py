@@ -61,7 +61,7 @@ def levels(shape: Shape, *, final: float, count: int) -> tuple[float, ...]:
         UsageError: `final` lies outside (0, 1), or there is no round.
     """
     if not 0 < final < 1:
-        raise UsageError(f"the last density is {final:g}", fix="it wants the share that is kept: 0.05 keeps 5 %")
+        raise UsageError(f"the last density is {final:g}", fix="it requires a fraction: 0.05 keeps 5 %")
     if count < 1:
         raise UsageError(f"{count} rounds of pruning", fix="prune once or more")
     return tuple(round(SHAPES[shape](number / count, final=final), 12) for number in range(1, count + 1))

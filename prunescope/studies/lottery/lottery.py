@@ -201,6 +201,6 @@ def check_trainer(trainer: Loaded) -> None:
     missing = [name for name in wanted if name not in known]
     if missing:
         raise UsageError(
-            f"the trainer {trainer.plugin.name!r} has no option {missing[0]!r}, which rewinding needs",
-            fix="take one that has: sgd, sam, timm",
+            f"the trainer {trainer.plugin.name!r} has no option {missing[0]!r}, which rewinding requires",
+            fix="use one that has it: sgd, sam, timm",
         )

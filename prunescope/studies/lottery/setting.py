@@ -73,7 +73,7 @@ def check_items(option: str, given: str | Sequence[str], known: Sequence[str]) -
     found = listed_items(given)
     if not found or set(found) - set(known) or len(set(found)) < len(found):
         text = given if isinstance(given, str) else ",".join(given)
-        raise UsageError(f"{option} got {text!r}", fix=f"it wants some of: {', '.join(known)}, each once")
+        raise UsageError(f"{option} got {text!r}", fix=f"it requires some of: {', '.join(known)}, each once")
     return found
 
 
@@ -84,7 +84,7 @@ def step_positions(option: str, given: str | Sequence[str | int], setting: Setti
     if not found or not 0 <= found[0] <= found[-1] <= total:
         raise UsageError(
             f"{option} got {','.join(items)!r}",
-            fix=f"it wants steps from 0 to {total}, or epochs such as 2ep (one is {setting.steps_per_epoch} steps)",
+            fix=f"it requires steps from 0 to {total}, or epochs such as 2ep (one is {setting.steps_per_epoch} steps)",
         )
     return tuple(found)
 
@@ -94,4 +94,6 @@ def _position(option: str, text: str, per_epoch: int) -> int:
     try:
         return round(float(number) * per_epoch) if number != text else int(number)
     except ValueError as error:
-        raise UsageError(f"{option} got {text!r}", fix="it wants steps such as 100, or epochs such as 2ep") from error
+        raise UsageError(
+            f"{option} got {text!r}", fix="it requires steps such as 100, or epochs such as 2ep"
+        ) from error

@@ -58,7 +58,7 @@ def by_lmc(diagram: PhaseDiagram, epsilon: float) -> tuple[Score, ...]:
 
 
 def by_cka(diagram: PhaseDiagram, *, gap: float = CKA_GAP) -> tuple[Score, ...]:
-    """Judge CKA alone: towards its largest value at that density, whatever LMC is."""
+    """Judge CKA alone: towards its largest value at that density, independent of LMC."""
     columns = {
         density: [point for point in _points(diagram, density) if point.cka is not None]
         for density in diagram.densities

@@ -28,7 +28,7 @@ def judge(diagram: PhaseDiagram, rule: RegimeRule) -> dict[tuple[float, float], 
     beyond = sorted(set(rule.needs) - set(KNOWN))
     if beyond:
         raise EvidenceError(
-            f"the rule needs the reading {beyond[0]}, a phase diagram has {', '.join(KNOWN)}",
+            f"the rule requires the reading {beyond[0]}, a phase diagram has {', '.join(KNOWN)}",
             fix="choose another rule: --rule three-regime",
         )
     found = {}

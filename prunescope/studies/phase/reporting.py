@@ -51,9 +51,7 @@ def answer_report(question: ReportQuestion, session: Session) -> Reported:
     """
     source = _of_table(question) if question.is_table else _of_study(question, session)
     if not any(cell.samples for cell in source.diagram.cells.values()):
-        raise EvidenceError(
-            f"{question.path} has no finished probe yet", fix=f"let it run: prunescope sweep {question.path}"
-        )
+        raise EvidenceError(f"{question.path} has no finished probe yet", fix=f"run: prunescope sweep {question.path}")
     rule = chosen.rule(question.rule, question.rule_options, question.rules, network=source.network)
     findings = find(source.diagram, rule.instance)
     return Reported(findings=findings, made=source.made, probes=source.probes, problems=source.problems)
@@ -67,7 +65,7 @@ def _of_study(question: ReportQuestion, session: Session) -> _Source:
     path, store = question.path, session.store
     if not (path / studyfolder.STUDY_FILE).is_file():
         raise UsageError(
-            f"{path} is no study: it has no {studyfolder.STUDY_FILE}",
+            f"{path} is not a study: it has no {studyfolder.STUDY_FILE}",
             fix="give the folder that `prunescope sweep` printed, or a CSV table of cells",
         )
     grid = studyfolder.load_grid(path, trust=store.trust)

@@ -41,7 +41,7 @@ def read_series(grid: Grid, store: Store, *, axis: str, reading: str) -> list[Se
     knob = grid.study.knob
     if axis == TIME:
         if reading not in HISTORY:
-            raise UsageError(f"{reading!r} is not known of every epoch", fix=f"ask for {' or '.join(HISTORY)}")
+            raise UsageError(f"{reading!r} is not recorded for every epoch", fix=f"give {' or '.join(HISTORY)}")
         return list(_histories(grid, store, reading))
     if axis not in {knob, "density"}:
         raise UsageError(f"the study has no axis {axis!r}", fix=f"it has: {knob}, density, {TIME}")

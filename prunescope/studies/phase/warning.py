@@ -80,7 +80,7 @@ def _statistics() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "prunescope_earlywarning":
             raise
-        raise UsageError("early warnings need a plugin", fix=f"pip install {DISTRIBUTION}") from error
+        raise UsageError("early warnings require a plugin", fix=f"pip install {DISTRIBUTION}") from error
 
 
 def _read(asked: WarningQuestion, session: Session) -> list[Series]:
@@ -90,7 +90,7 @@ def _read(asked: WarningQuestion, session: Session) -> list[Series]:
     study, store = asked.folder, session.store
     if not (study / studyfolder.STUDY_FILE).is_file():
         raise UsageError(
-            f"{study} is no study: it has no {studyfolder.STUDY_FILE}",
+            f"{study} is not a study: it has no {studyfolder.STUDY_FILE}",
             fix="give the folder that `prunescope sweep` printed",
         )
     grid = studyfolder.load_grid(study, trust=store.trust)
@@ -98,6 +98,6 @@ def _read(asked: WarningQuestion, session: Session) -> list[Series]:
     if not found:
         raise EvidenceError(
             f"{study} has no finished step with {asked.reading}",
-            fix=f"name a reading of its probes, or let it run: prunescope sweep {study}",
+            fix=f"name a reading of its probes, or run: prunescope sweep {study}",
         )
     return found

@@ -27,7 +27,7 @@ def check_exists(question: ResultsQuestion, session: Session) -> None:
     """Raise UsageError where the folder is no study."""
     if not session.store.runs.is_dir():
         raise UsageError(
-            f"{question.study} is no study: it has no folder {session.store.runs}", fix="name one: --study DIR"
+            f"{question.study} is not a study: it has no folder {session.store.runs}", fix="name one: --study DIR"
         )
 
 

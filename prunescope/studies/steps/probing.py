@@ -50,7 +50,7 @@ def answer_probing(question: ProbingQuestion, session: Session) -> Run:
 def _check_count(probe: Loaded, count: int) -> None:
     wanted = probe.instance.replicas
     if wanted == 0 and count:
-        raise UsageError(f"probe {probe.plugin.name!r} measures the data alone", fix="give --data alone")
+        raise UsageError(f"probe {probe.plugin.name!r} measures only the data", fix="give only --data")
     least = 2 if wanted == "any" else wanted
     if count < least:
         raise UsageError(

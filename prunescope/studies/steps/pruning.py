@@ -43,7 +43,7 @@ def answer_pruning(question: PruningQuestion, session: Session) -> Run:
 
     density = question.density
     if not 0 < density <= 1:
-        raise UsageError(f"--density got {density:g}", fix="it wants the share that is kept: 0.1 keeps 10 %")
+        raise UsageError(f"--density got {density:g}", fix="it requires a fraction: 0.1 keeps 10 %")
     pruner = session.make_plugin("pruners", question.pruner, question.pruner_options)
     dense = open_network(question.network, session, loading=question.loading, data=question.data)
     source = open_data(question.data, [dense], session, limit_batches=question.limit_batches)

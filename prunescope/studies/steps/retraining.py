@@ -48,7 +48,7 @@ def answer_retraining(question: RetrainingQuestion, session: Session) -> tuple[R
     from prunescope.runs.recipe import run_of
 
     if question.replicas < 1:
-        raise UsageError(f"--replicas got {question.replicas}", fix="it wants a whole number from 1")
+        raise UsageError(f"--replicas got {question.replicas}", fix="it requires a whole number from 1")
     trainer = session.make_plugin("trainers", question.trainer, question.trainer_options)
     pruned = open_network(question.network, session, loading=question.loading, data=question.data)
     if session.store.load_weights(pruned).mask is None:
@@ -59,7 +59,7 @@ def answer_retraining(question: RetrainingQuestion, session: Session) -> tuple[R
     source = open_data(question.data, [pruned], session, limit_batches=question.limit_batches)
     left_out = unheeded(session.read(run_of(pruned)).facts.get("data"))
     if left_out:
-        session.note(f"the dense training had these, retraining does not: {', '.join(left_out)}")
+        session.note(f"the dense training used these, the retraining does not: {', '.join(left_out)}")
     seeds = range(question.seed, question.seed + question.replicas)
     recipes = [plan.retrain(pruned=pruned, trainer=trainer, data=source, seed=seed) for seed in seeds]
     return tuple(map(session.read, _perform(recipes, session)))

@@ -77,7 +77,7 @@ def answer_training(question: TrainingQuestion, session: Session) -> Run:
 def _imported(question: TrainingQuestion, session: Session) -> str:
     """Return the run of a live network's weights, from which it is trained."""
     if question.model_options:
-        raise UsageError("a live network has been built already: model_options are of no use", fix="leave them out")
+        raise UsageError("model_options do not apply to a live network", fix="leave them out")
     from prunescope.runs.opening import import_network
 
     return import_network(question.model, session, question.data)
@@ -86,14 +86,14 @@ def _imported(question: TrainingQuestion, session: Session) -> str:
 def _snapshots(question: TrainingQuestion, trainer: Loaded) -> tuple[int, ...]:
     listed, every = tuple(question.snapshots), question.snapshot_every
     if min(listed, default=1) < 1:
-        raise UsageError(f"--snapshots got {min(listed)}", fix="it wants whole numbers from 1: --snapshots 10,20")
+        raise UsageError(f"--snapshots got {min(listed)}", fix="it requires whole numbers from 1: --snapshots 10,20")
     if listed and every is not None:
         raise UsageError("both --snapshots and --snapshot-every are given", fix="give one of them")
     epochs = trainer.instance.length()
     if listed:
         if epochs is not None and max(listed) > epochs:
             raise UsageError(
-                f"--snapshots asks for epoch {max(listed)} of {epochs}", fix="ask for earlier epochs, or train longer"
+                f"--snapshots has epoch {max(listed)} of {epochs}", fix="give earlier epochs, or train longer"
             )
         return listed
     if every is None:

@@ -23,8 +23,8 @@ class Cyclic(SgdOptions):
     """SGD in cycles, each ending at another temperature. One run gives all of them (Portes 2022)."""
 
     schedule: Shape = "cosine"
-    cycles: Annotated[int, Option("how many cycles", minimum=1)] = 4
-    factor: Annotated[float, Option("each cycle ends so many times as late as the one before", minimum=1)] = 2.0
+    cycles: Annotated[int, Option("number of cycles", minimum=1)] = 4
+    factor: Annotated[float, Option("ratio of the end of a cycle to the end of the one before", minimum=1)] = 2.0
 
     citations = ("portes2022fast", "loshchilov2017sgdr")
 

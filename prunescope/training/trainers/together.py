@@ -52,7 +52,7 @@ def fit(
 
     if options.accumulate > 1:
         raise UsageError(
-            f"accumulate is {options.accumulate}, but networks that are trained together take whole batches",
+            f"accumulate is {options.accumulate}, but networks that are trained together use whole batches",
             fix="train them one by one, or use 1",
         )
     return fit_together(

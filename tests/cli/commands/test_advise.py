@@ -91,7 +91,7 @@ def test_a_checkpoint_that_tells_nothing_of_its_training_gets_advice_without_a_s
     (advice,) = found["advice"]
     assert (advice["advice"], advice["regime"]) == ("lower", "II")
     assert advice["value"] is advice["to"] is advice["change"] is None
-    assert "no neighbour was trained: the checkpoint does not say how it was trained" in found["notes"]
+    assert "no neighbour was trained: the checkpoint does not record its training" in found["notes"]
     assert "nan" not in invoke(*words).stderr
 
 
@@ -135,14 +135,14 @@ def test_an_abstention_in_a_table_says_why(tmp_path):
     silent = Advised(
         value=2, regime="unresolved", advice=Advice.NONE, confidence=None, to=None, change=None, because=("unlearned",)
     )
-    found = (silent, replace(silent, value=4, because=("more replicas decide", "x")))
+    found = (silent, replace(silent, value=4, because=("more replicas would narrow it", "x")))
     made = AdviceFinding(
         answer=AdviceAnswer(advised=found, knob="epochs", density=0.1),
         readings=Readings(runs=(), store=Store(tmp_path)),
     )
     printed = str(made)
     assert "no advice at epochs 2: unlearned" in printed
-    assert "no advice at epochs 4: more replicas decide" in printed
+    assert "no advice at epochs 4: more replicas would narrow it" in printed
     assert "confidence:" not in printed
     assert made.silent
     assert made.words() == "2 none\n4 none"

@@ -138,7 +138,7 @@ def test_tune_with_the_full_retraining_where_the_gate_stays_open(swept, invoke):
     open_gate = ("--rule-option", "epsilon=0.0", "--rule-option", "epsilon_low=0", "--rule-option", "certainty=1")
     result = invoke("tune", "epochs", swept, "--density", 0.5, *open_gate, "--full", "--workers", 1)
     assert result.exit_code == 0, result.stderr
-    assert "straddled the gate" in result.stderr
+    assert "LMC undecided" in result.stderr
     new = {run_id for run_id in Store(swept).ids() if run_id.startswith("retrain-")} - before
     assert new
     assert {len(Store(swept).read(run_id).history) for run_id in new} == {4}
@@ -150,7 +150,7 @@ def test_tune_says_what_cannot_work(swept, invoke):
         (("batch-size", swept, "--density", 0.2), "is epochs, not batch_size"),
         (("epochs", swept, "--density", 0.3), "no density 0.3"),
         (("epochs", swept, "--density", 0.2, "--values", "1,2"), "--values is given"),
-        (("epochs", "--density", 0.2), "nothing to tune"),
+        (("epochs", "--density", 0.2), "no study and no network to tune"),
         (("epochs", "--density", 0.2, "--model", "m", "--data", "digits"), "--values 10,20,40,80"),
         (("lr", "--density", 2, "--model", "m", "--data", "digits"), "--density got 2"),
     ):

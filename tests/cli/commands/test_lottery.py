@@ -76,7 +76,7 @@ def test_the_report_opens_offline_and_the_pictures_are_there(told, folder):
 def test_a_table_goes_to_stdout_and_nothing_is_run_again(told, folder, invoke):
     before = {run_id: Store(folder).path(run_id).stat().st_mtime_ns for run_id in Store(folder).ids()}
     result = invoke(*LOTTERY, "--study", folder)
-    assert "steps are there already" in result.stderr
+    assert "steps are already finished" in result.stderr
     assert "dense:" in result.stderr
     assert result.stdout.splitlines()[0].split()[:2] == ["network", "density"]
     assert len(result.stdout.splitlines()) == 2 + len(told["rows"])
@@ -109,11 +109,11 @@ def test_instability_measures_dense_and_masked_networks(folder, told, invoke):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--rewind", "5"), "it wants steps from 0 to 4"),
-        (("--rewind", "x"), "it wants steps such as 100"),
+        (("--rewind", "5"), "it requires steps from 0 to 4"),
+        (("--rewind", "x"), "it requires steps such as 100"),
         (("--method", "weight"), "weights, rate, fine-tune, gradual"),
         (("--control", "some"), "random, reinit, none"),
-        (("--density", 1), "it wants the share that is kept"),
+        (("--density", 1), "it requires the share that is kept"),
         (("--trainer", "nothing"), "there is no trainer 'nothing'"),
         (("--report", "l.pdf"), "end it in .html"),
     ],

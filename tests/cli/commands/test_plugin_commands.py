@@ -88,10 +88,13 @@ def test_none_is_a_value(run):
     ("words", "says"),
     [
         ([], "--needed"),
-        (["--needed", "0"], "--needed got '0'\nfix: it wants a whole number, at least 1"),
-        (["--needed", "1", "--whole", "10"], "--whole got '10'\nfix: it wants a whole number, at least 1, at most 9"),
+        (["--needed", "0"], "--needed got '0'\nfix: it requires a whole number, at least 1"),
+        (
+            ["--needed", "1", "--whole", "10"],
+            "--whole got '10'\nfix: it requires a whole number, at least 1, at most 9",
+        ),
         (["--needed", "1", "--whole", "1.5"], "--whole got '1.5'"),
-        (["--needed", "1", "--choice", "three"], "it wants one or two"),
+        (["--needed", "1", "--choice", "three"], "it requires one or two"),
         (["--needed", "1", "--several", "a,b"], "comma-separated: a number"),
         (["--needed", "1", "--perhaps", "0"], "at least 1"),
         (["--needed", "1", "--real", "nan"], "--real got 'nan'"),

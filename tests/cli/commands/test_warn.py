@@ -117,5 +117,5 @@ def test_without_the_plugin_it_says_what_to_install(invoke, study, monkeypatch):
     result = invoke("warn", study, "--axis", "epochs", "--reading", "lmc/lmc")
     assert result.exit_code == 2
     assert "pip install prunescope-earlywarning" in result.stderr
-    with pytest.raises(UsageError, match="need a plugin"):
+    with pytest.raises(UsageError, match="require a plugin"):
         prunescope.warn(study, axis="epochs", reading="lmc/lmc")

@@ -41,7 +41,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(study, progr
     assert store.check() == []
     again = program(*words)
     assert again.returncode in (0, 4), again.stderr  # so brief a training may not suffice for a verdict
-    assert "steps are there already" in again.stderr
+    assert "steps are already finished" in again.stderr
     assert {run_id: store.path(run_id).stat().st_mtime_ns for run_id in kept} == kept
     assert store.read(again.stdout.strip()).verdicts
 

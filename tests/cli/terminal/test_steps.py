@@ -39,7 +39,7 @@ def test_snapshots_are_kept_and_named(study, invoke, train_words):
     folder, dense = study
     again = invoke(*train_words, "--snapshots", "2,1", "--study", folder)
     assert again.stdout.strip() == dense
-    assert "already there" in again.stderr
+    assert "already finished" in again.stderr
     assert f"{dense}@1, {dense}@2" in again.stderr
     assert {path.name for path in Store(folder).runs.glob(f"{dense}*")} == {
         f"{dense}.h5",
@@ -64,7 +64,7 @@ def test_replicas_are_trained_together_each_from_its_seed(study, pruned, replica
     assert store.read(alone.stdout.strip()).engine == "alone"
     again = invoke("retrain", "sgd", pruned, "--replicas", 3, "--epochs", 1, "--study", study[0])
     assert again.stdout.split() == [*replicas, alone.stdout.strip()]
-    assert "3 of 3 steps are there already" in again.stderr
+    assert "3 of 3 steps are already finished" in again.stderr
 
 
 def test_replicas_that_diverge_say_so_once(study, pruned, invoke):

@@ -389,7 +389,7 @@ def test_a_hub_name_without_network_is_refused(monkeypatch):
 
 
 def test_folders_that_say_too_little_are_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no weights"):
+    with pytest.raises(InputError, match="contains no weights"):
         checkpoints.load(tmp_path)
     with pytest.raises(InputError, match="no folder"):
         checkpoints.load(f"local-dir:{tmp_path / 'nowhere'}")

@@ -70,7 +70,7 @@ def test_an_own_network_needs_its_factory(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     spec = ModelSpec(name="flower_nets:net", num_classes=3, in_chans=2, image_size=(8, 8), options={"hidden": 8})
     path = saved(create(spec, seed=0), tmp_path / "a.pth")
-    with pytest.raises(MismatchError, match="does not say its architecture") as caught:
+    with pytest.raises(MismatchError, match="does not name its architecture") as caught:
         checkpoints.load(path)
     assert "--model pkg.mod:factory" in caught.value.fix
     got = checkpoints.load(path, model=spec.name, options=spec.options, image_size=(8, 8))

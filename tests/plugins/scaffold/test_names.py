@@ -27,7 +27,7 @@ def test_what_is_no_name_is_refused(name):
 
 @pytest.mark.parametrize("name", ["none", "true", "probe", "reading", "regime-rule"])
 def test_a_class_that_python_or_the_interfaces_have_is_refused(name):
-    with pytest.raises(UsageError, match="a name that is taken") as refused:
+    with pytest.raises(UsageError, match="a name in use") as refused:
         scaffold.names(name, "rule")
     assert f"my-{name}" in refused.value.fix
     assert scaffold.names(f"my-{name}", "rule")

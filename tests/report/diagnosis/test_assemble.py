@@ -41,7 +41,7 @@ def test_cells_hold_the_stored_values(study, report):
 def test_what_was_not_measured_says_why(report):
     dense = row(report, "lmc/lmc").cells[-1]
     assert dense.values == ()
-    assert "takes two" in dense.missing
+    assert "requires two" in dense.missing
     assert row(report, "rank/stable_rank").cells[-1].missing == "probe rank was not run here"
 
 

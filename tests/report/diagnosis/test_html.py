@@ -82,9 +82,9 @@ def test_the_headline_is_the_verdict(page):
 
 def test_sections_come_in_order(page):
     order = [
-        "What to type next",
+        "Next steps",
         "Are replicas connected?",
-        "Are replicas alike",
+        "Similarity and error of the replicas",
         "Density of each layer",
         "<h2>Evidence<",
         "Knobs of the dense training",
@@ -93,7 +93,7 @@ def test_sections_come_in_order(page):
         "<h2>Warnings<",
         "<h2>Cost<",
         "<h2>Provenance<",
-        "Whom to cite",
+        "Publications to cite",
         "How to read this",
     ]
     places = [page.index(title) for title in order]
@@ -119,7 +119,7 @@ def test_pictures_have_words_for_those_who_do_not_see_them(page):
 
 
 def test_the_methods_are_cited(page):
-    cited = page.partition("Whom to cite")[2].partition("</section>")[0]
+    cited = page.partition("Publications to cite")[2].partition("</section>")[0]
     assert "Linear Mode Connectivity and the Lottery Ticket Hypothesis" in cited
     assert "probe lmc" in cited
 
@@ -138,8 +138,8 @@ def test_knobs_found_in_the_checkpoint_are_shown(page):
 def test_a_dense_model_alone_has_a_page_without_pictures(dense_only):
     page = html(dense_only)
     assert 'role="img"' not in page
-    assert "Judged alone, the dense model says: raise the temperature." in page
-    assert "What to type next" in page
+    assert "The vote on the dense model alone: raise the temperature." in page
+    assert "Next steps" in page
 
 
 def test_every_regime_and_many_densities_can_be_drawn(report):
@@ -182,7 +182,7 @@ def test_a_confidence_stands_beside_what_it_is_of(report):
 
 def test_unknown_knobs_are_said_to_be_unknown(report):
     page = html(replace(report, knobs=()))
-    assert "n/a: the checkpoint does not say how it was trained" in page
+    assert "n/a: the checkpoint does not record its training" in page
 
 
 def test_a_user_s_matplotlib_settings_do_not_matter(report):

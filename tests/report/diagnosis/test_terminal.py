@@ -28,7 +28,7 @@ def test_the_verdict_comes_first_with_a_shape_and_a_word(report):
 
 
 def test_the_last_word_is_whom_to_cite(report):
-    last = " ".join(printed(report).split("Whom to cite: ")[1].split())
+    last = " ".join(printed(report).split("Cite: ")[1].split())
     assert "Zhou et al. 2023" in last
     assert last.endswith(f"(in full: prunescope cite {report.id})")
 
@@ -76,7 +76,7 @@ def test_nothing_measured_is_printed_as_a_number(dense_only):
     text = printed(dense_only)
     lmc = next(line for line in text.splitlines() if line.startswith("LMC"))
     assert lmc.split() == ["LMC", "n/a"]
-    assert "takes two" in text
+    assert "requires two" in text
 
 
 def test_what_the_confidence_is_of_stands_under_the_verdicts(report, dense_only):

@@ -89,7 +89,7 @@ def test_the_page_stands_alone(page):
 
 
 def test_the_methods_and_the_rule_are_cited(page):
-    cited = page.partition("Whom to cite")[2].partition("</section>")[0]
+    cited = page.partition("Publications to cite")[2].partition("</section>")[0]
     assert "A Three-regime Model of Network Pruning" in cited
     assert "rule three-regime" in cited
     assert "probe cka" in cited
@@ -184,13 +184,13 @@ def unlearned(findings, cells):
 
 def test_cells_that_learned_nothing_are_on_no_side(study):
     found = unlearned(study[0], study[0].diagram.cells)
-    assert sentences.headline(found).startswith("Nothing was learned")
+    assert sentences.headline(found).startswith("in no cell have replicas learned")
     *_, bend, _, choice = sentences.answers(found)
     assert (bend.mark, choice.mark) == ("open", "open")
     assert "the training error of replicas is 85 % in every cell" in bend.text
     assert "same side" not in bend.text
     assert not any("connected" in one for one in bend.details)
-    assert "Nothing was learned" in phase.html(found, phase.Made())
+    assert "in no cell have replicas learned" in phase.html(found, phase.Made())
 
 
 def test_a_density_where_some_replicas_learned_names_the_others(study):
@@ -206,7 +206,7 @@ def test_a_density_where_some_replicas_learned_names_the_others(study):
 
 def test_one_dense_seed_does_not_decide_which_way_to_choose(study, published):
     choice = sentences.answers(published)[-1]
-    assert choice.text.startswith("Not decided: one dense seed gives no spread. Without labels (Algorithm 2.1)")
+    assert choice.text.startswith("Not determined: one dense seed gives no spread. Without labels (Algorithm 2.1)")
     assert sentences.answers(study[0])[-1].mark != "open"
 
 
@@ -221,7 +221,7 @@ def test_answers_follow_from_the_data(study, published):
     assert end.mark == "no"  # at 5 % both are beyond the boundary
     assert hotter.text == "Yes: 40 epochs is better at 10 % density."
     assert re.fullmatch(r"10 %: [\d.]+ points, z = \+[\d.]+, 95 % interval excludes 0", hotter.details[0])
-    assert "3 of 3 dense seeds, judged alone, say the same" in bend.details
+    assert "3 of 3 dense seeds, judged alone, agree" in bend.details
     slope = study[0].bend.slope
     told = f"slope +{slope.mean:.2f} rows of the map per density, towards colder (95 % interval over 3 dense seeds: "
     assert any(one.startswith(told) for one in bend.details)
@@ -250,12 +250,14 @@ def test_a_bend_that_depends_on_the_threshold_is_said_to(study):
     found = study[0]
     told = sentences.answers(replace(found, bend=replace(found.bend, at_ends=(Bend.COLDER, Bend.ABSENT))))[3]
     assert told.mark == "open"
-    assert told.text.startswith("It depends on the threshold (colder at ε = 0.08, absent at ε = 0.15). At ε = 0.1: Yes")
+    assert told.text.startswith(
+        "The result depends on the threshold (colder at ε = 0.08, absent at ε = 0.15). At ε = 0.1: Yes"
+    )
 
 
 def test_a_bend_of_one_dense_seed_is_without_replication(published):
     told = sentences.answers(published)[3]
-    assert told.text.startswith("It seems so, without replication: the critical value moves colder")
+    assert told.text.startswith("Apparently, without replication: the critical value moves colder")
     assert not any("slope" in one for one in told.details)
 
 
@@ -289,7 +291,7 @@ def test_another_knob_has_its_own_words_and_picked_neighbours(tmp_path):
     assert sentences.headline(found) == (
         "From batch size 32 to 64, the pruned model gets worse at 10 % and gets better at 50 % density."
     )
-    assert "z is not corrected for picking" in sentences.unit_of_analysis(found)
+    assert "z is not corrected for this" in sentences.unit_of_analysis(found)
     assert (found.to_the_end.hotter, found.to_the_end.colder) == (16, 64)
 
 

@@ -103,14 +103,14 @@ def test_rows_have_the_coordinates_of_the_training(replicas, place):
 
 def test_what_another_process_cannot_do_is_reported_when_it_is_stored(dense, replicas):
     for finding in (dense, replicas):
-        assert "only a process that is given the same" in str(finding)
+        assert "only a process that receives the same" in str(finding)
 
 
 def test_another_process_is_refused_with_what_to_do(dense, place):
     code = f"import prunescope; prunescope.prune({dense.run!r}, density=0.2, study={str(place['study'])!r})"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert "an object of another process" in ended.stderr
-    assert "give the object once more" in ended.stderr
+    assert "give the object again" in ended.stderr
 
 
 def test_a_state_dict_in_a_file_is_loaded_into_a_live_network(net, data, place, tmp_path):
@@ -125,22 +125,22 @@ def test_a_network_of_another_process_is_rebuilt_by_an_object_of_its_structure(d
     from prunescope.networks import live
 
     monkeypatch.setattr(live, "_KEPT", {})
-    with pytest.raises(InputError, match="give the object once more"):
+    with pytest.raises(InputError, match="give the object again"):
         dense.network()
     again = prunescope.prune(dense.run, density=0.3, model=Net(), data=data, **place)
     assert again.found.recipe.inputs == (dense.run,)
 
 
 def test_a_live_network_without_data_is_refused(net, place):
-    with pytest.raises(UsageError, match="does not say what data it takes"):
+    with pytest.raises(UsageError, match="does not record its data"):
         prunescope.prune(net, density=0.5, **place)
 
 
 def test_options_of_a_network_that_is_built_are_refused(net, data, place):
-    with pytest.raises(UsageError, match="has been built already"):
+    with pytest.raises(UsageError, match="do not apply to a live network"):
         prunescope.train(net, data, model_options={"width": 2}, **place)
 
 
 def test_something_else_is_no_network(place):
-    with pytest.raises(UsageError, match="a network was wanted, got dict"):
+    with pytest.raises(UsageError, match="wanted a network, got dict"):
         prunescope.prune({}, density=0.5, **place)

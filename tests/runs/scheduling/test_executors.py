@@ -30,7 +30,7 @@ def note(job: Job, *, folder: str) -> None:
 
 
 class TwoPartError(Exception):
-    """An exception that pickle cannot restore: it wants two arguments and keeps one."""
+    """An exception that pickle cannot restore: it requires two arguments and keeps one."""
 
     def __init__(self, one: str, two: str) -> None:
         Exception.__init__(self, f"{one} and {two}")

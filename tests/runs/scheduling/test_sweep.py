@@ -268,7 +268,7 @@ class Lazy(Executor):
 
 def test_an_executor_that_forgets_jobs_is_reported(tiny):
     store, found = tiny
-    with pytest.raises(PluginError, match="before every step"):
+    with pytest.raises(PluginError, match="before all steps"):
         list(scheduler.run(found.recipes, store, Lazy(), device="cpu"))
 
 

@@ -81,5 +81,5 @@ def test_options_reach_their_probe():
 
 @pytest.mark.parametrize("key", ["batch_size", "hessian.iterations"])
 def test_an_option_of_no_probe_is_refused(key):
-    with pytest.raises(UsageError, match="names no probe that is measured here"):
+    with pytest.raises(UsageError, match="names no probe of this diagnosis"):
         probe_values({key: "1"}, ["lmc"])

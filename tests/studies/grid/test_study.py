@@ -77,16 +77,16 @@ def test_seeds_have_defaults():
         ("flip = true", "flip = [1, 2]", "several values"),
         ("epochs = [50, 10]", "", "0 knobs"),
         ("epochs = [50, 10]", "epochs = [5]\nbatch_size = [5]", "batch_size, epochs"),
-        ("epochs = [50, 10]", "momentum = [0.9]", "no temperature-like knob"),
+        ("epochs = [50, 10]", "momentum = [0.9]", "not a temperature-like knob"),
         ("epochs = [50, 10]", "epochs = [10, 10]", "repeats a value"),
         ("epochs = [50, 10]", "epochs = [10, 1.5]", "whole numbers from 1"),
         ("epochs = [50, 10]", "batch_size = [0]", "whole numbers from 1"),
         ("epochs = [50, 10]", "rho = [-0.1]", "numbers from 0"),
         ("epochs = [50, 10]", "rho = [inf]", "list of numbers"),
         ("epochs = [50, 10]", "rho = true", "list of numbers"),
-        ("epochs = [50, 10]", 'epochs = [50, 10]\nhold = "epochs"', "axes.hold is of the batch size"),
+        ("epochs = [50, 10]", 'epochs = [50, 10]\nhold = "epochs"', "axes.hold applies to the batch size"),
         ("epochs = [50, 10]", 'batch_size = [8]\nhold = "steps"', "epochs, iterations"),
-        ("epochs = [50, 10]", "batch_size = [8]\nsnapshots = true", "axes.snapshots is of the epochs"),
+        ("epochs = [50, 10]", "batch_size = [8]\nsnapshots = true", "axes.snapshots applies to the epochs"),
         ("epochs = [50, 10]", "epochs = [50, 10]\nsnapshots = 3", "axes.snapshots is 3"),
         ("density = [0.35, 0.05]", "", "no axes.density"),
         ("density = [0.35, 0.05]", "densty = [0.1]", "the unknown key 'densty'"),
@@ -96,7 +96,7 @@ def test_seeds_have_defaults():
         ("dense = [0, 3]", "dens = [0]", "did you mean 'dense'"),
         ("replicas = 2", "replicas = 0", "seeds.replicas"),
         ("replicas = 2", "replicas = true", "seeds.replicas"),
-        ("[[probes]]", "[probes]", "no list of tables"),
+        ("[[probes]]", "[probes]", "not a list of tables"),
         ('[[probes]]\nplugin = "lmc"\npoints = 5', "", "measures nothing"),
         ('plugin = "magnitude"', "", "[prune] has no 'plugin'"),
     ],
@@ -115,7 +115,7 @@ def test_files_that_are_no_studies(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         study.load(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="no text file"):
+    with pytest.raises(InputError, match="not a text file"):
         study.load(tmp_path / "binary.toml")
 
 

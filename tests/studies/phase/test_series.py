@@ -52,7 +52,7 @@ def test_training_time_is_the_history_of_every_dense_run(whole, tmp_path):
     assert found[0].name == grid.training_names[0]
     assert found[0].places == tuple(range(1, 31))
     assert found[0].values[3] == (0.25,)
-    with pytest.raises(UsageError, match="not known of every epoch"):
+    with pytest.raises(UsageError, match="not recorded for every epoch"):
         read_series(grid, store, axis="epoch", reading="lmc/lmc")
     with pytest.raises(UsageError, match="no axis 'rho'"):
         read_series(grid, store, axis="rho", reading="lmc/lmc")
