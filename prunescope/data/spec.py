@@ -82,9 +82,9 @@ def _unknown(text: str, name: str) -> UsageError:
     if near:
         return UsageError(f"there is no data set library {prefix!r} in {text!r}", fix=f"did you mean {near[0]}/{rest}?")
     if slash or Path(name).suffix:
-        what = "a file" if Path(name).exists() else "not there"
+        what = "is a file" if Path(name).exists() else "does not exist"
         return UsageError(
-            f"the data set {text!r} has the form of a folder path, and is {what}",
+            f"the data set {text!r} has the form of a folder path, and {what}",
             fix=f"give one that exists, or {EXAMPLES}",
         )
     return UsageError(f"{text!r} names no data set", fix=f"give {EXAMPLES}")

@@ -202,7 +202,7 @@ USAGE = {
     ),
     "no such device": (("train", "sgd", "--model", "preresnet8", "--data", DATA, "--device", "quantum"), "quantum"),
     "negative seed": (("train", "sgd", "--model", "preresnet8", "--data", DATA, "--seed", "-1"), "--seed"),
-    "no study": (("results", "list"), "is no study"),
+    "no study": (("results", "list"), "is not a study"),
 }
 
 

@@ -334,8 +334,8 @@ def test_a_folder_is_a_data_set(tmp_path):
     ("text", "message", "fix"),
     [
         ("troch/cifar10", "'troch'", "torch/cifar10"),
-        ("/nowhere/at/all", "not there", "torch/cifar10"),
-        ("images.zip", "not there", "a folder"),
+        ("/nowhere/at/all", "does not exist", "torch/cifar10"),
+        ("images.zip", "does not exist", "a folder"),
         ("", "''", "digits"),
         ("two words", "'two words'", "digits"),
         ("noise=0.2", "no name", "patches:noise=0.2"),

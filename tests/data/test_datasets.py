@@ -420,8 +420,8 @@ def test_folders_without_images_are_named(tmp_path):
     assert "no class folders" in refused(InputError, root=str(tmp_path))
     (tmp_path / "train" / "ant").mkdir()
     assert "no images" in refused(InputError, root=str(tmp_path))
-    assert "not there" in refused(InputError, root=str(tmp_path / "nowhere"))
-    assert "not there" in refused(InputError)
+    assert "there is no data folder" in refused(InputError, root=str(tmp_path / "nowhere"))
+    assert "there is no data folder" in refused(InputError)
 
 
 def test_a_class_that_is_only_tested_is_named(tmp_path):

@@ -197,5 +197,8 @@ def test_citations_are_no_option():
     def mask(self, model, data, density, *, seed):
         raise NotImplementedError
 
-    members = {"citations": (), "__annotations__": {"citations": Annotated[tuple[str, ...], Option("whom to cite")]}}
+    members = {
+        "citations": (),
+        "__annotations__": {"citations": Annotated[tuple[str, ...], Option("publications to cite")]},
+    }
     fails(check_pruner, plugin(Pruner, mask=mask, members=members), "makes an option")

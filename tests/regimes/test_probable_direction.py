@@ -53,7 +53,7 @@ def test_regime_one_before_the_drop_is_not_raised():
     found = stated(evidence(-0.4, epochs=40.0, drop=80.0))
     assert (found.regime, found.advice) == (Regime.I, Advice.LOWER)
     assert found.confidence > 0.9
-    assert "the regime alone would say: raise" in found.because
+    assert "the advice of the regime alone: raise" in found.because
     assert found.rests_on[0] == "position"
     past = stated(evidence(-0.4, epochs=160.0, drop=80.0))
     assert past.advice is Advice.RAISE

@@ -105,20 +105,20 @@ def test_every_step_of_cuda_graphs_is_marked(monkeypatch):
 @pytest.mark.parametrize("options", [{"precision": "bf16"}, {"precision": "tf32"}, {"compiling": "cuda-graphs"}])
 def test_what_needs_a_gpu_says_so(name, options):
     trainer = registry.make("trainers", name, {"epochs": 40, **options}).instance
-    with pytest.raises(UsageError, match="needs a GPU, got the device cpu"):
+    with pytest.raises(UsageError, match="requires a GPU, got the device cpu"):
         next(trainer.fit(toy_model(), toy_data(), seed=0))
 
 
 def test_a_group_that_needs_a_gpu_says_so():
     trainer = registry.make("trainers", "sgd", {"epochs": 1, "precision": "bf16"}).instance
     models = [toy_model(), toy_model()]
-    with pytest.raises(UsageError, match="needs a GPU, got the device cpu"):
+    with pytest.raises(UsageError, match="requires a GPU, got the device cpu"):
         next(trainer.fit_together(models, toy_data(), masks=[None, None], seeds=[0, 1]))
 
 
 def test_without_a_compiler_compiling_is_refused(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(UsageError, match="needs a C\\+\\+ compiler"):
+    with pytest.raises(UsageError, match="requires a C\\+\\+ compiler"):
         accelerated(plain, compiling="yes", precision="float32")(network())
 
 

@@ -131,7 +131,7 @@ def test_cycles_end_in_a_geometric_row(epochs, cycles, factor, wanted):
 
 @pytest.mark.parametrize(("epochs", "cycles", "factor"), [(8, 5, 2), (10, 3, 1.0), (3, 4, 1.5)])
 def test_cycles_that_do_not_fit_are_refused(epochs, cycles, factor):
-    with pytest.raises(UsageError, match="do not fit into"):
+    with pytest.raises(UsageError, match="do not fit in"):
         cycle_ends(epochs, cycles=cycles, factor=factor)
 
 

@@ -74,8 +74,8 @@ def headline(findings: Findings) -> str:
     told = [
         text
         for text, where in (
-            (f"has a larger error at {labels.densities(all_densities, worse)}", worse),
-            (f"has a smaller error at {labels.densities(all_densities, better)}", better),
+            (f"gets worse at {labels.densities(all_densities, worse)}", worse),
+            (f"gets better at {labels.densities(all_densities, better)}", better),
         )
         if where
     ]

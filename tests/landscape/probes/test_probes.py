@@ -267,7 +267,7 @@ def test_size_of_a_pruned_network_with_a_layer_wholly_masked(data):
     assert found["latency"].value > 0
     assert found["latency"].n == 3
     for name in ("latency", "theoretical_speedup"):
-        assert "masking alone speeds nothing up" in found[name].estimator
+        assert "a mask" in found[name].estimator
 
 
 def test_size_of_a_dense_network_counts_its_zeros(data):

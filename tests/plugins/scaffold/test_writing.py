@@ -84,7 +84,7 @@ def test_an_existing_folder_is_refused_and_left_alone(tmp_path):
     folder = tmp_path / "prunescope-mine"
     folder.mkdir()
     (folder / "work.py").write_text("years of it")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         scaffold.write(scaffold.names("mine", "probe"), tmp_path)
     assert [path.name for path in folder.iterdir()] == ["work.py"]
 

@@ -57,8 +57,8 @@ def test_a_selection_names_the_run_and_the_next_command(tmp_path, readings):
     text = " ".join(str(found).split())
     assert text.startswith("prune a.pt, at density 0.1: connected (algorithm-2)")
     assert f"next: prunescope prune lamp import-1 --density 0.1 --study {tmp_path}" in text
-    assert "--full counts it" in text
-    assert "--full counts it" not in str(selection(tmp_path, readings, full=True))
+    assert "with --full after" in text
+    assert "with --full after" not in str(selection(tmp_path, readings, full=True))
     assert json.loads(found.to_json())["chosen"] == found.run == "import-1"
     assert found.rows() == ()
 
@@ -75,10 +75,10 @@ def test_a_tuning_says_what_was_tried_and_where_nothing_is_connected(readings, c
     one = TunedDensity(density=0.1, tuned=tuned, grid_runs=12, regret=None)
     found = TuningFinding(answer=TuningAnswer(found=(one,), knob="epochs", probes=()), readings=readings)
     text = str(found)
-    assert "* density 0.1, epochs 80: LMC -0.1200, CKA n/a, test error 10.00%, straddled the gate" in text
+    assert "* density 0.1, epochs 80: LMC -0.1200, CKA n/a, test error 10.00%, LMC undecided" in text
     assert "50% of 12" in text
     assert "n/a: the grid is not complete" in text
-    assert ("no value passes the LMC gate" in text) == (not connected)
+    assert ("no value has LMC >= -epsilon" in text) == (not connected)
     assert (found.words(), found.values) == ("80", {0.1: 80})
 
 
@@ -91,5 +91,5 @@ def test_a_calibration_is_the_pack_that_diagnose_reads(tmp_path):
     assert json.loads(found.to_json()) == json.loads((tmp_path / "rules.json").read_text())
     assert "0.05 to 0.2" in str(found)
     assert "in 70% when left out" in " ".join(str(found).split())
-    assert "nothing bounds epsilon from above" in str(found)
+    assert "no upper bound for epsilon" in str(found)
     assert "md-tree keeps its public thresholds: none was measured" in str(found)

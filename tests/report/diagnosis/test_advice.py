@@ -183,7 +183,7 @@ def test_replicas_that_have_not_learned_are_retrained_longer_not_more_often(tmp_
     blank = replace(synthetic.CASES[1], barrier=0.0, ends=0.7)
     made = assemble(*synthetic.study(tmp_path, cases=(synthetic.CASES[0], blank)))
     (command,) = (command for command in made.commands if "10 %" in command.why)
-    assert "have not learned at 10 %: retrain for 32 epochs instead of 16, or ask for a higher density" in command.why
+    assert "have not learned at 10 %: retrain for 32 epochs instead of 16, or use a higher density" in command.why
     found = words(command)
     assert (option(found, "--retrain-epochs"), option(found, "--density")) == ("32", "0.1")
     assert "--replicas" not in found

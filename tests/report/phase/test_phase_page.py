@@ -184,7 +184,7 @@ def unlearned(findings, cells):
 
 def test_cells_that_learned_nothing_are_on_no_side(study):
     found = unlearned(study[0], study[0].diagram.cells)
-    assert sentences.headline(found).startswith("in no cell have replicas learned")
+    assert sentences.headline(found).startswith("Not determined: in no cell have replicas learned")
     *_, bend, _, choice = sentences.answers(found)
     assert (bend.mark, choice.mark) == ("open", "open")
     assert "the training error of replicas is 85 % in every cell" in bend.text

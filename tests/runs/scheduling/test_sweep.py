@@ -276,7 +276,7 @@ def test_the_folder_holds_its_study_and_refuses_another(tiny, tmp_path):
     store, _ = tiny
     other = tmp_path / "other.toml"
     other.write_text(TINY.replace("0.5]", "0.6]"))
-    with pytest.raises(InputError, match="another study") as caught:
+    with pytest.raises(InputError, match="differs from") as caught:
         studyfolder.settle(other, store.study)
     assert "densities" in caught.value.message
     (tmp_path / "same.toml").write_text("# a comment more\n" + TINY)
