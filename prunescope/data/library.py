@@ -117,9 +117,7 @@ def _scan_folders(where: Where) -> tuple[tuple[inventory.Scan, inventory.Scan], 
     """Return the images of both splits and the label of each class."""
     root = Path(where.root)
     if not where.root or not root.is_dir():
-        raise InputError(
-            f"there is no data folder {where.root!r}", fix="give the folder that holds train/ and val/"
-        )
+        raise InputError(f"there is no data folder {where.root!r}", fix="give the folder that holds train/ and val/")
     train = _scan_folder(_subfolder(root, (where.train_split, "train", "training")), where)
     test = _scan_folder(_subfolder(root, (where.test_split,) if where.test_split else TEST_FOLDERS), where)
     if where.classes:

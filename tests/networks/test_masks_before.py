@@ -46,7 +46,7 @@ def test_a_layer_that_has_too_few_left_is_refused():
 
 
 def test_a_density_above_what_is_left_is_refused():
-    with pytest.raises(UsageError, match=r"density 0\.25 already"):
+    with pytest.raises(UsageError, match=r"already pruned to density 0\.25"):
         masks.check_room(Mask({"a": torch.tensor([True, False, False, False])}), 0.5)
 
 

@@ -75,7 +75,7 @@ DEFECTIVE_TRAINERS = {
     "does not train": {"rate": 0.0},
     "does not learn": {"rate": 1e-7},
     "yielded the epoch 0 of 4": {"reports": lambda epoch: dataclasses.replace(epoch, number=epoch.number - 1)},
-    r"announces \[5\]": {"reports": altered(of=5)},
+    r"declares \[5\]": {"reports": altered(of=5)},
     "loss is nan": {"reports": altered(train_loss=float("nan"))},
     "learning_rate of epoch 1 is inf": {"reports": altered(learning_rate=float("inf"))},
     "training error of epoch 1 is 50": {"reports": altered(train_error=50.0)},

@@ -71,7 +71,7 @@ def test_another_forward_is_another_network_also_where_a_class_has_no_source():
 
 @pytest.mark.usefixtures("nothing_kept")
 def test_a_process_without_the_object_says_so():
-    with pytest.raises(InputError, match="was an object of another process"):
+    with pytest.raises(InputError, match="is an object of another process"):
         live_networks.rebuild_network("live:Net-000000000000")
     assert not live_networks.any_kept()
 

@@ -54,8 +54,8 @@ def test_replicas_may_come_in_lists_and_as_what_a_step_returned(session, file, t
     ("given", "error", "message"),
     [
         ("nowhere.pt", InputError, "there is no checkpoint 'nowhere.pt'"),
-        ({"a": 1}, UsageError, "a network was wanted, got dict"),
-        (nn.Linear(2, 2), UsageError, "does not say what data it takes"),
+        ({"a": 1}, UsageError, "wanted a network, got dict"),
+        (nn.Linear(2, 2), UsageError, "does not record its data"),
     ],
 )
 def test_what_is_no_network_is_refused(session, given, error, message):
@@ -72,7 +72,7 @@ def test_data_are_checked_against_the_network(session, file):
     run_id = open_network(file, session)
     with pytest.raises(MismatchError, match="is made for 3 channels and 4 classes"):
         open_data("digits", [run_id], session)
-    with pytest.raises(UsageError, match="does not say what data"):
+    with pytest.raises(UsageError, match="does not record the data"):
         open_data(None, [run_id], session)
 
 
