@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import KNOBS
-from prunescope.networks.checkpoints.schedules import drops_of, schedule_of
+from prunescope.networks.checkpoints.schedules import drops_of, of_scheduler, schedule_of
 
 if TYPE_CHECKING:
     from prunescope.networks.models import JSON
@@ -25,7 +25,7 @@ NAMES = {
     "weight_decay": ("weight_decay", "wd"),
     "label_smoothing": ("label_smoothing", "smoothing"),
     "mixup": ("mixup", "mixup_alpha"),
-    "warmup_epochs": ("warmup_epochs",),
+    "warmup_epochs": ("warmup_epochs", "lr_warmup_epochs"),
     "rho": ("rho", "sam_rho"),
     "seed": ("seed",),
 }
@@ -71,14 +71,20 @@ def read_training(settings: Mapping[str, Any], beside: Mapping[str, Any]) -> Tra
             options[ours] = int(value) if ours == "seed" or (ours in KNOBS and KNOBS[ours].whole) else value
     options |= {name: value for name, value in _from_optimizer(beside).items() if name not in options}
     _apply_timm(settings, options)
+    _apply_torchvision(settings, options)
     optimizer = settings.get("opt") or settings.get("optimizer")
     if isinstance(optimizer, str):
         options["optimizer"] = optimizer
         if "lr_base" in settings and optimizer in {"sgd", "nesterov", "momentum"}:
             options["nesterov"] = optimizer != "momentum"  # timm's `sgd` is Nesterov's
+    if _is_per_epoch(beside):
+        settings = {**of_scheduler(beside), **settings}
     schedule, notes = schedule_of(settings)
     done, epoch_notes = _epochs(settings, beside, options)
-    drops = drops_of(settings, schedule, planned=_whole(options.get("epochs")), done=done)
+    drops = drops_of(settings, schedule, planned=_whole(options.get("epochs")) or done, done=done)
+    warm = _number(settings.get("lr_warmup_epochs")) if "lr_step_size" in settings and drops else None
+    if warm:
+        notes = (*notes, f"the steps of the rate are counted from the end of the warm-up, epoch {warm:g}")
     options |= schedule | ({"drops": drops} if drops is not None else {}) | ({"epochs": done} if done else {})
     return Training(options=options, notes=(*notes, *epoch_notes))
 
@@ -97,6 +103,13 @@ def _apply_timm(settings: Mapping[str, Any], options: dict[str, JSON]) -> None:
     root = "sqrt" if "ada" in optimizer or "lamb" in optimizer else "linear"
     ratio = batch / base_size
     options["learning_rate"] = base * (ratio**0.5 if (settings.get("lr_base_scale") or root) == "sqrt" else ratio)
+
+
+def _apply_torchvision(settings: Mapping[str, Any], options: dict[str, JSON]) -> None:
+    """Count the batch over all processes, which torchvision's references give for each of them."""
+    per_process, processes = _number(settings.get("batch_size")), _number(settings.get("world_size"))
+    if "lr_warmup_epochs" in settings and "lr_base" not in settings and per_process and processes:
+        options["batch_size"] = int(per_process * processes)
 
 
 def _from_optimizer(beside: Mapping[str, Any]) -> dict[str, JSON]:
@@ -141,9 +154,26 @@ def _epochs_done(beside: Mapping[str, Any]) -> int | None:
     epoch = _number(beside.get("epoch"))
     if epoch is None or epoch < 0:
         return None
-    # programs save the index of the epoch just finished; timm before its version 2 counted it up first
-    counted = "arch" in beside and "args" in beside and "version" in beside and _number(beside["version"]) == 1
-    return int(epoch) if counted else int(epoch) + 1
+    return int(epoch) if _is_count(beside, int(epoch)) else int(epoch) + 1
+
+
+def _is_count(beside: Mapping[str, Any], epoch: int) -> bool:
+    """Whether `epoch` counts the epochs that are done; most programs save the index of the one just finished.
+
+    timm before its version 2 counted, and so does imagenet/main.py of pytorch/examples and what began as its copy
+    (arch, best_acc1, no args). A scheduler in the file that was called once an epoch decides.
+    """
+    if _is_per_epoch(beside):
+        return bool(of_scheduler(beside)["last_epoch"] == epoch)
+    if "version" in beside or "args" in beside:
+        return "arch" in beside and "args" in beside and _number(beside.get("version")) == 1
+    return "arch" in beside and bool({"best_acc1", "best_prec1", "optimizer"} & set(beside))
+
+
+def _is_per_epoch(beside: Mapping[str, Any]) -> bool:
+    """Whether the scheduler in the file was called once an epoch: as often as the epoch's number, or once more."""
+    called, epoch = of_scheduler(beside).get("last_epoch"), _number(beside.get("epoch"))
+    return called is not None and epoch is not None and called in (epoch, epoch + 1)
 
 
 def _number(value: object) -> float | None:

@@ -97,7 +97,7 @@ def _unwrap(value: Mapping[Any, Any], *, weights: Weights | None, source: str) -
         state=inner.state,
         beside={str(name): item for name, item in value.items() if name not in {*EMA_KEYS, *RAW_KEYS}} | inner.beside,
         format=_writer(value),
-        notes=(*_choice_note(ema, raw, key), *inner.notes),
+        notes=(*_choice_note(ema, raw, key), *_others_note(value, ema, raw), *inner.notes),
     )
 
 
@@ -137,6 +137,24 @@ def _choice_note(ema: tuple[str, Layout] | None, raw: tuple[str, Layout] | None,
     other = ("raw", raw[0]) if key == ema[0] else ("ema", ema[0])
     mine = "EMA" if key == ema[0] else "raw"
     return (f"{mine} weights read from '{key}'; --weights {other[0]} reads '{other[1]}' instead",)
+
+
+def _others_note(
+    value: Mapping[Any, Any], ema: tuple[str, Layout] | None, raw: tuple[str, Layout] | None
+) -> tuple[str, ...]:
+    """Name the sets of weights that were not taken."""
+    known = {found[0] for found in (ema, raw) if found}
+    others = [
+        str(key)
+        for key, item in value.items()
+        if key not in known
+        and not str(key).startswith(NOT_WEIGHTS)
+        and (isinstance(item, nn.Module) or is_state(item) or (isinstance(item, Mapping) and _holds_state(item)))
+    ]
+    if not others:
+        return ()
+    named = ", ".join(f"'{other}'" for other in sorted(others)[:8])
+    return (f"weights that were not read: {named}; save the one you mean by itself",)
 
 
 def _writer(value: Mapping[Any, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from prunescope.networks.checkpoints.matching import Known, Match, fit
 from prunescope.networks.checkpoints.names import fold_pruning, strip_wrappers
 from prunescope.networks.checkpoints.own import is_own, unpack
 from prunescope.networks.checkpoints.places import Place, locate
-from prunescope.networks.checkpoints.reading import read
+from prunescope.networks.checkpoints.reading import Content, read
 from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.checkpoints.search import hinted_names, search
 from prunescope.networks.constructors import sifted
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from prunescope.api.trust import Trust
+    from prunescope.networks.checkpoints.sniffing import Kind
     from prunescope.networks.models import JSON
 
 ZEROS = 0.01
@@ -62,7 +64,7 @@ def load(  # the one function everybody calls: each argument is an option of the
         MismatchError: a single tensor that does not fit the architecture.
     """
     place = locate(str(path))
-    content = read(place.weights, unsafe=unsafe)
+    content = _read_parts(place, unsafe=unsafe) if place.shards else read(place.weights, unsafe=unsafe)
     source = str(place.weights)
     if is_own(content):
         own = unpack(content, source=source, trust=trust.also([model] if model else []))
@@ -82,6 +84,21 @@ def load(  # the one function everybody calls: each argument is an option of the
     if model:
         known = replace(known, name=model, options=options or {}, notes=())
     return replace(_assemble(layout, facts, known, source=source), sha256=content.sha256)
+
+
+def _read_parts(place: Place, *, unsafe: bool) -> Content:
+    """Return the tensors of all shards as the content of one file; InputError where two shards hold one tensor."""
+    value: dict[str, Any] = {}
+    digest = hashlib.sha256()
+    kind: Kind = "safetensors"
+    for path in place.shards:
+        part = read(path, unsafe=unsafe)
+        if not isinstance(part.value, Mapping) or value.keys() & part.value.keys():
+            raise InputError(f"'{path}' is no shard: it holds what another one does", fix="download the folder again")
+        value |= part.value
+        digest.update(part.sha256.encode())
+        kind = part.kind
+    return Content(kind=kind, value=value, sha256=digest.hexdigest())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +151,10 @@ def _known(facts: Facts, place: Place, layout: Layout, *, prefer: str) -> Known:
     ]
     names = [name for name in said if isinstance(name, str) and name]
     certain = [name for name in names if is_model(name.partition(".")[0])]
-    said_options = _mapping(facts.config.get("model_args")) or _mapping(facts.settings.get("model_kwargs"))
+    said_options = {
+        **_of_train_script(facts.settings),
+        **(_mapping(facts.config.get("model_args")) or _mapping(facts.settings.get("model_kwargs"))),
+    }
     asked = {name: value for name, value in said_options.items() if name not in RESERVED}
     options, unknown = sifted(certain[0], asked) if certain else ({}, tuple(sorted(asked)))
     return Known(
@@ -147,6 +167,14 @@ def _known(facts: Facts, place: Place, layout: Layout, *, prefer: str) -> Known:
         image_size=transforms.image_size(facts.settings) or transforms.image_size({**config, **said_options}),
         prefer=prefer,
     )
+
+
+def _of_train_script(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what timm's train.py hands to the constructor beside model_kwargs, as far as it changes the output."""
+    if "lr_base" not in settings:
+        return {}
+    names = {"global_pool": "gp", "bn_eps": "bn_eps", "bn_momentum": "bn_momentum"}
+    return {ours: settings[theirs] for ours, theirs in names.items() if settings.get(theirs) is not None}
 
 
 def _mapping(value: object) -> dict[str, Any]:

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import torch
 from timm.models import is_model, model_entrypoint
 
-from prunescope.api.errors import MismatchError
+from prunescope.api.errors import InputError, MismatchError
 from prunescope.networks.checkpoints.fingerprints import Fingerprint, Shapes, empty_shapes, fingerprint, shapes
 from prunescope.networks.checkpoints.names import views
 from prunescope.networks.models import JSON, ModelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
+
+WHOLE = 0.9
+"""With this share of its tensors' names, a part of a file is a network of the architecture."""
 
 COUNTER = "num_batches_tracked"
 """BatchNorm's counter of batches, which networks saved by torch before 0.4.1 do not have."""
@@ -75,7 +78,30 @@ def best_view(state: Mapping[str, Tensor], print_: Fingerprint, *, prefer: str) 
         unexpected = sum(1 for name in part if name not in print_.shapes)
         return -n_fitting(shapes(part), print_), unexpected, ("ema" in prefix) != (prefer == "ema"), len(prefix)
 
-    return min(views(state).items(), key=rank)
+    ranked = sorted(views(state).items(), key=rank)
+    _refuse_equal(ranked, print_, rank(ranked[0])[:3], rank)
+    return ranked[0]
+
+
+def _refuse_equal(
+    ranked: list[tuple[str, dict[str, Tensor]]],
+    print_: Fingerprint,
+    best: tuple[float, ...],
+    rank: Callable[[tuple[str, dict[str, Tensor]]], tuple[float, ...]],
+) -> None:
+    """Raise InputError where several whole networks of the architecture stand side by side, none of them the EMA.
+
+    One whose tensors all lie under a longer prefix of another's is the same network, not another one.
+    """
+    if len(ranked[0][1].keys() & print_.shapes.keys()) < WHOLE * len(print_.shapes):
+        return
+    equal = [prefix for prefix, part in ranked if rank((prefix, part))[:3] == best and prefix]
+    if len(equal) > 1 and not any(one != other and one.startswith(other) for one in equal for other in equal):
+        names = "', '".join(equal[:5])
+        raise InputError(
+            f"the file holds {len(equal)} networks '{print_.name}', under '{names}'",
+            fix="save the one you mean as a state_dict of its own",
+        )
 
 
 def n_fitting(have: Shapes, print_: Fingerprint) -> float:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 WRAPPERS = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
 
+COUNTERS = ("total_ops", "total_params")
+"""What thop.profile() leaves in every layer."""
+
 SMALLEST_SHARE = 0.1
 """A prefix that fewer of the tensors share is not taken for a network in a larger one."""
 
@@ -37,6 +40,10 @@ def strip_wrappers(state: Mapping[str, Tensor]) -> Named:
     """
     notes: list[str] = []
     names = {name: name for name in state if name != "n_averaged"}  # the counter of torch's AveragedModel
+    counters = [name for name in names if name.rpartition(".")[2] in COUNTERS]
+    if counters:
+        names = {name: new for name, new in names.items() if name not in counters}
+        notes.append(f"{len(counters)} counters of thop ({', '.join(COUNTERS)}) left out")
     if any("_orig_mod." in name for name in names):
         names = {name: new.replace("_orig_mod.", "") for name, new in names.items()}
         notes.append("prefix '_orig_mod.' of torch.compile removed")

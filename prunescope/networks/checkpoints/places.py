@@ -12,6 +12,9 @@ from prunescope.api.regular import read_regular_text
 
 PREFERRED = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
 
+INDEX = (".safetensors.index.json", ".bin.index.json")
+"""How the index of a checkpoint in several files ends (Hugging Face)."""
+
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pth.tar")
 
 
@@ -21,6 +24,8 @@ class Place:
 
     weights: Path
     config: dict[str, Any] = field(default_factory=dict)
+    shards: tuple[Path, ...] = ()
+    """The files that hold the parts of the weights, where `weights` is their index."""
 
 
 def locate(name: str) -> Place:
@@ -29,6 +34,8 @@ def locate(name: str) -> Place:
     if source in {"hf-hub", "hf_hub"}:
         return _from_hub(rest)
     path = Path(rest if source == "local-dir" else name)
+    if path.name.endswith(INDEX) and path.is_file():
+        return Place(weights=path, shards=_shards(path))
     if not path.is_dir():
         if source == "local-dir":
             raise InputError(f"no folder at '{path}'", fix="check the path")
@@ -44,6 +51,9 @@ def _from_folder(folder: Path) -> Place:
     config = folder / "config.json"
     described = _read_config(config) if config.is_file() else {}
     preferred = [folder / name for name in PREFERRED if (folder / name).is_file()]
+    index = next((path for path in sorted(folder.iterdir()) if path.name.endswith(INDEX)), None)
+    if index is not None and not preferred:
+        return Place(weights=index, config=described, shards=_shards(index))
     if preferred:
         return Place(weights=preferred[0], config=described)
     if len(files) == 1:
@@ -55,6 +65,23 @@ def _from_folder(folder: Path) -> Place:
     raise InputError(
         f"folder '{folder}' contains {len(files)} checkpoints", fix=f"name one of them, for example '{files[-1]}'"
     )
+
+
+def _shards(index: Path) -> tuple[Path, ...]:
+    """Return the files that an index of Hugging Face names, all of which lie beside it."""
+    try:
+        parts = json.loads(read_regular_text(index))["weight_map"]
+        names = sorted(set(parts.values()))
+        inside = all(isinstance(name, str) and Path(name).name == name for name in names)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"'{index}' is no index of shards: {error!r}", fix="download the folder again") from error
+    missing = [name for name in names if not (index.parent / name).is_file()] if inside else names[:1]
+    if not names or missing:
+        raise InputError(
+            f"'{index}' names {len(names)} shards, and '{(missing or ['none'])[0]}' is not beside it",
+            fix="download all shards into one folder",
+        )
+    return tuple(index.parent / name for name in names)
 
 
 def _read_config(path: Path) -> dict[str, Any]:

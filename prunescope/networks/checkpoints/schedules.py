@@ -22,6 +22,29 @@ SCHEDULES = {
 """Names in training programs -> ours."""
 
 
+KEPT = ("lr_scheduler", "scheduler", "lr_schedulers", "scheduler_state_dict", "lr_scheduler_state_dict")
+"""Where training programs save their scheduler's state."""
+
+
+def of_scheduler(beside: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the state of a scheduler of torch says, under the names of settings, and `last_epoch`: its calls.
+
+    >>> of_scheduler({"scheduler": {"step_size": 30, "gamma": 0.1, "last_epoch": 90}})
+    {'last_epoch': 90, 'scheduler': 'steplr', 'step_size': 30, 'gamma': 0.1}
+    """
+    states: Any = next((beside[key] for key in KEPT if isinstance(beside.get(key), dict | list)), {})
+    state = states[0] if isinstance(states, list) and states else states
+    if not isinstance(state, dict):
+        return {}
+    found: dict[str, Any] = {"last_epoch": state["last_epoch"]} if isinstance(state.get("last_epoch"), int) else {}
+    if isinstance(state.get("step_size"), int):
+        return {**found, "scheduler": "steplr", "step_size": state["step_size"], "gamma": state.get("gamma")}
+    milestones = state.get("milestones")
+    if isinstance(milestones, dict) and all(isinstance(epoch, int) for epoch in milestones):
+        return {**found, "scheduler": "multisteplr", "milestones": sorted(milestones), "gamma": state.get("gamma")}
+    return {**found, "scheduler": "cosineannealinglr"} if "T_max" in state else found
+
+
 def schedule_of(settings: Mapping[str, Any]) -> tuple[dict[str, JSON], tuple[str, ...]]:
     """Return schedule and drop_factor where known, and a note on a schedule of another kind.
 
@@ -36,7 +59,7 @@ def schedule_of(settings: Mapping[str, Any]) -> tuple[dict[str, JSON], tuple[str
     if ours is None:
         return {}, (f"trained with the schedule '{theirs}', which prunescope's trainers do not support",)
     found: dict[str, JSON] = {"schedule": ours}
-    rate = settings.get("decay_rate", settings.get("gamma"))
+    rate = settings.get("decay_rate", settings.get("lr_gamma", settings.get("gamma")))
     if ours == "multistep" and isinstance(rate, int | float) and 0 < rate < 1:
         found["drop_factor"] = float(rate)
     return found, ()
@@ -64,7 +87,10 @@ def _milestones(settings: Mapping[str, Any], planned: int) -> list[float] | None
     stated = stated if stated is not None else settings.get("milestones")
     if isinstance(stated, list | tuple) and all(isinstance(epoch, int | float) for epoch in stated):
         return sorted(float(epoch) for epoch in stated)
-    every = settings.get("decay_epochs", settings.get("step_size"))
+    every = settings.get("decay_epochs", settings.get("lr_step_size", settings.get("step_size")))
     if isinstance(every, int | float) and every > 0:
-        return [every * count for count in range(1, int(planned / every) + 1)]
+        # torchvision's references begin to count when the warm-up is over (torch's SequentialLR)
+        start = settings.get("lr_warmup_epochs") if "lr_step_size" in settings else 0
+        first = start if isinstance(start, int | float) else 0
+        return [first + every * count for count in range(1, int(planned / every) + 1)]
     return None

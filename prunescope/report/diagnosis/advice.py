@@ -147,7 +147,7 @@ def _known(trail: Trail, study: Path) -> Known:
         ("--model-option", f"{name}={_value(value)}") for name, value in sorted(model.get("options", {}).items())
     )
     foreign = recipe.step != "train"
-    trainer = str(facts.get("training", {}).get("optimizer") or "sgd") if foreign else recipe.plugin
+    trainer = _trainer(facts.get("training", {}).get("optimizer")) if foreign else recipe.plugin
     epochs = (snapshot_of(name.removesuffix(".safetensors")) for name in trail.dense.weights)
     return Known(
         reference=trail.reference,
@@ -161,6 +161,15 @@ def _known(trail: Trail, study: Path) -> Known:
         snapshots=tuple(sorted(epoch for epoch in epochs if epoch is not None)),
         foreign=foreign,
     )
+
+
+def _trainer(optimizer: object) -> str:
+    """Return the trainer of that name; for another optimiser that timm has, the trainer that takes timm's."""
+    from timm.optim import list_optimizers
+
+    names = {plugin.name for plugin in registry.find("trainers")}
+    name = str(optimizer or "sgd")
+    return "timm" if name not in names and "timm" in names and name in list_optimizers() else name
 
 
 def _settings(trainer: str, training: Mapping[str, Any]) -> dict[str, Any]:

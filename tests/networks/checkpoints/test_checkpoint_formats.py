@@ -546,3 +546,85 @@ def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(pathlib.Path, "iterdir", refuse)
     with pytest.raises(InputError, match=r"cannot read folder .* Permission denied"):
         checkpoints.load(tmp_path)
+
+
+# ---- several files, several networks --------------------------------------------------------------------------------
+
+
+def shard(folder, model, *, lost=False):
+    """Write a model as Hugging Face does: two files and their index."""
+    folder.mkdir()
+    state = model.state_dict()
+    parts = {name: f"model-0000{1 + i % 2}-of-00002.safetensors" for i, name in enumerate(state)}
+    for part in sorted(set(parts.values()))[: 1 if lost else 2]:
+        safetensors.torch.save_file({n: t for n, t in state.items() if parts[n] == part}, folder / part)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": parts}))
+    (folder / "config.json").write_text(json.dumps({"architecture": "preresnet8"}))
+    return folder
+
+
+def test_shards_and_their_index_are_one_checkpoint(tmp_path):
+    model = small()
+    folder = shard(tmp_path / "net", model)
+    one, other = assert_loads(folder, model), assert_loads(folder / "model.safetensors.index.json", model)
+    assert one.sha256 == other.sha256 != ""
+
+
+def test_a_shard_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match="model-00002-of-00002"):
+        checkpoints.load(shard(tmp_path / "net", small(), lost=True))
+
+
+@pytest.mark.parametrize("index", ["{}", '{"weight_map": {"a": "../x.safetensors"}}', "[", '{"weight_map": {}}'])
+def test_an_index_that_names_no_shards_beside_it_is_refused(tmp_path, index):
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(InputError):
+        checkpoints.load(tmp_path / "net")
+
+
+def test_thops_counters_are_left_out(tmp_path):
+    model = small()
+    counters = {f"{name}.{key}".lstrip("."): torch.zeros(1) for name, _ in model.named_modules()
+                for key in ("total_ops", "total_params")}  # fmt: skip
+    torch.save(model.state_dict() | counters, tmp_path / "preresnet8.pt")
+    assert said(assert_loads(tmp_path / "preresnet8.pt", model), "counters of thop")
+
+
+@pytest.mark.parametrize("names", [("net_a.", "net_b."), ("teacher.", "pupil."), ("a.b.", "a.c.")])
+def test_two_networks_side_by_side_are_both_named(tmp_path, names):
+    state = {
+        f"{prefix}{key}": value for seed, prefix in enumerate(names) for key, value in small(seed).state_dict().items()
+    }
+    torch.save(state, tmp_path / "preresnet8.pt")
+    with pytest.raises(InputError, match="2 networks") as caught:
+        checkpoints.load(tmp_path / "preresnet8.pt")
+    assert all(prefix in str(caught.value) for prefix in names)
+
+
+def test_weights_under_another_key_are_named(tmp_path):
+    model = small()
+    torch.save({"model": model.state_dict(), "best_model": small(1).state_dict()}, tmp_path / "preresnet8.pt")
+    assert said(assert_loads(tmp_path / "preresnet8.pt", model), "not read: 'best_model'")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "built"),
+    [
+        ("resnet10t", {"gp": "max"}, {"global_pool": "max"}),
+        ("resnet10t", {"gp": "catavgmax"}, {"global_pool": "catavgmax"}),
+        ("test_efficientnet", {"gp": "avgmax", "bn_eps": 0.1}, {"global_pool": "avgmax", "bn_eps": 0.1}),
+    ],
+)
+def test_arguments_of_the_train_script_reach_the_constructor(tmp_path, name, given, built):
+    torch.manual_seed(0)
+    model = timm.create_model(name, num_classes=CLASSES, **built).eval()
+    plain = timm.create_model(name, num_classes=CLASSES).eval()
+    args = timm_arguments(model=name, model_kwargs={}, in_chans=3, mean=None, std=None, **given)
+    file = {"arch": name, "state_dict": model.state_dict(), "args": args, "epoch": 1, "version": 2}
+    torch.save(file, tmp_path / "last.pth.tar")
+    images = torch.randn(2, 3, 32, 32)
+    loaded = checkpoints.to_model(checkpoints.load(tmp_path / "last.pth.tar")).eval()
+    with torch.no_grad():
+        assert torch.equal(loaded(images), model(images))
+        assert not torch.allclose(loaded(images), plain(images))

@@ -168,3 +168,45 @@ def test_transforms_and_normalisation():
     assert transforms.normalization(None) is None
     assert transforms.normalization({"mean": [0.5], "std": [0.1, 0.2]}) is None
     assert transforms.read_data({}, timm_name="resnet18")["mean"] == [0.485, 0.456, 0.406]
+
+
+def test_torchvisions_references_are_understood_wholly():
+    """The batch of all processes; steps that torch's SequentialLR counts from the end of the warm-up."""
+    args = {"lr": 0.5, "batch_size": 32, "world_size": 8, "epochs": 90, "opt": "sgd", "lr_scheduler": "steplr",
+            "lr_step_size": 30, "lr_gamma": 0.1, "lr_warmup_epochs": 5}  # fmt: skip
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], 0.5)
+    warmup = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, total_iters=5)
+    steps = torch.optim.lr_scheduler.StepLR(optimizer, 30, 0.1)
+    schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [warmup, steps], [5])
+    rates = []
+    for _ in range(90):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    fell = [epoch for epoch in range(1, 90) if rates[epoch] < rates[epoch - 1]]
+    got = options(args, epoch=89, lr_scheduler=schedule.state_dict())
+    assert (got["batch_size"], got["epochs"], got["warmup_epochs"], got["drop_factor"]) == (256, 90, 5, 0.1)
+    assert [round(90 * drop) for drop in got["drops"]] == fell == [35, 65]
+    assert options({**args, "lr_warmup_epochs": 0}, epoch=89)["drops"] == [0.333333, 0.666667]
+
+
+def test_pytorchs_examples_count_their_epochs():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], 0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 30, 0.1)
+    for _ in range(90):
+        optimizer.step()
+        scheduler.step()
+    file = {"epoch": 90, "arch": "resnet50", "best_acc1": 70.0, "optimizer": optimizer.state_dict()}
+    got = options({}, **file, scheduler=scheduler.state_dict())
+    assert (got["epochs"], got["schedule"], got["drop_factor"]) == (90, "multistep", 0.1)
+    assert got["drops"] == [0.333333, 0.666667]
+    assert options({}, **file)["epochs"] == 90
+    assert options({}, epoch=89, scheduler=scheduler.state_dict())["epochs"] == 90
+
+
+def test_a_scheduler_that_was_called_at_every_batch_says_nothing_of_epochs():
+    state = {"step_size": 3000, "gamma": 0.1, "last_epoch": 9000}
+    got = options({"epochs": 10}, epoch=9, scheduler=state)
+    assert got["epochs"] == 10
+    assert "schedule" not in got

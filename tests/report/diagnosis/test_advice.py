@@ -75,6 +75,23 @@ def test_a_stranger_is_told_that_his_own_script_serves(imported):
     assert "--optimizer" not in words(imported.commands[0])
 
 
+def test_an_optimiser_of_timm_is_trained_with_again(tmp_path):
+    trail = follow(*synthetic.study(tmp_path, imported=True))
+    training = {"optimizer": "adamw", "learning_rate": 0.002, "epochs": 80, "nesterov": True}
+    facts = {**trail.dense.facts, "training": training, "knobs": {"learning_rate": 0.002, "epochs": 80}}
+    (command,) = advice.commands(
+        replace(trail, dense=replace(trail.dense, facts=facts)), [headline(Advice.RAISE)], study=tmp_path
+    )
+    found = words(command)
+    assert found[1:3] == ["train", "timm"]
+    assert (option(found, "--epochs"), option(found, "--learning-rate")) == ("40", "0.002")
+    facts = {**facts, "training": training | {"optimizer": "lamb"}}
+    (command,) = advice.commands(
+        replace(trail, dense=replace(trail.dense, facts=facts)), [headline(Advice.RAISE)], study=tmp_path
+    )
+    assert option(words(command), "--optimizer") == "lamb"
+
+
 def test_without_data_or_trainer_there_is_no_command_but_words(tmp_path):
     trail = follow(*synthetic.study(tmp_path, imported=True))
     facts = {**trail.dense.facts, "training": {"optimizer": "lookahead"}}
