@@ -165,7 +165,7 @@ def _known(trail: Trail, study: Path) -> Known:
 
 def _trainer(optimizer: object) -> str:
     """Return the trainer of that name; for another optimiser that timm has, the trainer that takes timm's."""
-    from timm.optim import list_optimizers
+    from timm.optim import list_optimizers  # type: ignore[attr-defined]
 
     names = {plugin.name for plugin in registry.find("trainers")}
     name = str(optimizer or "sgd")
