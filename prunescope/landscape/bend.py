@@ -13,6 +13,7 @@ from prunescope.api import CLASSIFICATION
 from prunescope.landscape import batchnorm
 from prunescope.landscape.connectivity import Line, check_comparable, check_points
 from prunescope.landscape.evaluate import Outcomes, outcomes
+from prunescope.networks.layout import laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,7 @@ def train_bend(
     start, end = ([weight.detach().float() for weight in model.parameters()] for model in pair)
     bend = [torch.lerp(a, b, 0.5) for a, b in zip(start, end, strict=True)]
     kept = _kept(pair[0], mask)
-    work = copy.deepcopy(pair[0]).float().to(memory_format=torch.channels_last).train()
+    work = laid_out(copy.deepcopy(pair[0]).float()).train()
     velocity = [torch.zeros_like(weight) for weight in bend]
     steps, step = max(1, training.epochs * math.ceil(len(train) / training.batch_size)), 0
     for _ in range(training.epochs):
@@ -141,7 +142,7 @@ def curve(
     """
     check_points(points)
     start, end = ([weight.detach().float() for weight in model.parameters()] for model in pair)
-    work = copy.deepcopy(pair[0]).float().to(memory_format=torch.channels_last).eval()
+    work = laid_out(copy.deepcopy(pair[0]).float()).eval()
     sides = [train] if test is None else [train, test]
     found: list[list[Outcomes]] = [[] for _ in sides]
     for step in range(points):

@@ -18,6 +18,7 @@ from prunescope.landscape.evaluate import Outcomes, outcomes
 from prunescope.landscape.points_at_once import at_points
 from prunescope.networks.grouped.choice import points_at_once, takes, tiny
 from prunescope.networks.grouped.grouping import traced
+from prunescope.networks.layout import laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -214,7 +215,7 @@ def _evaluate(
     objective: Objective,
 ) -> Iterator[tuple[Outcomes, ...]]:
     """Yield the outcomes on each side at every point, in order: several points at once where that is faster."""
-    work = copy.deepcopy(models[0]).float().to(memory_format=torch.channels_last).eval()
+    work = laid_out(copy.deepcopy(models[0]).float()).eval()
     graph, _ = traced(work)
     count = 0
     if graph is not None:

@@ -61,10 +61,23 @@ def _build(spec: ModelSpec) -> nn.Module:
             fix="leave it out: classes, channels and image size follow from the data",
         )
     if live.is_live(spec.name):
-        return live.rebuild_network(spec.name)
+        return _ready(live.rebuild_network(spec.name))
     if spec.name.startswith(TIMM_SOURCES) or ":" not in spec.name:
         return _timm_model(spec)
-    return _own_model(spec)
+    return _ready(_own_model(spec))
+
+
+def _ready(model: nn.Module) -> nn.Module:
+    """Return the network in float32, in which everything is computed; UsageError where a layer's shape is unknown."""
+    for name, parameter in model.named_parameters():
+        if isinstance(parameter, nn.UninitializedParameter):
+            path = name.rpartition(".")[0]
+            kind = type(model.get_submodule(path)).__name__
+            raise UsageError(
+                f"layer '{path}' is a {kind}, whose shape is not known before a first call",
+                fix="give it its input's size (Conv2d for LazyConv2d, ...), or call the network once in its factory",
+            )
+    return model.float()
 
 
 def _timm_model(spec: ModelSpec) -> nn.Module:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
-
 from prunescope.api import Epoch
 from prunescope.api.errors import UsageError
 from prunescope.networks import masks
+from prunescope.networks.layout import laid_out
 from prunescope.training.averaging import Average
 from prunescope.training.epochs import epochs
 from prunescope.training.plan import Plan
@@ -44,9 +43,10 @@ def fit(  # noqa: PLR0913 - one for each part of a training
 ) -> Generator[Epoch, None, str]:
     """Train `model` in place and yield after every epoch; api.Trainer.fit says what holds at a yield.
 
-    The model is put into channels_last memory format. Between two epochs the caller may evaluate, copy or stop: each
-    epoch begins by setting train mode again. Nothing waits for the device within an epoch. Where only some steps of the
-    schedule are taken the epochs keep their numbers; the first and the last may be parts of one.
+    The model is put into channels_last memory format, where it runs in that. Between two epochs the caller may
+    evaluate, copy or stop: each epoch begins by setting train mode again. Nothing waits for the device within an
+    epoch. Where only some steps of the schedule are taken the epochs keep their numbers; the first and the last may be
+    parts of one.
 
     ema: decay of a moving average of the weights, which is in `model` at every yield and in the end; 0: none.
     capture: what records the step, where it is to be recorded. Returns how the steps were performed (training.epochs).
@@ -54,7 +54,7 @@ def fit(  # noqa: PLR0913 - one for each part of a training
     Raises:
         UsageError: the data yield no batch, or the loss or a weight is no longer finite.
     """
-    model.to(memory_format=torch.channels_last)
+    laid_out(model)
     hold, average = masks.holder(model, mask), Average(model, decay=ema, mask=mask) if ema else None
     one = _gradient(gradient(model), data.objective.smoothed(0.0 if batches.mixup else batches.label_smoothing))
     work = Work(net=model, gradient=one, optimizer=optimizer, hold=hold, average=average)

@@ -16,9 +16,11 @@ from prunescope.data import sources
 from prunescope.networks import checkpoints, models
 from prunescope.networks.capture import NotCapturable, capture_on
 from prunescope.networks.grouped.grouping import Grouped, supports
+from prunescope.networks.layout import laid_out
 from prunescope.plugins import checks, registry
 from prunescope.runs.recipe import run_of
 from prunescope.runs.scheduling import devices, groups, scheduler
+from prunescope.runs.steps.result import to_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,7 +103,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     rates = (
         Rates()
         if data is None
-        else measure_rates(checkpoints.to_model(start).to(here), data, sizes=sizes, capture=_capture(here))
+        else measure_rates(to_model(start, here, data), data, sizes=sizes, capture=_capture(here))
     )
     kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
     rows = []
@@ -156,7 +158,7 @@ def measure_rates(
     """
     images, targets = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
     step = partial(_training, images=images, capture=capture)
-    model.to(memory_format=torch.channels_last)
+    laid_out(model)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -19,6 +19,7 @@ from prunescope.plugins import registry
 from prunescope.runs.recipe import run_of
 from prunescope.runs.scheduling import devices
 from prunescope.runs.steps import fitting
+from prunescope.runs.steps.result import make_usable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,6 +97,7 @@ def _together(recipe: Recipe, origins: _Origins, device: str) -> int:
         spec = models.ModelSpec.from_json(origins.spec(recipe.id) or {}, trust=origins.store.trust)
         model = models.create(spec, seed=0).to(device)
         data = sources.open_source(recipe.arguments["data"], device=device, trust=origins.store.trust)
+        make_usable(model, spec, data)
     except PrunescopeError:
         return 1
     with loaded.unchanged():

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from prunescope.api import Epoch, Mask
+    from prunescope.api import Data, Epoch, Mask
     from prunescope.networks.checkpoints import Checkpoint
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
@@ -62,7 +62,7 @@ def fit(recipe: Recipe, store: Store, device: str) -> Made:
 def _fit(recipe: Recipe, store: Store, device: str) -> Made:
     loaded = registry.make("trainers", recipe.plugin, recipe.options, trust=store.trust)
     data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
-    run = _begin(recipe, loaded, store, device)
+    run = _begin(recipe, loaded, store, device, data)
     seed = recipe.arguments["seed"]
     with threads.suited_to(run.model, data), loaded.unchanged(), seeded(seed):
         epochs = _Epochs(loaded.instance.fit(run.model, data, mask=run.mask, seed=seed))
@@ -101,7 +101,7 @@ def _fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wante
     first = recipes[0]
     loaded = registry.make("trainers", first.plugin, first.options, trust=store.trust)
     data = sources.open_source(first.arguments["data"], device=device, trust=store.trust)
-    runs = [_begin(recipe, loaded, store, device) for recipe in recipes]
+    runs = [_begin(recipe, loaded, store, device, data) for recipe in recipes]
     kept, seeds = [run.mask for run in runs], [recipe.arguments["seed"] for recipe in recipes]
     with threads.suited_to(runs[0].model, data), loaded.unchanged(), seeded(seeds[0]):
         found = _Epochs(loaded.instance.fit_together([run.model for run in runs], data, masks=kept, seeds=seeds))
@@ -154,10 +154,10 @@ class _Run:
     snapshots: dict[int | None, Checkpoint] = field(default_factory=dict)
 
 
-def _begin(recipe: Recipe, loaded: Loaded, store: Store, device: str) -> _Run:
+def _begin(recipe: Recipe, loaded: Loaded, store: Store, device: str, data: Data) -> _Run:
     start = _dense(recipe, loaded, store) if recipe.step == "train" else _continued(recipe, loaded, store)
     mask = None if start.mask is None else masks.to_device(start.mask, device)
-    return _Run(start=start, model=to_model(start, device), mask=mask, keep=recipe.arguments.get("snapshots", ()))
+    return _Run(start=start, model=to_model(start, device, data), mask=mask, keep=recipe.arguments.get("snapshots", ()))
 
 
 def _dense(recipe: Recipe, loaded: Loaded, store: Store) -> Checkpoint:

@@ -29,7 +29,7 @@ def measure_replicas(recipe: Recipe, store: Store, device: str) -> Made:
     loaded = registry.make("probes", recipe.plugin, recipe.options, trust=store.trust)
     described = recipe.arguments.get("data")
     data = None if described is None else sources.open_source(described, device=device, trust=store.trust)
-    replicas = [_replica(store, reference, device) for reference in recipe.inputs]
+    replicas = [_replica(store, reference, device, data) for reference in recipe.inputs]
     largest = replicas[0].model if replicas else torch.nn.Identity()
     with threads.suited_to(largest, data), loaded.unchanged():
         readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=loaded.title)
@@ -52,7 +52,7 @@ def measure(probe: Probe, replicas: Sequence[Replica], data: Data | None, *, see
     return stack(found, axis=axis, who=who) if axis else found[0]
 
 
-def _replica(store: Store, reference: str, device: str) -> Replica:
+def _replica(store: Store, reference: str, device: str, data: Data | None) -> Replica:
     found = store.load_weights(reference)
     mask = masks.to_device(found.mask, device) if found.mask is not None else None
-    return Replica(model=to_model(found, device).eval(), mask=mask, run=reference)
+    return Replica(model=to_model(found, device, data).eval(), mask=mask, run=reference)

@@ -23,7 +23,7 @@ def prune_network(recipe: Recipe, store: Store, device: str) -> Made:
     dense = store.load_weights(recipe.inputs[0])
     data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
     loaded = registry.make("pruners", recipe.plugin, recipe.options, trust=store.trust)
-    model = to_model(dense, device)
+    model = to_model(dense, device, data)
     density, who = recipe.arguments["density"], loaded.title
     masks.check_room(dense.mask, density)
     _refuse_computed(loaded.instance, model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -10,17 +11,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from prunescope.networks import checkpoints, layers, multiplied
+from prunescope.api import Classification
+from prunescope.networks import checkpoints, layers, multiplied, usable
+from prunescope.networks.layout import laid_out
 from prunescope.plugins.isolation import unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
-    from prunescope.api import Epoch, Mask, Reading
+    from prunescope.api import Data, Epoch, Mask, Reading
     from prunescope.networks.checkpoints import Checkpoint
     from prunescope.networks.models import ModelSpec
     from prunescope.runs.files.runfile import Verdict
+
+TRIED = 4
+"""Examples on which a network is tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +54,33 @@ def facts(found: Checkpoint) -> dict[str, Any]:
     }
 
 
-def to_model(found: Checkpoint, device: str) -> torch.nn.Module:
-    """Return the model of a checkpoint on a device, channels_last.
+def to_model(found: Checkpoint, device: str, data: Data | None = None) -> torch.nn.Module:
+    """Return the model of a checkpoint on a device, channels_last unless it fails there; tried on the data, if any.
 
-    Raises UsageError where its mask is on weights that are not what their layers multiply by.
+    Raises UsageError where its mask is on weights that are not what their layers multiply by, and what
+    `networks.usable` raises.
     """
     with unchanged_by(found.spec):
         model = checkpoints.to_model(found)
         if found.mask is not None:
             every = layers.choose_prunable(model, linear=True).computed
             multiplied.refuse_computed(every, found.mask.kept)
-        return model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+        model = model.to(device)
+        if data is not None:
+            make_usable(model, found.spec, data)
+        return laid_out(model)
+
+
+def make_usable(model: torch.nn.Module, spec: ModelSpec, data: Data) -> None:
+    """Try a network on the first examples of the data, once in a process: see `networks.usable`."""
+    inputs, _ = next(data.train.batches(TRIED, limit=1))
+    if len(inputs) < 2:
+        inputs = torch.cat([inputs, inputs])
+    device = next((parameter.device for parameter in model.parameters()), inputs.device)
+    classes = data.num_classes if isinstance(data.objective, Classification) else None
+    parts = [spec.to_json(), tuple(inputs.shape), str(device), data.objective.identity, classes]
+    key = json.dumps(parts, sort_keys=True)
+    usable.make_usable(model, inputs.to(device), classes=classes, who=f"the network {spec.name!r}", key=key)
 
 
 def state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
