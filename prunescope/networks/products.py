@@ -34,8 +34,8 @@ class Product:
             where = self.first if self.convolution["transposed"] else self.output
             return where.numel() // self.second.shape[0]
         if second:
-            return self.first.shape[-2] if self.first.dim() > 1 else 1
-        return self.second.shape[-1] if self.second.dim() > 1 else 1
+            return self.first.shape[-2]
+        return self.second.shape[-1]
 
 
 class Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -84,9 +84,9 @@ def _product(func: object, args: tuple[Any, ...], output: Tensor) -> Product | N
         names = ("stride", "padding", "dilation", "transposed", "output_padding", "groups")
         how = dict(zip(names, args[3:9], strict=True))
         return Product(first=args[0], second=args[1], output=output, convolution=how)
-    if func in {aten.mm, aten.bmm, aten.mv}:
+    if func in {aten.mm, aten.bmm}:
         return Product(first=args[0], second=args[1], output=output)
-    if func in {aten.addmm, aten.baddbmm, aten.addmv, aten.addbmm}:
+    if func in {aten.addmm, aten.baddbmm}:
         return Product(first=args[1], second=args[2], output=output)
     return None
 

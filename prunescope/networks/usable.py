@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from prunescope.api.errors import PrunescopeError, UsageError
 from prunescope.networks.grouped.choice import takes, tiny
 from prunescope.networks.grouped.grouping import Grouped, supports
-from prunescope.networks.layout import run_plainly
+from prunescope.networks.layout import plain, run_plainly
 from prunescope.networks.outputs import TheOutputs, main_output, refuse_probabilities
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def make_usable(model: nn.Module, inputs: Tensor, *, classes: int | None, who: s
 def try_network(model: nn.Module, inputs: Tensor, *, classes: int | None, who: str) -> Usable:
     """Call copies of a network in every way it may be run, and compare; see `make_usable`."""
     work = _copied(model, who).eval()
-    inputs = inputs.contiguous()
+    inputs = plain(inputs)
     raw = _called(work, inputs, who)
     outputs = main_output(raw, who=who)
     if classes is not None:
@@ -78,12 +78,12 @@ def try_network(model: nn.Module, inputs: Tensor, *, classes: int | None, who: s
         training = _called(_copied(model, who).train(), inputs, who)
     several = any(main_output(one, who=who) is not one for one in (raw, training))
     fast = {"memory_format": torch.channels_last}
-    plain = inputs.dim() == 4 and not _agrees(
+    plainly = inputs.dim() == 4 and not _agrees(
         outputs,
-        lambda: main_output(copy.deepcopy(work).to(**fast)(inputs.contiguous(**fast)), who=who),  # type: ignore[call-overload]
+        lambda: main_output(copy.deepcopy(work).to(**fast)(inputs.contiguous(**fast)), who=who),
     )
-    may_group = not several and not plain and tiny(model) and takes(tuple(inputs.shape)) and supports(work)
-    return Usable(plain=plain, several=several, alone=may_group and not _groups(work, inputs, outputs))
+    may_group = not several and not plainly and tiny(model) and takes(tuple(inputs.shape)) and supports(work)
+    return Usable(plain=plainly, several=several, alone=may_group and not _groups(work, inputs, outputs))
 
 
 def _check_classes(outputs: Tensor, classes: int, who: str) -> None:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
-from torch.nn import functional
-from torch.nn.modules.conv import _ConvNd
 
 from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import double, guarded
+from prunescope.networks.products import Product, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from prunescope.pruning.loss import Batch
-
-CONVOLUTIONS = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}
 
 
 def activation_weighted(model: nn.Module, weights: Mapping[str, Tensor], batches: Sequence[Batch]) -> dict[str, Tensor]:
@@ -31,72 +27,81 @@ def activation_weighted(model: nn.Module, weights: Mapping[str, Tensor], batches
     Shapes: as the weights, float64. Unit: of an activation, ≥ 0.
 
     Raises:
-        UsageError: a layer is never called, or is called in a way that shows no inputs.
+        UsageError: a weight is never multiplied.
     """
-    squares: dict[str, Tensor] = {}
-    layers = {name: model.get_submodule(name.rpartition(".")[0]) for name in weights}
-    handles = [layer.register_forward_hook(_adder(name, squares)) for name, layer in layers.items()]
-    try:
-        with guarded([model]), torch.no_grad():
-            for images, _ in batches:
-                model(images)
-    finally:
-        for handle in handles:
-            handle.remove()
-    missing = [name for name in weights if name not in squares]
+    meetings = _Meetings(weights)
+    with guarded([model]), watched(meetings.see):
+        for images, _ in batches:
+            model(images)
+    missing = [name for name in weights if name not in meetings.squares]
     if missing:
         raise UsageError(
             f"the layer of {missing[0]!r} is never called: no activation reaches its weights",
             fix="use a pruner that uses only weights, such as magnitude",
         )
-    return {
-        name: double(weight.detach()).abs() * _spread(squares[name], weight).sqrt() for name, weight in weights.items()
-    }
+    return {name: double(weight.detach()).abs() * meetings.squares[name].sqrt() for name, weight in weights.items()}
 
 
-def _adder(name: str, squares: dict[str, Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-    def add(module: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
-        found = of_convolution(module, inputs[0]) if isinstance(module, _ConvNd) else of_linear(inputs[0])
-        squares[name] = squares[name] + found if name in squares else found
+class _Meetings:
+    """Sums, for every weight, the squares of the inputs it is multiplied with, whoever multiplies: layer or function.
 
-    return add
-
-
-def of_linear(inputs: Tensor) -> Tensor:
-    """Return the sum of squares of each input feature, over all rows.
-
-    >>> of_linear(torch.tensor([[1.0, 2.0], [3.0, 0.0]]))
-    tensor([10.,  4.], dtype=torch.float64)
+    A weight is known by its memory, so that one that is transposed, cut in parts or shared is seen at every use.
     """
-    return double(inputs).square().flatten(0, -2).sum(0)
+
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
+        self.squares: dict[str, Tensor] = {}
+        self.weights = {weight.untyped_storage().data_ptr(): (name, weight) for name, weight in weights.items()}
+
+    def see(self, product: Product) -> None:
+        """Add what one product brings to the weight that is its operand."""
+        for operand, others in ((product.second, product.first), (product.first, product.second)):
+            name, weight = self.weights.get(operand.untyped_storage().data_ptr(), ("", operand))
+            if not name:
+                continue
+            if product.convolution:
+                sums = of_convolution(others, weight, product.output.shape[2:], product.convolution)
+                found = _spread(sums, weight)
+            else:
+                found = _of_matrix(others, operand, second=operand is product.second)
+            if name not in self.squares:
+                self.squares[name] = found.new_empty_strided(weight.shape, weight.stride()).zero_()
+            _add(self.squares[name], found, weight, operand)
+            return
 
 
-def of_convolution(layer: _ConvNd, inputs: Tensor) -> Tensor:
+def _of_matrix(others: Tensor, operand: Tensor, *, second: bool) -> Tensor:
+    """Return the sum of squares that meets each element of a matrix, of its shape."""
+    squares = double(others).square()
+    summed = squares.sum(-2).unsqueeze(-1) if second else squares.sum(-1).unsqueeze(-2)
+    return summed.expand(operand.shape)
+
+
+def _add(sums: Tensor, found: Tensor, weight: Tensor, operand: Tensor) -> None:
+    """Add to the elements of a weight what was found for those of the operand, a view of it."""
+    size, stride = list(operand.shape), list(operand.stride())
+    for axis, step in enumerate(stride):
+        if step == 0 and size[axis] > 1:  # one weight for a whole batch
+            found, size[axis] = found.sum(axis, keepdim=True), 1
+    sums.as_strided(size, stride, operand.storage_offset() - weight.storage_offset()).add_(found)
+
+
+def of_convolution(inputs: Tensor, kernel: Tensor, places: Sequence[int], how: Mapping[str, Any]) -> Tensor:
     """Return the sum of squares of what meets each (input channel, place in the kernel), over all images and places.
 
     It is the derivative of the summed output of a convolution of the squares, channel by channel, with respect to its
-    kernel.
+    kernel. places: the output's (height, width). how: stride, padding and dilation.
     """
-    around = layer._reversed_padding_repeated_twice  # noqa: SLF001 - as torch's own forward does
-    squares = double(functional.pad(inputs, around, mode=_padding(layer))).square()
-    with torch.enable_grad():
-        kernel = torch.zeros(
-            layer.in_channels, 1, *layer.kernel_size, dtype=squares.dtype, device=squares.device, requires_grad=True
-        )
-        convolve = CONVOLUTIONS[len(layer.kernel_size)]
-        summed = convolve(squares, kernel, stride=layer.stride, dilation=layer.dilation, groups=layer.in_channels).sum()
-        (found,) = torch.autograd.grad(summed, kernel)
+    squares, channels = double(inputs).square(), inputs.shape[1]
+    zeros = squares.new_zeros(channels, 1, *kernel.shape[2:])
+    ones = squares.new_ones(1).expand(len(inputs), channels, *places)
+    where = (how["stride"], how["padding"], how["dilation"], False, [0] * len(places), channels)
+    backward = torch.ops.aten.convolution_backward
+    found: Tensor = backward(ones, squares, zeros, None, *where, (False, True, False))[1]
     return found.squeeze(1)
-
-
-def _padding(layer: _ConvNd) -> str:
-    return "constant" if layer.padding_mode == "zeros" else layer.padding_mode
 
 
 def _spread(squares: Tensor, weight: Tensor) -> Tensor:
     """Lay the inputs' sums out over the outputs; those of a grouped convolution see their own group's channels."""
-    if weight.dim() == 2:
-        return squares.expand(weight.shape)
     groups = squares.shape[0] // weight.shape[1]
     per_group = squares.reshape(groups, 1, *weight.shape[1:])
     return per_group.expand(groups, weight.shape[0] // groups, *weight.shape[1:]).reshape(weight.shape)

@@ -47,6 +47,62 @@ def test_every_kind_of_layer(layer, shape):
         assert layer_flops(layer, image)[""].dense == counted_by_torch(layer, image)
 
 
+class Functional(nn.Module):
+    """Weights used by functions: fused, cut, by a product of matrices, and scaled."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.scaled = nn.Linear(6, 9, bias=False), nn.Conv2d(3, 4, 1)
+
+    def forward(self, x):
+        scaled = nn.functional.conv2d(x, self.scaled.weight * 0.5)
+        rows = x.flatten(2)
+        q, k, v = self.qkv.weight.chunk(3)
+        return nn.functional.linear(rows, q), rows @ k.t(), torch.einsum("bnd,ed->bne", rows, v), scaled
+
+
+def test_weights_that_functions_use_count():
+    model = Functional()
+    with torch.no_grad():
+        model.qkv.weight[3:6] = 0
+        model.scaled.weight[0] = 0
+    found = layer_flops(model, torch.ones(1, 3, 2, 3))
+    assert found["qkv"] == Flops(dense=2 * 54 * 3, kept=2 * 36 * 3)
+    assert found["scaled"] == Flops(dense=2 * 12 * 6, kept=2 * 9 * 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"), [("beit_base_patch16_224", "attn.qkv"), ("eva02_tiny_patch14_224", "attn.qkv")]
+)
+def test_projections_of_attention_count_in_timms_networks(name, layer):
+    small = {"beit": {"embed_dim": 48, "num_heads": 2}, "eva0": {"embed_dim": 48, "num_heads": 2}}[name[:4]]
+    model = timm.create_model(name, num_classes=2, img_size=28, patch_size=14, depth=1, **small)
+    found = layer_flops(model, torch.zeros(1, 3, 28, 28))
+    assert any(layer in path for path in found)
+    assert sum(count.dense for path, count in found.items() if ".attn." in path) == 2 * 5 * 4 * 48 * 48
+
+
+def test_swin_v2_counts_all_that_torchs_counter_counts_but_attention():
+    model = timm.create_model("swinv2_cr_tiny_ns_224", num_classes=2, img_size=64, window_size=2, embed_dim=24)
+    other = timm.create_model(
+        "swinv2_tiny_window8_256", num_classes=2, img_size=64, window_size=4, embed_dim=24, depths=(1, 1, 1, 1)
+    )
+    for one in (model, other):
+        found = layer_flops(one, torch.zeros(1, 3, 64, 64))
+        assert any(path.endswith("attn.qkv") for path in found)
+
+
+def test_attention_of_torch_counts_its_projections():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    found = layer_flops(layer, torch.zeros(1, 5, 8))
+    assert sum(count.dense for count in found.values()) == 2 * 5 * (4 * 64 + 2 * 128)
+
+
+def test_computed_weights_count_as_they_are_multiplied():
+    found = layer_flops(nn.utils.parametrizations.spectral_norm(nn.Linear(6, 4)), torch.ones(1, 6))
+    assert found == {"": Flops(48, 48)}
+
+
 def test_kept_operations_are_those_of_the_non_zero_weights():
     model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(32, 3))
     with torch.no_grad():

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from prunescope.api.errors import UsageError
 from prunescope.networks.models import prunable
-from prunescope.pruning.activation import activation_weighted, of_convolution
+from prunescope.pruning.activation import activation_weighted
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,16 @@ def test_sums_of_squares_are_those_of_the_unfolded_images(options):
     columns = functional.unfold(
         images, layer.kernel_size, dilation=layer.dilation, padding=padding, stride=layer.stride
     )
-    assert torch.allclose(of_convolution(layer, images).flatten(), columns.square().sum((0, 2)))
+    scores = activation_weighted(layer, {"weight": layer.weight}, [(images, torch.zeros(3))])["weight"]
+    norms = columns.square().sum((0, 2)).sqrt().reshape(1, *layer.weight.shape[1:])
+    assert torch.allclose(scores, layer.weight.detach().abs() * norms)
 
 
 def test_circular_padding_brings_the_other_side():
     layer = nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")
-    assert torch.allclose(of_convolution(layer, torch.ones(1, 1, 4, 4)), torch.full((1, 3, 3), 16.0).double())
+    layer.weight.data.fill_(2)
+    scores = activation_weighted(layer, {"weight": layer.weight}, [(torch.ones(1, 1, 4, 4), torch.zeros(1))])["weight"]
+    assert torch.allclose(scores, torch.full((1, 1, 3, 3), 8.0).double())
 
 
 def test_scores_of_a_small_network_by_hand():
@@ -70,3 +74,40 @@ def test_a_layer_that_is_never_called_is_refused():
     batch = (torch.zeros(1, 4), torch.zeros(1))
     with pytest.raises(UsageError, match=r"out_proj\.weight.*never called"):
         activation_weighted(model, {"out_proj.weight": model.out_proj.weight}, [batch])
+
+
+class Uses(nn.Module):
+    """Weights that functions use: cut, transposed, shared by two layers, and one for a whole batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.cut, self.first, self.second = (nn.Linear(3, size, bias=False) for size in (6, 3, 3))
+        self.second.weight = self.first.weight
+        self.whole = nn.Linear(3, 2, bias=False)
+
+    def forward(self, x):
+        a, b = self.cut.weight.chunk(2)
+        rows = nn.functional.linear(x, a) + 2 * x @ b.t()
+        whole = torch.bmm(x, self.whole.weight.t().expand(len(x), 3, 2))
+        return rows, self.second(self.first(x)), whole
+
+
+def test_weights_that_functions_use_see_all_their_inputs():
+    torch.manual_seed(0)
+    model, x = Uses(), torch.randn(4, 5, 3)
+    weights = {name: getattr(model, name).weight for name in ("cut", "first", "whole")}
+    found = activation_weighted(model, weights, [(x, torch.zeros(4))])
+    once = x.double().square().sum((0, 1))
+    twice = once + (x @ model.first.weight.t()).double().square().sum((0, 1))
+    wanted = {"cut": torch.stack([once] * 3 + [4 * once] * 3), "first": twice.expand(3, 3), "whole": once.expand(2, 3)}
+    for name, squares in wanted.items():
+        assert torch.allclose(found[name], weights[name].detach().double().abs() * squares.sqrt(), rtol=1e-5)
+
+
+def test_the_fused_attention_of_torch_is_seen():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    weights = {"self_attn.in_proj_weight": layer.self_attn.in_proj_weight}
+    x = torch.randn(2, 5, 8)
+    (scores,) = activation_weighted(layer, weights, [(x, torch.zeros(2))]).values()
+    norms = x.double().square().sum((0, 1)).sqrt()
+    assert torch.allclose(scores, layer.self_attn.in_proj_weight.detach().double().abs() * norms)
