@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -14,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from prunescope.landscape.guard import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from torch import Tensor
 
@@ -36,20 +37,29 @@ def positive(model: nn.Module) -> nn.Module:
 
 
 @contextmanager
-def linear(model: nn.Module) -> Iterator[None]:
+def linear(model: nn.Module, others: Mapping[nn.Module, int | None]) -> Iterator[None]:
     """Let the norms of a positive network scale only, as a linear layer would, while the block runs.
 
     BatchNorm multiplies by |γ| / √(σ² + ε), with its running variance; the others by |γ|. An activation inside a norm
-    is left out: on positive numbers ReLU is the identity.
+    is left out: on positive numbers ReLU is the identity. others: norms of other kinds, with the axis of their weight
+    (see `norms.other_norms`).
     """
     norms = [module for module in model.modules() if isinstance(module, NORMS)]
     handles = [norm.register_forward_hook(_scaling) for norm in norms]
+    handles += [norm.register_forward_hook(partial(_along, axis)) for norm, axis in others.items()]
     try:
         with guarded([model]), torch.enable_grad():
             yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _along(axis: int | None, norm: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
+    (flow,) = inputs
+    if axis is None:
+        return flow
+    return flow * cast("Tensor", norm.weight).reshape(-1, *[1] * (flow.dim() - axis - 1))
 
 
 def _scaling(norm: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:

@@ -31,6 +31,8 @@ BatchNorm = Literal["batch", "running"]
 def first_images(split: Split, *, images: int, batch_size: int) -> list[Batch]:
     """Return the first n = min(images, len(split)) images of a split, un-augmented, in batches.
 
+    A last batch of a single image joins the one before it: BatchNorm has no variance for it.
+
     Raises:
         UsageError: there are none.
     """
@@ -40,6 +42,8 @@ def first_images(split: Split, *, images: int, batch_size: int) -> list[Batch]:
         left -= len(labels)
     if not found or images < 1:
         raise UsageError(f"cannot score weights on {images} images of {len(split)}", fix="give one image or more")
+    if len(found) > 1 and len(found[-1][1]) == 1:
+        found[-2:] = [(torch.cat([a[0], b[0]]), torch.cat([a[1], b[1]])) for a, b in [found[-2:]]]
     return found
 
 
@@ -85,6 +89,11 @@ def gradients(
     temperature: divides the outputs. graph: keep what second derivatives need.
     """
     inputs, targets = batch
+    if len(inputs) == 1 and any(isinstance(module, _BatchNorm) and module.training for module in model.modules()):
+        raise UsageError(
+            "BatchNorm cannot take the statistics of a batch from a single image",
+            fix="score on two images or more (--images, --batch-size), or by running averages (--batchnorm running)",
+        )
     loss = objective.mean_loss(functional_call(model, dict(at), (inputs,)) / temperature, targets)
     return list(torch.autograd.grad(loss, list(at.values()), create_graph=graph, materialize_grads=True))
 

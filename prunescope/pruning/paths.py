@@ -11,6 +11,7 @@ from torch.nn.modules.conv import _ConvNd
 from prunescope.api import Mask
 from prunescope.api.errors import UsageError
 from prunescope.pruning.linear_flow import linear, positive
+from prunescope.pruning.norms import other_norms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +52,7 @@ def _reached(model: nn.Module, kept: Mapping[str, Tensor], shape: tuple[int, ...
     handles = [layer.register_forward_hook(_whether) for layer in layers]
     at = [parameters[name].requires_grad_() for name in kept]
     try:
-        with linear(twin):
+        with linear(twin, _norms(twin, shape)):
             outputs = _outputs(twin, torch.ones(1, *shape, dtype=torch.float64, device=at[0].device))
             gradients = torch.autograd.grad(outputs.sum(), at, materialize_grads=True)
     finally:
@@ -61,6 +62,14 @@ def _reached(model: nn.Module, kept: Mapping[str, Tensor], shape: tuple[int, ...
         name: ones & (gradient > 0).to(ones.device)
         for (name, ones), gradient in zip(kept.items(), gradients, strict=True)
     }
+
+
+def _norms(twin: nn.Module, shape: tuple[int, ...]) -> Mapping[nn.Module, int | None]:
+    """Return the norms of other libraries; none where the network takes no input of ones, which `_outputs` refuses."""
+    try:
+        return other_norms(twin, shape)
+    except RuntimeError:
+        return {}
 
 
 def _outputs(twin: nn.Module, ones: Tensor) -> Tensor:

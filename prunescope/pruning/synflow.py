@@ -10,6 +10,7 @@ from prunescope.api import Mask
 from prunescope.api.errors import UsageError
 from prunescope.networks.masks import density_left, keep_largest
 from prunescope.pruning.linear_flow import linear, positive
+from prunescope.pruning.norms import other_norms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +40,8 @@ def synaptic_flow(model: nn.Module, names: Sequence[str], shape: tuple[int, ...]
     >>> flow["1.weight"].tolist(), flow["2.weight"].tolist()
     ([[1.0, 2.0], [3.0, 0.0]], [[3.0, 3.0]])
     """
-    return _flow(positive(model), names, shape)
+    twin = positive(model)
+    return _flow(twin, names, shape, other_norms(twin, shape))
 
 
 def synflow(
@@ -55,11 +57,11 @@ def synflow(
         UsageError: `density` lies outside [0, 1], or the flow does not fit into float64.
     """
     twin = positive(model)
-    parameters = dict(twin.named_parameters())
+    parameters, others = dict(twin.named_parameters()), other_norms(twin, shape)
     kept = {name: torch.ones_like(parameters[name], dtype=torch.bool) for name in weights}
     mask = Mask(kept)
     for number in range(1, rounds + 1):
-        flow = _flow(twin, list(weights), shape)
+        flow = _flow(twin, list(weights), shape, others)
         ranked = {name: torch.where(mask.kept[name], flow[name], -1.0) for name in weights}
         step = density if number == rounds else min(_at(density, number, rounds), density_left(ranked))
         mask = keep_largest(ranked, step, scope="global")
@@ -73,10 +75,12 @@ def _at(density: float, number: int, rounds: int) -> float:
     return density if number == rounds or not 0 < density < 1 else density ** (number / rounds)
 
 
-def _flow(twin: nn.Module, names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Tensor]:
+def _flow(
+    twin: nn.Module, names: Sequence[str], shape: tuple[int, ...], others: Mapping[nn.Module, int | None]
+) -> dict[str, Tensor]:
     parameters = dict(twin.named_parameters())
     at = [parameters[name].requires_grad_() for name in names]
-    with linear(twin):
+    with linear(twin, others):
         outputs = twin(torch.ones(1, *shape, dtype=torch.float64, device=at[0].device))
         found = torch.autograd.grad(outputs.sum(), at, materialize_grads=True)
     flow = {name: (weight * gradient).abs().detach() for name, weight, gradient in zip(names, at, found, strict=True)}
