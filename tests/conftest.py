@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import wraps
+
 import pytest
+
+from prunescope.runs.scheduling.local import Local
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_worker_is_this_process():
+    """Perform in this process what is asked of one worker: to start one takes seconds. `Local.run.__wrapped__` does."""
+    run = Local.run
+
+    @wraps(run)
+    def run_here(self, jobs, perform):
+        return run(replace(self, in_process=True) if self.slots() == 1 else self, jobs, perform)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Local, "run", run_here)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

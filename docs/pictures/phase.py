@@ -251,7 +251,7 @@ def _aim(grid: Grid, seeds: Sequence[int], *, runs: int) -> tuning.Aim:
 
 def _complete(store: Store, recipes: Sequence[Recipe]) -> None:
     """Measure the pairs that a first look compares: the trainings themselves are the sweep's."""
-    executor = registry.make("executors", "local", {"workers": 1}).instance
+    executor = registry.make("executors", "local", {"in_process": True}).instance
     for outcome in scheduler.run(recipes, store, executor, device="cpu"):
         if outcome.error:
             raise SystemExit(outcome.error)

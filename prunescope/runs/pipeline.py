@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from prunescope.api.errors import PluginError
 from prunescope.api.trust import NOTHING
 from prunescope.runs.recipe import Recipe, parse
 from prunescope.runs.scheduling import devices
@@ -18,7 +19,7 @@ from prunescope.runs.steps.finishing import finish_run
 from prunescope.runs.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from prunescope.api import Job
     from prunescope.api.trust import Trust
@@ -58,8 +59,21 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
         if store.has(recipe.id):
             return recipe.id
         started = monotonic()
-        made = steps[recipe.step](recipe, store, here)
+        with _exits_caught(recipe):
+            made = steps[recipe.step](recipe, store, here)
         return finish_run(recipe, made, store, device=here, seconds=monotonic() - started)
+
+
+@contextmanager
+def _exits_caught(recipe: Recipe) -> Iterator[None]:
+    """Turn an attempt to end the program into an error: a step that is not performed ends no command with 0."""
+    try:
+        yield
+    except SystemExit as error:
+        raise PluginError(
+            f"the {recipe.step} step with {recipe.plugin!r} was to end the program: SystemExit: {error.code}",
+            fix="let the plugin raise an error instead of sys.exit()",
+        ) from error
 
 
 def perform_together(recipes: Sequence[Recipe], store: Store, *, device: str) -> None:
@@ -77,7 +91,8 @@ def perform_together(recipes: Sequence[Recipe], store: Store, *, device: str) ->
         if not wanted:
             return
         started = monotonic()
-        made = fitting.fit_together(recipes, store, here, wanted=sorted(wanted))
+        with _exits_caught(recipes[0]):
+            made = fitting.fit_together(recipes, store, here, wanted=sorted(wanted))
         seconds = (monotonic() - started) / len(recipes)
         for recipe, one in zip(recipes, made, strict=True):
             if recipe.id in wanted:

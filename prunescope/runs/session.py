@@ -149,7 +149,7 @@ def typed_plugins(question: Question) -> tuple[Loaded, ...]:
 
 def this_process() -> Loaded:
     """Return the executor that runs steps in this process, replicas of a tiny network together."""
-    return registry.make("executors", "local", {"workers": 1})
+    return registry.make("executors", "local", {"in_process": True})
 
 
 def check_study(study: Path) -> Path:
@@ -166,7 +166,12 @@ def choose_executor(place: Place, *, device: str) -> Loaded:
     """
     from prunescope.runs.scheduling import devices
 
-    loaded = registry.make("executors", place.executor, place.executor_options)
+    values = dict(place.executor_options)
+    if seconds := getattr(place, "step_timeout", 0.0):
+        if place.executor != "local":
+            raise UsageError("--step-timeout is of the executor local alone", fix="give an --executor-option instead")
+        values["step_timeout"] = str(seconds)
+    loaded = registry.make("executors", place.executor, values)
     wanted = place.workers or devices.workers(device)
     sized = loaded.instance.with_slots(wanted) if wanted else None
     if place.workers and sized is None:

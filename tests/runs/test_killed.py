@@ -39,7 +39,7 @@ def diagnose(checkpoint: Path, study: Path) -> list[str]:
     """Return the command under test: two densities, two replicas, in one process."""
     return [
         "diagnose", str(checkpoint), "--data", DATA, "--density", "0.3,0.6", "--pruner-option", "linear=true",
-        "--replicas", "2", "--retrain-epochs", "2", "--workers", "1", "--study", str(study),
+        "--replicas", "2", "--retrain-epochs", "2", "--executor-option", "in_process=true", "--study", str(study),
     ]  # fmt: skip
 
 

@@ -87,7 +87,8 @@ def undisturbed(warm: Warm, file: Path) -> Store:
 
 def sweep(file: Path, store: Store, *more: str, workers: int = 1) -> list[str]:
     """Return the command under test."""
-    return ["sweep", str(file), "--study", str(store.study), "--workers", str(workers), *more]
+    where = ["--workers", str(workers)] if workers > 1 else ["--executor-option", "in_process=true"]
+    return ["sweep", str(file), "--study", str(store.study), *where, *more]
 
 
 def finished(store: Store) -> set[str]:

@@ -46,6 +46,9 @@ class SweepRequest:
     trust: parameters.Trust = None
     device: parameters.Device = SweepQuestion.device
     workers: case_parameters.Workers = SweepQuestion.workers
+    step_timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Time a step may take before it counts as failed; 0: any.")
+    ] = SweepQuestion.step_timeout
     executor: case_parameters.Executor = SweepQuestion.executor
     executor_option: case_parameters.ExecutorOption = None
     json: parameters.Json = False
@@ -58,8 +61,10 @@ def sweep(request: SweepRequest) -> Output:
     step is recorded in failures/ of the folder, steps that require it are skipped, and all others are run. A step is
     finished if its files are intact: --repair computes damaged steps again.
 
-    Exit codes: 0 every step is finished; 2 wrong usage or input, or no room to write; 4 some steps failed; 70 a bug;
-    130 interrupted.
+    A step that ends its process, or takes longer than --step-timeout, is one failed step.
+
+    Exit codes: 0 every step is finished and its file opens; 2 wrong usage or input, or no room to write; 4 some steps
+    failed; 70 a bug; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
     """
     from prunescope.report.common.costs import Cost
     from prunescope.report.grid.finding import StepList, find_sweep

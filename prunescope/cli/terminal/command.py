@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
 import traceback
 from contextlib import contextmanager, redirect_stdout
@@ -102,16 +103,18 @@ def _told(function: Callable[..., Output], values: dict[str, Any], pressed: list
         _tell(error.message, error.fix, debug=debug)
         return Output(exit_code=error.exit_code)
     except KeyboardInterrupt:
-        return _interrupted(values, debug=debug)
+        return _interrupted(values, pressed, debug=debug)
     except Exception as error:  # noqa: BLE001 - whatever it is, a person gets two lines
-        return _interrupted(values, debug=debug) if pressed else _unforeseen(error, debug=debug)
+        return _interrupted(values, pressed, debug=debug) if pressed else _unforeseen(error, debug=debug)
 
 
-def _interrupted(values: dict[str, Any], *, debug: bool) -> Output:
+def _interrupted(values: dict[str, Any], pressed: list[int], *, debug: bool) -> Output:
     folder = values.get("study") or values.get("folder") or ("its folder" if "study" in values else "")
     kept = f"; what was finished is kept in {folder}" if folder else ""
-    _tell(f"interrupted{kept}", "the same command resumes" if kept else "", debug=debug)
-    return Output(exit_code=ExitCode.INTERRUPTED)
+    number = pressed[0] if pressed else signal.SIGINT
+    how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    _tell(f"{how}{kept}", "the same command resumes" if kept else "", debug=debug)
+    return Output(exit_code=interrupts.exit_code(number))
 
 
 def _unforeseen(error: Exception, *, debug: bool) -> Output:

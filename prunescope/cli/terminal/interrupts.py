@@ -1,4 +1,4 @@
-"""Ctrl-C, seen through: neither lost in a library that goes on as if nothing had happened, nor doubled.
+"""Ctrl-C, SIGTERM and SIGHUP, seen through: neither lost in a library that goes on regardless, nor doubled.
 
 Pressed once at 20 moments of a training, the program ends as promised (exit code 130, one message) 20 times, with
 Python's own handling 19 times: a module that was loading turned it into another error. Pressed twice within 0.25 s, as
@@ -14,10 +14,10 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
 INTERRUPTED = 130
@@ -30,48 +30,73 @@ A_MOMENT = 0.2
 """Seconds between two looks at whether the program is ending."""
 
 
+def exit_code(number: int) -> int:
+    """Return the exit code of a program that a signal ended: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+
+    >>> exit_code(signal.SIGTERM)
+    143
+    """
+    return 128 + number
+
+
 @contextmanager
 def noting() -> Iterator[list[int]]:
     """Yield a list that is filled when Ctrl-C is pressed: a module that is just loading may raise another error.
+
+    SIGTERM (a scheduler ends the job) and SIGHUP (the terminal is gone) count as Ctrl-C, unless whoever started the
+    program ignores them.
 
     The second time changes nothing, for the program is ending already: what stops the workers must not be interrupted
     (some programs send the signal twice). The third time ends it at once; files are whole or not there all the same.
     Where a library or a finalizer caught it and went on, it is pressed again a moment later.
     """
     main = threading.main_thread()
-    if threading.current_thread() is not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    usual = _usual_handlers() if threading.current_thread() is main else {}
+    if not usual:
         yield []
         return
     pressed: list[int] = []
     over = threading.Event()
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def note(number: int, _frame: FrameType | None) -> None:
         pressed.append(number)
         if len(pressed) == 1:
-            threading.Thread(target=see_through, daemon=True).start()
-            signal.default_int_handler(number, frame)
-        elif len(pressed) >= AT_ONCE:
-            os._exit(INTERRUPTED)
+            threading.Thread(target=see_through, args=(number,), daemon=True).start()
+            raise KeyboardInterrupt
+        if len(pressed) >= AT_ONCE:
+            os._exit(exit_code(pressed[0]))
 
-    def see_through() -> None:
+    def see_through(number: int) -> None:
         while not over.wait(A_MOMENT):
             if not _handling(main):
                 pressed.clear()
-                _thread.interrupt_main()
+                _thread.interrupt_main(number)
                 return
 
     def hush(unraisable: sys.UnraisableHookArgs) -> None:
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             told(unraisable)
 
-    signal.signal(signal.SIGINT, note)
+    _handle(dict.fromkeys(usual, note))
     told, sys.unraisablehook = sys.unraisablehook, hush
     try:
         yield pressed
     finally:  # where it was pressed, Python itself is about to end: another one would make that a death by the signal
         over.set()
-        signal.signal(signal.SIGINT, signal.SIG_IGN if pressed else signal.default_int_handler)
+        _handle(dict.fromkeys(usual, signal.SIG_IGN) if pressed else usual)
         sys.unraisablehook = told
+
+
+def _usual_handlers() -> dict[int, Any]:
+    """Return the handlers of the signals that end a program, of those that nobody ignores or handles otherwise."""
+    usual = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+    numbers = {getattr(signal, name): handler for name, handler in usual.items() if hasattr(signal, name)}
+    return {number: handler for number, handler in numbers.items() if signal.getsignal(number) is handler}
+
+
+def _handle(handlers: Mapping[int, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def _handling(thread: threading.Thread) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -11,38 +12,66 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from heapq import heappop, heappush
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Executor, Job, Option, Outcome, describe_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from multiprocessing.process import BaseProcess
     from multiprocessing.sharedctypes import Synchronized
 
 DIED = "a worker process died (killed, or out of memory): the same command resumes"
+
+PATIENCE_SECONDS = 5.0
+"""How long a worker may take to end."""
 
 SAFE_PATH = "PYTHONSAFEPATH"
 """Where it is set, Python does not search the working directory."""
 
 
+TOO_LONG = "took longer than --step-timeout allows"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Local(Executor):
-    """Worker processes on this machine; one worker runs the steps in this very process."""
+    """Worker processes on this machine: however one of them ends, one step fails."""
 
     workers: Annotated[int, Option("worker processes; 0: one per core", minimum=0)] = 0
+    step_timeout: Annotated[float, Option("seconds a step may take; 0: any time", minimum=0)] = 0.0
+    in_process: Annotated[
+        bool, Option("run the steps in this very process, one after the other: one that ends it ends all")
+    ] = False
 
     def run(self, jobs: Sequence[Job], perform: Callable[[Job], None]) -> Iterator[Outcome]:
         """Start every job as soon as those it needs are done and a worker is free."""
         cores = _cores()
-        workers = min(self.slots(), max(len(jobs), 1))
-        if workers == 1:
+        if self.in_process or not jobs:
             yield from _in_this_process(jobs, perform)
-        else:
-            yield from _in_processes(jobs, perform, workers=workers, threads=max(cores // workers, 1))
+            return
+        workers = min(self.slots(), len(jobs))
+        share = _Share(workers=workers, threads=max(cores // workers, 1), seconds=self.step_timeout)
+        yield from _in_processes(jobs, perform, share)
 
     def slots(self) -> int:
         """Return the number of workers: the option, or the cores that this process may use."""
-        return self.workers or _cores()
+        return 1 if self.in_process else self.workers or _cores()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Share:
+    """What the jobs are given."""
+
+    workers: int
+    threads: int
+    """Of each worker."""
+    seconds: float
+    """That a step may take; 0: any time."""
+
+    def of(self, job: Job) -> float:
+        """Return the seconds that a job may take: as long as its steps one after the other."""
+        return self.seconds * max(len(job.recipes), 1) if self.seconds else math.inf
 
     def with_slots(self, slots: int) -> Local | None:
         """Return it with so many workers, unless its option says how many."""
@@ -67,14 +96,14 @@ def _attempt(perform: Callable[[Job], None], job: Job) -> Outcome:
     """Perform a job and return how it ended: text, which reaches another process whatever the exception is made of."""
     try:
         perform(job)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - one failed step must not end the others
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - one failed step must not end the others
         return describe_failure(job, error)
     return Outcome(id=job.id)
 
 
-def _in_processes(
-    jobs: Sequence[Job], perform: Callable[[Job], None], *, workers: int, threads: int
-) -> Iterator[Outcome]:
+def _in_processes(jobs: Sequence[Job], perform: Callable[[Job], None], share: _Share) -> Iterator[Outcome]:
     """Keep the workers busy; they are started once and end with this process, however it ends.
 
     When a worker dies, the jobs under way are lost with it and nobody knows whose fault it was: each is tried again
@@ -84,10 +113,10 @@ def _in_processes(
     suspects: list[Job] = []
     while queue.sorter.is_active():
         while suspects:
-            with _pool(1, threads) as pool:
-                yield queue.end(_alone(suspects.pop(0), perform, pool))
-        with _pool(workers, threads) as pool:
-            yield from _side_by_side(queue, perform, pool, workers=workers, lost=suspects)
+            with _pool(1, share.threads) as pool:
+                yield queue.end(_alone(suspects.pop(0), perform, pool, share))
+        with _pool(share.workers, share.threads) as pool:
+            yield from _side_by_side(queue, perform, pool, share, lost=suspects)
 
 
 @contextmanager
@@ -103,13 +132,31 @@ def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     finally:
         with _ctrl_c_held():
-            for process in list((pool._processes or {}).values()):  # noqa: SLF001 - shutdown alone waits for running jobs
-                process.terminate()
+            _end_workers(list((pool._processes or {}).values()))  # noqa: SLF001 - shutdown alone waits for running jobs
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _alone(job: Job, perform: Callable[[Job], None], pool: ProcessPoolExecutor) -> Outcome:
-    return _outcome(job, _submit(pool, perform, job))
+def _end_workers(processes: Sequence[BaseProcess]) -> None:
+    """End processes; a plugin may have made one ignore the first signal."""
+    for process in processes:
+        process.terminate()
+    deadline = monotonic() + PATIENCE_SECONDS
+    for process in processes:
+        process.join(max(0.0, deadline - monotonic()))
+        if process.is_alive():
+            process.kill()
+
+
+def _alone(job: Job, perform: Callable[[Job], None], pool: ProcessPoolExecutor, share: _Share) -> Outcome:
+    future = _submit(pool, perform, job)
+    seconds = share.of(job)
+    if wait([future], timeout=None if seconds == math.inf else seconds).not_done:
+        return _too_long(job, seconds)
+    return _outcome(job, future)
+
+
+def _too_long(job: Job, seconds: float) -> Outcome:
+    return Outcome(id=job.id, error=f"{TOO_LONG}: {seconds:g} s\ngive it more, or look for what it waits for")
 
 
 def _outcome(job: Job, future: Future[Outcome]) -> Outcome:
@@ -122,20 +169,40 @@ def _outcome(job: Job, future: Future[Outcome]) -> Outcome:
 
 
 def _side_by_side(
-    queue: _Queue, perform: Callable[[Job], None], pool: ProcessPoolExecutor, *, workers: int, lost: list[Job]
+    queue: _Queue, perform: Callable[[Job], None], pool: ProcessPoolExecutor, share: _Share, *, lost: list[Job]
 ) -> Iterator[Outcome]:
-    """Perform the queue until it is empty or a worker dies; put what was under way then into `lost`."""
+    """Perform the queue until it is empty, a worker dies, or a job takes too long.
+
+    What was under way when a worker died goes into `lost`; what was under way beside a job that took too long, whose
+    worker cannot be ended alone, goes back to the queue.
+    """
     running: dict[Future[Outcome], Job] = {}
+    until: dict[str, float] = {}
     while running or (queue.sorter.is_active() and not lost):
         yield from queue.skip()
-        for job in queue.take(0 if lost else workers - len(running)):
+        for job in queue.take(0 if lost else share.workers - len(running)):
             running[_submit(pool, perform, job)] = job
-        for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+            until[job.id] = monotonic() + share.of(job)
+        for future in _ended(running, until):
             job = running.pop(future)
             if isinstance(future.exception(), BrokenProcessPool):
                 lost.append(job)
             else:
                 yield queue.end(_outcome(job, future))
+        late = [job for job in running.values() if monotonic() > until[job.id]]
+        if late:
+            queue.put_back([job for job in running.values() if job not in late])
+            for job in late:
+                yield queue.end(_too_long(job, share.of(job)))
+            return
+
+
+def _ended(running: Mapping[Future[Outcome], Job], until: Mapping[str, float]) -> set[Future[Outcome]]:
+    """Return the jobs that have ended once there is one, or none when the first has taken too long."""
+    if not running:
+        return set()
+    left = max(0.0, min(until[job.id] for job in running.values()) - monotonic())
+    return wait(running, timeout=None if left == math.inf else left, return_when=FIRST_COMPLETED).done
 
 
 def _submit(pool: ProcessPoolExecutor, perform: Callable[[Job], None], job: Job) -> Future[Outcome]:
@@ -174,6 +241,11 @@ class _Queue:
         """Return up to so many ready jobs, those that come first."""
         return [self.jobs[heappop(self.ready)] for _ in range(min(count, len(self.ready)))]
 
+    def put_back(self, jobs: Sequence[Job]) -> None:
+        """Let jobs that were taken be taken again."""
+        for job in jobs:
+            heappush(self.ready, self.positions[job.id])
+
     def end(self, outcome: Outcome) -> Outcome:
         """Record how a job ended."""
         if outcome.error:
@@ -196,14 +268,14 @@ def _skipped(job: Job, failed: set[str]) -> Outcome:
 
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start or are stopped.
+    """Hold Ctrl-C, SIGTERM and SIGHUP back while workers start or are stopped.
 
-    Those that start keep it blocked from their first moment; this process gets it afterwards.
+    Those that start keep them blocked from their first moment; this process gets them afterwards.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:
@@ -229,7 +301,7 @@ def _restore(safe_path: str | None) -> None:
 
 
 def _start_worker(parent: int, threads: int, safe_path: str | None, started: Synchronized[int]) -> None:
-    """Take this worker's share of cores and GPUs, keep freed memory, leave Ctrl-C to the parent, and die with it.
+    """Take this worker's share of cores and GPUs, keep freed memory, leave signals to the parent, and die with it.
 
     started: how many workers have started before.
     """
@@ -243,9 +315,17 @@ def _start_worker(parent: int, threads: int, safe_path: str | None, started: Syn
         take_slot(started.value)
         started.value += 1
     keep_freed()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_signals()
     torch.set_num_threads(threads)
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+
+def _leave_signals() -> None:
+    """Ignore what a terminal sends to all processes; SIGTERM, by which the parent ends a worker, ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
 def _die_with(parent: int) -> None:

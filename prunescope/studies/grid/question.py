@@ -33,6 +33,8 @@ class SweepQuestion(Place):
     """Whether the steps are only listed, with how far each is."""
     dry_run: bool = False
     """Whether only the cost is estimated."""
+    step_timeout: float = 0.0
+    """Seconds that a step may take on the local executor; 0: any time."""
     repair: bool = False
     """Whether damaged steps are computed again; their files go to damaged/ of the study."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from prunescope.api.errors import StoreError, UsageError
+from prunescope.api.errors import PrunescopeError, StoreError, UsageError
 from prunescope.runs import failures
 from prunescope.runs.files import glance
 from prunescope.runs.store import CANNOT_WRITE
@@ -37,7 +37,7 @@ class Swept:
     done: int
     """Steps that were finished now and are still there."""
     lost: int
-    """Steps that were finished, and are no longer in the study."""
+    """Steps that were finished, and are no longer in the study, or do not open."""
     seconds: float
     """That it took by the clock on the wall."""
     seconds_of_workers: float
@@ -155,10 +155,11 @@ def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Rec
                 outcomes.append(outcome)
                 _report_failure(outcome, names[outcome.id], session)
     seconds = monotonic() - started
-    done = [outcome.id for outcome in outcomes if not outcome.error and store.has(outcome.id)]
+    unreadable = _unreadable(named, session)
+    done = [outcome.id for outcome in outcomes if not outcome.error and outcome.id not in unreadable]
     failed = sum(bool(outcome.error) for outcome in outcomes)
     never = len(todo) - len(outcomes)  # a result found no room: what came after it was not run
-    missing = sum(not store.has(recipe.id) for recipe in recipes)
+    missing = len(unreadable)
     return Swept(
         named=named,
         before=before,
@@ -168,6 +169,25 @@ def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Rec
         seconds=seconds,
         seconds_of_workers=sum(glance.wall_seconds(store.path(run_id)) for run_id in done),
     )
+
+
+def _unreadable(named: Mapping[str, Recipe], session: Session) -> set[str]:
+    """Return the ids of steps that are not there, or whose file does not open, which is reported."""
+    found = set()
+    for name, recipe in named.items():
+        if not session.store.has(recipe.id):
+            found.add(recipe.id)
+            continue
+        try:
+            run = session.store.read(recipe.id, only=())
+        except PrunescopeError as error:
+            found.add(recipe.id)
+            session.note(f"damaged: {name}: {error.message}")
+        else:
+            lost = [name for name in run.weights if not (session.store.runs / name).is_file()]
+            found |= {recipe.id} if lost else set()
+            session.note(f"damaged: {name}: its weights {lost[0]} are missing") if lost else None
+    return found
 
 
 def _report_failure(outcome: Outcome, name: str, session: Session) -> None:

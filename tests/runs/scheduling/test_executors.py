@@ -87,12 +87,41 @@ def test_a_failed_task_skips_its_descendants_and_the_rest_goes_on(tmp_path: Path
     assert outcomes["below"].skipped
 
 
-def test_one_worker_is_this_process_and_two_are_not(tmp_path: Path) -> None:
+def test_steps_run_in_workers_unless_they_are_to_run_in_this_process(tmp_path: Path) -> None:
     jobs = [Job(id=str(number)) for number in range(4)]
-    list(Local(workers=1).run(jobs, partial(note, folder=str(tmp_path))))
+    list(Local(in_process=True).run(jobs, partial(note, folder=str(tmp_path))))
     assert {int(path.read_text()) for path in tmp_path.iterdir()} == {os.getpid()}
-    list(Local(workers=2).run(jobs, partial(note, folder=str(tmp_path))))
-    assert os.getpid() not in {int(path.read_text()) for path in tmp_path.iterdir()}
+    for workers in (1, 2):
+        list(Local.run.__wrapped__(Local(workers=workers), jobs, partial(note, folder=str(tmp_path))))
+        assert os.getpid() not in {int(path.read_text()) for path in tmp_path.iterdir()}
+
+
+def end_the_process(job: Job) -> None:
+    """End this process in the way that the job's name says."""
+    ways = {"exit": lambda: os._exit(0), "stop": lambda: sys.exit(0), "signal": lambda: os.kill(os.getpid(), 15)}
+    ways.get(job.id, int)()
+
+
+def test_however_a_step_ends_its_process_one_step_fails() -> None:
+    jobs = [Job(id="exit"), Job(id="stop"), Job(id="signal"), Job(id="after", needs=("exit",)), Job(id="alone")]
+    outcomes = {one.id: one for one in Local.run.__wrapped__(Local(workers=1), jobs, end_the_process)}
+    assert sorted(name for name, one in outcomes.items() if one.error and not one.skipped) == ["exit", "signal", "stop"]
+    assert outcomes["after"].skipped
+    assert not outcomes["alone"].error
+
+
+def wait_for_ever(job: Job) -> None:
+    """Ignore what ends a worker, and never return, where the job is the one that hangs."""
+    if job.id == "hangs":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+
+
+def test_a_step_that_takes_too_long_fails_alone() -> None:
+    jobs = [Job(id="hangs"), *(Job(id=str(number)) for number in range(3))]
+    run = Local.run.__wrapped__(Local(workers=1, step_timeout=20), jobs, wait_for_ever)
+    outcomes = {outcome.id: outcome.error.partition("\n")[0] for outcome in run}
+    assert outcomes == {"hangs": "took longer than --step-timeout allows: 20 s", "0": "", "1": "", "2": ""}
 
 
 def die(job: Job) -> None:

@@ -47,7 +47,7 @@ dense = [0]
 replicas = 2
 """
 
-SERIAL = Local(workers=1)
+SERIAL = Local(in_process=True)
 
 
 @pytest.fixture
