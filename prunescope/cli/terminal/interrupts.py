@@ -70,7 +70,7 @@ def noting() -> Iterator[list[int]]:
         while not over.wait(A_MOMENT):
             if not _handling(main):
                 pressed.clear()
-                _thread.interrupt_main(number)
+                _thread.interrupt_main(signal.Signals(number))
                 return
 
     def hush(unraisable: sys.UnraisableHookArgs) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import signal
 import subprocess
@@ -92,7 +93,7 @@ def test_steps_run_in_workers_unless_they_are_to_run_in_this_process(tmp_path: P
     list(Local(in_process=True).run(jobs, partial(note, folder=str(tmp_path))))
     assert {int(path.read_text()) for path in tmp_path.iterdir()} == {os.getpid()}
     for workers in (1, 2):
-        list(Local.run.__wrapped__(Local(workers=workers), jobs, partial(note, folder=str(tmp_path))))
+        list(inspect.unwrap(Local.run)(Local(workers=workers), jobs, partial(note, folder=str(tmp_path))))
         assert os.getpid() not in {int(path.read_text()) for path in tmp_path.iterdir()}
 
 
@@ -104,7 +105,7 @@ def end_the_process(job: Job) -> None:
 
 def test_however_a_step_ends_its_process_one_step_fails() -> None:
     jobs = [Job(id="exit"), Job(id="stop"), Job(id="signal"), Job(id="after", needs=("exit",)), Job(id="alone")]
-    outcomes = {one.id: one for one in Local.run.__wrapped__(Local(workers=1), jobs, end_the_process)}
+    outcomes = {one.id: one for one in inspect.unwrap(Local.run)(Local(workers=1), jobs, end_the_process)}
     assert sorted(name for name, one in outcomes.items() if one.error and not one.skipped) == ["exit", "signal", "stop"]
     assert outcomes["after"].skipped
     assert not outcomes["alone"].error
@@ -119,7 +120,7 @@ def wait_for_ever(job: Job) -> None:
 
 def test_a_step_that_takes_too_long_fails_alone() -> None:
     jobs = [Job(id="hangs"), *(Job(id=str(number)) for number in range(3))]
-    run = Local.run.__wrapped__(Local(workers=1, step_timeout=20), jobs, wait_for_ever)
+    run = inspect.unwrap(Local.run)(Local(workers=1, step_timeout=20), jobs, wait_for_ever)
     outcomes = {outcome.id: outcome.error.partition("\n")[0] for outcome in run}
     assert outcomes == {"hangs": "took longer than --step-timeout allows: 20 s", "0": "", "1": "", "2": ""}
 
