@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -76,7 +75,7 @@ def is_plain(value: object) -> bool:
         return len(value) <= MOST and all(not isinstance(item, list | tuple) and is_plain(item) for item in value)
     if isinstance(value, str):
         return WORD.fullmatch(value) is not None
-    return value is None or (isinstance(value, int | float) and math.isfinite(value) and abs(value) <= MOST)
+    return value is None or (isinstance(value, int | float) and abs(value) <= MOST)
 
 
 def sifted(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

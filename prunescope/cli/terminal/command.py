@@ -45,6 +45,9 @@ class Output:
     exit_code: int = ExitCode.DONE
 
 
+NO_MEMORY = "can't allocate memory"
+"""What torch says where the CPU has not enough."""
+
 DEBUG = inspect.Parameter(
     "debug",
     inspect.Parameter.KEYWORD_ONLY,
@@ -118,7 +121,10 @@ def _interrupted(values: dict[str, Any], pressed: list[int], *, debug: bool) -> 
 
 
 def _unforeseen(error: Exception, *, debug: bool) -> Output:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if isinstance(error, OSError) and error.filename is not None:
+        _tell(f"cannot use {str(error.filename)[:200]!r}: {error.strerror or error}", "check the path", debug=debug)
+        return Output(exit_code=PrunescopeError.exit_code)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or NO_MEMORY in str(error):
         _tell("out of memory", "use smaller batches or fewer workers (--workers 1)", debug=debug)
         return Output(exit_code=PrunescopeError.exit_code)
     what = f"this is a bug in prunescope or in a plugin: {type(error).__name__}: {error}".partition("\n")[0]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import KNOBS
+from prunescope.networks.checkpoints.plain import number, plain
 from prunescope.networks.checkpoints.schedules import drops_of, of_scheduler, schedule_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ ARGUMENTS = ("args", "hyper_parameters", "hparams", "config", "cfg", "opt", "opt
 """Where training programs keep their settings."""
 
 
+MOST_EPOCHS = 1_000_000
+"""Nobody trains longer: such a number counts as not said."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """What is known of the training."""
@@ -51,10 +56,8 @@ class Training:
 
 def arguments(beside: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings saved beside the weights, whatever they were called; empty where there are none."""
-    value = beside.get(arguments_key(beside))
-    if isinstance(value, argparse.Namespace):
-        return dict(vars(value))
-    return {str(name): item for name, item in value.items()} if isinstance(value, Mapping) else {}
+    key = arguments_key(beside)
+    return {str(name): item for name, item in plain(beside[key]).items()} if key else {}
 
 
 def arguments_key(beside: Mapping[str, Any]) -> str:
@@ -69,6 +72,8 @@ def read_training(settings: Mapping[str, Any], beside: Mapping[str, Any]) -> Tra
         value = next((number for name in theirs if (number := _number(settings.get(name))) is not None), None)
         if value is not None:
             options[ours] = int(value) if ours == "seed" or (ours in KNOBS and KNOBS[ours].whole) else value
+    if not 0 <= float(str(options.get("epochs", 0))) <= MOST_EPOCHS:
+        del options["epochs"]
     options |= {name: value for name, value in _from_optimizer(beside).items() if name not in options}
     _apply_timm(settings, options)
     _apply_torchvision(settings, options)
@@ -149,10 +154,10 @@ def _epochs_done(beside: Mapping[str, Any]) -> int | None:
     progress: Any = beside.get("loops")
     for key in ("fit_loop", "epoch_progress", "current", "processed"):
         progress = progress.get(key) if isinstance(progress, Mapping) else None
-    if isinstance(progress, int) and progress > 0:
+    if isinstance(progress, int) and 0 < progress <= MOST_EPOCHS:
         return progress
     epoch = _number(beside.get("epoch"))
-    if epoch is None or epoch < 0:
+    if epoch is None or not 0 <= epoch < MOST_EPOCHS:
         return None
     return int(epoch) if _is_count(beside, int(epoch)) else int(epoch) + 1
 
@@ -177,19 +182,13 @@ def _is_per_epoch(beside: Mapping[str, Any]) -> bool:
 
 
 def _number(value: object) -> float | None:
-    """Return a number, also from numpy's and torch's types of one element; None for anything else.
+    """Return a finite number of ordinary size; None for anything else, which counts as not said.
 
-    >>> _number(3), _number(True), _number("0.1")
-    (3, None, None)
+    >>> _number(3), _number(True), _number("0.1"), _number(10**30)
+    (3, None, None, None)
     """
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return None
-    if isinstance(value, int | float):
-        return value
-    item = getattr(value, "item", None)
-    size = getattr(value, "size", None)
-    single = (size() == () if callable(size) else size == 1) if item is not None else False
-    return _number(item()) if single and item is not None else None
+    found: float | None = number(value)
+    return found
 
 
 def _whole(value: object) -> int | None:

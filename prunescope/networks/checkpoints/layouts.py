@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from prunescope.api.errors import InputError, UsageError
+from prunescope.networks.checkpoints.plain import plain
 
 Weights: TypeAlias = Literal["ema", "raw"]
 
@@ -36,6 +37,13 @@ RAW_KEYS = (
     "state",
     "student",
 )
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+LONGEST_NAME = 1000
+
+LARGEST = 1 << 31
+"""Bytes of a tensor that was sparse."""
+
 NOT_WEIGHTS = ("optimizer", "scheduler", "scaler", "lr_scheduler", "amp")
 
 
@@ -45,7 +53,7 @@ class Layout:
 
     state: dict[str, Tensor]
     beside: dict[str, Any] = field(default_factory=dict)
-    """The rest of the file: args, epoch, hyper_parameters, ...; tensors of optimisers left out."""
+    """The plain values of the rest of the file: args, epoch, hyper_parameters, ...; see `plain`."""
     format: str
     notes: tuple[str, ...] = ()
 
@@ -59,7 +67,7 @@ def find_weights(value: Any, *, weights: Weights | None, source: str) -> Layout:
     """
     if isinstance(value, nn.Module):
         note = f"the file contains a whole {type(value).__name__}; its weights are used"
-        return Layout(state=_tensors(value.state_dict()), format="pickled module", notes=(note,))
+        return Layout(state=dense_tensors(value.state_dict()), format="pickled module", notes=(note,))
     if not isinstance(value, Mapping):
         raise InputError(
             f"'{source}' contains {_article(type(value).__name__)}, not weights",
@@ -67,7 +75,7 @@ def find_weights(value: Any, *, weights: Weights | None, source: str) -> Layout:
         )
     if is_state(value):
         refuse_missing_choice(weights, found="raw", source=source)
-        return Layout(state=_tensors(value), format="state_dict", notes=_extra_state_note(value))
+        return Layout(state=dense_tensors(value), format="state_dict", notes=_extra_state_note(value))
     return _unwrap(value, weights=weights, source=source)
 
 
@@ -87,7 +95,7 @@ def _unwrap(value: Mapping[Any, Any], *, weights: Weights | None, source: str) -
     ema = _first(value, EMA_KEYS, source=source)
     raw = _first(value, RAW_KEYS, source=source) or (None if ema else _only_unknown(value, source=source))
     if ema is None and raw is None:
-        keys = ", ".join(sorted(str(key) for key in value)[:8]) or "nothing"
+        keys = ", ".join(sorted(key[:80] for key in value if isinstance(key, str))[:8]) or "nothing that has a name"
         raise InputError(f"'{source}' contains no weights, only: {keys}", fix="save the state_dict of the network")
     refuse_missing_choice(weights, found="ema" if raw is None else "raw" if ema is None else None, source=source)
     chosen = raw if ema is None or (weights == "raw" and raw is not None) else ema
@@ -95,7 +103,7 @@ def _unwrap(value: Mapping[Any, Any], *, weights: Weights | None, source: str) -
     key, inner = chosen
     return Layout(
         state=inner.state,
-        beside={str(name): item for name, item in value.items() if name not in {*EMA_KEYS, *RAW_KEYS}} | inner.beside,
+        beside=plain({name: item for name, item in value.items() if name not in {*EMA_KEYS, *RAW_KEYS}}) | inner.beside,
         format=_writer(value),
         notes=(*_choice_note(ema, raw, key), *_others_note(value, ema, raw), *inner.notes),
     )
@@ -114,7 +122,8 @@ def _holds_state(value: Mapping[Any, Any]) -> bool:
 
 
 def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, Layout] | None:
-    found = [str(key) for key, item in value.items() if is_state(item) and not str(key).startswith(NOT_WEIGHTS)]
+    named = ((key, item) for key, item in value.items() if isinstance(key, str))
+    found = [key for key, item in named if is_state(item) and not key.startswith(NOT_WEIGHTS)]
     if len(found) > 1:
         raise InputError(
             f"'{source}' contains several sets of weights: {', '.join(sorted(found)[:8])}",
@@ -165,7 +174,7 @@ def _writer(value: Mapping[Any, Any]) -> str:
     return "wrapped state_dict"
 
 
-def _tensors(value: Mapping[str, Any]) -> dict[str, Tensor]:
+def dense_tensors(value: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return plain, dense tensors; the extra state of modules is left out."""
     return {name: _plain(name, item) for name, item in value.items() if isinstance(item, Tensor)}
 
@@ -173,8 +182,27 @@ def _tensors(value: Mapping[str, Any]) -> dict[str, Tensor]:
 def _plain(name: str, tensor: Tensor) -> Tensor:
     if tensor.is_quantized:
         raise InputError(f"tensor '{name}' is quantised", fix="give the network before quantisation")
+    what = _foreign(name, tensor)
+    if what:
+        raise InputError(f"tensor {name[:80]!r} {what}", fix="save it as an ordinary tensor of the network's type")
     tensor = tensor.detach()
     return tensor if tensor.layout == torch.strided else tensor.to_dense()
+
+
+def _foreign(name: str, tensor: Tensor) -> str:
+    """Return what makes a tensor none that a network on the CPU computes with; empty where nothing does."""
+    if len(name) > LONGEST_NAME:
+        return f"has a name of {len(name)} characters"
+    if tensor.is_nested or tensor.is_meta:
+        return "is nested" if tensor.is_nested else "has no data: it is on the device 'meta'"
+    if tensor.is_complex() or (tensor.is_floating_point() and tensor.dtype not in FLOATS):
+        return f"has the type {tensor.dtype}"
+    dense = tensor.layout == torch.strided
+    return (
+        ""
+        if dense or tensor.numel() * tensor.element_size() <= LARGEST
+        else f"is sparse, of {tensor.numel():,} elements"
+    )
 
 
 def _extra_state_note(value: Mapping[str, Any]) -> tuple[str, ...]:

@@ -72,13 +72,21 @@ def fit(state: Mapping[str, Tensor], known: Known) -> Match:
 
 def best_view(state: Mapping[str, Tensor], print_: Fingerprint, *, prefer: str) -> tuple[str, dict[str, Tensor]]:
     """Return the prefix, and the part of the state under it, of which most names and shapes fit."""
+    return best_of(views(state), print_, prefer=prefer)
+
+
+def best_of(
+    parts: Mapping[str, dict[str, Tensor]], print_: Fingerprint, *, prefer: str
+) -> tuple[str, dict[str, Tensor]]:
+    """Return the prefix and the part, of those by prefix, of which most names and shapes fit."""
 
     def rank(view: tuple[str, dict[str, Tensor]]) -> tuple[float, int, bool, int]:
         prefix, part = view
-        unexpected = sum(1 for name in part if name not in print_.shapes)
-        return -n_fitting(shapes(part), print_), unexpected, ("ema" in prefix) != (prefer == "ema"), len(prefix)
+        both = {name: part[name] for name in print_.shapes if name in part}
+        unexpected = len(part) - len(both)
+        return -n_fitting(shapes(both), print_), unexpected, ("ema" in prefix) != (prefer == "ema"), len(prefix)
 
-    ranked = sorted(views(state).items(), key=rank)
+    ranked = sorted(parts.items(), key=rank)
     _refuse_equal(ranked, print_, rank(ranked[0])[:3], rank)
     return ranked[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ WRAPPERS = ("module.", "_orig_mod.")
 
 COUNTERS = ("total_ops", "total_params")
 """What thop.profile() leaves in every layer."""
+
+DEEPEST_PREFIX = 3
+"""Dots of a prefix."""
 
 SMALLEST_SHARE = 0.1
 """A prefix that fewer of the tensors share is not taken for a network in a larger one."""
@@ -56,13 +60,22 @@ def strip_wrappers(state: Mapping[str, Tensor]) -> Named:
 
 def views(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """Return, by prefix, what could be the network: everything (prefix ""), and each part under a common prefix."""
-    prefixes = {name[: end + 1] for name in state for end, character in enumerate(name) if character == "." and end > 0}
+    counts = Counter(prefix for name in state for prefix in _prefixes(name))
+    common = [prefix for prefix, count in counts.items() if count >= SMALLEST_SHARE * len(state)]
     found: dict[str, dict[str, Tensor]] = {"": dict(state)}
-    for prefix in sorted(prefixes, key=lambda prefix: (prefix.count("."), prefix)):
-        part = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
-        if prefix.count(".") <= 3 and len(part) >= SMALLEST_SHARE * len(state):
-            found[prefix] = part
+    for prefix in sorted(common, key=lambda prefix: (prefix.count("."), prefix)):
+        found[prefix] = {name.removeprefix(prefix): item for name, item in state.items() if name.startswith(prefix)}
     return found
+
+
+def _prefixes(name: str) -> list[str]:
+    """Return what stands before the first, second and third dot of a name, with the dot.
+
+    >>> _prefixes("a.b.c.d.e")
+    ['a.', 'a.b.', 'a.b.c.']
+    """
+    parts = name.split(".", DEEPEST_PREFIX)[:-1]
+    return [prefix for end in range(1, len(parts) + 1) if len(prefix := ".".join(parts[:end]) + ".") > 1]
 
 
 def fold_pruning(state: Mapping[str, Tensor]) -> Named:

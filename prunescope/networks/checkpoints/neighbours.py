@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
 from prunescope.api.errors import InputError
-from prunescope.api.regular import read_regular_text
+from prunescope.api.regular import read_regular
+from prunescope.networks.checkpoints.plain import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+MOST = 1 << 22
+"""Bytes of a file beside a checkpoint."""
+
+EPOCH = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 
 
 def read_arguments(folder: Path) -> dict[str, Any]:
@@ -20,10 +28,17 @@ def read_arguments(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        values = yaml.safe_load(read_regular_text(path))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        values = yaml.load(read_regular(path, most=MOST).decode(), _Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise InputError(f"cannot read '{path}': {error}", fix="repair or remove it") from error
-    return {str(name): value for name, value in values.items()} if isinstance(values, dict) else {}
+    return {str(name): item for name, item in plain(values).items()} if isinstance(values, dict) else {}
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Plain values, without merge keys: a few of these, nested, make lists without end."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Leave `<<` a key, of which no value can be made."""
 
 
 def summary_notes(folder: Path, epochs: int | None) -> tuple[str, ...]:
@@ -42,5 +57,8 @@ def summary_notes(folder: Path, epochs: int | None) -> tuple[str, ...]:
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        return [row for row in csv.DictReader(file) if (row.get("epoch") or "").replace(".", "", 1).isdigit()]
+    try:
+        lines = read_regular(path, most=MOST).decode(errors="replace").splitlines()
+        return [row for row in csv.DictReader(lines) if EPOCH.fullmatch(row.get("epoch") or "")]
+    except (csv.Error, OSError) as error:
+        raise InputError(f"cannot read '{path}': {error}", fix="repair or remove it") from error

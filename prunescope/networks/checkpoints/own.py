@@ -20,6 +20,8 @@ from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import NOTHING, Trust
 from prunescope.networks.checkpoints import tensors
 from prunescope.networks.checkpoints.finite import check_finite
+from prunescope.networks.checkpoints.layouts import dense_tensors
+from prunescope.networks.checkpoints.plain import plain
 from prunescope.networks.checkpoints.reading import Content, read
 from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.models import ModelSpec
@@ -94,7 +96,8 @@ def unpack(content: Content, *, source: str, trust: Trust = NOTHING) -> Checkpoi
             state, kept = _split_masks(content.value, facts)
         else:
             facts = json.loads(content.value[KEY])
-            state, kept = content.value["state_dict"], content.value["mask"]
+            state, kept = dense_tensors(content.value["state_dict"]), content.value["mask"]
+            kept = None if kept is None else dense_tensors(kept)
         _check_schema(facts, source)
         return replace(
             _from_facts(facts, source=f"'{source}'", trust=trust),
@@ -103,7 +106,7 @@ def unpack(content: Content, *, source: str, trust: Trust = NOTHING) -> Checkpoi
             format=f"prunescope {'.safetensors' if content.kind == 'safetensors' else '.pt'}",
             sha256=content.sha256,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise InputError(f"'{source}' is a damaged prunescope checkpoint: {error!r}", fix="save it again") from error
 
 
@@ -142,8 +145,8 @@ def _from_facts(facts: Mapping[str, Any], *, source: str, trust: Trust) -> Check
     return Checkpoint(
         spec=ModelSpec.from_json(facts["spec"], source=source, trust=trust),
         state={},
-        knobs=facts["knobs"],
-        training=facts["training"],
+        knobs=dict(plain(facts["knobs"])),
+        training=dict(plain(facts["training"])),
         notes=tuple(facts["notes"]),
         data=facts["data"],
         normalization=None if normalization is None else (tuple(normalization[0]), tuple(normalization[1])),

@@ -9,6 +9,7 @@ from typing import Any
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular_text
+from prunescope.networks.checkpoints.plain import plain
 
 PREFERRED = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
 
@@ -73,7 +74,7 @@ def _shards(index: Path) -> tuple[Path, ...]:
         parts = json.loads(read_regular_text(index))["weight_map"]
         names = sorted(set(parts.values()))
         inside = all(isinstance(name, str) and Path(name).name == name for name in names)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"'{index}' is no index of shards: {error!r}", fix="download the folder again") from error
     missing = [name for name in names if not (index.parent / name).is_file()] if inside else names[:1]
     if not names or missing:
@@ -87,13 +88,14 @@ def _shards(index: Path) -> tuple[Path, ...]:
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(read_regular_text(path))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read '{path}': {error}", fix="repair it, or name the weights file itself") from error
     if not isinstance(config, dict) or not isinstance(config.get("architecture"), str):
         raise InputError(
             f"'{path}' names no 'architecture' as timm's do", fix="name the weights file itself, and its --model"
         )
-    return config
+    found: dict[str, Any] = plain(config)
+    return found
 
 
 def _from_hub(name: str) -> Place:

@@ -14,7 +14,6 @@ import io
 import pathlib
 import pickletools
 import re
-import struct
 import warnings
 import zipfile
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from torch.torch_version import TorchVersion
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import require_regular
+from prunescope.networks.checkpoints.scanning import BudgetError, scan_pickle
 from prunescope.networks.checkpoints.sniffing import Kind, sniff
 
 if TYPE_CHECKING:
@@ -71,8 +71,11 @@ def read(path: pathlib.Path, *, unsafe: bool) -> Content:
     if kind == "safetensors":
         value, metadata = _read_safetensors(path)
         return Content(kind=kind, value=value, sha256=sha256, metadata=metadata)
+    if kind == "zip":
+        _check_archive(path)
     if not unsafe:
         _refuse_whole_object(path, kind)
+        _check_budget(path, kind)
     return Content(kind=kind, value=_read_torch(path, unsafe=unsafe), sha256=sha256)
 
 
@@ -118,10 +121,7 @@ def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - w
                 f"'{path}' was not loaded: it contains '{name}', which is not plain data and could execute code",
                 fix=f"{RESAVE}; or pass --unsafe-load if you trust the file's source",
             ) from error
-        raise InputError(
-            f"'{path}' is a damaged or truncated checkpoint: {_first_line(error)}",
-            fix="copy or download it again",
-        ) from error
+        raise _damaged(path, error) from error
 
 
 def _data_types() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
@@ -175,6 +175,58 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
 
 
+# ---- what it would take --------------------------------------------------------------------------------------------
+
+
+def _check_archive(path: pathlib.Path) -> None:
+    """Raise InputError where members are compressed, or together larger than the file: torch.save writes none such."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    names = [member.filename for member in members]
+    what = ""
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        what = "has compressed members, which torch.save does not write"
+    elif sum(member.file_size for member in members) > path.stat().st_size or len(set(names)) < len(names):
+        what = "has members that overlap"
+    elif sum(name.split("/", 1)[-1] == "data.pkl" for name in names) != 1:
+        what = "holds several checkpoints"
+    if what:
+        raise InputError(f"'{path}' was not loaded: the archive {what}", fix=RESAVE)
+
+
+def _check_budget(path: pathlib.Path, kind: Kind) -> None:
+    """Raise InputError where the pickle would take more time or memory than a file of its size explains."""
+    size = path.stat().st_size
+    try:
+        if kind == "zip":
+            with zipfile.ZipFile(path) as archive:
+                held = {member.filename.split("/", 1)[-1]: member for member in archive.infolist()}
+                lengths = {name.removeprefix("data/"): member.file_size for name, member in held.items()}
+                pickled = io.BytesIO(archive.read(held["data.pkl"]))
+            scan_pickle(pickled, size=size, sizes=lambda key: lengths.get(key, 0))
+        else:
+            with path.open("rb") as file:
+                _skip_opening(file)
+                scan_pickle(file, size=size, sizes=lambda _: size)
+    except BudgetError as error:
+        raise InputError(f"'{path}' was not loaded: {error}", fix=RESAVE) from error
+    except Exception as error:  # a damaged pickle can raise anything
+        raise _damaged(path, error) from error
+
+
+def _skip_opening(file: BinaryIO) -> None:
+    """Skip the magic number, the protocol and the machine of the older layout: each a pickle of its own."""
+    for _ in range(3):
+        for _opcode in pickletools.genops(file):
+            pass
+
+
+def _damaged(path: pathlib.Path, error: Exception) -> InputError:
+    return InputError(
+        f"'{path}' is a damaged or truncated checkpoint: {_first_line(error)}", fix="copy or download it again"
+    )
+
+
 # ---- a whole object instead of its weights ------------------------------------------------------------------------
 
 
@@ -182,10 +234,8 @@ def _refuse_whole_object(path: pathlib.Path, kind: Kind) -> None:
     """Raise InputError where the pickle's outermost value is an object of some class, for example a network."""
     try:
         root = _root_of(path, kind)
-    except (ValueError, EOFError, OSError, IndexError, KeyError, struct.error, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"'{path}' is a damaged or truncated checkpoint: {_first_line(error)}", fix="copy or download it again"
-        ) from error
+    except Exception as error:  # a damaged pickle can raise anything
+        raise _damaged(path, error) from error
     if root and root not in ROOT_DATA and not root.startswith(("torch._utils.", "torch._tensor.")):
         raise InputError(
             f"'{path}' was not loaded: it is a whole pickled '{root}', which can be loaded only by executing code",
@@ -200,9 +250,7 @@ def _root_of(path: pathlib.Path, kind: Kind) -> str:
             member = next(name for name in archive.namelist() if name.split("/", 1)[-1] == "data.pkl")
             return _first_global(io.BytesIO(archive.read(member)))
     with path.open("rb") as file:
-        for _ in range(3):  # magic number, protocol, machine: each a pickle of its own
-            for _opcode in pickletools.genops(file):
-                pass
+        _skip_opening(file)
         return _first_global(file)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prunescope.networks.models import JSON
+
+MOST_DROPS = 1000
 
 SCHEDULES = {
     "cosine": "cosine",
@@ -88,7 +91,7 @@ def _milestones(settings: Mapping[str, Any], planned: int) -> list[float] | None
     if isinstance(stated, list | tuple) and all(isinstance(epoch, int | float) for epoch in stated):
         return sorted(float(epoch) for epoch in stated)
     every = settings.get("decay_epochs", settings.get("lr_step_size", settings.get("step_size")))
-    if isinstance(every, int | float) and every > 0:
+    if isinstance(every, int | float) and planned / MOST_DROPS < every < math.inf:
         # torchvision's references begin to count when the warm-up is over (torch's SequentialLR)
         start = settings.get("lr_warmup_epochs") if "lr_step_size" in settings else 0
         first = start if isinstance(start, int | float) else 0

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from timm.models import list_models, model_entrypoint
 
 from prunescope.api.errors import MismatchError, UsageError
-from prunescope.networks.checkpoints.fingerprints import Fingerprint, Shapes, fingerprint, shapes
-from prunescope.networks.checkpoints.matching import COUNTER, Known, Match, best_view, fit, n_fitting
+from prunescope.networks.checkpoints.fingerprints import Fingerprint, fingerprint, shapes
+from prunescope.networks.checkpoints.matching import COUNTER, Known, Match, best_of, fit, n_fitting
+from prunescope.networks.checkpoints.names import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,16 +72,16 @@ class Found:
 def search(state: Mapping[str, Tensor], known: Known) -> Found:
     """Return the first architecture that all tensors fit, and the three nearest of those that were tried."""
     tried: dict[str, Likeness] = {}
+    parts = views(state)
     for name in _candidates(state, known, tried):
         if name in tried:
             continue
         print_ = _try_fingerprint(name)
         if print_ is None:
             continue
-        _, part = best_view(state, print_, prefer=known.prefer)
-        have = shapes(part)
-        tried[name] = likeness(have, print_)
-        match = _try_fit(state, replace(known, name=name)) if _same_names(have, print_) else None
+        _, part = best_of(parts, print_, prefer=known.prefer)
+        tried[name] = likeness(part, print_)
+        match = _try_fit(state, replace(known, name=name)) if _same_names(part, print_) else None
         if match is not None:
             return Found(match=match, nearest=((name, 1.0),))
     ranked = sorted(tried, key=lambda name: (-tried[name].tensors, name))
@@ -96,11 +97,11 @@ class Likeness:
     names: float
 
 
-def likeness(have: Shapes, print_: Fingerprint) -> Likeness:
+def likeness(part: Mapping[str, Tensor], print_: Fingerprint) -> Likeness:
     """Return how much of the tensors an architecture shares."""
-    both = len(have) + len(print_.shapes)
-    common = sum(1 for name in have if name in print_.shapes)
-    return Likeness(tensors=2 * n_fitting(have, print_) / both, names=2 * common / both)
+    both = len(part) + len(print_.shapes)
+    common = {name: part[name] for name in print_.shapes if name in part}
+    return Likeness(tensors=2 * n_fitting(shapes(common), print_) / both, names=2 * len(common) / both)
 
 
 def hinted_names(hints: tuple[str, ...]) -> list[str]:
@@ -182,7 +183,9 @@ def _pattern_likeness(patterns: set[str], print_: Fingerprint) -> float:
     return common / len(others)
 
 
-def _same_names(have: Shapes, print_: Fingerprint) -> bool:
+def _same_names(have: Mapping[str, Tensor], print_: Fingerprint) -> bool:
+    if abs(len(have) - len(print_.shapes)) > len(print_.shapes):
+        return False
     mine, others = ({name for name in names if not name.endswith(COUNTER)} for names in (have, print_.shapes))
     return mine == others
 

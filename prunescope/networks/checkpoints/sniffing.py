@@ -54,7 +54,7 @@ def _sniff_zip(path: Path) -> Kind:
         with zipfile.ZipFile(path) as archive:
             members = {name.split("/", 1)[-1] for name in archive.namelist()}
             names = archive.namelist()
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
         raise InputError(f"'{path}' is a truncated or damaged archive", fix="copy or download it again") from error
     if "constants.pkl" in members:
         raise InputError(

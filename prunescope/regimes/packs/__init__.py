@@ -59,7 +59,7 @@ def load(path: Path) -> Pack:
         found = json.loads(read_regular_text(path))
     except OSError as error:
         raise InputError(f"cannot read the rule pack {path}: {error.strerror or error}", fix=MAKE) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no rule pack: it is not JSON", fix=MAKE) from error
     if not isinstance(found, dict) or found.get("kind") != KIND:
         raise InputError(f"{path} is no rule pack: its kind is not {KIND!r}", fix=MAKE)
@@ -78,5 +78,5 @@ def load(path: Path) -> Pack:
             fit=dict(found["fit"]),
             others={name: _current(name, dict(options)) for name, options in found.get("others", {}).items()},
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path} is a damaged rule pack: {error}", fix="calibrate again") from error

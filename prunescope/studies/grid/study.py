@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -79,14 +80,26 @@ def load(path: Path) -> Study:
         raise InputError(f"{path}: {error.message}", fix=error.fix) from error
 
 
+MOST = 1 << 20
+"""Characters of a study."""
+
+DEEP = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){32}""")
+"""A name of many parts, each of which costs the reader of TOML as much as all before it."""
+
+
 def parse(text: str, *, name: str) -> Study:
     """Return the study that a TOML text describes.
 
     Raises InputError for a text that is not TOML, an unknown or missing key, or a value out of range.
     """
+    if len(text) > MOST or DEEP.search(text):
+        raise InputError(
+            "it is larger, or its names have more parts, than a study's",
+            fix="see the studies that come with prunescope",
+        )
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise InputError(f"not TOML: {error}", fix="see the studies in prunescope's repository") from error
     _known(tables, TABLES, where="the study")
     _check_spelling(_table(tables, "axes"))

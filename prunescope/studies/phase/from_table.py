@@ -71,8 +71,12 @@ def _rows(lines: Sequence[str], path: Path) -> list[tuple[int, dict[str, float |
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip() and line[0] != "#"]
     reader = csv.DictReader(line for _, line in numbered)
     found = []
-    for (number, _), row in zip(numbered[1:], reader, strict=False):
-        found.append((number, {SYNONYMS.get(name, name): _scaled(name, text) for name, text in row.items() if name}))
+    try:
+        for (number, _), row in zip(numbered[1:], reader, strict=False):
+            values = {SYNONYMS.get(name, name): _scaled(name, text) for name, text in row.items() if name}
+            found.append((number, values))
+    except csv.Error as error:
+        raise InputError(f"{path} is no table of numbers: {error}", fix="give one line per cell") from error
     if not found:
         raise InputError(f"{path} has no line of numbers", fix="give a header line and one line per cell")
     return found

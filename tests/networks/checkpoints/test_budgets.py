@@ -1,0 +1,289 @@
+"""Every file ends in one clear error, within seconds and the memory that its size explains: what bombs try."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import pickle
+import struct
+import time
+import zipfile
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+
+from prunescope.api.errors import InputError, PrunescopeError
+from prunescope.networks import checkpoints
+from prunescope.networks.checkpoints.knobs import read_training
+from prunescope.networks.checkpoints.neighbours import read_arguments, summary_notes
+from prunescope.networks.checkpoints.places import locate
+from prunescope.networks.checkpoints.plain import plain
+from prunescope.networks.checkpoints.scanning import BudgetError, scan_pickle
+
+SECONDS, BYTES = 10, 2 << 30
+"""Of the reader of a small file; the tests allow the seconds five times over on a machine that does other work too."""
+
+
+def archive(pickled, path, *, compress=zipfile.ZIP_STORED, names=("data.pkl",), more=()):
+    with zipfile.ZipFile(path, "w", compress) as file:
+        for name in names:
+            file.writestr(f"a/{name}", pickled)
+        for name, content in more:
+            file.writestr(f"a/{name}", content)
+    return path
+
+
+def opcodes(*parts):
+    return b"\x80\x02" + b"".join(parts) + b"."
+
+
+def nested_pairs(depth):
+    """Return a tuple that holds itself twice, so many times over: its hash takes 2^depth steps."""
+    pairs = b"".join(b"q%ch%ch%c\x86" % (number, number, number) for number in range(depth))
+    return b")" + pairs
+
+
+KEY = opcodes(b"}", nested_pairs(60), b"K\x01s")
+
+IN_A_SET = opcodes(b"cbuiltins\nset\n](", nested_pairs(60), b"e\x85R")
+
+IN_ORDERED = opcodes(b"ccollections\nOrderedDict\n]", nested_pairs(60), b"K\x01\x86a\x85R")
+
+BYTEARRAY = opcodes(b"cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R")
+
+EMPTY_TENSOR = opcodes(b"ctorch\nFloatTensor\nJ\xa0\x86\x01\x00J\xa0\x86\x01\x00\x86R")
+
+NDARRAY = opcodes(
+    b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nJ\xff\xff\xff\x7fK\x04\x86C\x01btR".replace(
+        b"C\x01b", b"U\x01b"
+    )
+)
+
+MANY = opcodes(b"(" + b"N" * 2_100_000 + b"t")
+
+
+def saved(value, path):
+    torch.save(value, path)
+    return path
+
+
+def stride_0(path):
+    return saved({"w": torch.zeros(1).expand(40_000, 40_000)}, path)
+
+
+def sparse(path):
+    return saved({"w": torch.sparse_coo_tensor([[0], [0]], [1.0], (40_000, 40_000), check_invariants=True)}, path)
+
+
+def again_and_again(path):
+    one = torch.zeros(1).expand(20_000, 20_000)
+    return saved({str(number): one for number in range(10)}, path)
+
+
+def compressed(path):
+    return archive(pickle.dumps({}, 2), path, compress=zipfile.ZIP_DEFLATED, more=[("data/0", bytes(50_000_000))])
+
+
+def two_pickles(path):
+    return archive(pickle.dumps({}, 2), path, more=[("b/data.pkl", b"")], names=("data.pkl", "x"))
+
+
+def not_utf_8(path):
+    archive(pickle.dumps({}, 2), path, more=[("é", b"x")])
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xfe"))
+    return path
+
+
+def meta(path):
+    return saved({"w": torch.zeros(2, 2, device="meta"), "b": torch.zeros(2)}, path)
+
+
+def float8(path):
+    return saved({"w": torch.zeros(2, 2).to(torch.float8_e4m3fn)}, path)
+
+
+def complex_(path):
+    return saved({"w": torch.zeros(2, 2, dtype=torch.complex64), "b": torch.zeros(2)}, path)
+
+
+def long_name(path):
+    return saved({"module." * 100_000 + "w": torch.zeros(2)}, path)
+
+
+def long_storage(path):
+    """Write an old layout whose storage claims 8 GB."""
+    buffer = io.BytesIO()
+    torch.save({"w": torch.zeros(2)}, buffer, _use_new_zipfile_serialization=False)
+    path.write_bytes(buffer.getvalue().replace(b"K\x02N", b"J\xff\xff\xff\x7fN"))
+    return path
+
+
+BOMBS = {
+    "a key of nested pairs": lambda path: archive(KEY, path),
+    "the same in a set": lambda path: archive(IN_A_SET, path),
+    "the same in an ordered dictionary": lambda path: archive(IN_ORDERED, path),
+    "a long bytearray": lambda path: archive(BYTEARRAY, path),
+    "a tensor of no storage": lambda path: archive(EMPTY_TENSOR, path),
+    "a large array of numpy": lambda path: archive(NDARRAY, path),
+    "many parts": lambda path: archive(MANY, path),
+    "stride 0": stride_0,
+    "sparse": sparse,
+    "one tensor again and again": again_and_again,
+    "compressed members": compressed,
+    "two pickles": two_pickles,
+    "names not in UTF-8": not_utf_8,
+    "no data": meta,
+    "float8": float8,
+    "complex numbers": complex_,
+    "a long name": long_name,
+    "a long storage": long_storage,
+}
+
+
+@pytest.mark.parametrize("what", BOMBS)
+def test_a_bomb_is_one_clear_error(what, tmp_path):
+    resource = pytest.importorskip("resource")
+    path = BOMBS[what](tmp_path / "bomb.pt")
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, time.monotonic()
+    with pytest.raises(PrunescopeError) as caught:
+        checkpoints.load(path)
+    assert time.monotonic() - started < 5 * SECONDS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before < BYTES + 4 * path.stat().st_size
+    assert caught.value.exit_code in (2, 3)
+    assert "\n" not in caught.value.message
+    assert len(caught.value.message) < 1500
+
+
+def test_what_torch_saves_is_followed_to_its_end(tmp_path):
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.zeros(2, 3)).sum().backward()
+    optimizer.step()
+    value = {
+        "state_dict": model.state_dict(),
+        "whole": OrderedDict(a=torch.nn.Parameter(torch.zeros(2))),
+        "optimizer": optimizer.state_dict(),
+        "args": argparse.Namespace(lr=np.float64(0.1), seeds={1, 2}, size=torch.Size([1])),
+        "sparse": torch.eye(3).to_sparse(),
+        "half": torch.zeros(2, dtype=torch.bfloat16),
+    }
+    for new in (True, False):
+        buffer = io.BytesIO()
+        torch.save(value, buffer, _use_new_zipfile_serialization=new)
+        path = tmp_path / f"{new}.pt"
+        path.write_bytes(buffer.getvalue())
+        with pytest.raises(PrunescopeError, match="architecture"):  # it was read
+            checkpoints.load(path)
+
+
+def test_the_scan_follows_each_opcode_in_constant_time():
+    scan_pickle(io.BytesIO(opcodes(nested_pairs(200))), size=100, sizes=lambda _: 0)
+    with pytest.raises(BudgetError, match="neither a text nor a number"):
+        scan_pickle(io.BytesIO(KEY), size=100, sizes=lambda _: 0)
+
+
+def test_20_000_tensors_that_fit_nothing_are_matched_in_seconds(tmp_path):
+    path = saved({f"part{number % 50}.x{number}.y.z": torch.zeros(1) for number in range(20_000)}, tmp_path / "many.pt")
+    with pytest.raises(PrunescopeError) as caught:
+        checkpoints.load(path, model="resnet18")
+    assert caught.value.exit_code == 3
+
+
+class Foreign:
+    """What must be neither printed, compared nor hashed."""
+
+    def refuse(self, *_):
+        raise AssertionError
+
+    __str__ = __repr__ = __eq__ = __hash__ = __len__ = __bool__ = refuse
+
+
+LOOP: list = []
+LOOP.append(LOOP)
+
+ODD = [
+    10**30, 10**400, -1, float("nan"), float("inf"), 1e300, np.longdouble(1), np.array([1, 2]), np.float64("nan"),
+    torch.zeros(3), torch.zeros(1, device="meta"), torch.zeros(1).to(torch.float8_e4m3fn), "x" * 100_000, LOOP,
+    Foreign(), [Foreign()], {"a": Foreign()}, {1: 2}, None, True, b"bytes", 1j, np.array("text"),
+    np.zeros(1, dtype="i4,i4"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: type(odd).__name__)
+def test_odd_settings_are_left_out(odd):
+    names = ("lr", "epochs", "batch_size", "opt", "sched", "decay_epochs", "decay_rate", "milestones", "world_size",
+             "lr_base", "lr_base_size", "momentum", "model", "num_classes", "mean", "std", "img_size", "model_kwargs",
+             "input_size", "pretrained_cfg", "cooldown_epochs")  # fmt: skip
+    settings = plain(dict.fromkeys(names, odd))
+    json.dumps(settings, allow_nan=False)
+    found = read_training(settings, plain({"epoch": odd, "optimizer": odd, "args": settings, "loops": odd}))
+    json.dumps(found.options, allow_nan=False)
+    assert len(json.dumps(found.options)) < 50_000
+    assert all(abs(value) <= 1e12 for value in found.options.values() if isinstance(value, int | float))
+
+
+def test_epochs_without_end_take_no_memory():
+    settings = plain({"epochs": 999_999, "sched": "step", "decay_epochs": 1e-9})
+    assert "drops" not in read_training(settings, {}).options
+
+
+def test_a_wrapper_with_foreign_values_is_read_without_looking_at_them(tmp_path):
+    value = {"state_dict": {"w": torch.zeros(2)}, "args": {"lr": [[]] * 3}, 5: 1, (1, 2): 3}
+    with pytest.raises(PrunescopeError, match="architecture"):
+        checkpoints.load(saved(value, tmp_path / "a.pt"))
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DEEP, '{"a":' * 100_000, '{"architecture": "resnet18", "num_classes": 1e999}', '{"architecture": 5}', "[1]"],
+)
+def test_a_config_of_any_kind_is_an_error_or_plain(text, tmp_path):
+    (tmp_path / "config.json").write_text(text)
+    torch.save({"w": torch.zeros(1)}, tmp_path / "model.pth")
+    with pytest.raises(PrunescopeError):
+        checkpoints.load(tmp_path)
+    if "e999" in text:
+        assert "num_classes" not in locate(str(tmp_path)).config
+
+
+MERGES = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 60))
+
+ALIASES = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
+
+
+@pytest.mark.parametrize(
+    "text", [DEEP, MERGES, ALIASES, "lr: .inf\nepochs: .nan", "? [a]\n: 1", "x" * (5 << 20), "lr: \x00"]
+)
+def test_settings_beside_a_file_are_an_error_or_plain(text, tmp_path):
+    (tmp_path / "args.yaml").write_text(text)
+    try:
+        found = read_arguments(tmp_path)
+    except InputError as error:
+        assert "args.yaml" in error.message  # noqa: PT017 - either will do
+    else:
+        assert len(json.dumps(found, allow_nan=False)) < 10_000_000
+
+
+@pytest.mark.parametrize("epoch", ["²", "9" * 400, "1.", "-1", "nan", "x" * 200_000, "1\x00"])
+def test_a_summary_of_any_kind_is_an_error_or_a_note(epoch, tmp_path):
+    (tmp_path / "summary.csv").write_text(f"epoch,train_loss\n{epoch},0.5\n")
+    try:
+        assert len(summary_notes(tmp_path, 3)) <= 1
+    except InputError as error:
+        assert "summary.csv" in error.message  # noqa: PT017 - either will do
+
+
+@pytest.mark.parametrize("facts", [DEEP, "{}", "[]", "NaN", '{"schema": NaN}', '{"schema": 1, "names": 5}'])
+def test_facts_of_any_kind_are_one_error(facts, tmp_path):
+    header = json.dumps(
+        {"__metadata__": {"prunescope": facts}, "w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}
+    )
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(4))
+    with pytest.raises(InputError, match=r"a\.safetensors"):
+        checkpoints.load(tmp_path / "a.safetensors")
