@@ -58,6 +58,10 @@ class Local(Executor):
         """Return the number of workers: the option, or the cores that this process may use."""
         return 1 if self.in_process else self.workers or _cores()
 
+    def with_slots(self, slots: int) -> Local | None:
+        """Return it with so many workers, unless its option says how many."""
+        return None if self.workers or self.in_process else replace(self, workers=slots)
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Share:
@@ -72,10 +76,6 @@ class _Share:
     def of(self, job: Job) -> float:
         """Return the seconds that a job may take: as long as its steps one after the other."""
         return self.seconds * max(len(job.recipes), 1) if self.seconds else math.inf
-
-    def with_slots(self, slots: int) -> Local | None:
-        """Return it with so many workers, unless its option says how many."""
-        return None if self.workers else replace(self, workers=slots)
 
 
 def _cores() -> int:
