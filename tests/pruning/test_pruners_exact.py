@@ -27,7 +27,6 @@ CONVOLUTIONAL = {
     "test_resnet": {},
     "test_byobnet": {},
     "test_efficientnet": {},
-    "test_nfnet": {},
     "mobilenetv3_small_050": {},
     "convnext_atto": {"depths": (1, 1, 2, 1), "dims": (16, 24, 32, 48)},
 }

@@ -178,7 +178,7 @@ def test_a_step_that_the_memory_does_not_hold_is_an_error_with_the_fix(data, sto
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Sgd, "fit", fit)
-    with pytest.raises(UsageError, match="the memory of cpu does not hold a step of this training") as caught:
+    with pytest.raises(UsageError, match="the memory of cpu is too small for a step of this training") as caught:
         pipeline.perform(dense(data, seed=0), store, device="cpu")
     assert "--batch-size" in caught.value.fix
 
