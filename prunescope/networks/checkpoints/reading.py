@@ -121,6 +121,11 @@ def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - w
                 f"'{path}' was not loaded: it contains '{name}', which is not plain data and could execute code",
                 fix=f"{RESAVE}; or pass --unsafe-load if you trust the file's source",
             ) from error
+        if unsafe and isinstance(error, ImportError | AttributeError):
+            raise InputError(
+                f"'{path}' names code that is not here: {_first_line(error)}",
+                fix=f"install the package, or put its module on PYTHONPATH; or, where it was saved, {RESAVE}",
+            ) from error
         raise _damaged(path, error) from error
 
 

@@ -11,6 +11,8 @@ import pathlib
 import pickle
 import re
 import stat
+import sys
+import types
 import zipfile
 
 import h5py
@@ -294,3 +296,17 @@ def test_every_refusal_is_one_of_ours_for_any_cut_of_a_real_file(tmp_path):
             path.write_bytes(content[:end])
             with pytest.raises(PrunescopeError):
                 checkpoints.load(path)
+
+
+def test_code_that_is_not_installed_is_named(tmp_path, monkeypatch):
+    """A sound file whose pickle names a class of another environment: not damaged."""
+    module = types.ModuleType("project_of_somebody")
+    exec("class Config:\n    rate = 0.1", vars(module))  # noqa: S102 - the class of a module that is gone later
+    module.Config.__module__ = "project_of_somebody"
+    monkeypatch.setitem(sys.modules, "project_of_somebody", module)
+    torch.save({"state_dict": {"weight": torch.ones(2)}, "cfg": module.Config()}, tmp_path / "a.ckpt")
+    monkeypatch.delitem(sys.modules, "project_of_somebody")
+    with pytest.raises(InputError, match="project_of_somebody") as caught:
+        read(tmp_path / "a.ckpt", unsafe=True)
+    assert "damaged" not in str(caught.value)
+    assert "install the package" in caught.value.fix
