@@ -154,7 +154,7 @@ def test_a_network_of_one_size_sees_images_at_that_size(tmp_path, folder, sessio
     _, data = opened(tmp_path / "deit_tiny_patch16_224.pt", folder, session)
     assert data.image_size == (96, 96)
     assert any("96x96 (the network)" in line for line in session.watcher.lines)
-    with pytest.raises(MismatchError, match="96x96 pixels alone"):
+    with pytest.raises(MismatchError, match="only images of 96x96 pixels"):
         opened(tmp_path / "deit_tiny_patch16_224.pt", f"{folder}:image_size=64", session)
 
 
