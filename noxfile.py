@@ -123,6 +123,12 @@ def bench(session: nox.Session) -> None:
         session.error(f"failed: {', '.join(failed)}")
 
 
+@nox.session(python=False, default=False)
+def fuzz(session: nox.Session) -> None:
+    """Read thousands of mutated files of each format, 15 minutes at most; arguments after -- go to the program."""
+    session.run(_shared(session, "tests"), "fuzz/mutate_files.py", *session.posargs)
+
+
 def _upon_the_wheel(session: nox.Session) -> None:
     """Let the environment of the session see prunescope's wheel, rebuilt, and its dependencies."""
     base = Path(session.cache_dir).parent.resolve() / "plugins-base"

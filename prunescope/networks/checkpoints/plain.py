@@ -29,7 +29,7 @@ class _Room:
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - the plain values of whatever it is
-    """Return the plain values in `value`: mappings by text or number, lists, texts, finite numbers of ordinary size, None.
+    """Return the plain values in `value`: mappings by text or number, lists, texts, finite ordinary numbers, None.
 
     >>> plain({"lr": 0.1, 3: 1, "epochs": 10**30, "loss": float("nan"), "model": object(), "drops": (1, 2)})
     {'lr': 0.1, 3: 1, 'drops': [1, 2]}

@@ -1,0 +1,215 @@
+"""Mutate files of every format that prunescope reads, and count how their readers end: `nox -s fuzz`.
+
+python fuzz/mutate_files.py [--files 2000] [--seconds 900] [--seed 0]
+
+Each mutant must be read, or end in an error of prunescope, within 10 seconds, and execute nothing. The figures are
+printed per format; a mutant that does otherwise is written to tests/data/fuzz/, where tests/test_fuzzed.py reads it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import random
+import sys
+import tempfile
+import time
+import warnings
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from prunescope.api import Reading
+from prunescope.api.errors import PrunescopeError
+from prunescope.networks import checkpoints
+from prunescope.networks.checkpoints.neighbours import read_arguments
+from prunescope.regimes import packs
+from prunescope.runs.files import runfile
+from prunescope.runs.recipe import Recipe
+from prunescope.studies.grid import study
+from prunescope.studies.phase import from_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SECONDS = 10.0
+"""That a reader may take."""
+
+FAILING = Path(__file__).resolve().parent.parent / "tests" / "data" / "fuzz"
+
+EVENTS = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "os.fork", "socket.connect")
+"""Audit events of code that a file had executed."""
+
+WORDS = (
+    b"os:system",
+    b"./mod:f",
+    b"1e999",
+    b"NaN",
+    b"-1",
+    b"9" * 40,
+    b"[" * 500,
+    b"\x00",
+    b"\xff\xfe",
+    b"{}",
+    b"../..",
+    b"=",
+)
+
+
+def weights() -> dict[str, object]:
+    """Return what a training program saves."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+    settings = argparse.Namespace(model="resnet18", lr=0.1, epochs=9, batch_size=8, sched="step", decay_epochs=3)
+    return {"state_dict": model.state_dict(), "args": settings, "epoch": 8, "arch": "resnet18"}
+
+
+def saved(*, new: bool) -> bytes:
+    """Return a checkpoint in one of the two layouts of torch.save."""
+    file = io.BytesIO()
+    torch.save(weights(), file, _use_new_zipfile_serialization=new)
+    return file.getvalue()
+
+
+def pickled() -> bytes:
+    """Return the pickle within a checkpoint: a change of it in the archive would only fail its checksum."""
+    with zipfile.ZipFile(io.BytesIO(saved(new=True))) as archive:
+        return next(archive.read(name) for name in archive.namelist() if name.endswith("data.pkl"))
+
+
+def load_pickled(path: Path) -> object:
+    """Load a checkpoint whose pickle is the content of a file."""
+    whole = path.with_suffix(".pt")
+    with zipfile.ZipFile(io.BytesIO(saved(new=True))) as archive, zipfile.ZipFile(whole, "w") as made:
+        for name in archive.namelist():
+            made.writestr(name, path.read_bytes() if name.endswith("data.pkl") else archive.read(name))
+    return checkpoints.load(whole)
+
+
+def safetensors() -> bytes:
+    """Return a small file of tensors."""
+    from safetensors.torch import save
+
+    return save(
+        {"a.weight": torch.zeros(3, 4), "a.bias": torch.zeros(3)}, {"prunescope": '{"schema": 1, "names": ["a.bias"]}'}
+    )
+
+
+def result() -> bytes:
+    """Return a result file."""
+    recipe = Recipe(step="probe", plugin="lmc", arguments={"seed": 0})
+    readings = {"lmc": {"lmc": Reading(0.5, unit="1", n=3)}}
+    run = runfile.Run(recipe=recipe, created="", wall_seconds=1.0, device="", versions={}, readings=readings)
+    return runfile.to_bytes(run)
+
+
+STUDY = b"""[model]\nname = "preresnet8"\n[data]\nname = "digits"\n[train]\nplugin = "sgd"\nepochs = 3
+[prune]\nplugin = "magnitude"\n[retrain]\nplugin = "sgd"\nepochs = 1\n[[probes]]\nplugin = "errors"
+[axes]\nepochs = [1, 3]\ndensity = [0.2, 0.5]\n[seeds]\ndense = [0]\nreplicas = 2\n"""
+
+SETTINGS = b"lr: 0.1\nepochs: 3\nmodel: resnet18\nmean: [0.5, 0.5]\n"
+
+PACK = b"""{"kind": "KIND", "schema_version": 1, "rule": "three-regime", "options": {"lmc": -0.05},
+"knobs": {"epochs": [1, 9]}, "models": ["a"], "data": ["b"], "fit": {"n": 3}}"""
+
+FORMATS: dict[str, tuple[str, Callable[[], bytes], Callable[[Path], object]]] = {
+    "torch.save": ("a.pt", lambda: saved(new=True), checkpoints.load),
+    "the pickle of torch.save": ("data.pkl", pickled, load_pickled),
+    "torch.save, old layout": ("a.pth", lambda: saved(new=False), checkpoints.load),
+    "safetensors": ("a.safetensors", safetensors, checkpoints.load),
+    "args.yaml": (
+        "args.yaml",
+        lambda: b"lr: 0.1\nepochs: 3\nmodel: resnet18\nmean: [0.5, 0.5]\n",
+        lambda path: read_arguments(path.parent),
+    ),
+    "study.toml": ("study.toml", lambda: STUDY, study.load),
+    "pack.json": ("pack.json", lambda: PACK.replace(b"KIND", packs.KIND.encode()), packs.load),
+    "table.csv": ("table.csv", lambda: b"epochs,density,lmc\n1,0.5,-0.1\n3,0.5,0.0\n", from_table.read),
+    "result.h5": ("probe-0.h5", result, runfile.read),
+}
+"""Name -> file name, a file that is as it should be, what reads it."""
+
+
+def mutate(data: bytes, chance: random.Random) -> bytes:
+    """Return the bytes with one to four changes: flips, cuts, doubled stretches, other numbers and words."""
+    made = bytearray(data)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(made) or 1)
+        kind = chance.randrange(6)
+        if kind == 0 and made:
+            made[at] ^= 1 << chance.randrange(8)
+        elif kind == 1 and made:
+            made[at] = chance.randrange(256)
+        elif kind == 2:
+            del made[at : at + chance.randint(1, 40)]
+        elif kind == 3:
+            made[at:at] = made[at : at + chance.randint(1, 200)] * chance.randint(1, 5)
+        elif kind == 4:
+            made[at : at + chance.randint(0, 8)] = chance.choice(WORDS)
+        else:
+            made[at : at + 8] = chance.choice((b"\xff" * 8, bytes(8), b"\x7f" + b"\xff" * 7))
+    return bytes(made)
+
+
+def end(read: Callable[[Path], object], path: Path) -> str:
+    """Return how a reader ends with a file: read, refused, slow, or the type of another error."""
+    started = time.monotonic()
+    try:
+        read(path)
+        found = "read"
+    except PrunescopeError:
+        found = "refused"
+    except Exception as error:  # noqa: BLE001 - that is what is looked for
+        found = type(error).__name__
+    return found if time.monotonic() - started < SECONDS else "slow"
+
+
+def campaign(name: str, *, files: int, seconds: float, seed: int) -> Iterator[tuple[str, bytes]]:
+    """Yield how each mutant of a format ended, and the mutant; executed code is an end of its own."""
+    file, make, read = FORMATS[name]
+    chance, whole, until = random.Random(f"{seed} {name}"), make(), time.monotonic() + seconds
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, file)
+        for _ in range(files):
+            if time.monotonic() > until:
+                return
+            mutant = mutate(whole, chance)
+            path.write_bytes(mutant)
+            before = len(EXECUTED)
+            found = end(read, path)
+            yield ("executed" if len(EXECUTED) > before else found), mutant
+
+
+EXECUTED: list[str] = []
+
+
+def main() -> int:
+    """Run all campaigns; 1 where a mutant ended otherwise than it must."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=2000, help="mutants of each format")
+    parser.add_argument("--seconds", type=float, default=900, help="for all of them")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    sys.addaudithook(lambda event, _: EXECUTED.append(event) if event in EVENTS else None)
+    bad = 0
+    for name in FORMATS:
+        counts: Counter[str] = Counter()
+        for found, mutant in campaign(name, files=asked.files, seconds=asked.seconds / len(FORMATS), seed=asked.seed):
+            counts[found] += 1
+            if found not in ("read", "refused"):
+                bad += 1
+                FAILING.mkdir(parents=True, exist_ok=True)
+                (FAILING / f"{counts.total()}-{found}-{FORMATS[name][0]}").write_bytes(mutant)
+        print(
+            f"{name}: {counts.total()} files, {', '.join(f'{count} {found}' for found, count in counts.most_common())}"
+        )
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
