@@ -50,7 +50,7 @@ def by_h5py(paths: Sequence[Path]) -> Found:
 
 def whole(paths: Sequence[Path]) -> Found:
     """Read runs, with these readings alone."""
-    return [(run.wall_seconds, dict(_values(run))) for run in (runfile.read(path, only=READINGS) for path in paths)]
+    return [(run.wall_seconds, dict(_values(run))) for run in (runfile.read_run(path, only=READINGS) for path in paths)]
 
 
 def _values(run: runfile.Run) -> Iterator[tuple[str, np.ndarray]]:

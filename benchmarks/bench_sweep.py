@@ -226,7 +226,7 @@ def tell(times: Mapping[str, Times], share: float, *, cells: int, others: float)
 
 def cells_of_the_study() -> int:
     """Return how many cells the whole study has."""
-    whole = study.load(STUDY)
+    whole = study.load_study(STUDY)
     return len(whole.values) * len(whole.densities) * len(whole.dense_seeds)
 
 

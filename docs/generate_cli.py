@@ -64,7 +64,7 @@ def _application(path: str, app: Typer) -> Iterator[str]:
 
 def _foreign(name: str) -> set[str]:
     """Return the plugins of a command's group that do not come with prunescope."""
-    plugins = registry.find(GROUPS[name][0]) if name in GROUPS else ()
+    plugins = registry.find_plugins(GROUPS[name][0]) if name in GROUPS else ()
     return {plugin.name for plugin in plugins if plugin.distribution != "prunescope"}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.regimes.md_tree import PUBLIC, Level, Measured, Place, Rate, decide
+from prunescope.regimes.md_tree import PUBLIC, Level, Rate, Region, TreeReadings, decide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,9 @@ def read_table(collection: str) -> Table:
     )
 
 
-def leaf_rates(table: Table, level: Level) -> dict[Place, Rate]:
+def leaf_rates(table: Table, level: Level) -> dict[Region, Rate]:
     """Return how often every leaf that a network reaches is right with the public thresholds."""
-    right: dict[Place, list[bool]] = {}
+    right: dict[Region, list[bool]] = {}
     between = table.features[COLUMN[level]] / 100 if COLUMN[level] else None
     for number, too_low in enumerate(table.too_low):
         leaf = decide(
@@ -63,7 +63,7 @@ def leaf_rates(table: Table, level: Level) -> dict[Place, Rate]:
             level=level,
         )
         right.setdefault(leaf.place, []).append(bool(leaf.too_low == too_low))
-    return {place: Rate(sum(right[place]), len(right[place])) for place in Place if place in right}
+    return {place: Rate(sum(right[place]), len(right[place])) for place in Region if place in right}
 
 
 def evaluate(basic: Table, noisy: Table, *, families: int, seed: int) -> float:
@@ -96,8 +96,8 @@ def _raised(table: Table, thresholds: Sequence[float]) -> np.ndarray:
     return found
 
 
-def _exact(value: float) -> Measured:
-    return Measured(value=float(value), stderr=0.0)
+def _exact(value: float) -> TreeReadings:
+    return TreeReadings(value=float(value), stderr=0.0)
 
 
 def main() -> None:

@@ -87,7 +87,7 @@ def load_pickled(path: Path) -> object:
     with zipfile.ZipFile(io.BytesIO(saved(new=True))) as archive, zipfile.ZipFile(whole, "w") as made:
         for name in archive.namelist():
             made.writestr(name, path.read_bytes() if name.endswith("data.pkl") else archive.read(name))
-    return checkpoints.load(whole)
+    return checkpoints.load_checkpoint(whole)
 
 
 def safetensors() -> bytes:
@@ -104,7 +104,7 @@ def result() -> bytes:
     recipe = Recipe(step="probe", plugin="lmc", arguments={"seed": 0})
     readings = {"lmc": {"lmc": Reading(0.5, unit="1", n=3)}}
     run = runfile.Run(recipe=recipe, created="", wall_seconds=1.0, device="", versions={}, readings=readings)
-    return runfile.to_bytes(run)
+    return runfile.run_bytes(run)
 
 
 STUDY = b"""[model]\nname = "preresnet8"\n[data]\nname = "digits"\n[train]\nplugin = "sgd"\nepochs = 3
@@ -117,19 +117,19 @@ PACK = b"""{"kind": "KIND", "schema_version": 1, "rule": "three-regime", "option
 "knobs": {"epochs": [1, 9]}, "models": ["a"], "data": ["b"], "fit": {"n": 3}}"""
 
 FORMATS: dict[str, tuple[str, Callable[[], bytes], Callable[[Path], object]]] = {
-    "torch.save": ("a.pt", lambda: saved(new=True), checkpoints.load),
+    "torch.save": ("a.pt", lambda: saved(new=True), checkpoints.load_checkpoint),
     "the pickle of torch.save": ("data.pkl", pickled, load_pickled),
-    "torch.save, old layout": ("a.pth", lambda: saved(new=False), checkpoints.load),
-    "safetensors": ("a.safetensors", safetensors, checkpoints.load),
+    "torch.save, old layout": ("a.pth", lambda: saved(new=False), checkpoints.load_checkpoint),
+    "safetensors": ("a.safetensors", safetensors, checkpoints.load_checkpoint),
     "args.yaml": (
         "args.yaml",
         lambda: b"lr: 0.1\nepochs: 3\nmodel: resnet18\nmean: [0.5, 0.5]\n",
         lambda path: read_arguments(path.parent),
     ),
-    "study.toml": ("study.toml", lambda: STUDY, study.load),
-    "pack.json": ("pack.json", lambda: PACK.replace(b"KIND", packs.KIND.encode()), packs.load),
-    "table.csv": ("table.csv", lambda: b"epochs,density,lmc\n1,0.5,-0.1\n3,0.5,0.0\n", from_table.read),
-    "result.h5": ("probe-0.h5", result, runfile.read),
+    "study.toml": ("study.toml", lambda: STUDY, study.load_study),
+    "pack.json": ("pack.json", lambda: PACK.replace(b"KIND", packs.KIND.encode()), packs.load_pack),
+    "table.csv": ("table.csv", lambda: b"epochs,density,lmc\n1,0.5,-0.1\n3,0.5,0.0\n", from_table.read_table),
+    "result.h5": ("probe-0.h5", result, runfile.read_run),
 }
 """Name -> file name, a file that is as it should be, what reads it."""
 

@@ -62,7 +62,7 @@ def alone(model, data, *, capture, gradient=plain, size=8, epochs=3, part=None, 
     )
 
 
-def together(models, *, capture, gradient=gradient_together.plain, size=8, part=None, sgd=SGD, masks=None, **how):
+def together(models, *, capture, gradient=gradient_together.plain_group, size=8, part=None, sgd=SGD, masks=None, **how):
     return finished(
         fit_together(
             models,

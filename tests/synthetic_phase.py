@@ -24,10 +24,10 @@ STUDY = study.Study(
     model="preresnet8",
     model_options={"width": 0.5},
     data="patches",
-    train=study.Choice(plugin="sgd", options={"epochs": 80, "batch_size": 32}),
-    prune=study.Choice(plugin="magnitude"),
-    retrain=study.Choice(plugin="sgd", options={"epochs": 8}),
-    probes=tuple(study.Choice(plugin=name) for name in ("errors", "lmc", "cka")),
+    train=study.PluginChoice(plugin="sgd", options={"epochs": 80, "batch_size": 32}),
+    prune=study.PluginChoice(plugin="magnitude"),
+    retrain=study.PluginChoice(plugin="sgd", options={"epochs": 8}),
+    probes=tuple(study.PluginChoice(plugin=name) for name in ("errors", "lmc", "cka")),
     knob="epochs",
     values=(10, 20, 40, 60, 80),
     hold="epochs",
@@ -76,7 +76,7 @@ def _write(store, recipe, skip, *, seconds, readings=None):
             versions=VERSIONS,
             readings=readings or {},
         )
-        runfile.write(store.path(run.id), run)
+        runfile.write_run(store.path(run.id), run)
 
 
 def poor(cell):

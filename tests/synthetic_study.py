@@ -301,5 +301,5 @@ def _run(recipe: Recipe, *, seconds: float, **made: object) -> Run:
 
 def write(store: Store, run: Run) -> str:
     store.runs.mkdir(parents=True, exist_ok=True)
-    runfile.write(store.path(run.id), run)
+    runfile.write_run(store.path(run.id), run)
     return run.id

@@ -138,7 +138,7 @@ def _training(
         alone = {"optimizer": optimizer, "gradient": gradient.plain, "mask": kept[0], "seed": 0}
         return loop.fit(made[0], data, **how, **alone, capture=capture)
     make = partial(optimizers.sgd, **SGD)
-    together = {"optimizer": make, "gradient": gradient_together.plain, "masks": kept, "seeds": range(len(made))}
+    together = {"optimizer": make, "gradient": gradient_together.plain_group, "masks": kept, "seeds": range(len(made))}
     return fit_together(made, data, **how, **together, capture=capture)
 
 
@@ -194,7 +194,7 @@ def _network(scale: Scale, case: Case, *, seed: int) -> nn.Module:
 def _mask(model: nn.Module) -> Mask:
     scores = {name: weight.detach().abs() for name, weight in models.prunable(model).items()}
     device = next(model.parameters()).device
-    return masks.to_device(masks.keep_largest(scores, 0.5, scope="layer"), device)
+    return masks.mask_to_device(masks.keep_largest(scores, 0.5, scope="layer"), device)
 
 
 def _drained(training: Iterator[Epoch | tuple[Epoch, ...]]) -> str:

@@ -133,7 +133,7 @@ def transition(name: str, report: dict[str, Any]) -> Iterable[Sequence[str]]:
             yield (
                 name,
                 f"{formatting.number(found['hotter'])} → {formatting.number(found['colder'])}",
-                formatting.density(one["density"]),
+                formatting.density_text(one["density"]),
                 labels.points(one["mean"], signed=True),
                 f"**{z}**" if proven else z,
                 ", ".join(labels.points(each, signed=True) for each in one["by_seed"]),
@@ -151,7 +151,7 @@ def boundary(found: dict[str, dict[str, Any]]) -> Iterable[Sequence[str]]:
         "each dense seed alone",
     )
     for name, report in found.items():
-        told = [f"{formatting.density(one['density'])}: {_critical(one)}" for one in report["boundary"]]
+        told = [f"{formatting.density_text(one['density'])}: {_critical(one)}" for one in report["boundary"]]
         ends, alone = (", ".join(report[key]) for key in ("bend_at_ends", "bend_of_each_seed"))
         yield (name, "; ".join(told), _slope(report["bend_slope"]), report["bend"], ends, alone)
 
@@ -208,7 +208,7 @@ def tuned(name: str, folder: Path) -> Iterable[Sequence[str]]:
         )
     grid, store = studyfolder.load_grid(folder), Store(folder)
     for density in grid.study.densities:
-        column = measured.column(grid, store, density=density)
+        column = measured.measured_column(grid, store, density=density)
         whole = [_tuned(grid, store, density, seeds) for seeds in _rotated(grid.study.dense_seeds)]
         left = [
             (_charge(column, one.value, out), _charge(column, _best(column, seeds), out))
@@ -219,7 +219,7 @@ def tuned(name: str, folder: Path) -> Iterable[Sequence[str]]:
         aim = _aim(grid, grid.study.dense_seeds, runs=0)
         yield (
             name,
-            formatting.density(density),
+            formatting.density_text(density),
             ", ".join(formatting.number(one.value) for one, _ in whole),
             f"{max(one.runs / runs for one, runs in whole):.0%}",
             _regrets([tuning.regret(column, aim, one.value) or 0.0 for one, _ in whole]),
@@ -236,7 +236,7 @@ def _tuned(grid: Grid, store: Store, density: float, seeds: Sequence[int]) -> tu
     """Return what tuning on some dense seeds finds, and how many runs the grid of these seeds takes."""
     runs = bench.runs(grid, density=density) * len(seeds) // len(grid.study.dense_seeds)
     at = bench.GridBench(grid=grid, full=None, density=density, store=store, complete=partial(_complete, store))
-    return tuning.tune(at, _aim(grid, seeds, runs=runs)), runs
+    return tuning.tune_grid(at, _aim(grid, seeds, runs=runs)), runs
 
 
 def _aim(grid: Grid, seeds: Sequence[int], *, runs: int) -> tuning.Aim:
@@ -257,19 +257,19 @@ def _complete(store: Store, recipes: Sequence[Recipe]) -> None:
             raise SystemExit(outcome.error)
 
 
-def _best(column: Sequence[measured.Measured], seeds: Sequence[int]) -> float:
+def _best(column: Sequence[measured.MeasuredModel], seeds: Sequence[int]) -> float:
     """Return what the whole grid of some dense seeds would choose."""
     values = {one.value for one in column}
     return min(values, key=lambda value: fmean(_error(column, value, seed) for seed in seeds))
 
 
-def _charge(column: Sequence[measured.Measured], value: float, seed: int) -> float:
+def _charge(column: Sequence[measured.MeasuredModel], value: float, seed: int) -> float:
     """Return the regret of a value on one dense seed."""
     least = min(_error(column, one.value, seed) for one in column)
     return _error(column, value, seed) - least
 
 
-def _error(column: Sequence[measured.Measured], value: float, seed: int) -> float:
+def _error(column: Sequence[measured.MeasuredModel], value: float, seed: int) -> float:
     (found,) = [one for one in column if one.value == value and one.seed == seed]
     if found.test_error is None:
         raise SystemExit(f"{found.name} has no test error")
@@ -285,7 +285,7 @@ def cost(found: dict[str, dict[str, Any]]) -> Iterable[Sequence[str]]:
             f"{len(report['values'])} × {len(report['densities'])}",
             str(len(report["dense_seeds"])),
             str(sum(step["of"] for step in report["steps"])),
-            formatting.duration(report["seconds"]),
+            formatting.duration_text(report["seconds"]),
         )
 
 

@@ -21,7 +21,7 @@ from prunescope.plugins import registry
 from prunescope.report.common import svg
 from prunescope.report.comparison import figures, tables
 from prunescope.runs.store import Store
-from prunescope.studies.comparison.measured import Measured, Point
+from prunescope.studies.comparison.measured import ComparedPoint, MeasuredComparison
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,14 +119,16 @@ def _panel(axes: Axes, title: str, densities: Sequence[float]) -> None:
     axes.set_axisbelow(True)
 
 
-def _measured(found: dict[str, Any]) -> Measured:
+def _measured(found: dict[str, Any]) -> MeasuredComparison:
     """Return what --json printed as it was measured."""
     pruned = {
-        label: {one["density"]: tuple(Point(**point) for point in one["seeds"]) for one in densities}
+        label: {one["density"]: tuple(ComparedPoint(**point) for point in one["seeds"]) for one in densities}
         for label, densities in found["pruners"].items()
     }
-    dense = tuple(Point(**point) for point in found["dense"]["seeds"])
-    return Measured(densities=tuple(found["densities"]), seeds=tuple(found["seeds"]), dense=dense, pruned=pruned)
+    dense = tuple(ComparedPoint(**point) for point in found["dense"]["seeds"])
+    return MeasuredComparison(
+        densities=tuple(found["densities"]), seeds=tuple(found["seeds"]), dense=dense, pruned=pruned
+    )
 
 
 def _write_table(text: str) -> None:
@@ -136,10 +138,10 @@ def _write_table(text: str) -> None:
     page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
-def _table(measured: Measured) -> str:
+def _table(measured: MeasuredComparison) -> str:
     shown = " ".join(COMPARE).replace(" --", " \\\n  --")
-    lines = ["| " + " | ".join(tables.COLUMNS) + " |", "|" + "---|" * len(tables.COLUMNS)]
-    lines += ["| " + " | ".join(row) + " |" for row in tables.rows(measured)]
+    lines = ["| " + " | ".join(tables.COMPARISON_COLUMNS) + " |", "|" + "---|" * len(tables.COMPARISON_COLUMNS)]
+    lines += ["| " + " | ".join(row) + " |" for row in tables.comparison_rows(measured)]
     return f"```\nprunescope {shown}\n```\n\n" + "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,7 @@ from prunescope.api.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST = 1 << 32
+MOST_REGULAR = 1 << 32
 """Bytes of a file that is read whole."""
 
 TEXT_MOST = 1 << 26
@@ -27,7 +27,7 @@ KINDS = (
 )
 
 
-def read_regular(path: Path, *, most: int = MOST, follow: bool = True) -> bytes:
+def read_regular(path: Path, *, most: int = MOST_REGULAR, follow: bool = True) -> bytes:
     """Return the bytes of a regular file.
 
     follow: whether the name may be a link to the file.

@@ -68,7 +68,7 @@ def main() -> None:
     keep_freed()
     completing = "_PRUNESCOPE_COMPLETE" in os.environ
     app = build(tuple(GROUPS) if completing else sys.argv[1:])
-    sys.exit(misuse.told(lambda: app(prog_name="prunescope", standalone_mode=False)))
+    sys.exit(misuse.exit_code_of(lambda: app(prog_name="prunescope", standalone_mode=False)))
 
 
 def build(words: Sequence[str]) -> typer.Typer:

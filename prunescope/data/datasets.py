@@ -170,9 +170,9 @@ class Timm(Dataset):
         """Open both splits; decode small sets into memory, stream large ones."""
         from prunescope.data import vision
 
-        return vision.load(
+        return vision.load_images(
             self._where(),
-            vision.Look(
+            vision.ImageLook(
                 image_size=self.image_size,
                 image_height=self.image_height,
                 in_chans=self.in_chans,

@@ -122,7 +122,7 @@ class Sequential:
         return hashlib.sha256("\n".join([self.name, str(len(self)), *shards, *sizes]).encode()).hexdigest()
 
 
-Source = Indexed | Sequential
+ImageSource = Indexed | Sequential
 
 
 DEPTH = 257
@@ -142,7 +142,7 @@ def eight_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(pixels / DEPTH).astype(np.uint8))
 
 
-def decode(source: Source, transform: Any, *, mode: Mode) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401 - timm's
+def decode(source: ImageSource, transform: Any, *, mode: Mode) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401 - timm's
     """Return all images as uint8 (n, channels, height, width) through a transform that gives uint8 arrays."""
     images, labels = [], []
     for image, label in source:

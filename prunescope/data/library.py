@@ -16,7 +16,7 @@ from prunescope.api.errors import InputError, UsageError
 from prunescope.data import inventory
 from prunescope.data.arrays import check_first
 from prunescope.data.classes import Order, ordered, read_classes
-from prunescope.data.decoding import Indexed, Sequential, Source
+from prunescope.data.decoding import ImageSource, Indexed, Sequential
 
 if TYPE_CHECKING:
     from prunescope.data.inventory import Level
@@ -65,8 +65,8 @@ class Where:
 class Opened:
     """Both splits of a data set, nothing decoded yet."""
 
-    train: Source
-    test: Source
+    train: ImageSource
+    test: ImageSource
     num_classes: int
 
 
@@ -176,7 +176,7 @@ def _check_library(where: Where, library: str) -> None:
         )
 
 
-def _open_first(where: Where, splits: list[str]) -> Source:
+def _open_first(where: Where, splits: list[str]) -> ImageSource:
     """Open the first of the splits that exists; the error is that of the first one tried."""
     for split in splits:
         with contextlib.suppress(InputError):
@@ -184,7 +184,7 @@ def _open_first(where: Where, splits: list[str]) -> Source:
     return _open(where, splits[0])
 
 
-def _open(where: Where, split: str) -> Source:
+def _open(where: Where, split: str) -> ImageSource:
     """Open one split through timm; InputError with what its library said."""
     root = where.root or ("data" if where.dataset.lower().startswith("torch/") else None)
     try:
@@ -197,7 +197,7 @@ def _open(where: Where, split: str) -> Source:
             + ("" if where.download else ", or add download=true to fetch the data"),
         ) from error
     name = f"{where.dataset} {split}"
-    source: Source = (
+    source: ImageSource = (
         Sequential(name=name, dataset=dataset)
         if isinstance(dataset, IterableDataset)
         else Indexed(name=name, dataset=dataset)
@@ -207,7 +207,7 @@ def _open(where: Where, split: str) -> Source:
     return source
 
 
-def _count_classes(where: Where, train: Source) -> int:
+def _count_classes(where: Where, train: ImageSource) -> int:
     """Count the classes by their names, or by reading all labels where no names are kept."""
     if where.num_classes is not None:
         return where.num_classes

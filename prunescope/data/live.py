@@ -25,12 +25,12 @@ def keep_data(data: Data, *, limit_batches: int | None = None) -> Source:
     return Source(name=NAME, options={"content": data.fingerprint, "called": data.name}, limit_batches=limit_batches)
 
 
-def any_kept() -> bool:
+def any_data_kept() -> bool:
     """Whether this process keeps any data."""
     return bool(_KEPT)
 
 
-def is_live(source: Source) -> bool:
+def is_live_source(source: Source) -> bool:
     """Whether a source stands for an object of some process."""
     return source.name == NAME
 

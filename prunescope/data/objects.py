@@ -12,10 +12,10 @@ from prunescope.data.memory import Augmentation
 if TYPE_CHECKING:
     from torch import Tensor
 
-WANTED = "a name, a folder, Data, or a pair (train, test) of data sets, loaders or (inputs, targets)"
+WANTED_DATA = "a name, a folder, Data, or a pair (train, test) of data sets, loaders or (inputs, targets)"
 
 
-def to_data(given: object) -> Data:
+def objects_to_data(given: object) -> Data:
     """Return what was given as Data; inputs are read once, in order, as the data set or loader yields them.
 
     uint8 images become pixels in [0, 1] normalised by the training images; any other inputs are used as they are.
@@ -29,7 +29,7 @@ def to_data(given: object) -> Data:
     if isinstance(given, tuple | list) and len(given) == 4:
         given = (given[:2], given[2:])
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise InputError(f"cannot read data from {type(given).__name__}", fix=f"give {WANTED}")
+        raise InputError(f"cannot read data from {type(given).__name__}", fix=f"give {WANTED_DATA}")
     name = type(given[0]).__name__
     if _is_tensor(given[0]) and _is_tensor(given[1]):
         given = (given, given)
@@ -47,7 +47,7 @@ def _read_split(side: object) -> tuple[Tensor, Tensor]:
         return torch.as_tensor(side[0]), torch.as_tensor(side[1])
     items = cast("Any", side.dataset if isinstance(side, torch.utils.data.DataLoader) else side)
     if not (hasattr(items, "__getitem__") and hasattr(items, "__len__")):
-        raise InputError(f"cannot read a split from {type(side).__name__}", fix=f"give {WANTED}")
+        raise InputError(f"cannot read a split from {type(side).__name__}", fix=f"give {WANTED_DATA}")
     examples = [items[index] for index in range(len(items))]
     try:
         inputs, targets = (torch.stack([torch.as_tensor(example[at]) for example in examples]) for at in (0, 1))

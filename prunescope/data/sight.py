@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.data.memory import InMemorySplit
 from prunescope.data.stream import SequentialSplit, StreamSplit
-from prunescope.data.vision import GREY_MEAN, GREY_STD, SMALL, usual_crop
+from prunescope.data.vision import GREY_MEAN, GREY_STD, SMALL_SIDE, usual_crop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -194,7 +194,7 @@ def describe_sight(
         return ASKED if name in given else origins.get(name, otherwise)
 
     height, width = data.image_size
-    small = max(height, width) <= SMALL
+    small = max(height, width) <= SMALL_SIDE
     mean, std = _moments(data, options)
     own = "the training images" if isinstance(data.train, InMemorySplit) else "ImageNet's"
     crop, mode = options["crop_pct"] or usual_crop(height, width), options["crop_mode"]

@@ -67,7 +67,7 @@ def inventory(text: str, *, trust: Trust = NOTHING, more: Mapping[str, Any] = EM
 
 def source_inventory(source: Source, *, trust: Trust = NOTHING) -> dict[str, Inventory]:
     """Return what each split of a source holds; {} where it is no folder of files."""
-    if live.is_live(source):
+    if live.is_live_source(source):
         return {}
     found = registry.make("datasets", source.name, source.options, trust=trust).instance.inventory()
     return {split: Inventory(**values) for split, values in found.items()}
@@ -80,11 +80,11 @@ def all_options(source: Source) -> dict[str, Any]:
 
 def _named(text: str, trust: Trust | None, more: Mapping[str, Any] = EMPTY) -> Loaded:
     name, values = parse_spec(text)
-    if name not in {plugin.name for plugin in registry.find("datasets")}:
+    if name not in {plugin.name for plugin in registry.find_plugins("datasets")}:
         raise UsageError(
             f"there is no data set {name!r}: no folder and no plugin has this name",
             fix="give the path of a folder, or one of: "
-            + ", ".join(plugin.name for plugin in registry.find("datasets")),
+            + ", ".join(plugin.name for plugin in registry.find_plugins("datasets")),
         )
     return registry.make("datasets", name, {**more, **values}, trust=trust)
 
@@ -108,7 +108,7 @@ def open_source(source: Mapping[str, Any], *, device: str, trust: Trust = NOTHIN
 def _load(source_json: str, device: str, trust: Trust) -> Data:
     """Load a data set; cached, because a worker performs many steps on one."""
     source = Source(**json.loads(source_json))
-    data = live.find_data(source) if live.is_live(source) else _make(source, trust)
+    data = live.find_data(source) if live.is_live_source(source) else _make(source, trust)
     if data.objective != CLASSIFICATION:  # the same tensors for another objective are other data
         digest = hashlib.sha256(f"{data.fingerprint} {data.objective.identity}".encode()).hexdigest()[:32]
         data = replace(data, fingerprint=digest)

@@ -37,12 +37,12 @@ class Eyes:
 
     def train(self, image: Image.Image, seed: int) -> Tensor:
         """Return the image as training sees it; the augmentation depends on `seed` alone."""
-        with seeded(seed):
+        with seeded_worker(seed):
             return self.training(image.convert(self.mode))
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded_worker(seed: int) -> Iterator[None]:
     """Seed Python's and torch's generators, from which timm's transforms draw, and put them back afterwards."""
     python, generator = random.getstate(), torch.get_rng_state()
     try:

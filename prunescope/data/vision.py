@@ -16,7 +16,7 @@ from torchvision.transforms import Compose, RandomHorizontalFlip  # type: ignore
 from prunescope.api import Data
 from prunescope.api.errors import UsageError
 from prunescope.data.arrays import check_labels
-from prunescope.data.decoding import Indexed, Mode, Source, decode
+from prunescope.data.decoding import ImageSource, Indexed, Mode, decode
 from prunescope.data.inventory import Headers, ImageFolder, read_headers
 from prunescope.data.library import Opened, Where, open_splits
 from prunescope.data.memory import Augmentation, InMemorySplit, content_digest, in_memory
@@ -26,7 +26,7 @@ from prunescope.data.stream import Eyes, SequentialSplit, StreamSplit
 if TYPE_CHECKING:
     from prunescope.api import Split
 
-SMALL = 64
+SMALL_SIDE = 64
 """Largest side, in pixels, of images that `auto` keeps in memory as they are."""
 GREY = frozenset({"1", "L"})
 """Pillow's modes of grey images of 8 bits."""
@@ -37,7 +37,7 @@ GREY_MEAN, GREY_STD = 0.449, 0.226
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class ImageLook:
     """How images are looked at; None or () where the data decide."""
 
     image_size: int | None = None
@@ -76,19 +76,19 @@ class _Shape:
         return "L" if self.channels == 1 else "RGB"
 
 
-def load(where: Where, look: Look, keep: Keep) -> Data:
+def load_images(where: Where, look: ImageLook, keep: Keep) -> Data:
     """Open a data set through timm and return both splits, the test split without augmentation."""
     opened = open_splits(where)
     shape = _shape(opened.train, look)
     look = _per_channel(look, shape)
     images = len(opened.train) + len(opened.test)
-    fits = max(shape.height, shape.width) <= SMALL and images * _pixels(shape) <= keep.memory_limit * 10**6
+    fits = max(shape.height, shape.width) <= SMALL_SIDE and images * _pixels(shape) <= keep.memory_limit * 10**6
     if keep.in_memory == "always" or (keep.in_memory == "auto" and fits):
         return _in_memory(where, look, opened, shape)
     return _streamed(where, look, opened, shape, workers=keep.workers)
 
 
-def _shape(train: Source, look: Look) -> _Shape:
+def _shape(train: ImageSource, look: ImageLook) -> _Shape:
     """Shape of the images: as asked, else that of most images up to 64 pixels, else 224 by 224."""
     headers = _headers(train)
     grey = set(headers.modes) <= GREY and not hasattr(train.dataset, "reader")
@@ -98,12 +98,12 @@ def _shape(train: Source, look: Look) -> _Shape:
     if look.image_height is not None:
         raise UsageError("image_height is given without image_size", fix="give image_size too, which is the width")
     width, height = headers.usual
-    if max(width, height) <= SMALL:
+    if max(width, height) <= SMALL_SIDE:
         return _Shape(channels, height, width)
     return _Shape(channels, 224, 224)
 
 
-def _headers(train: Source) -> Headers:
+def _headers(train: ImageSource) -> Headers:
     """Return sizes and modes of a sample of the images."""
     if isinstance(train.dataset, ImageFolder):
         found = read_headers([path for path, _ in train.dataset.samples])
@@ -117,7 +117,7 @@ def _headers(train: Source) -> Headers:
     return Headers(sizes=Counter(image.size for image in images), modes=Counter(image.mode for image in images))
 
 
-def _per_channel(look: Look, shape: _Shape) -> Look:
+def _per_channel(look: ImageLook, shape: _Shape) -> ImageLook:
     """Return the look with a mean and a standard deviation for each channel; UsageError where that cannot be."""
     if shape.channels not in (1, 3):
         raise UsageError(f"in_chans is {shape.channels}, wanted 1 (grey) or 3 (colour)", fix="give 1 or 3")
@@ -147,14 +147,14 @@ def _spread(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
 
 def usual_crop(height: int, width: int) -> float:
     """Return the share of the side that measuring sees where nobody says: all of a small image."""
-    return 1.0 if max(height, width) <= SMALL else 0.875
+    return 1.0 if max(height, width) <= SMALL_SIDE else 0.875
 
 
 def _pixels(shape: _Shape) -> int:
     return shape.channels * shape.height * shape.width
 
 
-def _transform(look: Look, shape: _Shape, *, is_training: bool) -> Any:  # noqa: ANN401 - timm's
+def _transform(look: ImageLook, shape: _Shape, *, is_training: bool) -> Any:  # noqa: ANN401 - timm's
     """Return timm's transform from a decoded image to normalised float32."""
     grey = shape.channels == 1
     config = resolve_data_config(  # type: ignore[no-untyped-call]
@@ -177,7 +177,7 @@ def _transform(look: Look, shape: _Shape, *, is_training: bool) -> Any:  # noqa:
     )
 
 
-def _to_bytes(look: Look, shape: _Shape) -> Any:  # noqa: ANN401 - timm's
+def _to_bytes(look: ImageLook, shape: _Shape) -> Any:  # noqa: ANN401 - timm's
     """Return timm's transform for measuring, up to the conversion into numbers: uint8 (channels, height, width)."""
     steps = _transform(look, shape, is_training=False).transforms
     resize, to_numpy = steps[:2], ToNumpy()
@@ -190,7 +190,7 @@ def _to_bytes(look: Look, shape: _Shape) -> Any:  # noqa: ANN401 - timm's
     return transform
 
 
-def _in_memory(where: Where, look: Look, opened: Opened, shape: _Shape) -> Data:
+def _in_memory(where: Where, look: ImageLook, opened: Opened, shape: _Shape) -> Data:
     train = _bytes(opened.train, look, shape)
     test = _bytes(opened.test, look, shape)
     augmentation = Augmentation(crop_padding=look.crop_padding, flip=look.flip)
@@ -203,7 +203,7 @@ def _in_memory(where: Where, look: Look, opened: Opened, shape: _Shape) -> Data:
     return _data(where, opened, shape, (train_split, test_split), content_digest(train_split, test_split))
 
 
-def _bytes(source: Source, look: Look, shape: _Shape) -> tuple[Any, Any]:
+def _bytes(source: ImageSource, look: ImageLook, shape: _Shape) -> tuple[Any, Any]:
     """Return all images as uint8 and their labels, straight from the data set's own array where it fits."""
     whole = source.arrays(shape.mode)
     if (
@@ -215,7 +215,7 @@ def _bytes(source: Source, look: Look, shape: _Shape) -> tuple[Any, Any]:
     return decode(source, _to_bytes(look, shape), mode=shape.mode)
 
 
-def _streamed(where: Where, look: Look, opened: Opened, shape: _Shape, *, workers: int) -> Data:
+def _streamed(where: Where, look: ImageLook, opened: Opened, shape: _Shape, *, workers: int) -> Data:
     eyes = Eyes(
         mode=shape.mode,
         measuring=_transform(look, shape, is_training=False),
@@ -229,7 +229,7 @@ def _streamed(where: Where, look: Look, opened: Opened, shape: _Shape, *, worker
     return _data(where, opened, shape, splits, digest.hexdigest()[:32])
 
 
-def _stream(source: Source, eyes: Eyes, *, workers: int) -> StreamSplit | SequentialSplit:
+def _stream(source: ImageSource, eyes: Eyes, *, workers: int) -> StreamSplit | SequentialSplit:
     if isinstance(source, Indexed):
         return StreamSplit(source=source, indices=mixed(len(source)), eyes=eyes, workers=workers)
     return SequentialSplit(source=source, eyes=eyes)

@@ -17,7 +17,7 @@ from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.evaluate import Outcomes, outcomes
 from prunescope.landscape.points_at_once import at_points
 from prunescope.networks.grouped.choice import points_at_once, takes, tiny
-from prunescope.networks.grouped.grouping import traced
+from prunescope.networks.grouped.grouping import traced_network
 from prunescope.networks.layout import laid_out
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from prunescope.api import Mask, Objective, Split
-    from prunescope.landscape.points_at_once import Point
+    from prunescope.landscape.points_at_once import PathPoint
 
 ROUNDING = 1e-9
 """Values of a path that differ by less than this share of the largest are equal: the order of a sum moves them."""
@@ -106,7 +106,7 @@ def check_points(points: int) -> None:
         raise UsageError(f"a path of {points} points has no point between its ends", fix="use three points or more")
 
 
-def errors(side: Sequence[Outcomes]) -> Connectivity:
+def path_errors(side: Sequence[Outcomes]) -> Connectivity:
     """Return the connectivity in units of the objective's error."""
     return connectivity(torch.stack([point.error for point in side]))
 
@@ -195,7 +195,7 @@ def lines(
     check_points(points)
     sides = [train] if test is None else [train, test]
     pairs = list(combinations(range(len(models)), 2))
-    wanted: list[Point] = [(i, i, 0.0) for i in range(len(models))]
+    wanted: list[PathPoint] = [(i, i, 0.0) for i in range(len(models))]
     wanted += [(a, b, step / (points - 1)) for a, b in pairs for step in range(1, points - 1)]
     found = _evaluate(models, wanted, sides, batch_size=batch_size, limit=limit, objective=objective)
     ends = [next(found) for _ in models]
@@ -207,7 +207,7 @@ def lines(
 
 def _evaluate(
     models: Sequence[nn.Module],
-    points: Sequence[Point],
+    points: Sequence[PathPoint],
     sides: Sequence[Split],
     *,
     batch_size: int,
@@ -216,7 +216,7 @@ def _evaluate(
 ) -> Iterator[tuple[Outcomes, ...]]:
     """Yield the outcomes on each side at every point, in order: several points at once where that is faster."""
     work = laid_out(copy.deepcopy(models[0]).float()).eval()
-    graph, _ = traced(work)
+    graph, _ = traced_network(work)
     count = 0
     if graph is not None:
         count = _points_at_once(work, sides[0], batch_size=batch_size, limit=limit, points=len(points))

@@ -12,7 +12,7 @@ from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import guarded
 from prunescope.networks.grouped.choice import by_launches, piece_size, takes
-from prunescope.networks.grouped.grouping import traced
+from prunescope.networks.grouped.grouping import traced_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -144,7 +144,7 @@ def _images_at_once(model: nn.Module, split: Split, *, batch_size: int) -> int:
     weight = next(model.parameters(), None)
     if weight is None or not by_launches(weight.device) or len(split) <= FEW * batch_size:
         return batch_size
-    graph, _ = traced(model)
+    graph, _ = traced_network(model)
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     one = next((inputs[0] for inputs, _ in split.batches(1, limit=1)), None)
     alone = graph is not None and all(norm.running_mean is not None for norm in norms)

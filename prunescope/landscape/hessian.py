@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Weights:
+class NamedWeights:
     """The point of weight space where the Hessian is taken: copies that share the model's memory but not its graph."""
 
     leaves: dict[str, Tensor]
@@ -55,7 +55,7 @@ class Weights:
         return vector if self.kept is None else vector * self.kept
 
 
-def weights(model: nn.Module, mask: Mask | None = None, *, only: Sequence[str] = ()) -> Weights:
+def weights(model: nn.Module, mask: Mask | None = None, *, only: Sequence[str] = ()) -> NamedWeights:
     """Return the weights of `model` that the Hessian is over.
 
     All parameters are: biases, norms and the unpruned layers too; with `only`, those whose name matches one of these
@@ -75,13 +75,13 @@ def weights(model: nn.Module, mask: Mask | None = None, *, only: Sequence[str] =
             near = difflib.get_close_matches(pattern, leaves, n=3, cutoff=0.0)
             raise UsageError(f"no parameter of the model matches {pattern!r}", fix=f"the nearest: {', '.join(near)}")
     if mask is None and not only:
-        return Weights(leaves, None)
+        return NamedWeights(leaves, None)
     kept = []
     for name, leaf in leaves.items():
         inside = not only or any(fnmatchcase(name, pattern) for pattern in only)
         flags = mask.kept[name].to(leaf) if mask is not None and name in mask.kept else torch.ones_like(leaf)
         kept.append(flags.detach().reshape(-1) * inside)
-    return Weights(leaves, torch.cat(kept))
+    return NamedWeights(leaves, torch.cat(kept))
 
 
 class _Twice(TorchFunctionMode):
@@ -101,10 +101,12 @@ class _Twice(TorchFunctionMode):
         return function(*arguments, **(named or {}))
 
 
-class Gradient:
+class GradientOfWeights:
     """Gradient of one batch's mean loss, with its graph: build it once, multiply it by many vectors."""
 
-    def __init__(self, model: nn.Module, at: Weights, batch: Batch, *, objective: Objective = CLASSIFICATION) -> None:
+    def __init__(
+        self, model: nn.Module, at: NamedWeights, batch: Batch, *, objective: Objective = CLASSIFICATION
+    ) -> None:
         inputs, targets = batch
         self.at = at
         self.leaves = tuple(at.leaves.values())

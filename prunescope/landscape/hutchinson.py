@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from prunescope.api import Mask, Objective
-    from prunescope.landscape.hessian import Batch, Gradient
+    from prunescope.landscape.hessian import Batch, GradientOfWeights
     from prunescope.landscape.replayed import Replayed
 
 
@@ -136,7 +136,7 @@ def trace(  # noqa: PLR0913 - the objective beside what the estimator needs
     return Trace(found[0], products, _by_layer(list(at.leaves), visits, parts, n=n))
 
 
-def _visit(gradient: Gradient | Replayed, *, count: int, sketch: int, generator: torch.Generator) -> _Draws:
+def _visit(gradient: GradientOfWeights | Replayed, *, count: int, sketch: int, generator: torch.Generator) -> _Draws:
     """Draw random vectors on one graph."""
     size, like = gradient.at.size, next(iter(gradient.at.leaves.values())).detach()
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from prunescope.landscape.hessian import Batch, Gradient
+    from prunescope.landscape.hessian import Batch, GradientOfWeights
     from prunescope.landscape.replayed import Replayed
 
-MOST = 4
+MOST_LANES = 4
 """Lanes beyond which a large GPU gains nothing."""
 
 PRODUCTS = 128
@@ -69,12 +69,14 @@ class Stream(Lane):
 class Lanes:
     """The gradients of batches, one after the other in each lane, the lanes in turn."""
 
-    def __init__(self, lanes: Sequence[Lane], make: Callable[[], Callable[[Batch], Gradient | Replayed]]) -> None:
+    def __init__(
+        self, lanes: Sequence[Lane], make: Callable[[], Callable[[Batch], GradientOfWeights | Replayed]]
+    ) -> None:
         self.lanes = [(lane, make()) for lane in lanes]
         self.turns = 0
 
     @contextmanager
-    def turn(self, batch: Batch) -> Iterator[Gradient | Replayed]:
+    def turn(self, batch: Batch) -> Iterator[GradientOfWeights | Replayed]:
         """Give the gradient of a batch, for as long as the context lasts."""
         lane, gradient = self.lanes[self.turns % len(self.lanes)]
         self.turns += 1
@@ -88,7 +90,7 @@ class Lanes:
 
 
 def lanes(
-    make: Callable[[], Callable[[Batch], Gradient | Replayed]],
+    make: Callable[[], Callable[[Batch], GradientOfWeights | Replayed]],
     device: torch.device,
     *,
     batches: int,
@@ -113,4 +115,4 @@ def lane_count(*, batches: int, products: int, room: int) -> int:
     >>> lane_count(batches=8, products=64, room=9), lane_count(batches=16, products=512, room=9)
     (1, 4)
     """
-    return max(1, min(MOST, batches, room, products // PRODUCTS))
+    return max(1, min(MOST_LANES, batches, room, products // PRODUCTS))

@@ -26,7 +26,7 @@ SHARE = 0.7
 
 
 @dataclass(frozen=True)
-class Plan:
+class LayerPlan:
     """Which layers to take from one pass over the images, and which do not fit."""
 
     together: tuple[tuple[str, ...], ...]
@@ -61,13 +61,15 @@ def needed(features: int, *, images: int, replicas: int, gram: bool) -> int:
     return 8 * images * features + 8 * replicas * images * (images if gram else features)
 
 
-def plan(sizes: Mapping[str, int], *, images: int, replicas: int, memory: int | None, at_once: int = AT_ONCE) -> Plan:
+def plan(
+    sizes: Mapping[str, int], *, images: int, replicas: int, memory: int | None, at_once: int = AT_ONCE
+) -> LayerPlan:
     """Divide layers, given their numbers of features, among passes; `memory` in bytes, None for as much as it takes.
 
     at_once: bytes up to which several layers are taken from one pass where `memory` is None.
 
     >>> plan({"a": 5, "b": 5, "c": 50, "d": 500}, images=100, replicas=2, memory=210_000)
-    Plan(together=(('a', 'b'), ('c',)), grams=frozenset({'c'}), streamed=('d',))
+    LayerPlan(together=(('a', 'b'), ('c',)), grams=frozenset({'c'}), streamed=('d',))
     """
     groups: list[list[str]] = []
     streamed, grams, room, left = [], set(), at_once if memory is None else memory, 0
@@ -86,12 +88,12 @@ def plan(sizes: Mapping[str, int], *, images: int, replicas: int, memory: int | 
         else:
             groups.append([layer])
             left = room - size
-    return Plan(tuple(map(tuple, groups)), frozenset(grams), tuple(streamed))
+    return LayerPlan(tuple(map(tuple, groups)), frozenset(grams), tuple(streamed))
 
 
 def plan_for(
     models: Sequence[nn.Module], layers: Sequence[str], split: Split, *, images: int, memory: int | None
-) -> Plan:
+) -> LayerPlan:
     """Divide the layers of `models` among passes; see `plan`."""
     sizes = layer_sizes(models[0], layers, split) if layers else {}
     room = at_once(next(models[0].parameters()).device)

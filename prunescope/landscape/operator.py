@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from prunescope.api import Objective
-    from prunescope.landscape.hessian import Batch, Weights
+    from prunescope.landscape.hessian import Batch, NamedWeights
 
 GRAPH_BYTES = 1 << 30
 """Memory that the graphs kept may take, estimated (`graph_bytes`)."""
@@ -28,7 +28,7 @@ JOINED_BYTES = 4 << 30
 
 def operator(
     model: nn.Module,
-    at: Weights,
+    at: NamedWeights,
     batches: Sequence[Batch],
     *,
     graph_bytes: int = GRAPH_BYTES,

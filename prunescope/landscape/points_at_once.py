@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     from prunescope.api import Objective, Split
 
-Point = tuple[int, int, float]
+PathPoint = tuple[int, int, float]
 """(first, second, t): the model (1 − t) θ_first + t θ_second."""
 
 
 def at_points(  # noqa: PLR0913 - the objective beside what the estimator needs
     work: nn.Module,
     models: Sequence[nn.Module],
-    points: Sequence[Point],
+    points: Sequence[PathPoint],
     sides: Sequence[Split],
     *,
     batch_size: int,
@@ -131,7 +131,7 @@ def _floating(model: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _interpolate(grouped: Grouped, states: Sequence[dict[str, Tensor]], points: Sequence[Point]) -> None:
+def _interpolate(grouped: Grouped, states: Sequence[dict[str, Tensor]], points: Sequence[PathPoint]) -> None:
     """Set place i of `grouped` to point i, in place. torch.lerp gives the end points, and zeros, to the bit."""
     for name, places in tensors(grouped).items():
         for place, (first, second, t) in zip(places.unbind(), points, strict=True):

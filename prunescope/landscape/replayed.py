@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import CLASSIFICATION
-from prunescope.landscape.hessian import Gradient, Weights
+from prunescope.landscape.hessian import GradientOfWeights, NamedWeights
 from prunescope.networks.capture import NotCapturable, capture_on
 
 if TYPE_CHECKING:
@@ -27,28 +27,36 @@ if TYPE_CHECKING:
 
 
 class Replayed:
-    """What `Gradient` is, for one batch after the other of one shape; the weights keep their place in memory.
+    """What `GradientOfWeights` is, for one batch after the other of one shape; the weights keep their place in memory.
 
     Raises NotCapturable where the network computes something that a recording cannot repeat.
     """
 
     def __init__(
-        self, model: nn.Module, at: Weights, batch: Batch, capture: Capture, *, objective: Objective = CLASSIFICATION
+        self,
+        model: nn.Module,
+        at: NamedWeights,
+        batch: Batch,
+        capture: Capture,
+        *,
+        objective: Objective = CLASSIFICATION,
     ) -> None:
         leaves = {name: leaf.detach().requires_grad_() for name, leaf in at.leaves.items()}  # of this stream alone
-        self.model, self.at = model, Weights(leaves, at.kept)
+        self.model, self.at = model, NamedWeights(leaves, at.kept)
         self._capture, self._objective = capture, objective
         self._images, self._labels = (one.clone(memory_format=torch.preserve_format) for one in batch)
         like = next(iter(leaves.values())).detach()
         self._vector, self._inner, self._image = (like.new_zeros(at.size) for _ in range(3))
         self._row = torch.zeros(1 + len(leaves), dtype=torch.float64, device=like.device)
-        self._made: list[Gradient] = []
+        self._made: list[GradientOfWeights] = []
         self._build = capture.record(self._build_once, state=[self._row])
         self._build()
 
     def _build_once(self) -> None:
         self._made.clear()  # the graph of an earlier try
-        self._made.append(Gradient(self.model, self.at, (self._images, self._labels), objective=self._objective))
+        self._made.append(
+            GradientOfWeights(self.model, self.at, (self._images, self._labels), objective=self._objective)
+        )
 
     @cached_property
     def _multiply(self) -> Callable[[], None]:
@@ -84,17 +92,17 @@ class Replayed:
 
 
 def gradients(
-    model: nn.Module, at: Weights, *, objective: Objective = CLASSIFICATION
-) -> Callable[[Batch], Gradient | Replayed]:
+    model: nn.Module, at: NamedWeights, *, objective: Objective = CLASSIFICATION
+) -> Callable[[Batch], GradientOfWeights | Replayed]:
     """Return what makes the gradient of a batch: replayed on a GPU, see `replaying`; else rebuilt."""
     if at.device.type == "cuda":
         return replaying(model, at, capture_on(at.device), objective=objective)
-    return lambda batch: Gradient(model, at, batch, objective=objective)
+    return lambda batch: GradientOfWeights(model, at, batch, objective=objective)
 
 
 def replaying(
-    model: nn.Module, at: Weights, capture: Capture, *, objective: Objective = CLASSIFICATION
-) -> Callable[[Batch], Gradient | Replayed]:
+    model: nn.Module, at: NamedWeights, capture: Capture, *, objective: Objective = CLASSIFICATION
+) -> Callable[[Batch], GradientOfWeights | Replayed]:
     """Return what makes the gradient of a batch, by one recording for every shape of batches.
 
     A gradient is to be used before the next one is made: batches of one shape share their memory. What cannot be
@@ -102,7 +110,7 @@ def replaying(
     """
     recorded: dict[tuple[int, ...], Replayed | None] = {}
 
-    def gradient(batch: Batch) -> Gradient | Replayed:
+    def gradient(batch: Batch) -> GradientOfWeights | Replayed:
         shape = (*batch[0].shape, *batch[1].shape)
         if shape not in recorded:
             try:
@@ -110,6 +118,6 @@ def replaying(
             except NotCapturable:
                 recorded[shape] = None
         replayed = recorded[shape]
-        return Gradient(model, at, batch, objective=objective) if replayed is None else replayed.load(batch)
+        return GradientOfWeights(model, at, batch, objective=objective) if replayed is None else replayed.load(batch)
 
     return gradient

@@ -51,14 +51,14 @@ def _scaled(weight: Tensor, kept: Tensor | None, generator: torch.Generator) -> 
     return drawn * scale.reshape(-1, *[1] * (weight.ndim - 1))
 
 
-def towards(model: nn.Module, other: nn.Module) -> list[Tensor]:
+def towards_point(model: nn.Module, other: nn.Module) -> list[Tensor]:
     """Return the direction from one replica to another: at coefficient 1 lies the other.
 
     Raises UsageError where their parameters differ in shape.
 
     >>> one, two = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
     >>> _ = [torch.nn.init.constant_(w, v) for m, v in ((one, 1.0), (two, 3.0)) for w in m.parameters()]
-    >>> [step.item() for step in towards(one, two)]
+    >>> [step.item() for step in towards_point(one, two)]
     [2.0, 2.0]
     """
     mine, others = ([weight.detach() for weight in each.parameters()] for each in (model, other))

@@ -18,7 +18,7 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COMMON = frozenset(
+COMMON_OPTIONS = frozenset(
     {
         "act_layer",
         "bn_eps",
@@ -50,7 +50,7 @@ NOT_OF_FILES = re.compile(r"(^|_)drop_path")
 WORD = re.compile(r"[\w.+-]{0,64}")
 """A text that an option may be: `relu`, `batchnorm2d`; no path, no address, no module:function."""
 
-MOST = 65_536
+LARGEST_NUMBER = 65_536
 """Largest number, and most items of a list, that an option may be."""
 
 
@@ -61,7 +61,7 @@ def accepted(name: str) -> frozenset[str]:
     (True, False)
     """
     architecture = name.partition(".")[0]
-    known = _arguments(architecture) if is_model(architecture) else COMMON
+    known = _arguments(architecture) if is_model(architecture) else COMMON_OPTIONS
     return frozenset(option for option in known - NEVER if NOT_OF_FILES.search(option) or not OF_FILES.search(option))
 
 
@@ -72,10 +72,12 @@ def is_plain(value: object) -> bool:
     (True, True, False, False)
     """
     if isinstance(value, list | tuple):
-        return len(value) <= MOST and all(not isinstance(item, list | tuple) and is_plain(item) for item in value)
+        return len(value) <= LARGEST_NUMBER and all(
+            not isinstance(item, list | tuple) and is_plain(item) for item in value
+        )
     if isinstance(value, str):
         return WORD.fullmatch(value) is not None
-    return value is None or (isinstance(value, int | float) and abs(value) <= MOST)
+    return value is None or (isinstance(value, int | float) and abs(value) <= LARGEST_NUMBER)
 
 
 def sifted(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -92,7 +94,7 @@ def _arguments(architecture: str) -> frozenset[str]:
     named = {each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
     if not any(each.kind is each.VAR_KEYWORD for each in parameters):
         return frozenset(named)
-    return frozenset(named | COMMON | _of_classes(type(_built(architecture))))
+    return frozenset(named | COMMON_OPTIONS | _of_classes(type(_built(architecture))))
 
 
 def _of_classes(kind: type) -> set[str]:

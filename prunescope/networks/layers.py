@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
-MOST = 0.5
+LEAST_SHARE = 0.5
 """A network is made of layers that hold at least this share of its parameters."""
 
 
@@ -68,7 +68,7 @@ def choose_prunable(model: nn.Module, *, linear: bool | None = None, first: bool
     for kinds, names in sets:
         chosen = {name: every[name] for name in names if name not in left_out}
         share = min(1.0, sum(weight.size for weight in chosen.values()) / whole)
-        if share >= MOST or (kinds, names) == sets[-1]:
+        if share >= LEAST_SHARE or (kinds, names) == sets[-1]:
             weights = {name: weight.parameter for name, weight in chosen.items() if weight.parameter is not None}
             reasons = {name: weight.computed for name, weight in chosen.items() if weight.computed}
             return Prunable(weights=weights, kinds=kinds, share=share, computed=reasons)

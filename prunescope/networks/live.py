@@ -32,7 +32,7 @@ def keep_network(model: nn.Module) -> str:
     return name
 
 
-def any_kept() -> bool:
+def any_network_kept() -> bool:
     """Whether this process keeps any network."""
     return bool(_KEPT)
 

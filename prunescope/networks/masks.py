@@ -38,9 +38,9 @@ __all__ = [
     "keep_counts",
     "keep_largest",
     "layer_counts",
+    "mask_to_device",
     "per_layer_density",
     "pruned_before",
-    "to_device",
     "total",
     "whole_density",
 ]
@@ -259,7 +259,7 @@ def check_within(mask: Mask, before: Mask | None, *, who: str) -> None:
         )
 
 
-def to_device(mask: Mask, device: torch.device | str) -> Mask:
+def mask_to_device(mask: Mask, device: torch.device | str) -> Mask:
     """Return the mask with its tensors on `device`."""
     return Mask({name: kept.to(device) for name, kept in mask.kept.items()})
 

@@ -37,6 +37,7 @@ def main_output(output: object, *, who: str) -> Tensor:
     Raises:
         UsageError: there is no such tensor, or it is not clear which.
 
+    >>> import torch
     >>> main_output({"logits": torch.zeros(2, 3, 1, 1), "loss": torch.zeros(())}, who="Net").shape
     torch.Size([2, 3])
     """

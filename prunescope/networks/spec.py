@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 JSON: TypeAlias = bool | int | float | str | list["JSON"] | dict[str, "JSON"] | None
 
-MOST = 1_000_000
+MOST_OPTIONS = 1_000_000
 """Classes, channels, pixels of a side, or items of an option, that a file may ask for."""
 
 DEEPEST = 3
@@ -72,8 +72,8 @@ class ModelSpec:
 
 def _count(value: Any) -> int:  # noqa: ANN401 - whatever a file holds
     number = int(value)
-    if not 0 <= number <= MOST:
-        raise ValueError(f"{number} is not from 0 to {MOST}")
+    if not 0 <= number <= MOST_OPTIONS:
+        raise ValueError(f"{number} is not from 0 to {MOST_OPTIONS}")
     return number
 
 
@@ -86,5 +86,5 @@ def _plain_options(values: Mapping[str, Any]) -> dict[str, JSON]:
 
 def _is_plain(value: object, *, depth: int) -> bool:
     if isinstance(value, list):
-        return depth > 0 and len(value) <= MOST and all(_is_plain(item, depth=depth - 1) for item in value)
+        return depth > 0 and len(value) <= MOST_OPTIONS and all(_is_plain(item, depth=depth - 1) for item in value)
     return value is None or isinstance(value, str) or (isinstance(value, int | float) and isfinite(value))

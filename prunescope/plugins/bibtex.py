@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 OPENING = re.compile(r"@\s*(\w+)\s*\{")
-KEY = re.compile(r"\s*([^\s,{}]+)\s*,")
-NAME = re.compile(r"\s*([\w-]+)\s*=\s*")
+ENTRY_KEY = re.compile(r"\s*([^\s,{}]+)\s*,")
+FIELD_NAME = re.compile(r"\s*([\w-]+)\s*=\s*")
 BARE = re.compile(r"[^\s,{}\"#]+")
 END = re.compile(r"\s*(,|$)")
 
@@ -74,10 +74,10 @@ def read_entries(text: str) -> Iterator[Entry]:
             yield _entry(kind, text[opening.start() : position], text[opening.end() : position - 1], line)
 
 
-def plain(value: str) -> str:
+def plain_text(value: str) -> str:
     r"""Return a value as text: accents as letters, no braces, no escapes.
 
-    >>> plain("{Sch{\\\"u}rholt} \\& {N:M}~sparsity")
+    >>> plain_text("{Sch{\\\"u}rholt} \\& {N:M}~sparsity")
     'Schürholt & N:M sparsity'
     """
     value = ACCENT.sub(lambda found: unicodedata.normalize("NFC", found[2].lstrip("\\") + COMBINING[found[1]]), value)
@@ -97,9 +97,9 @@ def split_names(value: str) -> tuple[str, ...]:
 
 def _family_first(name: str) -> str:
     if "," in name or " " not in name or len(_split(name, " ")) == 1:
-        return plain(name)
+        return plain_text(name)
     *given, family = _split(name, " ")
-    return f"{plain(family)}, {plain(' '.join(given))}"
+    return f"{plain_text(family)}, {plain_text(' '.join(given))}"
 
 
 def _split(text: str, separator: str) -> list[str]:
@@ -114,7 +114,7 @@ def _split(text: str, separator: str) -> list[str]:
 
 
 def _entry(kind: str, text: str, body: str, line: int) -> Entry:
-    key = KEY.match(body)
+    key = ENTRY_KEY.match(body)
     if key is None:
         raise ValueError(f"line {line}: @{kind} has no key")
     return Entry(kind=kind, key=key[1], fields=dict(_fields(body[key.end() :], key[1], line)), text=text)
@@ -123,7 +123,7 @@ def _entry(kind: str, text: str, body: str, line: int) -> Entry:
 def _fields(body: str, key: str, line: int) -> Iterator[tuple[str, str]]:
     position = 0
     while body[position:].strip():
-        name = NAME.match(body, position)
+        name = FIELD_NAME.match(body, position)
         value = _value(body, name.end(), line) if name else None
         end = END.match(body, value[1]) if value else None
         if name is None or value is None or end is None:

@@ -40,7 +40,7 @@ class Cited:
     @property
     def text(self) -> str:
         """The publication on one line."""
-        return publications.text(self.publication)
+        return publications.publication_text(self.publication)
 
 
 def method(group: str, name: str) -> Method:

@@ -66,7 +66,7 @@ def _fields(plugin: type) -> tuple[OptionField, ...]:
     return tuple(_describe(plugin, field, hints[field.name]) for field in dataclasses.fields(plugin) if field.init)
 
 
-def build(plugin: type, values: Mapping[str, object]) -> Any:  # noqa: ANN401 - an instance of `plugin`
+def build_plugin(plugin: type, values: Mapping[str, object]) -> Any:  # noqa: ANN401 - an instance of `plugin`
     """Return `plugin(**values)` after converting and checking every value.
 
     Strings are parsed ("0.1" for a float, "a,b" for a tuple), so flags, TOML and JSON all come through here.
@@ -132,7 +132,7 @@ def non_default(instance: object) -> dict[str, Json]:
     return {name: _to_json(getattr(instance, name)) for name in sorted(given)}
 
 
-def code(instance: object) -> tuple[str, ...]:
+def named_code(instance: object) -> tuple[str, ...]:
     """Return the texts among the options that name code."""
     found = ((field.option.code, getattr(instance, field.name)) for field in fields(type(instance)))
     texts = [

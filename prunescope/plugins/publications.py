@@ -68,10 +68,11 @@ def own_publication(key: str) -> Publication:
     return _own()[key]
 
 
-def text(publication: Publication) -> str:
+def publication_text(publication: Publication) -> str:
     """Return a publication on one line.
 
-    >>> text(Publication(key="x", authors=("Frankle, Jonathan", "Carbin, Michael"), title="T", venue="V", year=2019))
+    >>> both = ("Frankle, Jonathan", "Carbin, Michael")
+    >>> publication_text(Publication(key="x", authors=both, title="T", venue="V", year=2019))
     'Frankle, Jonathan and Carbin, Michael. T. V, 2019.'
     """
     end = f" {publication.url}" if publication.url else ""
@@ -122,7 +123,7 @@ def _read(place: Traversable) -> Mapping[str, Publication]:
 
 
 def _publication(entry: Entry) -> Publication:
-    fields = {name: bibtex.plain(value) for name, value in entry.fields.items()}
+    fields = {name: bibtex.plain_text(value) for name, value in entry.fields.items()}
     lacking = [name for name, there in _required(fields).items() if not there]
     if lacking:
         raise ValueError(f"the entry {entry.key} has no {lacking[0]}")

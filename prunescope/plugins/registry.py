@@ -111,10 +111,10 @@ class Loaded:
     @cached_property
     def code(self) -> tuple[str, ...]:
         """The texts among the options that name code."""
-        return options.code(self.instance)
+        return options.named_code(self.instance)
 
 
-def find(group: str, *, path: Sequence[str] | None = None) -> tuple[Plugin, ...]:
+def find_plugins(group: str, *, path: Sequence[str] | None = None) -> tuple[Plugin, ...]:
     """Return the plugins of a group sorted by name; imports none of them.
 
     path: where to look for distributions (sys.path when None).
@@ -134,7 +134,7 @@ def get(group: str, name: str, *, path: Sequence[str] | None = None) -> Plugin:
 
     Raises UsageError with the nearest names for an unknown one, PluginError when two distributions declare the name.
     """
-    found = find(group, path=path)
+    found = find_plugins(group, path=path)
     called = [plugin for plugin in found if plugin.name == name]
     if not called:
         names = sorted({plugin.name for plugin in found})
@@ -158,7 +158,7 @@ def make(group: str, name: str, values: Mapping[str, object], *, trust: Trust | 
     Raises InputError where a value names code that `trust` does not hold.
     """
     plugin = get(group, name)
-    loaded = Loaded(plugin=plugin, instance=options.build(plugin.load(), values))
+    loaded = Loaded(plugin=plugin, instance=options.build_plugin(plugin.load(), values))
     if trust is not None:
         for text in loaded.code:
             trust.check(text, source=f"an option of the {group[:-1]} {name!r}")

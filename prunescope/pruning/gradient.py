@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import CLASSIFICATION
-from prunescope.pruning.loss import gradients, leaves, mean_gradients, scoring, shares
+from prunescope.pruning.loss import leaves, loss_gradients, loss_shares, mean_gradients, scoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,9 +78,9 @@ def taylor(
     at = leaves(weights)
     found = {name: torch.zeros_like(weight) for name, weight in weights.items()}
     with scoring(model, batchnorm=batchnorm):
-        for batch, share in zip(batches, shares(batches), strict=True):
+        for batch, share in zip(batches, loss_shares(batches), strict=True):
             for (name, leaf), gradient in zip(
-                at.items(), gradients(model, at, batch, objective=objective), strict=True
+                at.items(), loss_gradients(model, at, batch, objective=objective), strict=True
             ):
                 found[name] = found[name].detach() + share * (leaf.detach() * gradient).square()
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import CLASSIFICATION
-from prunescope.pruning.loss import gradients, leaves, mean_gradients, scoring, shares
+from prunescope.pruning.loss import leaves, loss_gradients, loss_shares, mean_gradients, scoring
 from prunescope.pruning.twice import TwiceDifferentiable
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def gradient_flow(
     products = [torch.zeros_like(weight) for weight in weights.values()]
     with scoring(model, batchnorm=batchnorm), TwiceDifferentiable():
         along = mean_gradients(model, at, batches, objective=objective, temperature=temperature)
-        for batch, share in zip(batches, shares(batches), strict=True):
-            found = gradients(model, at, batch, objective=objective, temperature=temperature, graph=True)
+        for batch, share in zip(batches, loss_shares(batches), strict=True):
+            found = loss_gradients(model, at, batch, objective=objective, temperature=temperature, graph=True)
             flow = torch.stack([(one * other).sum() for one, other in zip(found, along, strict=True)]).sum()
             step = torch.autograd.grad(flow, list(at.values()), materialize_grads=True)
             products = [product.detach() + share * one for product, one in zip(products, step, strict=True)]

@@ -28,7 +28,7 @@ BatchNorm = Literal["batch", "running"]
 """Which statistics BatchNorm uses: those of the batch, as in training, or its running averages, as in measuring."""
 
 
-def first_images(split: Split, *, images: int, batch_size: int) -> list[Batch]:
+def scored_images(split: Split, *, images: int, batch_size: int) -> list[Batch]:
     """Return the first n = min(images, len(split)) images of a split, un-augmented, in batches.
 
     A last batch of a single image joins the one before it: BatchNorm has no variance for it.
@@ -75,7 +75,7 @@ def leaves(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: weight.detach().requires_grad_() for name, weight in weights.items()}
 
 
-def gradients(
+def loss_gradients(
     model: nn.Module,
     at: Mapping[str, Tensor],
     batch: Batch,
@@ -108,17 +108,17 @@ def mean_gradients(
 ) -> list[Tensor]:
     """Return the gradient of the mean loss over all images, batch by batch."""
     found = [torch.zeros_like(weight) for weight in at.values()]
-    for batch, share in zip(batches, shares(batches), strict=True):
-        mine = gradients(model, at, batch, objective=objective, temperature=temperature)
+    for batch, share in zip(batches, loss_shares(batches), strict=True):
+        mine = loss_gradients(model, at, batch, objective=objective, temperature=temperature)
         for sum_, gradient in zip(found, mine, strict=True):
             sum_.detach().add_(gradient.detach(), alpha=share)
     return [gradient.detach() for gradient in found]
 
 
-def shares(batches: Iterable[Batch]) -> list[float]:
+def loss_shares(batches: Iterable[Batch]) -> list[float]:
     """Return the share of each batch in all images.
 
-    >>> shares([(torch.zeros(3, 1), torch.zeros(3)), (torch.zeros(1, 1), torch.zeros(1))])
+    >>> loss_shares([(torch.zeros(3, 1), torch.zeros(3)), (torch.zeros(1, 1), torch.zeros(1))])
     [0.75, 0.25]
     """
     sizes = [len(labels) for _, labels in batches]

@@ -57,7 +57,7 @@ def n_of_m(weights: Mapping[str, Tensor], density: float, *, group: int) -> Mask
     [[True, False, True, False]]
     """
     kept = kept_of(group, density)
-    rows = {name: _rows(weight.detach().abs()) for name, weight in weights.items()}
+    rows = {name: _input_rows(weight.detach().abs()) for name, weight in weights.items()}
     wanted = total({name: weight.numel() for name, weight in weights.items()}, density)
     whole = {name: _keep_groups(row[:, : row.shape[1] // group * group], group, kept) for name, row in rows.items()}
     short = {name: row[:, row.shape[1] // group * group :] for name, row in rows.items()}
@@ -65,7 +65,7 @@ def n_of_m(weights: Mapping[str, Tensor], density: float, *, group: int) -> Mask
     return Mask({name: _unrow(torch.cat([whole[name], ends[name]], dim=1), weight) for name, weight in weights.items()})
 
 
-def _rows(scores: Tensor) -> Tensor:
+def _input_rows(scores: Tensor) -> Tensor:
     """Return a row for every output, the input channel fastest."""
     return scores.movedim(1, -1).reshape(scores.shape[0], -1)
 

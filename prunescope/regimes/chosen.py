@@ -27,7 +27,7 @@ def rule(name: str, options: Mapping[str, object], pack: str | Path | None, *, n
     if pack is not None:
         from prunescope.regimes import packs
 
-        found = packs.load(Path(pack))
+        found = packs.load_pack(Path(pack))
         fitted = found.options_of(name)
         if fitted is None:
             raise UsageError(f"{pack} is a pack for the rule {found.rule!r}", fix=f"give --rule {found.rule}")
@@ -41,5 +41,5 @@ def dense_rule(pack: str | Path | None, *, network: str | None) -> Loaded:
     """Return the rule that judges the dense model: with the thresholds of the pack where it has some for it."""
     from prunescope.regimes import packs
 
-    fitted = pack is not None and packs.load(Path(pack)).options_of(DENSE_RULE) is not None
+    fitted = pack is not None and packs.load_pack(Path(pack)).options_of(DENSE_RULE) is not None
     return rule(DENSE_RULE, {}, pack if fitted else None, network=network)

@@ -18,7 +18,7 @@ PRIOR_SPREAD = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class FittedCase:
     """One resolved cell of a study: the better side is known."""
 
     study: str
@@ -28,7 +28,7 @@ class Case:
 
 
 def fit_weights(
-    cases: Sequence[Case], *, prior: Mapping[frozenset[str], Mapping[str, float]]
+    cases: Sequence[FittedCase], *, prior: Mapping[frozenset[str], Mapping[str, float]]
 ) -> dict[frozenset[str], dict[str, float]]:
     """Return the weights of every set of signals in the prior, from the cases in which all of them are known.
 
@@ -36,10 +36,10 @@ def fit_weights(
     intercept, so that hotter and colder are treated alike. Sets without a case keep their prior. A signal in a set of
     one is fitted too: its log-odds may be too bold.
     """
-    return {names: _fit(cases, names, prior[names]) for names in prior}
+    return {names: _fit_weights(cases, names, prior[names]) for names in prior}
 
 
-def held_out(cases: Sequence[Case], *, prior: Mapping[frozenset[str], Mapping[str, float]]) -> list[float]:
+def held_out(cases: Sequence[FittedCase], *, prior: Mapping[frozenset[str], Mapping[str, float]]) -> list[float]:
     """Return for every case the probability of hotter by weights fitted to the other studies.
 
     All signals of a case that the prior knows together are used.
@@ -56,13 +56,13 @@ def held_out(cases: Sequence[Case], *, prior: Mapping[frozenset[str], Mapping[st
     return found
 
 
-def _largest(case: Case, prior: Mapping[frozenset[str], Mapping[str, float]]) -> frozenset[str]:
+def _largest(case: FittedCase, prior: Mapping[frozenset[str], Mapping[str, float]]) -> frozenset[str]:
     known = sorted(case.log_odds)
     sets = (frozenset(names) for size in range(len(known), 0, -1) for names in combinations(known, size))
     return next(names for names in sets if names in prior)
 
 
-def _fit(cases: Sequence[Case], names: frozenset[str], prior: Mapping[str, float]) -> dict[str, float]:
+def _fit_weights(cases: Sequence[FittedCase], names: frozenset[str], prior: Mapping[str, float]) -> dict[str, float]:
     from scipy.optimize import minimize
 
     order = sorted(names)

@@ -21,15 +21,15 @@ from prunescope.regimes.monotone_curve import Bin, fit_falling_curve
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prunescope.regimes.monotone_curve import Curve
+    from prunescope.regimes.monotone_curve import MonotoneCurve
     from prunescope.regimes.siblings import Comparison, Gain
 
 FAMILY, POSITION, LMC = "family", "position", "lmc"
 """The signals: siblings compared, the place against the recorded schedule, connectivity at this density."""
 
-KIND = "prunescope-direction"
+WEIGHTS_KIND = "prunescope-direction"
 
-SCHEMA = 1
+WEIGHTS_SCHEMA = 1
 
 SHIPPED = "direction-1.json"
 
@@ -43,7 +43,7 @@ class Calibration:
 
     name: str
     source: str
-    lmc: Curve
+    lmc: MonotoneCurve
     """LMC -> probability that hotter is better."""
     position: float
     """How often "past the first drop of the learning rate: hotter, before it: colder" is right."""
@@ -83,11 +83,13 @@ def load_calibration(text: str | None = None) -> Calibration:
     try:
         return _calibration(json.loads(text))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"this is no pack of kind {KIND!r}: {error}", fix="give one that is shipped") from error
+        raise InputError(
+            f"this is no pack of kind {WEIGHTS_KIND!r}: {error}", fix="give one that is shipped"
+        ) from error
 
 
 def _calibration(found: Mapping[str, Any]) -> Calibration:
-    if (found["kind"], found["schema_version"]) != (KIND, SCHEMA):
+    if (found["kind"], found["schema_version"]) != (WEIGHTS_KIND, WEIGHTS_SCHEMA):
         raise ValueError(f"kind {found['kind']!r}, schema {found['schema_version']!r}")
     bins = [Bin(low=one["low"], high=one["high"], hits=one["hotter"], of=one["of"]) for one in found["lmc"]]
     return Calibration(

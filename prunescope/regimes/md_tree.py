@@ -35,7 +35,7 @@ class Level(StrEnum):
     """Nothing: one checkpoint."""
 
 
-class Place(StrEnum):
+class Region(StrEnum):
     """Where the tree ends."""
 
     INTERPOLATES = "interpolates"
@@ -75,21 +75,21 @@ class Rate:
         return f"right in {self.right} of {self.of} ({self.share:.0%}, 95 % interval {low:.0%} to {high:.0%})"
 
 
-Rates = MappingProxyType[tuple[Level, Place], Rate]
+Rates = MappingProxyType[tuple[Level, Region], Rate]
 
 PUBLIC_RATES: Rates = MappingProxyType(
     {
-        (Level.PEAK, Place.INTERPOLATES): Rate(567, 581),
-        (Level.PEAK, Place.CONNECTED): Rate(531, 531),
-        (Level.PEAK, Place.FLAT): Rate(128, 163),
-        (Level.PEAK, Place.SHARP): Rate(244, 285),
-        (Level.CONNECTIVITY, Place.INTERPOLATES): Rate(567, 581),
-        (Level.CONNECTIVITY, Place.CONNECTED): Rate(670, 707),
-        (Level.CONNECTIVITY, Place.FLAT): Rate(11, 33),
-        (Level.CONNECTIVITY, Place.SHARP): Rate(220, 239),
-        (Level.ALONE, Place.INTERPOLATES): Rate(567, 581),
-        (Level.ALONE, Place.FLAT): Rate(433, 468),
-        (Level.ALONE, Place.SHARP): Rate(244, 511),
+        (Level.PEAK, Region.INTERPOLATES): Rate(567, 581),
+        (Level.PEAK, Region.CONNECTED): Rate(531, 531),
+        (Level.PEAK, Region.FLAT): Rate(128, 163),
+        (Level.PEAK, Region.SHARP): Rate(244, 285),
+        (Level.CONNECTIVITY, Region.INTERPOLATES): Rate(567, 581),
+        (Level.CONNECTIVITY, Region.CONNECTED): Rate(670, 707),
+        (Level.CONNECTIVITY, Region.FLAT): Rate(11, 33),
+        (Level.CONNECTIVITY, Region.SHARP): Rate(220, 239),
+        (Level.ALONE, Region.INTERPOLATES): Rate(567, 581),
+        (Level.ALONE, Region.FLAT): Rate(433, 468),
+        (Level.ALONE, Region.SHARP): Rate(244, 511),
     }
 )
 """On the 1,560 networks of the public table without label noise that are off their optimum: docs/md_tree_table.py."""
@@ -102,25 +102,25 @@ class TreeThresholds:
     train_error: float = TRAIN_ERROR
     connectivity: float = CONNECTIVITY
     log_trace: float = LOG_TRACE
-    rates: Mapping[tuple[Level, Place], Rate] = field(default_factory=lambda: PUBLIC_RATES)
+    rates: Mapping[tuple[Level, Region], Rate] = field(default_factory=lambda: PUBLIC_RATES)
     """A leaf that is not listed has no known rate."""
 
 
 PUBLIC = TreeThresholds()
 
 
-def read_rates(leaves: Sequence[str]) -> dict[tuple[Level, Place], Rate]:
+def read_rates(leaves: Sequence[str]) -> dict[tuple[Level, Region], Rate]:
     """Return the rates of leaves that are written as level:leaf:right:of.
 
     Raises ValueError for anything else.
 
-    >>> read_rates(["alone:flat:433:468"])[Level.ALONE, Place.FLAT]
+    >>> read_rates(["alone:flat:433:468"])[Level.ALONE, Region.FLAT]
     Rate(right=433, of=468)
     """
     found = {}
     for text in leaves:
         level, place, right, of = text.split(":")
-        found[Level(level), Place(place)] = Rate(int(right), int(of))
+        found[Level(level), Region(place)] = Rate(int(right), int(of))
     return found
 
 
@@ -128,7 +128,7 @@ def read_rates(leaves: Sequence[str]) -> dict[tuple[Level, Place], Rate]:
 class Leaf:
     """Where the tree ends: whether the temperature is too low, and the probability of the path taken."""
 
-    place: Place
+    place: Region
     probability: float | None
     """How often the leaf is right, with the errors of measurement on the way to it; None: its rate is not known."""
     rate: Rate | None
@@ -137,11 +137,11 @@ class Leaf:
     @property
     def too_low(self) -> bool:
         """Whether the temperature is too low there."""
-        return self.place in {Place.INTERPOLATES, Place.SHARP}
+        return self.place in {Region.INTERPOLATES, Region.SHARP}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class TreeReadings:
     """A value and its standard error."""
 
     value: float
@@ -150,9 +150,9 @@ class Measured:
 
 def decide(
     *,
-    train_error: Measured,
-    trace: Measured,
-    lmc: Measured | None,
+    train_error: TreeReadings,
+    trace: TreeReadings,
+    lmc: TreeReadings | None,
     thresholds: TreeThresholds = PUBLIC,
     level: Level = Level.CONNECTIVITY,
 ) -> Leaf:
@@ -161,7 +161,8 @@ def decide(
     train_error: fraction in [0, 1]; trace: of the Hessian of the mean cross-entropy; lmc: connectivity of two dense
     replicas along a trained curve, of the kind that `level` says; None: not known, and the level is Level.ALONE.
 
-    >>> leaf = decide(train_error=Measured(value=0.05, stderr=0.002), trace=Measured(value=2e3, stderr=5.0), lmc=None)
+    >>> trace = TreeReadings(value=2e3, stderr=5.0)
+    >>> leaf = decide(train_error=TreeReadings(value=0.05, stderr=0.002), trace=trace, lmc=None)
     >>> leaf.too_low, leaf.probability, str(leaf.rate), leaf.because
     (True, 0.477, 'right in 244 of 511 (48%, 95 % interval 43% to 52%)',
      'ln(trace of the Hessian) 7.60 > 6.14: the minimum is sharp')
@@ -175,30 +176,30 @@ def decide(
 
 
 def _walk(
-    train_error: Measured, trace: Measured, lmc: Measured | None, thresholds: TreeThresholds
-) -> tuple[Place, float, str]:
+    train_error: TreeReadings, trace: TreeReadings, lmc: TreeReadings | None, thresholds: TreeThresholds
+) -> tuple[Region, float, str]:
     """Return the leaf, the probability that the true values lead to it, and the reason."""
     a, b, c = thresholds.train_error, thresholds.connectivity, thresholds.log_trace
     side = _above(train_error, a)
     if train_error.value <= a:
         reason = f"training error {train_error.value:.3%} <= {a:.3%}: the network interpolates"
-        return Place.INTERPOLATES, 1 - side, reason
+        return Region.INTERPOLATES, 1 - side, reason
     if lmc is not None and lmc.value > b:
         reason = f"connectivity {lmc.value:.4f} > {b:.4g}: replicas are connected"
-        return Place.CONNECTED, side * _above(lmc, b), reason
+        return Region.CONNECTED, side * _above(lmc, b), reason
     if lmc is not None:
         side *= 1 - _above(lmc, b)
     if trace.value <= 0:
-        return Place.FLAT, side, f"trace of the Hessian {trace.value:.3g} <= 0: the network is not at a minimum"
-    log_trace = Measured(value=math.log(trace.value), stderr=trace.stderr / trace.value)
+        return Region.FLAT, side, f"trace of the Hessian {trace.value:.3g} <= 0: the network is not at a minimum"
+    log_trace = TreeReadings(value=math.log(trace.value), stderr=trace.stderr / trace.value)
     above = _above(log_trace, c)
     reason = f"ln(trace of the Hessian) {log_trace.value:.2f}"
     if log_trace.value > c:
-        return Place.SHARP, side * above, f"{reason} > {c:.4g}: the minimum is sharp"
-    return Place.FLAT, side * (1 - above), f"{reason} <= {c:.4g}: the minimum is flat"
+        return Region.SHARP, side * above, f"{reason} > {c:.4g}: the minimum is sharp"
+    return Region.FLAT, side * (1 - above), f"{reason} <= {c:.4g}: the minimum is flat"
 
 
-def _above(measured: Measured, threshold: float) -> float:
+def _above(measured: TreeReadings, threshold: float) -> float:
     """Probability that the true value exceeds the threshold, for a normal error."""
     if measured.stderr == 0:
         return float(measured.value > threshold)

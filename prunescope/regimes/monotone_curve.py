@@ -24,7 +24,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Curve:
+class MonotoneCurve:
     """Log-odds of the event at places in ascending order; between them a straight line, beyond them constant."""
 
     places: tuple[float, ...]
@@ -36,7 +36,7 @@ class Curve:
         return found
 
 
-def fit_falling_curve(bins: Sequence[Bin]) -> Curve:
+def fit_falling_curve(bins: Sequence[Bin]) -> MonotoneCurve:
     """Return the curve that never rises and fits the counts best.
 
     Formula: the log-odds of (hits + ½) / (of + 1) (Jeffreys) in every bin, at its middle; neighbouring bins that rise
@@ -57,7 +57,7 @@ def fit_falling_curve(bins: Sequence[Bin]) -> Curve:
             pools[-2:] = [pools[-2] + pools[-1]]
     shares = {place: _share(bins, pool) for pool in pools for place in pool}
     log_odds = tuple(math.log(shares[place] / (1 - shares[place])) for place in range(len(bins)))
-    return Curve(places=_middles(bins), log_odds=log_odds)
+    return MonotoneCurve(places=_middles(bins), log_odds=log_odds)
 
 
 def _share(bins: Sequence[Bin], pool: Sequence[int]) -> float:

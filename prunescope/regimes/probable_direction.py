@@ -148,7 +148,7 @@ def _reasons(
     alone = {name: log_odds.probability(value) for name, value in direction.log_odds.items()}
     found = [decision.because, f"P(hotter is better) = {direction.hotter:.2f}, given that this network is not the best"]
     if family is not None:
-        found.append(f"siblings alone: {alone[FAMILY]:.2f}; {_told(family)}")
+        found.append(f"siblings alone: {alone[FAMILY]:.2f}; {_family_words(family)}")
     if POSITION in alone:
         place = f"{evidence.knobs['epochs']:g} epochs, first drop of the learning rate at {evidence.first_drop:g}"
         habit = "past the drop hotter, before it colder"
@@ -159,7 +159,7 @@ def _reasons(
     return [*found, f"calibration of the direction: {calibration.source}"]
 
 
-def _told(family: _Family) -> str:
+def _family_words(family: _Family) -> str:
     errors = "training" if family.reading == TRAIN_ERROR else "test"
     here = f"{errors} error {np.mean(family.here.errors):.2%} here"
     gains = (family.comparison.gain_hotter, family.comparison.gain_colder)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from prunescope.api import Reading
-    from prunescope.regimes.md_tree import Level, Measured, TreeThresholds
+    from prunescope.regimes.md_tree import Level, TreeReadings, TreeThresholds
     from prunescope.regimes.three_regime import Gate
 
 CALIBRATION = "thresholds from PreResNet-20 on CIFAR-10 (Zhou et al. 2023, figure 2): one network, one data set"
@@ -235,7 +235,7 @@ class MdTree(RegimeRule):
             return replace(found, rates=md_tree.read_rates(self.leaves))
         return found if found == md_tree.PUBLIC else replace(found, rates={})
 
-    def _between(self, readings: Mapping[str, Reading]) -> tuple[Level, Measured | None]:
+    def _between(self, readings: Mapping[str, Reading]) -> tuple[Level, TreeReadings | None]:
         """Return the connectivity that b was fitted to, and of what kind it is; None where it was not measured.
 
         The public b is of the highest error on a trained curve. Along a straight line dense replicas always lie below
@@ -311,19 +311,19 @@ def _stderr(reading: Reading) -> np.ndarray:
     return np.zeros_like(value) if reading.stderr is None else np.broadcast_to(reading.stderr, value.shape)
 
 
-def _measured(reading: Reading) -> Measured:
-    from prunescope.regimes.md_tree import Measured
+def _measured(reading: Reading) -> TreeReadings:
+    from prunescope.regimes.md_tree import TreeReadings
 
     value, stderr = _array(reading), _stderr(reading)
-    return Measured(value=float(value.mean()), stderr=float((stderr**2).sum() ** 0.5 / value.size))
+    return TreeReadings(value=float(value.mean()), stderr=float((stderr**2).sum() ** 0.5 / value.size))
 
 
-def _peak(path: Reading) -> Measured:
+def _peak(path: Reading) -> TreeReadings:
     """Return −max E(t) between the ends of a trained curve; the mean over pairs where there are several."""
-    from prunescope.regimes.md_tree import Measured
+    from prunescope.regimes.md_tree import TreeReadings
 
     points = _array(path).shape[-1]
     inner, errors = (values.reshape(-1, points)[:, 1:-1] for values in (_array(path), _stderr(path)))
     tops = inner.argmax(axis=1)
     error = (errors[range(len(tops)), tops] ** 2).sum() ** 0.5 / len(tops)
-    return Measured(value=-float(inner.max(axis=1).mean()), stderr=float(error))
+    return TreeReadings(value=-float(inner.max(axis=1).mean()), stderr=float(error))

@@ -42,7 +42,7 @@ def rows(run_ids: Iterable[str], store: Store) -> Iterator[dict[str, Any]]:
         for probe, named in run.readings.items():
             for name, reading in named.items():
                 for place in _places(reading, len(chains)):
-                    yield _row(run, chains, {"probe": probe, "reading": name}, reading, place)
+                    yield _reading_row(run, chains, {"probe": probe, "reading": name}, reading, place)
 
 
 def _chain(reference: str, read: Any) -> list[tuple[str, Run]]:  # noqa: ANN401 - a function of a run's id
@@ -68,7 +68,7 @@ def _places(reading: Reading, replicas: int) -> Iterator[tuple[tuple[int, ...], 
             yield index, tuple(range(replicas))
 
 
-def _row(
+def _reading_row(
     run: Run,
     chains: list[list[tuple[str, Run]]],
     names: Mapping[str, str],

@@ -28,26 +28,26 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 COLUMNS = ("run", "inputs", "seed", "probe", "reading", "axes", "index", "value", "stderr", "unit", "n", "estimator")
 
 
-def as_json(store: Store, target: Path) -> int:
+def export_json(store: Store, target: Path) -> int:
     """Write every run, masks left out, as {"schema_version", "study", "runs"}; return how many."""
     ids = store.ids()
     with _whole(target) as file:
         file.write(f'{{"schema_version": {runfile.SCHEMA}, "study": {json.dumps(str(store.study))}, "runs": [')
         for number, run_id in enumerate(ids):
             file.write(",\n" if number else "\n")
-            json.dump(runfile.as_json(store.read(run_id)), file, allow_nan=False)
+            json.dump(runfile.run_as_json(store.read(run_id)), file, allow_nan=False)
         file.write("\n]}\n")
     return len(ids)
 
 
-def as_csv(store: Store, target: Path) -> int:
+def export_csv(store: Store, target: Path) -> int:
     """Write a line per number of every reading; return of how many runs."""
     count = 0
     with _whole(target) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for run in map(store.read, store.ids()):
-            rows = list(_rows(run))
+            rows = list(_export_rows(run))
             writer.writerows([_cell(value) for value in row] for row in rows)
             count += bool(rows)
     return count
@@ -62,7 +62,7 @@ def _cell(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
-def _rows(run: Run) -> Iterator[tuple[object, ...]]:
+def _export_rows(run: Run) -> Iterator[tuple[object, ...]]:
     seed = run.recipe.arguments.get("seed", "")
     for probe, named in run.readings.items():
         for name, reading in named.items():

@@ -13,19 +13,24 @@ from prunescope.networks.spec import ModelSpec
 from prunescope.runs.live import NETWORK
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.steps.finishing import finish_run
-from prunescope.runs.steps.result import Made, facts, state
+from prunescope.runs.steps.result import StepResult, facts, state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from prunescope.api import Data
-    from prunescope.networks.checkpoints import Weights
+    from prunescope.networks.checkpoints import WeightsChoice
     from prunescope.runs.store import Store
 
 
 def import_checkpoint(
-    path: Path | str, store: Store, *, weights: Weights | None = None, model: str | None = None, unsafe: bool = False
+    path: Path | str,
+    store: Store,
+    *,
+    weights: WeightsChoice | None = None,
+    model: str | None = None,
+    unsafe: bool = False,
 ) -> str:
     """Read a stranger's checkpoint once and keep it as a run of the study; return its id.
 
@@ -33,7 +38,7 @@ def import_checkpoint(
     say; unsafe: allow unpickling. The id depends on the file's content and these choices, not on its place.
     """
     started = monotonic()
-    found = checkpoints.load(path, weights=weights, model=model, unsafe=unsafe, trust=store.trust)
+    found = checkpoints.load_checkpoint(path, weights=weights, model=model, unsafe=unsafe, trust=store.trust)
     recipe = Recipe(
         step="import",
         arguments={"sha256": found.sha256, "weights": weights, "model": found.spec.to_json()},
@@ -42,7 +47,7 @@ def import_checkpoint(
         return recipe.id
     with store.lock(recipe.id):
         known = {**facts(found), "source": str(path), "format": found.format, "notes": list(found.notes)}
-        made = Made(facts=known, weights={None: found}, mask=found.mask)
+        made = StepResult(facts=known, weights={None: found}, mask=found.mask)
         return finish_run(recipe, made, store, device="cpu", seconds=monotonic() - started)
 
 
@@ -64,7 +69,7 @@ def import_live(model: torch.nn.Module, data: Data, store: Store) -> str:
     if not store.has(recipe.id):
         with store.lock(recipe.id):
             known = {**facts(found), "source": type(model).__name__, "format": found.format, "notes": [NETWORK]}
-            made = Made(facts=known, weights={None: found})
+            made = StepResult(facts=known, weights={None: found})
             finish_run(recipe, made, store, device="cpu", seconds=monotonic() - started)
     return recipe.id
 

@@ -30,7 +30,7 @@ def report_lost(run: Run) -> tuple[str, ...]:
 
 def are_needed(recipes: Sequence[Recipe], store: Store) -> bool:
     """Return whether any of these steps can run in this process only."""
-    if not (live_data.any_kept() or live_networks.any_kept()):
+    if not (live_data.any_data_kept() or live_networks.any_network_kept()):
         return False
     if any(recipe.arguments.get("data", {}).get("name") == live_data.NAME for recipe in recipes):
         return True

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data
     from prunescope.data.spec import Source
-    from prunescope.networks.checkpoints import Weights
+    from prunescope.networks.checkpoints import WeightsChoice
     from prunescope.runs.place import DataLike, Network, Networks
     from prunescope.runs.session import Session
 
@@ -104,11 +104,11 @@ def _run_of(given: object) -> str:
 def describe_data(data: DataLike, session: Session, *, limit_batches: int | None = None) -> Source:
     """Return the source that stands for data in recipes; data that are objects are kept in this process."""
     from prunescope.data import live, sources
-    from prunescope.data.objects import to_data
+    from prunescope.data.objects import objects_to_data
 
     if isinstance(data, str | Path):
         return sources.describe(str(data), trust=session.store.trust, limit_batches=limit_batches)
-    return live.keep_data(to_data(data), limit_batches=limit_batches)
+    return live.keep_data(objects_to_data(data), limit_batches=limit_batches)
 
 
 def open_data(
@@ -163,7 +163,7 @@ def inherited_source(references: Sequence[str], session: Session) -> Source | No
 def _import_file(source: Path | str, session: Session, loading: Loading) -> str:
     from prunescope.runs import importing
 
-    text, chosen, model = str(source), cast("Weights | None", loading.weights), cast("str | None", loading.model)
+    text, chosen, model = str(source), cast("WeightsChoice | None", loading.weights), cast("str | None", loading.model)
     try:
         run_id = importing.import_checkpoint(source, session.store, weights=chosen, model=model, unsafe=loading.unsafe)
     except MismatchError as error:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Job
     from prunescope.api.trust import Trust
-    from prunescope.runs.steps.result import Made
+    from prunescope.runs.steps.result import StepResult
 
 
 def perform_job(job: Job, *, device: str, trust: Trust = NOTHING) -> None:
@@ -44,11 +44,11 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
     While another process performs it: wait for that, or raise BusyError when `wait` is False. device: "auto" is decided
     here, where the step runs.
     """
-    steps: dict[str, Callable[[Recipe, Store, str], Made]] = {
-        "train": fitting.fit,
+    steps: dict[str, Callable[[Recipe, Store, str], StepResult]] = {
+        "train": fitting.fit_network,
         "prune": pruning.prune_network,
-        "rewind": rewinding.rewind,
-        "retrain": fitting.fit,
+        "rewind": rewinding.rewind_network,
+        "retrain": fitting.fit_network,
         "probe": probing.measure_replicas,
         "diagnose": judging.judge_cases,
     }
@@ -92,7 +92,7 @@ def perform_together(recipes: Sequence[Recipe], store: Store, *, device: str) ->
             return
         started = monotonic()
         with _exits_caught(recipes[0]):
-            made = fitting.fit_together(recipes, store, here, wanted=sorted(wanted))
+            made = fitting.fit_networks(recipes, store, here, wanted=sorted(wanted))
         seconds = (monotonic() - started) / len(recipes)
         for recipe, one in zip(recipes, made, strict=True):
             if recipe.id in wanted:

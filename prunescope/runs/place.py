@@ -58,7 +58,7 @@ def study_folder(study: str | Path | None) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class AskedPlace:
     """What is asked: the fields that all questions share. Its subclasses are frozen too, with every default."""
 
     trust: Sequence[str] = ()
@@ -73,7 +73,7 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyPlace(Question):
+class StudyPlace(AskedPlace):
     """Where a question is answered whose steps run in this process."""
 
     study: str | Path | None = None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from prunescope.plugins.registry import Loaded
 
 
-def train(
+def training_recipe(
     *,
     trainer: Loaded,
     model: ModelSpec,
@@ -35,18 +35,18 @@ def train(
     return _recipe("train", trainer, arguments=arguments, inputs=(start,) if start else ())
 
 
-def prune(*, dense: str, pruner: Loaded, density: float, data: Source, seed: int) -> Recipe:
+def pruning_recipe(*, dense: str, pruner: Loaded, density: float, data: Source, seed: int) -> Recipe:
     """Return the recipe that prunes the run or snapshot `dense` to a density."""
     arguments = {"density": density, "data": data.to_json(), "seed": seed}
     return _recipe("prune", pruner, arguments=arguments, inputs=(dense,))
 
 
-def retrain(*, pruned: str, trainer: Loaded, data: Source, seed: int) -> Recipe:
+def retraining_recipe(*, pruned: str, trainer: Loaded, data: Source, seed: int) -> Recipe:
     """Return the recipe of one replica: the pruned model trained again under its mask."""
     return _recipe("retrain", trainer, arguments={"data": data.to_json(), "seed": seed}, inputs=(pruned,))
 
 
-def rewind(*, pruned: str, weights: str, shuffle: int | None = None) -> Recipe:
+def rewinding_recipe(*, pruned: str, weights: str, shuffle: int | None = None) -> Recipe:
     """Return the recipe that gives a pruned network the weights of another run under its mask.
 
     shuffle: a seed; the kept weights of each tensor are redrawn, as many as they were.
@@ -55,7 +55,7 @@ def rewind(*, pruned: str, weights: str, shuffle: int | None = None) -> Recipe:
     return Recipe(step="rewind", arguments=arguments, inputs=(pruned, weights))
 
 
-def probe(*, replicas: Sequence[str], probe: Loaded, data: Source | None, seed: int) -> Recipe:
+def probing_recipe(*, replicas: Sequence[str], probe: Loaded, data: Source | None, seed: int) -> Recipe:
     """Return the recipe of one probe on runs; their order decides the order of pairs."""
     arguments: dict[str, Any] = {"seed": seed}
     if data is not None:
@@ -90,7 +90,7 @@ def case(
     )
 
 
-def diagnose(*, dense: str, cases: Sequence[Mapping[str, Any]]) -> Recipe:
+def diagnosis_recipe(*, dense: str, cases: Sequence[Mapping[str, Any]]) -> Recipe:
     """Return the recipe of a diagnosis: every case judged by its rule."""
     retrained = {run_id for case in cases for one in case.get("siblings", ()) for run_id in one["retrainings"]}
     inputs = sorted({run_id for case in cases for run_id in case["probes"]} | retrained)

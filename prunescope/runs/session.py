@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from prunescope.api import Outcome
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.files.runfile import Run
-    from prunescope.runs.place import Question
+    from prunescope.runs.place import AskedPlace
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.store import Store
 
 
@@ -96,7 +96,7 @@ class Session:
             return self.executor.instance
         return this_process().instance
 
-    def estimate(self, recipes: Sequence[Recipe]) -> Estimate:
+    def estimate(self, recipes: Sequence[Recipe]) -> CostEstimate:
         """Return the cost of what is left, and report it."""
         from prunescope.runs.scheduling import cost
 
@@ -117,7 +117,7 @@ class Session:
         return {run_id: max(number, least) for run_id, number in passes.items()}
 
 
-def open_session(question: Question, *, watcher: Watcher | None = None) -> Session:
+def open_session(question: AskedPlace, *, watcher: Watcher | None = None) -> Session:
     """Return the session that a question is answered in; its study folder need not exist yet.
 
     Raises UsageError for a study that is a file, a device that cannot be used, or an executor that does not exist.
@@ -137,7 +137,7 @@ def open_session(question: Question, *, watcher: Watcher | None = None) -> Sessi
     )
 
 
-def typed_plugins(question: Question) -> tuple[Loaded, ...]:
+def typed_plugins(question: AskedPlace) -> tuple[Loaded, ...]:
     """Return the plugins that a question names together with options: a person typed these."""
     found = []
     for group in registry.INTERFACES:

@@ -80,7 +80,7 @@ class Store:
             raise InputError(
                 f"there is no run {run_id} in {self.study}", fix=f"see: prunescope results list --study {self.study}"
             )
-        run = runfile.read(path, with_mask=with_mask, only=only, follow=self.linked)
+        run = runfile.read_run(path, with_mask=with_mask, only=only, follow=self.linked)
         if run.id != run_id:
             raise runfile.unreadable(path, ValueError(f"it is the result of {run.id}"))
         return run
@@ -99,7 +99,7 @@ class Store:
             require_regular(path, follow=self.linked)
         except OSError as error:
             raise _damaged(path, f"they cannot be read: {error.strerror or error}") from error
-        found = checkpoint.load(path, trust=self.trust)
+        found = checkpoint.load_checkpoint(path, trust=self.trust)
         if found.sha256 != digests[path.name]:
             raise _damaged(path, "their bytes do not match the digest in the result file")
         return found
@@ -154,7 +154,7 @@ class Store:
                 digests[path.name] = _write_weights(path, checkpoint)
             # the weights' names last before the result's, which says that they are there
             with whole_file(self.path(run.id), check=lambda path: _read_back(path, run)) as file:
-                file.write(runfile.to_bytes(replace(run, weights=digests)))
+                file.write(runfile.run_bytes(replace(run, weights=digests)))
         except OSError as error:
             raise _cannot_write(self.path(run.id), error) from error
         return run.id
@@ -182,7 +182,7 @@ class Store:
 
     def sound(self) -> tuple[Store, list[str]]:
         """Return the study without the results that cannot be read, and what is wrong with each of those."""
-        problems = {run_id: problem for run_id in self.ids() if (problem := runfile.check(self.path(run_id)))}
+        problems = {run_id: problem for run_id in self.ids() if (problem := runfile.check_run_file(self.path(run_id)))}
         named = [f"{self.path(run_id)} is damaged: {problem}" for run_id, problem in problems.items()]
         return replace(self, without=self.without | frozenset(problems)), named
 
@@ -253,11 +253,11 @@ class Store:
         return self.runs / ".locks"
 
     def _check_run(self, run_id: str) -> list[tuple[str, str]]:
-        problem = runfile.check(self.path(run_id))
+        problem = runfile.check_run_file(self.path(run_id))
         if problem:
             return [(self.path(run_id).name, problem)]
         found = []
-        for name, digest in sorted(runfile.read(self.path(run_id)).weights.items()):
+        for name, digest in sorted(runfile.read_run(self.path(run_id)).weights.items()):
             problem = self._check_weights(run_id, name, digest)
             if problem:
                 found.append((name, problem))
@@ -291,7 +291,7 @@ def _write_weights(path: Path, checkpoint: Checkpoint) -> str:
 
 def _read_back(path: Path, run: Run) -> None:
     """Raise StoreError unless a result that was written reads back: its bytes against their digest, then its values."""
-    again = runfile.read(path, with_mask=True)
+    again = runfile.read_run(path, with_mask=True)
     if again.recipe.id != run.id or {k: set(v) for k, v in again.readings.items()} != {
         k: set(v) for k, v in run.readings.items()
     }:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.store import Store
 
     Watched = AbstractContextManager[None]
@@ -23,7 +23,7 @@ class Watcher(Protocol):
     def note(self, text: str) -> None:
         """Receive one line: an assumption, an estimate, a step that failed."""
 
-    def estimated(self, estimate: Estimate, slots: int) -> None:
+    def estimated(self, estimate: CostEstimate, slots: int) -> None:
         """Receive what is left to compute; `slots` jobs run at a time."""
 
     def watch(self, recipes: Sequence[Recipe], store: Store, shares: Mapping[str, float]) -> Watched:
@@ -40,7 +40,7 @@ class Silent:
     def note(self, text: str) -> None:
         """Drop the line."""
 
-    def estimated(self, estimate: Estimate, slots: int) -> None:
+    def estimated(self, estimate: CostEstimate, slots: int) -> None:
         """Drop the estimate."""
 
     def watch(self, recipes: Sequence[Recipe], store: Store, shares: Mapping[str, float]) -> Watched:

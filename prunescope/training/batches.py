@@ -42,7 +42,7 @@ def steps_per_epoch(images: int, size: int) -> int:
     return max(1, full + (rest > 1))
 
 
-def passes(data: Data, batches: Batches, *, generator: torch.Generator) -> Pass:
+def passes_over(data: Data, batches: Batches, *, generator: torch.Generator) -> Pass:
     """Return a function that starts the next pass over the training split.
 
     Everything random comes from `generator`. Without augmentation the split is kept in memory as float32.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prunescope.networks.capture import Capture
     from prunescope.training.feed import Feed
     from prunescope.training.plan import Done, Plan
-    from prunescope.training.work import Work
+    from prunescope.training.work import StepWork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Registers:
 class Recorded:
     """A training whose step needs nothing from the host."""
 
-    work: Work
+    work: StepWork
     feed: Feed
     registers: Registers
     memory: Sequence[Tensor]
@@ -100,13 +100,13 @@ class Recorded:
 
 
 @torch.no_grad()
-def _move(work: Work) -> None:
+def _move(work: StepWork) -> None:
     """Give the network memory of its own: what a recording has may be used by the next training."""
     for tensor in chain(work.net.parameters(), work.net.buffers()):
         tensor.data = tensor.data.clone()
 
 
-def recorded(work: Work, plan: Plan, capture: Capture) -> Recorded:
+def recorded(work: StepWork, plan: Plan, capture: Capture) -> Recorded:
     """Record the step of every size of batch, or find it recorded for an earlier training of this process.
 
     Raises:
@@ -127,7 +127,7 @@ def recorded(work: Work, plan: Plan, capture: Capture) -> Recorded:
     return Recorded(work=work, feed=source, registers=registers, memory=memory, recording=recording)
 
 
-def _recording(work: Work, source: Feed, here: Registers, capture: Capture) -> tuple[Sequence[Tensor], Recording]:
+def _recording(work: StepWork, source: Feed, here: Registers, capture: Capture) -> tuple[Sequence[Tensor], Recording]:
     """Return the memory of this training, and a recording of its steps."""
     work.net.train()
     state = _state(work, here)
@@ -170,7 +170,7 @@ def _registers(source: Feed, optimizer: Optimizer) -> Registers:
     )
 
 
-def _step(work: Work, source: Feed, here: Registers, *, size: int) -> Callable[[], None]:
+def _step(work: StepWork, source: Feed, here: Registers, *, size: int) -> Callable[[], None]:
     """Return the step on the next batch of the epoch, which has `size` images."""
     within = torch.arange(size, device=here.position.device)
 
@@ -184,7 +184,7 @@ def _step(work: Work, source: Feed, here: Registers, *, size: int) -> Callable[[
     return step
 
 
-def _state(work: Work, here: Registers) -> list[Tensor]:
+def _state(work: StepWork, here: Registers) -> list[Tensor]:
     """Return every tensor that a step overwrites."""
     momentum = [kept["momentum_buffer"] for kept in work.optimizer.state.values()]
     average = work.average.average if work.average is not None else []

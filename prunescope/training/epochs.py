@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from prunescope.networks.capture import Capture
     from prunescope.training.plan import Done, Plan
-    from prunescope.training.work import Work
+    from prunescope.training.work import StepWork
 
 
-Report = TypeVar("Report")
+EpochReport = TypeVar("EpochReport")
 
 
 def epochs(
-    work: Work, plan: Plan, report: Callable[[Done], Iterator[Report]], *, capture: Capture | None
-) -> Generator[Report, None, str]:
+    work: StepWork, plan: Plan, report: Callable[[Done], Iterator[EpochReport]], *, capture: Capture | None
+) -> Generator[EpochReport, None, str]:
     """Yield what `report` makes of every epoch after its last step; return how the steps were performed.
 
     The answer is empty where they were simply performed one by one.

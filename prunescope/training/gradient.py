@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 Loss = Callable[["Tensor", "Tensor"], "Tensor"]
 """(outputs, targets) -> mean loss."""
 
-Gradient = Callable[["Tensor", "Tensor", Loss], tuple["Tensor", "Tensor"]]
+StepGradient = Callable[["Tensor", "Tensor", Loss], tuple["Tensor", "Tensor"]]
 """(images, targets, loss) -> (loss, logits) at the weights as they are, having filled `.grad`."""
 
 
-def plain(model: nn.Module) -> Gradient:
+def plain(model: nn.Module) -> StepGradient:
     """Return the gradient of the loss at the weights."""
     weights = trainable(model)
 
@@ -38,7 +38,7 @@ def plain(model: nn.Module) -> Gradient:
     return gradient
 
 
-def in_parts(gradient: Callable[[nn.Module], Gradient], parts: int) -> Callable[[nn.Module], Gradient]:
+def in_parts(gradient: Callable[[nn.Module], StepGradient], parts: int) -> Callable[[nn.Module], StepGradient]:
     """Return what takes the gradient of a batch in `parts` parts, one after the other: gradient accumulation.
 
     Formula: g = Σ_p (n_p / n) g_p over parts of n_p of the n images, which differ by one image at most; the loss
@@ -49,7 +49,7 @@ def in_parts(gradient: Callable[[nn.Module], Gradient], parts: int) -> Callable[
     if parts == 1:
         return gradient
 
-    def make(model: nn.Module) -> Gradient:
+    def make(model: nn.Module) -> StepGradient:
         one, weights = gradient(model), trainable(model)
 
         def accumulated(images: Tensor, targets: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
@@ -78,7 +78,7 @@ def _added(total: Tensor | None, gradient: Tensor | None, share: float) -> Tenso
     return gradient * share if total is None else total.add_(gradient, alpha=share)
 
 
-def sharpness_aware(model: nn.Module, *, rho: float, adaptive: bool, mask: Mask | None) -> Gradient:
+def sharpness_aware(model: nn.Module, *, rho: float, adaptive: bool, mask: Mask | None) -> StepGradient:
     """Return SAM's gradient: that of the loss at w + e, for the worst e in a ball of radius rho around w.
 
     e = rho * g / ||g|| with g the gradient at w (Foret et al. 2021, equation 2). Adaptive: e = rho * T² g / ||T g||

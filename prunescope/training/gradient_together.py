@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prunescope.networks.grouped.grouping import Grouped
 
 
-class Gradient(Protocol):
+class GroupGradient(Protocol):
     """Fills `.grad` from one mini-batch of each model."""
 
     def __call__(self, images: Tensor, targets: Tensor, /, *, objective: Objective) -> tuple[Tensor, Tensor]:
@@ -29,7 +29,7 @@ class Gradient(Protocol):
         """
 
 
-def plain(work: Grouped, masks: Sequence[Mask | None]) -> Gradient:
+def plain_group(work: Grouped, masks: Sequence[Mask | None]) -> GroupGradient:
     """Return the gradients at the weights.
 
     The sum of the models' losses has each one's own gradient: nothing flows between them.
@@ -49,9 +49,9 @@ def plain(work: Grouped, masks: Sequence[Mask | None]) -> Gradient:
     return gradient
 
 
-def sharpness_aware(work: Grouped, masks: Sequence[Mask | None], *, rho: float, adaptive: bool) -> Gradient:
+def sharpness_aware_group(work: Grouped, masks: Sequence[Mask | None], *, rho: float, adaptive: bool) -> GroupGradient:
     """Return SAM's gradients, each model's in a ball of its own; see training.gradient.sharpness_aware."""
-    first = plain(work, masks)
+    first = plain_group(work, masks)
     weights = trainable(work)
     masked, ones = factors(work, masks)
     norms = [module for module in work.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]

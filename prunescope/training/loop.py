@@ -12,7 +12,7 @@ from prunescope.networks.layout import laid_out
 from prunescope.training.averaging import Average
 from prunescope.training.epochs import epochs
 from prunescope.training.plan import Plan
-from prunescope.training.work import Work
+from prunescope.training.work import StepWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from prunescope.api import Data, Mask, Objective
     from prunescope.networks.capture import Capture
     from prunescope.training.batches import Batches
-    from prunescope.training.gradient import Gradient
+    from prunescope.training.gradient import StepGradient
     from prunescope.training.plan import Done, Parts
     from prunescope.training.schedule import Schedule
 
@@ -33,7 +33,7 @@ def fit(  # noqa: PLR0913 - one for each part of a training
     data: Data,
     *,
     optimizer: Optimizer,
-    gradient: Callable[[nn.Module], Gradient],
+    gradient: Callable[[nn.Module], StepGradient],
     schedule: Schedule,
     batches: Batches,
     mask: Mask | None,
@@ -57,13 +57,13 @@ def fit(  # noqa: PLR0913 - one for each part of a training
     laid_out(model)
     hold, average = masks.holder(model, mask), Average(model, decay=ema, mask=mask) if ema else None
     one = _gradient(gradient(model), data.objective.smoothed(0.0 if batches.mixup else batches.label_smoothing))
-    work = Work(net=model, gradient=one, optimizer=optimizer, hold=hold, average=average)
+    work = StepWork(net=model, gradient=one, optimizer=optimizer, hold=hold, average=average)
     hold()
     plan = Plan(data=data, schedule=schedule, batches=batches, seeds=(seed,), stack=_only)
     return (yield from epochs(work, plan, partial(_shown, work=work, of=plan.of), capture=capture))
 
 
-def _shown(done: Done, *, work: Work, of: int) -> Iterator[Epoch]:
+def _shown(done: Done, *, work: StepWork, of: int) -> Iterator[Epoch]:
     """Yield the epoch, with the average in the model where there is one; after the last it stays there."""
     _check_finite(done, work.net)
     raw = work.average.show() if work.average is not None else []
@@ -78,7 +78,7 @@ def _shown(done: Done, *, work: Work, of: int) -> Iterator[Epoch]:
         work.average.put(raw)
 
 
-def _gradient(gradients: Gradient, objective: Objective) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+def _gradient(gradients: StepGradient, objective: Objective) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
     def gradient(images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         value, logits = gradients(images, targets[:, 0], objective.mean_loss)
         return value[None], objective.errors(logits, targets[:, 0]).sum()[None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.training.batches import steps_per_epoch
-from prunescope.training.schedule import scheduler, span
+from prunescope.training.schedule import scheduler, step_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -45,7 +45,7 @@ class Plan:
     @property
     def taken(self) -> range:
         """Return the optimiser steps to take."""
-        return span(self.schedule, steps_per_epoch=self.steps)
+        return step_span(self.schedule, steps_per_epoch=self.steps)
 
     @property
     def of(self) -> int:

@@ -74,10 +74,10 @@ def _cycle(schedule: Schedule, epoch: int) -> tuple[Schedule, int]:
     return replace(schedule, epochs=schedule.ends[number] - before, ends=()), before
 
 
-def span(schedule: Schedule, *, steps_per_epoch: int) -> range:
+def step_span(schedule: Schedule, *, steps_per_epoch: int) -> range:
     """Return the optimiser steps of the schedule that are to be taken.
 
-    >>> span(Schedule(epochs=8, start_step=10, stop_step=30), steps_per_epoch=5)
+    >>> step_span(Schedule(epochs=8, start_step=10, stop_step=30), steps_per_epoch=5)
     range(10, 30)
 
     Raises:

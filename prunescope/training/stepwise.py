@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api.errors import UsageError
-from prunescope.training.batches import passes, within
+from prunescope.training.batches import passes_over, within
 from prunescope.training.plan import done
 
 if TYPE_CHECKING:
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LambdaLR
 
     from prunescope.training.plan import Done, Plan
-    from prunescope.training.work import Work
+    from prunescope.training.work import StepWork
 
 
-def stepwise(work: Work, plan: Plan, rates: LambdaLR) -> Iterator[Done]:
+def stepwise(work: StepWork, plan: Plan, rates: LambdaLR) -> Iterator[Done]:
     """Yield every epoch after its last step.
 
     A data set may give other batches than its length promises: the learning rate keeps to the promised steps.
     """
     steps, taken = plan.steps, plan.taken
-    one_pass = [passes(plan.data, plan.batches, generator=torch.Generator().manual_seed(seed)) for seed in plan.seeds]
+    one_pass = [
+        passes_over(plan.data, plan.batches, generator=torch.Generator().manual_seed(seed)) for seed in plan.seeds
+    ]
     for epochs in zip(*(within(each, taken, steps_per_epoch=steps) for each in one_pass), strict=True):
         number = epochs[0][0]
         work.net.train()

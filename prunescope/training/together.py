@@ -11,9 +11,9 @@ from prunescope.api import Epoch
 from prunescope.api.errors import UsageError
 from prunescope.networks.grouped.grouping import Grouped, take
 from prunescope.training.epochs import epochs
-from prunescope.training.gradient_together import factors, plain
+from prunescope.training.gradient_together import factors, plain_group
 from prunescope.training.plan import Plan
-from prunescope.training.work import Work
+from prunescope.training.work import StepWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prunescope.api import Data, Mask
     from prunescope.networks.capture import Capture
     from prunescope.training.batches import Batches
-    from prunescope.training.gradient_together import Gradient
+    from prunescope.training.gradient_together import GroupGradient
     from prunescope.training.plan import Done, Parts
     from prunescope.training.schedule import Schedule
 
@@ -34,7 +34,7 @@ def fit_together(  # noqa: PLR0913 - one for each part of a training
     data: Data,
     *,
     optimizer: Callable[[nn.Module], Optimizer],
-    gradient: Callable[[Grouped, Sequence[Mask | None]], Gradient] = plain,
+    gradient: Callable[[Grouped, Sequence[Mask | None]], GroupGradient] = plain_group,
     schedule: Schedule,
     batches: Batches,
     masks: Sequence[Mask | None],
@@ -57,7 +57,7 @@ def fit_together(  # noqa: PLR0913 - one for each part of a training
     hold, gradients = _holder(net, masks), gradient(net, masks)
     hold()
     objective = data.objective.smoothed(0.0 if batches.mixup else batches.label_smoothing)
-    work = Work(net=net, gradient=partial(gradients, objective=objective), optimizer=optimizer(net), hold=hold)
+    work = StepWork(net=net, gradient=partial(gradients, objective=objective), optimizer=optimizer(net), hold=hold)
     plan = Plan(data=data, schedule=schedule, batches=batches, seeds=tuple(seeds), stack=_side_by_side)
     report = partial(_reported, net=net, models=models, of=plan.of)
     return (yield from epochs(work, plan, report, capture=capture))

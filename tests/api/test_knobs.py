@@ -8,7 +8,7 @@ import pytest
 
 from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS, Knob, find_knob, knob_words
-from prunescope.networks.checkpoints.knobs import Training
+from prunescope.networks.checkpoints.knobs import TrainingFacts
 from prunescope.regimes.direction import hottest_first
 from prunescope.report.diagnosis import advice
 from prunescope.report.phase import labels
@@ -63,14 +63,14 @@ def test_a_new_knob_is_advised_and_reported():
     assert (found.hotter, found.colder) == ("momentum above 0.9", "momentum below 0.9")
     assert advice._moved({"momentum": 0.4}, sign=-1) == ("momentum", 0.2)
     assert labels.value("momentum", 0.9) == "momentum 0.9"
-    assert Training(options={"momentum": 0.9}).knobs == {"momentum": 0.9}
+    assert TrainingFacts(options={"momentum": 0.9}).knobs == {"momentum": 0.9}
 
 
 @pytest.mark.usefixtures("_momentum")
 def test_a_new_knob_is_an_axis(tmp_path):
     file = tmp_path / "study.toml"
     file.write_text(STUDY)
-    assert (study.load(file).knob, study.load(file).values) == ("momentum", (0.5, 0.9))
+    assert (study.load_study(file).knob, study.load_study(file).values) == ("momentum", (0.5, 0.9))
     assert hottest_first([0.5, 0.9], knob="momentum") == [0.9, 0.5]
 
 
@@ -86,7 +86,7 @@ def test_without_its_line_there_is_no_such_knob(tmp_path):
     assert find_knob("momentum") is None
     assert advice._knob("momentum", 0.9).hotter == ""
     with pytest.raises(Exception, match=r"axes\.momentum is no temperature-like knob"):
-        study.load(file)
+        study.load_study(file)
 
 
 def test_a_knob_that_the_usual_trainer_has_not_takes_the_trainer_that_has_it(tuned):

@@ -122,11 +122,11 @@ def test_what_leads_elsewhere_is_refused_by_name(store, path, tmp_path, attack):
     with h5py.File(path, "a") as file:
         attack(file, tmp_path)
     sign_bytes(path)
-    assert runfile.check(path)
+    assert runfile.check_run_file(path)
     assert store.sound()[0].ids() == []
     for read in (
         lambda: store.read(store.ids()[0]),
-        lambda: exports.as_json(store, tmp_path / "out.json"),
+        lambda: exports.export_json(store, tmp_path / "out.json"),
         lambda: store.export(tmp_path / "out.h5"),
     ):
         with pytest.raises(StoreError, match=path.name):
@@ -220,7 +220,7 @@ def test_cells_that_look_like_formulas_are_quoted_and_numbers_are_not(store, tmp
     recipe = Recipe(step="probe", plugin="lmc", arguments={"seed": 1})
     readings = {"=cmd|' C calc'!A0": {"@SUM(1)": Reading(-0.5, unit="+1", estimator="-2")}}
     store.write(Run(recipe=recipe, created="now", wall_seconds=1.0, device="", versions={}, readings=readings))
-    exports.as_csv(store, tmp_path / "out.csv")
+    exports.export_csv(store, tmp_path / "out.csv")
     line = next(line for line in (tmp_path / "out.csv").read_text().splitlines() if "SUM" in line)
     assert line.startswith(f"{recipe.id},,1,'=cmd|' C calc'!A0,'@SUM(1),,,-0.5,,'+1,,'-2")
 

@@ -137,7 +137,7 @@ def test_what_a_newer_version_adds_is_no_damage(store, invoke):
         file["readings/lmc/lmc"].attrs["interval"] = np.zeros(2)
         file.create_group("later")
     sign(path)
-    assert runfile.check(path) is None
-    assert runfile.read(path).history == a_run(0).history
+    assert runfile.check_run_file(path) is None
+    assert runfile.read_run(path).history == a_run(0).history
     assert glance.arrays(path, ("lmc/lmc",))["lmc/lmc"][0].shape == (2,)
     assert invoke("results", "check", "--study", store.study).exit_code == 0

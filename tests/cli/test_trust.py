@@ -228,7 +228,7 @@ def test_the_options_of_a_timm_checkpoint_read_no_file(folder, watched):
     for number, options in enumerate(FILES):
         arguments = argparse.Namespace(model="preresnet8", model_kwargs={"width": 0.25, **options})
         torch.save({"args": arguments, "arch": "preresnet8", "state_dict": model.state_dict()}, folder / f"{number}.pt")
-        found = checkpoint.load(folder / f"{number}.pt")
+        found = checkpoint.load_checkpoint(folder / f"{number}.pt")
         assert found.spec.options == {"width": 0.25}
         assert any("left out" in note and next(iter(options)) in note for note in found.notes)
         commands.append(("diagnose", f"{number}.pt", *QUICK, "--data", DATA, "--study", f"study{number}"))

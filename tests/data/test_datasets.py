@@ -21,7 +21,7 @@ from prunescope.data.datasets import Digits, Factory, Patches, Timm
 from prunescope.data.library import Where, open_splits
 from prunescope.data.memory import InMemorySplit, content_digest
 from prunescope.data.order import mixed
-from prunescope.data.stream import SequentialSplit, StreamSplit, seeded
+from prunescope.data.stream import SequentialSplit, StreamSplit, seeded_worker
 from prunescope.data.views import limited, to_device
 from prunescope.plugins import options
 
@@ -116,8 +116,8 @@ def test_patches_pass_every_option_on():
 def test_options_have_help_and_round_trip(plugin):
     fields = options.fields(plugin)
     assert all(field.option.help for field in fields)
-    built = options.build(plugin, {"factory": "a:b"} if plugin is Factory else {})
-    assert options.build(plugin, options.all_options(built)) == built
+    built = options.build_plugin(plugin, {"factory": "a:b"} if plugin is Factory else {})
+    assert options.build_plugin(plugin, options.all_options(built)) == built
 
 
 # ---- torchvision's ----
@@ -490,7 +490,7 @@ def test_seeding_is_undone_after_an_error():
         random.random()
         raise PrunescopeError("stop")
 
-    with pytest.raises(PrunescopeError, match="stop"), seeded(3):
+    with pytest.raises(PrunescopeError, match="stop"), seeded_worker(3):
         fail()
     assert torch.equal(torch.get_rng_state(), state)
     assert random.getstate() == python

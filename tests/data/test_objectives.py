@@ -15,7 +15,7 @@ from prunescope.data.tensors import from_tensors
 from prunescope.landscape import connectivity
 from prunescope.landscape.connectivity import lines
 from prunescope.landscape.evaluate import outcomes
-from prunescope.landscape.hessian import Gradient, weights
+from prunescope.landscape.hessian import GradientOfWeights, weights
 from prunescope.plugins.testing import check_objective
 from prunescope.pruning.gradient import gradient_magnitude
 from prunescope.training.trainers.sam import Sam
@@ -220,7 +220,7 @@ def test_derivatives_are_those_of_the_objective(make):
     batch = next(iter(data.train.batches(20)))
     at = weights(model)
     vector = drawn(at.size)
-    product = Gradient(model, at, batch, objective=data.objective).product(vector)
+    product = GradientOfWeights(model, at, batch, objective=data.objective).product(vector)
 
     def loss(flat):
         parts = torch.split(flat, [leaf.numel() for leaf in at.leaves.values()])

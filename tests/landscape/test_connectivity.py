@@ -13,16 +13,16 @@ from torch import nn
 
 from prunescope.api import Mask
 from prunescope.api.errors import UsageError
-from prunescope.landscape.connectivity import connectivity, errors, lines, losses
+from prunescope.landscape.connectivity import connectivity, lines, losses, path_errors
 
 FIELDS = ("lmc", "barrier")
 
 
 def summaries(line):
     return {
-        "train_error": errors(line.train),
+        "train_error": path_errors(line.train),
         "train_loss": losses(line.train),
-        "test_error": errors(line.test),
+        "test_error": path_errors(line.test),
         "test_loss": losses(line.test),
     }
 
@@ -68,7 +68,7 @@ def test_independently_trained_networks_have_a_barrier():
     data = learnable_data(train=200)
     models = [train(net(seed), data, seed=seed, steps=200) for seed in (3, 4)]
     (line,) = lines(models, data.train, batch_size=50)
-    found = errors(line.train)
+    found = path_errors(line.train)
     assert found.lmc.value < -0.05
     assert found.barrier.value == pytest.approx(-found.lmc.value)
     assert 0 < found.t_star < 1

@@ -9,12 +9,12 @@ from torch import nn
 
 from prunescope.api import Mask
 from prunescope.api.errors import UsageError
-from prunescope.landscape.hessian import Gradient, shares, weights
+from prunescope.landscape.hessian import GradientOfWeights, shares, weights
 
 
 def explicit(model, batch, mask=None):
     at = weights(model, mask)
-    gradient = Gradient(model, at, batch)
+    gradient = GradientOfWeights(model, at, batch)
     return torch.stack([gradient.product(row) for row in torch.eye(at.size)]).double().numpy()
 
 

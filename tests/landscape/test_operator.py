@@ -6,7 +6,7 @@ from tiny_landscape import learnable_data, net, same_state, state_of
 
 from prunescope.api.errors import UsageError
 from prunescope.landscape import replayed
-from prunescope.landscape.hessian import Gradient, shares, weights
+from prunescope.landscape.hessian import GradientOfWeights, shares, weights
 from prunescope.landscape.operator import graph_bytes, join_batches, operator
 
 
@@ -16,11 +16,13 @@ def test_products_are_the_same_however_many_graphs_are_kept(kept, monkeypatch):
     at = weights(model)
     vector = torch.randn(at.size, generator=torch.Generator().manual_seed(0))
     wanted = sum(
-        share * Gradient(model, at, batch).product(vector)
+        share * GradientOfWeights(model, at, batch).product(vector)
         for share, batch in zip(shares(batches), batches, strict=True)
     )
     built = []
-    monkeypatch.setattr(replayed, "Gradient", lambda *given, **named: built.append(given) or Gradient(*given, **named))
+    monkeypatch.setattr(
+        replayed, "Gradient", lambda *given, **named: built.append(given) or GradientOfWeights(*given, **named)
+    )
     multiply = operator(model, at, batches, graph_bytes=kept * graph_bytes(model, batches[0][0]))
     torch.testing.assert_close(multiply(vector), wanted)
     torch.testing.assert_close(multiply(vector), wanted)
@@ -30,7 +32,9 @@ def test_products_are_the_same_however_many_graphs_are_kept(kept, monkeypatch):
 def test_a_single_batch_keeps_its_graph_whatever_it_takes(monkeypatch):
     model, batches = net(), list(learnable_data().train.batches(75))
     built = []
-    monkeypatch.setattr(replayed, "Gradient", lambda *given, **named: built.append(given) or Gradient(*given, **named))
+    monkeypatch.setattr(
+        replayed, "Gradient", lambda *given, **named: built.append(given) or GradientOfWeights(*given, **named)
+    )
     multiply = operator(model, weights(model), batches, graph_bytes=0)
     for _ in range(3):
         multiply(torch.ones(weights(model).size))

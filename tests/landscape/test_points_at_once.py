@@ -13,7 +13,7 @@ import prunescope.landscape.connectivity as module
 import prunescope.landscape.points_at_once as engine
 import prunescope.networks.zoo  # noqa: F401 - registers the small networks with timm
 from prunescope.api import Mask
-from prunescope.landscape.connectivity import errors, lines, losses
+from prunescope.landscape.connectivity import lines, losses, path_errors
 from prunescope.landscape.points_at_once import at_points
 
 
@@ -50,7 +50,7 @@ def assert_equal(found, wanted):
     assert len(found) == len(wanted)
     for line, other in zip(found, wanted, strict=True):
         for side in ("train", "test"):
-            for quantity in (errors, losses):
+            for quantity in (path_errors, losses):
                 mine, theirs = quantity(getattr(line, side)), quantity(getattr(other, side))
                 assert [e.value for e in mine.path] == pytest.approx([e.value for e in theirs.path], abs=1e-6)
                 assert abs(mine.lmc.value) == pytest.approx(abs(theirs.lmc.value), abs=1e-6)

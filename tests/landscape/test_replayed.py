@@ -7,7 +7,7 @@ from torch import nn
 
 from prunescope.api import Mask
 from prunescope.landscape import hutchinson, replayed
-from prunescope.landscape.hessian import Gradient, weights
+from prunescope.landscape.hessian import GradientOfWeights, weights
 from prunescope.landscape.hutchinson import Stop, trace
 from prunescope.landscape.lanes import Here, Lanes
 from prunescope.networks.capture import capture_on
@@ -29,7 +29,7 @@ def test_products_and_forms_are_those_of_the_gradient_batch_after_batch(kind):
     at = weights(model, masked(model))
     gradient = replayed.replaying(model, at, capture_on(CPU))
     for seed, batch in enumerate([*batches, batches[0]]):
-        plain, mine = Gradient(model, at, batch), gradient(batch)
+        plain, mine = GradientOfWeights(model, at, batch), gradient(batch)
         assert isinstance(mine, replayed.Replayed)
         first, second = drawn(at.size, seed), drawn(at.size, seed + 9)
         for _ in range(2):
@@ -57,7 +57,9 @@ def test_weights_that_change_in_place_are_followed():
         for weight in model.parameters():
             weight.mul_(1.5)
     found = gradient(batches[0]).product(drawn(at.size))
-    torch.testing.assert_close(found, Gradient(model, at, batches[0]).product(drawn(at.size)), rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(
+        found, GradientOfWeights(model, at, batches[0]).product(drawn(at.size)), rtol=1e-6, atol=1e-7
+    )
     assert (found - before).norm() > 0.1 * before.norm()
 
 
@@ -79,9 +81,9 @@ def test_what_cannot_be_recorded_is_computed_as_it_is():
     gradient = replayed.replaying(model, at, capture_on(CPU))
     for batch in batches:
         mine = gradient(batch)
-        assert isinstance(mine, Gradient)
+        assert isinstance(mine, GradientOfWeights)
         vector = drawn(at.size)
-        assert torch.equal(mine.product(vector), Gradient(model, at, batch).product(vector))
+        assert torch.equal(mine.product(vector), GradientOfWeights(model, at, batch).product(vector))
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -102,4 +104,4 @@ def test_a_trace_by_recordings_is_the_same(options, count, monkeypatch):
 
 def test_recordings_are_for_gpus_alone():
     model, batches = net(), list(learnable_data().train.batches(32))
-    assert isinstance(replayed.gradients(model, weights(model))(batches[0]), Gradient)
+    assert isinstance(replayed.gradients(model, weights(model))(batches[0]), GradientOfWeights)

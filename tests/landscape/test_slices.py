@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from prunescope.api import Mask
 from prunescope.api.errors import UsageError
-from prunescope.landscape.slices import filter_normalised, loss_slice, orthogonal, towards
+from prunescope.landscape.slices import filter_normalised, loss_slice, orthogonal, towards_point
 
 
 def generator(seed=0):
@@ -56,7 +56,7 @@ def test_the_loss_at_a_place_is_that_of_a_model_moved_there():
 
 def test_directions_between_replicas():
     one, two = replicas(learnable_data())
-    way = towards(one, two)
+    way = towards_point(one, two)
     across = orthogonal(filter_normalised(one, generator=generator()), way)
     assert abs(sum(float((a * b).sum()) for a, b in zip(across, way, strict=True))) < 1e-4
     data = learnable_data()
@@ -64,6 +64,6 @@ def test_directions_between_replicas():
     (again,) = loss_slice(two, [way], [(0.0,)], data.train, batch_size=32, statistics=data.train)
     torch.testing.assert_close(end.loss, again.loss, rtol=1e-4, atol=1e-5)
     with pytest.raises(UsageError, match="structure"):
-        towards(one, net(classes=4))
+        towards_point(one, net(classes=4))
     with pytest.raises(UsageError, match="1 coordinates for 2"):
         loss_slice(one, [way, way], [(0.0,)], data.train, batch_size=32)

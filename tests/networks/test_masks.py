@@ -223,6 +223,6 @@ def test_errors_name_the_plugin():
 
 def test_to_device_moves_every_tensor():
     mask = masks.keep_largest({"a": torch.rand(4), "b": torch.rand(2)}, 0.5, scope="layer")
-    moved = masks.to_device(mask, "meta")
+    moved = masks.mask_to_device(mask, "meta")
     assert [kept.device.type for kept in moved.kept.values()] == ["meta", "meta"]
     assert list(moved.kept) == ["a", "b"]

@@ -11,7 +11,7 @@ from prunescope.plugins.testing import toy_data, toy_model
 
 SCOPED = [
     plugin.name
-    for plugin in registry.find("pruners")
+    for plugin in registry.find_plugins("pruners")
     if plugin.distribution == "prunescope" and plugin.name != "n-of-m"
 ]
 

@@ -18,7 +18,7 @@ from prunescope.networks.checkpoints import Checkpoint
 from prunescope.networks.layers import choose_prunable
 from prunescope.networks.models import ModelSpec, create
 from prunescope.networks.multiplied import computed, refuse_computed
-from prunescope.runs.steps.result import to_model
+from prunescope.runs.steps.result import model_on_device
 
 
 class Lora(nn.Linear):
@@ -133,4 +133,4 @@ def test_a_mask_of_a_file_on_standardised_weights_is_refused_by_every_step() -> 
     mask = Mask({name: weight > 0 for name, weight in choose_prunable(model).weights.items()})
     found = Checkpoint(spec=spec, state=model.state_dict(), mask=mask)
     with pytest.raises(UsageError, match="would not hold where it is multiplied"):
-        to_model(found, "cpu")
+        model_on_device(found, "cpu")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prunescope.plugins.bibtex import plain, read_entries, split_names
+from prunescope.plugins.bibtex import plain_text, read_entries, split_names
 
 FILE = r"""
 This is a comment, as is all between the entries: {unbalanced.
@@ -76,7 +76,7 @@ def test_what_cannot_be_read_is_refused_with_its_line(text, complaint):
     ],
 )
 def test_values_as_text(value, text):
-    assert plain(value) == text
+    assert plain_text(value) == text
 
 
 @pytest.mark.parametrize(

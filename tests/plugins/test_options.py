@@ -37,10 +37,10 @@ def test_fields_carry_name_kind_bounds_and_default() -> None:
 
 
 def test_build_parses_text_as_flags_and_values_as_toml_alike() -> None:
-    text = options.build(
+    text = options.build_plugin(
         Sample, {"size": "3", "rate": "1e-1", "flag": "true", "drops": "0.25,0.5", "limit": "none", "mode": "global"}
     )
-    typed = options.build(
+    typed = options.build_plugin(
         Sample, {"size": 3, "rate": 0.1, "flag": True, "drops": [0.25, 0.5], "limit": None, "mode": "global"}
     )
     assert text == typed == Sample(size=3, rate=0.1, flag=True, drops=(0.25, 0.5), mode="global")
@@ -66,7 +66,7 @@ def test_build_parses_text_as_flags_and_values_as_toml_alike() -> None:
 )
 def test_a_wrong_value_names_the_option_and_what_it_wants(values: dict[str, object], named: str) -> None:
     with pytest.raises(UsageError, match=named.replace("(", r"\(")) as caught:
-        options.build(Sample, values)
+        options.build_plugin(Sample, values)
     assert caught.value.fix
 
 
@@ -74,7 +74,7 @@ def test_only_options_that_differ_from_their_default_enter_a_recipe() -> None:
     sample = Sample(size=2, rate=0.5, drops=(0.5,), flag=False)
     assert options.non_default(sample) == {"drops": [0.5], "size": 2}
     assert options.all_options(sample)["drops"] == [0.5]
-    assert options.build(Sample, options.all_options(sample)) == sample
+    assert options.build_plugin(Sample, options.all_options(sample)) == sample
 
 
 def test_a_class_that_is_no_dataclass_is_refused() -> None:

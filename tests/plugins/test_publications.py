@@ -24,7 +24,7 @@ ENTRY = """@inproceedings{{{key},
 BUILT_IN = [
     plugin.load()
     for group in registry.INTERFACES
-    for plugin in registry.find(group)
+    for plugin in registry.find_plugins(group)
     if plugin.distribution == "prunescope"
 ]
 OWN = {entry.key: entry for entry in bibtex.read_entries(publications.OWN.read_text(encoding="utf-8"))}

@@ -48,7 +48,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_our_own_plugins_are_declared_like_anyones() -> None:
-    found = {(plugin.group, plugin.name) for group in registry.INTERFACES for plugin in registry.find(group)}
+    found = {(plugin.group, plugin.name) for group in registry.INTERFACES for plugin in registry.find_plugins(group)}
     assert {("trainers", "sgd"), ("pruners", "magnitude"), ("probes", "lmc"), ("rules", "three-regime")} <= found
 
 

@@ -37,7 +37,7 @@ CHECKS = {
 BUILT_IN = [
     (group, plugin.name)
     for group in CHECKS
-    for plugin in registry.find(group)
+    for plugin in registry.find_plugins(group)
     if plugin.distribution == "prunescope" and (group, plugin.name) not in {("datasets", "timm"), ("pruners", "n-of-m")}
 ]
 SMALL = {

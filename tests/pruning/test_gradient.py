@@ -11,7 +11,7 @@ from torch.nn import functional
 from prunescope.api.errors import UsageError
 from prunescope.networks.models import prunable
 from prunescope.pruning.gradient import connection_sensitivity, gradient_magnitude, taylor
-from prunescope.pruning.loss import first_images, scoring
+from prunescope.pruning.loss import scored_images, scoring
 
 DATA = learnable_data()
 
@@ -20,7 +20,7 @@ def softmax_regression():
     """A linear classifier, whose gradient is (softmax − one-hot) xᵀ, averaged."""
     torch.manual_seed(3)
     model = nn.Sequential(nn.Flatten(), nn.Linear(72, 3, bias=False)).double()
-    batches = [(images.double(), labels) for images, labels in first_images(DATA.train, images=30, batch_size=20)]
+    batches = [(images.double(), labels) for images, labels in scored_images(DATA.train, images=30, batch_size=20)]
     return model, batches
 
 
@@ -97,9 +97,9 @@ def test_a_weight_the_loss_does_not_reach_scores_zero():
 
 
 def test_images_are_the_first_ones_and_none_is_refused():
-    found = first_images(DATA.train, images=30, batch_size=20)
+    found = scored_images(DATA.train, images=30, batch_size=20)
     assert [len(labels) for _, labels in found] == [20, 10]
     assert torch.equal(torch.cat([images for images, _ in found]), DATA.train.images[:30])
-    assert sum(len(labels) for _, labels in first_images(DATA.train, images=999, batch_size=20)) == len(DATA.train)
+    assert sum(len(labels) for _, labels in scored_images(DATA.train, images=999, batch_size=20)) == len(DATA.train)
     with pytest.raises(UsageError, match="0 images"):
-        first_images(DATA.train, images=0, batch_size=20)
+        scored_images(DATA.train, images=0, batch_size=20)

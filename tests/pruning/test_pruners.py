@@ -105,7 +105,7 @@ def test_pruners_are_what_the_core_expects(pruner):
     check_pruner(pruner)
 
 
-ALL = [plugin.name for plugin in registry.find("pruners") if plugin.distribution == "prunescope"]
+ALL = [plugin.name for plugin in registry.find_plugins("pruners") if plugin.distribution == "prunescope"]
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -58,7 +58,7 @@ OPTIONS = {
     "synflow": {"rounds": 3},
 }
 
-PRUNERS = sorted(plugin.name for plugin in registry.find("pruners") if plugin.distribution == "prunescope")
+PRUNERS = sorted(plugin.name for plugin in registry.find_plugins("pruners") if plugin.distribution == "prunescope")
 
 
 @lru_cache(maxsize=1)

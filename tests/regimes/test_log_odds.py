@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError, InputError
-from prunescope.regimes.fitted_weights import Case, fit_weights, held_out
+from prunescope.regimes.fitted_weights import FittedCase, fit_weights, held_out
 from prunescope.regimes.log_odds import (
     SHIPPED,
     combine_signals,
@@ -156,7 +156,7 @@ def test_log_odds_and_probability_are_inverse(value):
     assert log_odds(1.0) == math.inf == -log_odds(0.0)
 
 
-def cases(count: int, *, studies: int = 5, seed: int = 0) -> list[Case]:
+def cases(count: int, *, studies: int = 5, seed: int = 0) -> list[FittedCase]:
     """Cells with two signals: one calibrated, one that repeats it with noise and boasts."""
     generator = np.random.default_rng(seed)
     found = []
@@ -164,7 +164,7 @@ def cases(count: int, *, studies: int = 5, seed: int = 0) -> list[Case]:
         true = generator.normal(0, 2)
         hotter = bool(generator.random() < probability(true))
         signals = {"position": true, "lmc": 2 * true + generator.normal(0, 1)}
-        found.append(Case(study=f"study {number % studies}", log_odds=signals, hotter=hotter))
+        found.append(FittedCase(study=f"study {number % studies}", log_odds=signals, hotter=hotter))
     return found
 
 
@@ -180,7 +180,7 @@ def test_fitted_weights_count_nothing_twice():
 
 
 def test_no_weight_is_negative_and_without_cases_the_prior_stays():
-    against = [Case(study="a", log_odds={"lmc": 3.0}, hotter=False) for _ in range(50)]
+    against = [FittedCase(study="a", log_odds={"lmc": 3.0}, hotter=False) for _ in range(50)]
     fitted = fit_weights(against, prior=PRIOR)
     assert fitted[frozenset({"lmc"})]["lmc"] == 0.0
     assert fitted[frozenset({"position"})] == PRIOR[frozenset({"position"})]
@@ -201,7 +201,8 @@ def test_probabilities_of_studies_left_out_come_true():
 def test_a_study_is_judged_by_weights_of_the_others_alone():
     some = cases(60, studies=2)
     changed = [
-        Case(study=case.study, log_odds=case.log_odds, hotter=case.hotter ^ (case.study == "study 0")) for case in some
+        FittedCase(study=case.study, log_odds=case.log_odds, hotter=case.hotter ^ (case.study == "study 0"))
+        for case in some
     ]
     first, second = (held_out(each, prior=PRIOR) for each in (some, changed))
     for case, before, after in zip(some, first, second, strict=True):

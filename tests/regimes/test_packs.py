@@ -7,7 +7,7 @@ import json
 import pytest
 
 from prunescope.api.errors import InputError
-from prunescope.regimes.packs import Pack, dump, load
+from prunescope.regimes.packs import Pack, dump, load_pack
 
 PACK = Pack(
     rule="three-regime",
@@ -21,7 +21,7 @@ PACK = Pack(
 
 def test_a_pack_comes_back_as_it_was(tmp_path):
     (tmp_path / "pack.json").write_text(dump(PACK))
-    assert load(tmp_path / "pack.json") == PACK
+    assert load_pack(tmp_path / "pack.json") == PACK
 
 
 @pytest.mark.parametrize(
@@ -31,20 +31,20 @@ def test_a_pack_comes_back_as_it_was(tmp_path):
 def test_other_files_are_refused(tmp_path, change, told):
     (tmp_path / "pack.json").write_text(json.dumps({**json.loads(dump(PACK)), **change}))
     with pytest.raises(InputError, match=told):
-        load(tmp_path / "pack.json")
+        load_pack(tmp_path / "pack.json")
 
 
 def test_what_is_no_json_is_refused(tmp_path):
     (tmp_path / "pack.json").write_text("epsilon = 0.1")
     with pytest.raises(InputError) as caught:
-        load(tmp_path / "pack.json")
+        load_pack(tmp_path / "pack.json")
     assert caught.value.message.endswith("pack.json is no rule pack: it is not JSON")
     assert "prunescope calibrate STUDY" in caught.value.fix
 
 
 def test_a_pack_that_is_not_there_is_told_without_a_number(tmp_path):
     with pytest.raises(InputError) as caught:
-        load(tmp_path / "none.json")
+        load_pack(tmp_path / "none.json")
     assert caught.value.message.endswith("none.json: No such file or directory")
     assert "prunescope calibrate STUDY" in caught.value.fix
 
@@ -54,4 +54,4 @@ def test_pooled_accuracies_of_earlier_packs_are_left_out(tmp_path):
         "others": {"md-tree": {"log_trace": 3.0, "accuracy_without": 0.9, "accuracy": 0.8}}
     }
     (tmp_path / "pack.json").write_text(json.dumps(values))
-    assert load(tmp_path / "pack.json").others == {"md-tree": {"log_trace": 3.0}}
+    assert load_pack(tmp_path / "pack.json").others == {"md-tree": {"log_trace": 3.0}}

@@ -149,9 +149,9 @@ def test_a_count_of_pairs_no_replicas_can_have_is_refused(pairs: int) -> None:
         three_regime.pair_replicas(pairs)
 
 
-def measured(value: float, stderr: float = 0.0) -> md_tree.Measured:
+def measured(value: float, stderr: float = 0.0) -> md_tree.TreeReadings:
     """Return a value with its error."""
-    return md_tree.Measured(value=value, stderr=stderr)
+    return md_tree.TreeReadings(value=value, stderr=stderr)
 
 
 @pytest.mark.parametrize(

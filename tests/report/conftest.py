@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import synthetic_study as synthetic
 
-from prunescope.report.diagnosis import assemble, html
+from prunescope.report.diagnosis import assemble, diagnosis_page
 
 
 @pytest.fixture(scope="session")
@@ -30,4 +30,4 @@ def dense_only(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def page(imported):
-    return html(imported)
+    return diagnosis_page(imported)

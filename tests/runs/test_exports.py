@@ -21,14 +21,14 @@ def store(tmp_path):
 
 
 def test_json_holds_every_run(store, tmp_path):
-    assert exports.as_json(store, tmp_path / "out.json") == len(store.ids())
+    assert exports.export_json(store, tmp_path / "out.json") == len(store.ids())
     found = json.loads((tmp_path / "out.json").read_text())
     assert [run["id"] for run in found["runs"]] == store.ids()
     assert next(run for run in found["runs"] if run["id"].startswith("diagnose"))["verdicts"]
 
 
 def test_csv_has_a_line_per_number(store, tmp_path):
-    assert exports.as_csv(store, tmp_path / "out.csv") == sum(run_id.startswith("probe") for run_id in store.ids())
+    assert exports.export_csv(store, tmp_path / "out.csv") == sum(run_id.startswith("probe") for run_id in store.ids())
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     wanted = {}
@@ -45,9 +45,9 @@ def test_csv_has_a_line_per_number(store, tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_told_and_not_left(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("prunescope.runs.files.runfile.as_json", full)
+    monkeypatch.setattr("prunescope.runs.files.runfile.run_as_json", full)
     with pytest.raises(StoreError, match="No space left"):
-        exports.as_json(store, tmp_path / "out.json")
+        exports.export_json(store, tmp_path / "out.json")
     assert [path.name for path in tmp_path.iterdir()] == ["study"]
 
 

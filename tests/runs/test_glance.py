@@ -24,7 +24,7 @@ def path(tmp_path):
     }
     recipe = Recipe(step="probe", plugin="lmc")
     run = runfile.Run(recipe=recipe, created="now", wall_seconds=2.5, device="cpu", versions={}, readings=readings)
-    runfile.write(tmp_path / f"{run.id}.h5", run)
+    runfile.write_run(tmp_path / f"{run.id}.h5", run)
     return tmp_path / f"{run.id}.h5"
 
 
@@ -33,7 +33,7 @@ def test_arrays_are_those_of_the_run(path):
     found = glance.arrays(path, names)
     assert set(found) == set(names[:3])
     for name, (value, stderr) in found.items():
-        reading = runfile.read(path).readings["lmc"][name.partition("/")[2]]
+        reading = runfile.read_run(path).readings["lmc"][name.partition("/")[2]]
         assert np.array_equal(value, reading.value)
         assert value.dtype == np.float64
         assert (stderr is None) == (reading.stderr is None)
@@ -41,8 +41,8 @@ def test_arrays_are_those_of_the_run(path):
 
 
 def test_only_some_readings_can_be_read(path):
-    assert set(runfile.read(path, only=("lmc/per/layer",)).readings["lmc"]) == {"per/layer"}
-    assert runfile.read(path, only=()).readings == {"lmc": {}}
+    assert set(runfile.read_run(path, only=("lmc/per/layer",)).readings["lmc"]) == {"per/layer"}
+    assert runfile.read_run(path, only=()).readings == {"lmc": {}}
 
 
 def test_the_time_is_that_of_the_run(path):

@@ -60,7 +60,7 @@ def seen(path):
 def test_any_file_is_what_h5py_writes(tmp_path_factory, items):
     folder = tmp_path_factory.mktemp("files")
     items = {name: Item(attributes=item.attributes) if name == "/" else item for name, item in items.items()}
-    (folder / "ours.h5").write_bytes(hdf5.to_bytes(items))
+    (folder / "ours.h5").write_bytes(hdf5.hdf5_bytes(items))
     by_h5py(folder / "theirs.h5", items)
     assert seen(folder / "ours.h5") == seen(folder / "theirs.h5")
     with h5py.File(folder / "ours.h5") as file:
@@ -71,7 +71,7 @@ def test_any_file_is_what_h5py_writes(tmp_path_factory, items):
 def test_masks_of_any_size_are_compressed(tmp_path, shape):
     value = (np.arange(np.prod(shape)) % 7 == 0).astype(np.uint8).reshape(shape)
     items = {"mask/a": Item(value=value, compressed=True)}
-    (tmp_path / "a.h5").write_bytes(hdf5.to_bytes(items))
+    (tmp_path / "a.h5").write_bytes(hdf5.hdf5_bytes(items))
     with h5py.File(tmp_path / "a.h5") as file:
         assert np.array_equal(file["mask/a"][()], value)
         assert file["mask/a"].compression == ("gzip" if value.size else None)
@@ -81,7 +81,7 @@ def test_masks_of_any_size_are_compressed(tmp_path, shape):
 
 def test_an_attribute_may_be_large(tmp_path):
     text, numbers = "größe " * 50_000, np.arange(50_000.0)
-    (tmp_path / "a.h5").write_bytes(hdf5.to_bytes({"/": Item(attributes={"text": text, "numbers": numbers})}))
+    (tmp_path / "a.h5").write_bytes(hdf5.hdf5_bytes({"/": Item(attributes={"text": text, "numbers": numbers})}))
     with h5py.File(tmp_path / "a.h5") as file:
         assert file.attrs["text"] == text
         assert np.array_equal(file.attrs["numbers"], numbers)
@@ -89,7 +89,7 @@ def test_an_attribute_may_be_large(tmp_path):
 
 def test_an_array_may_lie_anyhow_in_memory(tmp_path):
     value = np.arange(24.0).reshape(2, 3, 4).transpose(2, 0, 1)[::2]
-    (tmp_path / "a.h5").write_bytes(hdf5.to_bytes({"a": Item(value=value, attributes={"b": value})}))
+    (tmp_path / "a.h5").write_bytes(hdf5.hdf5_bytes({"a": Item(value=value, attributes={"b": value})}))
     with h5py.File(tmp_path / "a.h5") as file:
         assert np.array_equal(file["a"][()], value)
         assert np.array_equal(file["a"].attrs["b"], value)

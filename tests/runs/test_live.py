@@ -6,7 +6,7 @@ from torch import nn
 
 from prunescope.api.errors import InputError
 from prunescope.data import live as live_data
-from prunescope.data.objects import to_data
+from prunescope.data.objects import objects_to_data
 from prunescope.networks import live as live_networks
 from prunescope.plugins import registry
 from prunescope.runs import live
@@ -23,7 +23,7 @@ def net():
 
 @pytest.fixture
 def data():
-    return to_data((torch.arange(24.0).reshape(8, 3), torch.tensor([0, 1] * 4)))
+    return objects_to_data((torch.arange(24.0).reshape(8, 3), torch.tensor([0, 1] * 4)))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_another_forward_is_another_network_also_where_a_class_has_no_source():
 def test_a_process_without_the_object_says_so():
     with pytest.raises(InputError, match="is an object of another process"):
         live_networks.rebuild_network("live:Net-000000000000")
-    assert not live_networks.any_kept()
+    assert not live_networks.any_network_kept()
 
 
 def test_steps_that_need_an_object_of_this_process_run_in_it(net, data, tmp_path):

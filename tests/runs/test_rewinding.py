@@ -50,14 +50,16 @@ def made(tmp_path_factory):
         return registry.make("trainers", "sgd", {"epochs": 2, "batch_size": 32, **options})
 
     def train(**options):
-        return plan.train(trainer=trainer(**options), model=SPEC, data=data, seed=0)
+        return plan.training_recipe(trainer=trainer(**options), model=SPEC, data=data, seed=0)
 
     steps = {"start": train(stop_step=0), "at 1": train(stop_step=1), "end": train()}
     pruner = registry.make("pruners", "magnitude", {})
-    steps["pruned"] = plan.prune(dense=steps["end"].id, pruner=pruner, density=0.2, data=data, seed=0)
-    steps["rewound"] = plan.rewind(pruned=steps["pruned"].id, weights=steps["at 1"].id)
-    steps["random"] = plan.rewind(pruned=steps["pruned"].id, weights=steps["start"].id, shuffle=3)
-    steps["retrained"] = plan.retrain(pruned=steps["rewound"].id, trainer=trainer(start_step=1), data=data, seed=1)
+    steps["pruned"] = plan.pruning_recipe(dense=steps["end"].id, pruner=pruner, density=0.2, data=data, seed=0)
+    steps["rewound"] = plan.rewinding_recipe(pruned=steps["pruned"].id, weights=steps["at 1"].id)
+    steps["random"] = plan.rewinding_recipe(pruned=steps["pruned"].id, weights=steps["start"].id, shuffle=3)
+    steps["retrained"] = plan.retraining_recipe(
+        pruned=steps["rewound"].id, trainer=trainer(start_step=1), data=data, seed=1
+    )
     for recipe in steps.values():
         pipeline.perform(recipe, store, device="cpu")
     return store, steps
@@ -99,7 +101,7 @@ def test_the_step_is_part_of_the_id_and_the_shuffle_too(made):
 
 def test_a_dense_run_is_not_rewound(made):
     store, steps = made
-    recipe = plan.rewind(pruned=steps["end"].id, weights=steps["at 1"].id)
+    recipe = plan.rewinding_recipe(pruned=steps["end"].id, weights=steps["at 1"].id)
     with pytest.raises(UsageError, match="has no mask for rewinding"):
         pipeline.perform(recipe, store, device="cpu")
 
@@ -108,7 +110,7 @@ def test_weights_of_another_network_are_refused(made):
     store, steps = made
     data = sources.describe("patches:images=64,test_images=20")
     trainer = registry.make("trainers", "sgd", {"epochs": 1, "stop_step": 0})
-    other = plan.train(
+    other = plan.training_recipe(
         trainer=trainer,
         model=ModelSpec(name="preresnet8", num_classes=10, in_chans=3, image_size=(8, 8), options={"width": 0.5}),
         data=data,
@@ -116,14 +118,14 @@ def test_weights_of_another_network_are_refused(made):
     )
     pipeline.perform(other, store, device="cpu")
     with pytest.raises(MismatchError, match="has other options"):
-        pipeline.perform(plan.rewind(pruned=steps["pruned"].id, weights=other.id), store, device="cpu")
+        pipeline.perform(plan.rewinding_recipe(pruned=steps["pruned"].id, weights=other.id), store, device="cpu")
 
 
 def test_a_dense_network_trained_on_says_how_long_it_was_trained_in_all(made):
     store, steps = made
     data = sources.describe("patches:images=64,test_images=20")
     trainer = registry.make("trainers", "sgd", {"epochs": 2, "batch_size": 32, "start_step": 2})
-    copy = plan.retrain(pruned=steps["at 1"].id, trainer=trainer, data=data, seed=5)
+    copy = plan.retraining_recipe(pruned=steps["at 1"].id, trainer=trainer, data=data, seed=5)
     pipeline.perform(copy, store, device="cpu")
     found = store.read(copy.id)
     assert [epoch.number for epoch in found.history] == [2]

@@ -55,12 +55,12 @@ def full_run() -> Run:
 def path(tmp_path: Path) -> Path:
     """Return a written run."""
     found = tmp_path / f"{full_run().id}.h5"
-    runfile.write(found, full_run())
+    runfile.write_run(found, full_run())
     return found
 
 
 def test_a_run_comes_back_as_it_was(path: Path) -> None:
-    wanted, got = full_run(), runfile.read(path, with_mask=True)
+    wanted, got = full_run(), runfile.read_run(path, with_mask=True)
     assert replace(got, readings={}, mask=None) == replace(wanted, readings={}, mask=None)
     assert got.mask is not None
     assert wanted.mask is not None
@@ -73,7 +73,7 @@ def test_a_run_comes_back_as_it_was(path: Path) -> None:
             assert back.stderr is None if reading.stderr is None else (back.stderr == reading.stderr).all()
             same = (back.unit, back.n, back.axes, back.labels, back.estimator)
             assert same == (reading.unit, reading.n, reading.axes, reading.labels, reading.estimator)
-    assert runfile.check(path) is None
+    assert runfile.check_run_file(path) is None
 
 
 def test_the_layout_is_the_published_schema(path: Path) -> None:
@@ -110,23 +110,23 @@ def test_any_change_to_a_file_is_found(path: Path, change: str, *, signed: bool)
             file.attrs["digest"] = hdf5.digest_of(file)
     if signed:
         sign_bytes(path)
-    assert runfile.check(path)
+    assert runfile.check_run_file(path)
     if not signed:
         with pytest.raises(StoreError, match="its bytes do not match their digest"):
-            runfile.read(path)
+            runfile.read_run(path)
 
 
 def test_a_renamed_file_is_found(path: Path) -> None:
     moved = path.rename(path.with_name("retrain-0000000000000000.h5"))
-    assert "recipe" in str(runfile.check(moved))
+    assert "recipe" in str(runfile.check_run_file(moved))
 
 
 @pytest.mark.parametrize("keep", [0, 10, 3000])
 def test_a_truncated_file_is_found_and_reading_it_says_what_to_do(path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
-    assert runfile.check(path)
+    assert runfile.check_run_file(path)
     with pytest.raises(StoreError, match="not a readable") as caught:
-        runfile.read(path)
+        runfile.read_run(path)
     assert "results check" in caught.value.fix
 
 
@@ -135,7 +135,7 @@ def test_another_schema_is_refused(path: Path) -> None:
         file.attrs["schema"] = 99
     sign(path)
     with pytest.raises(StoreError, match="schema 99"):
-        runfile.read(path)
+        runfile.read_run(path)
 
 
 def test_json_has_null_for_what_is_not_finite() -> None:
@@ -146,7 +146,7 @@ def test_json_has_null_for_what_is_not_finite() -> None:
 
 
 def test_a_run_as_json_has_every_part() -> None:
-    values = runfile.as_json(full_run())
+    values = runfile.run_as_json(full_run())
     assert values["recipe"]["plugin"] == "sgd"
     assert values["history"][1]["train_loss"] == 1.0
     assert values["verdicts"][1]["regime"] is None
@@ -165,8 +165,8 @@ def test_a_judged_direction_comes_back_and_without_one_nothing_of_it_is_written(
         next_buys="more",
     )
     run = replace(full_run(), verdicts=(plain, replace(plain, diagnosis=directed)))
-    runfile.write(tmp_path / f"{run.id}.h5", run)
-    assert runfile.read(tmp_path / f"{run.id}.h5").verdicts == run.verdicts
+    runfile.write_run(tmp_path / f"{run.id}.h5", run)
+    assert runfile.read_run(tmp_path / f"{run.id}.h5").verdicts == run.verdicts
     with h5py.File(tmp_path / f"{run.id}.h5") as file:
         assert set(file["diagnoses/0"].attrs) == {"density", "rule", "regime", "advice", "confidence", "because"}
 
@@ -181,12 +181,12 @@ def test_a_file_without_a_digest_of_its_bytes_is_compared_by_its_values(path: Pa
         old.attrs["digest"] = hdf5.digest_of(old)
         assert ":" not in old.attrs["digest"]
     path.with_suffix(".old").replace(path)
-    assert runfile.check(path) is None
-    assert runfile.read(path).id == full_run().id
+    assert runfile.check_run_file(path) is None
+    assert runfile.read_run(path).id == full_run().id
     assert glance.wall_seconds(path) == 1.5
     with h5py.File(path, "a") as file:
         file["history/train_loss"][1] = 1.0000001
-    for read in (runfile.read, glance.wall_seconds):
+    for read in (runfile.read_run, glance.wall_seconds):
         with pytest.raises(StoreError, match="its values do not match its digest"):
             read(path)
 
@@ -195,8 +195,8 @@ def test_a_file_without_a_digest_of_its_bytes_is_compared_by_its_values(path: Pa
 def test_the_files_of_every_layout_are_read_for_ever(version: str) -> None:
     """Each folder holds a file as that version wrote it: they are never written again."""
     (golden,) = (GOLDEN / version).glob("*.h5")
-    assert runfile.check(golden) is None
-    found = runfile.read(golden, with_mask=True)
+    assert runfile.check_run_file(golden) is None
+    found = runfile.read_run(golden, with_mask=True)
     assert (found.id, found.facts["notes"], found.weights) == (golden.stem, ["größe"], {"retrain-0.safetensors": "ab"})
     assert [epoch.train_loss for epoch in found.history] == [2.0, 1.0]
     assert found.readings["lmc"]["layer.a/b%"].labels == ("p", "q")

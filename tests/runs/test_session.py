@@ -9,7 +9,7 @@ from prunescope.api import Outcome
 from prunescope.api.errors import PrunescopeError, UsageError
 from prunescope.plugins import registry
 from prunescope.runs import session as sessions
-from prunescope.runs.place import Place, Question, StudyPlace
+from prunescope.runs.place import AskedPlace, Place, StudyPlace
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.session import Session, open_session, raise_failure
 from prunescope.runs.store import Store
@@ -39,7 +39,7 @@ def test_a_place_says_where_its_steps_run(tmp_path):
     assert open_session(Place(study=tmp_path, device="cpu", workers=3)).executor.instance.slots() == 3
     assert open_session(StudyPlace(study=tmp_path, device="cpu")).executor.instance.slots() == 1
     assert open_session(StudyPlace(study=tmp_path)).device == "auto"
-    assert open_session(Question()).device == "cpu"
+    assert open_session(AskedPlace()).device == "cpu"
 
 
 def test_what_cannot_be_opened_is_refused(tmp_path):

@@ -53,7 +53,7 @@ def alone(model, data, *, mask, seed, epochs, size, sgd, part=None, step=gradien
     return copied, list(found)
 
 
-def together(models, data, *, masks, seeds, epochs, size, sgd, part=None, step=engine_gradient.plain, **how):
+def together(models, data, *, masks, seeds, epochs, size, sgd, part=None, step=engine_gradient.plain_group, **how):
     copied = [copy.deepcopy(model) for model in models]
     found = fit_together(
         copied,
@@ -103,7 +103,7 @@ def test_each_model_climbs_in_a_ball_of_its_own(adaptive):
     models = [tiny_net(seed).double() for seed in (0, 4, 5)]
     kept = [random_mask(models[0], seed=0), None, random_mask(models[0], seed=2, wholly="3.weight")]
     how, sam = {"sgd": SGD, "epochs": 3, "size": 8}, {"rho": 0.3, "adaptive": adaptive}
-    step = partial(engine_gradient.sharpness_aware, **sam)
+    step = partial(engine_gradient.sharpness_aware_group, **sam)
     found, _ = together(models, data, masks=kept, seeds=seeds, step=step, **how)
     plainly, _ = together(models, data, masks=kept, seeds=seeds, **how)
     for index, model in enumerate(models):

@@ -78,7 +78,9 @@ def test_an_option_enters_an_id_where_it_differs_from_the_default_of_its_own_tra
 def test_every_option_has_help_and_can_be_typed(trainer):
     fields = options.fields(trainer)
     assert all(field.option.help for field in fields)
-    built = options.build(trainer, {"epochs": "8", "drops": "0.3,0.6", "schedule": "constant", "augment": "false"})
+    built = options.build_plugin(
+        trainer, {"epochs": "8", "drops": "0.3,0.6", "schedule": "constant", "augment": "false"}
+    )
     assert built == trainer(epochs=8, drops=(0.3, 0.6), schedule="constant", augment=False)
 
 
@@ -96,7 +98,7 @@ def test_every_option_has_help_and_can_be_typed(trainer):
 )
 def test_values_out_of_bounds_are_refused(bad):
     with pytest.raises(UsageError):
-        options.build(Sgd, bad)
+        options.build_plugin(Sgd, bad)
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)

@@ -63,10 +63,10 @@ def test_a_compiled_group_makes_the_gradients_of_a_plain_one():
     one, two = Grouped([network(0), network(1)], shared=False), Grouped([network(0), network(1)], shared=False)
     images, labels = batch()
     parts = torch.cat([images, images], dim=1), torch.stack([labels, labels], dim=1)
-    value, wrong = accelerated(together.plain, compiling="yes", precision="float32")(one, [None, None])(
+    value, wrong = accelerated(together.plain_group, compiling="yes", precision="float32")(one, [None, None])(
         *parts, objective=CLASSIFICATION
     )
-    wanted, wanted_wrong = together.plain(two, [None, None])(*parts, objective=CLASSIFICATION)
+    wanted, wanted_wrong = together.plain_group(two, [None, None])(*parts, objective=CLASSIFICATION)
     torch.testing.assert_close(value, wanted)
     assert torch.equal(wrong, wanted_wrong)
     for weight, other in zip(one.parameters(), two.parameters(), strict=True):

@@ -6,7 +6,7 @@ import torch
 from tiny_training import tiny_data
 
 from prunescope.api.errors import UsageError
-from prunescope.training.batches import Batches, passes, steps_per_epoch
+from prunescope.training.batches import Batches, passes_over, steps_per_epoch
 from prunescope.training.mixup import mixer
 
 
@@ -17,13 +17,13 @@ def seeded(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize(("count", "size"), [(22, 8), (22, 7), (22, 22), (22, 64), (3, 2), (4, 2), (5, 1)])
 @pytest.mark.parametrize("augment", [True, False])
 def test_steps_are_counted_as_they_come(count, size, augment):
-    one_pass = passes(tiny_data(count), Batches(size=size, augment=augment), generator=seeded())
+    one_pass = passes_over(tiny_data(count), Batches(size=size, augment=augment), generator=seeded())
     assert len(list(one_pass())) == steps_per_epoch(count, size)
 
 
 def test_without_augmentation_every_image_comes_once_as_it_is():
     data = tiny_data(20, noise=9.0)
-    one_pass = passes(data, Batches(size=6, augment=False), generator=seeded())
+    one_pass = passes_over(data, Batches(size=6, augment=False), generator=seeded())
     first, second = ([images for images, _ in one_pass()] for _ in range(2))
     for batches in (first, second):
         assert [len(images) for images in batches] == [6, 6, 6, 2]
@@ -38,14 +38,14 @@ def test_without_augmentation_images_keep_their_labels():
     label_of = {
         float(image.sum()): int(label) for image, label in zip(data.train.images, data.train.labels, strict=True)
     }
-    for images, labels in passes(data, Batches(size=6, augment=False), generator=seeded())():
+    for images, labels in passes_over(data, Batches(size=6, augment=False), generator=seeded())():
         for image, label in zip(images, labels, strict=True):
             assert label_of[float(image.sum())] == int(label)
 
 
 def test_augmented_passes_are_those_of_the_data_set():
     data = tiny_data()
-    ours = passes(data, Batches(size=8), generator=seeded(3))
+    ours = passes_over(data, Batches(size=8), generator=seeded(3))
     theirs = seeded(3)
     for _ in range(2):
         for (images, labels), (wanted, wanted_labels) in zip(
@@ -97,11 +97,11 @@ def test_mixup_depends_on_its_seed_alone():
 
 
 def test_mixup_leaves_out_the_odd_image():
-    one_pass = passes(tiny_data(11), Batches(size=8, mixup=0.2), generator=seeded())
+    one_pass = passes_over(tiny_data(11), Batches(size=8, mixup=0.2), generator=seeded())
     shapes = [(tuple(images.shape), tuple(targets.shape)) for images, targets in one_pass()]
     assert shapes == [((8, 2, 4, 4), (8, 3)), ((2, 2, 4, 4), (2, 3))]
 
 
 def test_mixup_needs_pairs():
     with pytest.raises(UsageError, match="batch_size is 1, wanted at least 2"):
-        passes(tiny_data(), Batches(size=1, mixup=0.2), generator=seeded())
+        passes_over(tiny_data(), Batches(size=1, mixup=0.2), generator=seeded())

@@ -152,8 +152,8 @@ def test_divergence_is_an_error():
 ALONE = {"moving average", "in parts", "sam", "adaptive sam"}
 
 TOGETHER = {name: case for name, case in CASES.items() if name not in ALONE} | {
-    "sam": {"gradient": partial(gradient_together.sharpness_aware, rho=0.2, adaptive=False)},
-    "adaptive sam": {"gradient": partial(gradient_together.sharpness_aware, rho=0.2, adaptive=True)},
+    "sam": {"gradient": partial(gradient_together.sharpness_aware_group, rho=0.2, adaptive=False)},
+    "adaptive sam": {"gradient": partial(gradient_together.sharpness_aware_group, rho=0.2, adaptive=True)},
 }
 
 

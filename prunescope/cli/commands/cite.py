@@ -67,7 +67,7 @@ def _methods(text: str, store: Store) -> tuple[Method, ...]:
     plugins = [
         citations.method(group, text)
         for group in registry.INTERFACES
-        if text in {plugin.name for plugin in registry.find(group)}
+        if text in {plugin.name for plugin in registry.find_plugins(group)}
     ]
     if plugins:
         return tuple(plugins)

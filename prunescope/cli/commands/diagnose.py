@@ -14,7 +14,7 @@ from prunescope.studies.diagnosis.question import DiagnosisQuestion
 
 if TYPE_CHECKING:
     from prunescope.cli.commands.request import Request
-    from prunescope.report.diagnosis.finding import Diagnosis
+    from prunescope.report.diagnosis.finding import DiagnosisFinding
 
 
 def diagnose(request: Request) -> Output:
@@ -64,7 +64,7 @@ def _check_verdicts(words: list[str] | None) -> None:
             raise UsageError(f"--fail-on got {word!r}", fix=f"it requires one of: {', '.join(known)}")
 
 
-def _exit_code(found: Diagnosis, failing: list[str] | None) -> int:
+def _exit_code(found: DiagnosisFinding, failing: list[str] | None) -> int:
     """Return 1 for a verdict that --fail-on names, 4 where no density came to a verdict, else 0.
 
     The vote on the dense model counts where nothing else was asked: it answers another question.

@@ -24,7 +24,7 @@ def explain(pruned: Pruning) -> None:
         why = ""
     except UsageError as error:
         reached, why = None, error.message
-    show(table(("layer", "kept", "of", "density", "effective"), _rows(mask, reached)))
+    show(table(("layer", "kept", "of", "density", "effective"), _layer_rows(mask, reached)))
     if reached is None:
         say(f"effective density: n/a: {why}")
     else:
@@ -32,16 +32,16 @@ def explain(pruned: Pruning) -> None:
     _warn(mask, reached)
 
 
-def _rows(mask: Mask, reached: Mask | None) -> list[tuple[str, ...]]:
-    rows = [_row(name, kept.numel(), int(kept.sum()), _count(reached, name)) for name, kept in mask.kept.items()]
-    return [*rows, _row("all", mask.n_weights, mask.n_kept, reached.n_kept if reached else None)]
+def _layer_rows(mask: Mask, reached: Mask | None) -> list[tuple[str, ...]]:
+    rows = [_layer_row(name, kept.numel(), int(kept.sum()), _count(reached, name)) for name, kept in mask.kept.items()]
+    return [*rows, _layer_row("all", mask.n_weights, mask.n_kept, reached.n_kept if reached else None)]
 
 
 def _count(reached: Mask | None, name: str) -> int | None:
     return None if reached is None else int(reached.kept[name].sum())
 
 
-def _row(name: str, of: int, kept: int, reached: int | None) -> tuple[str, ...]:
+def _layer_row(name: str, of: int, kept: int, reached: int | None) -> tuple[str, ...]:
     return name, f"{kept:,}", f"{of:,}", f"{kept / of:.2%}", "n/a" if reached is None else f"{reached / of:.2%}"
 
 

@@ -41,13 +41,13 @@ def new(
         given = " and ".join(f"--{kind}" for kind in kinds) or "no kind of plugin"
         raise UsageError(f"plugins new got {given}", fix=f"give one of {', '.join(f'--{kind}' for kind in asked)}")
     names = scaffold.names(name, kinds[0])
-    taken = [plugin for plugin in registry.find(f"{names.kind}s") if plugin.name == names.plugin]
+    taken = [plugin for plugin in registry.find_plugins(f"{names.kind}s") if plugin.name == names.plugin]
     if taken:
         raise UsageError(
             f"there is {names.article} {names.noun} {names.plugin!r} already, of {taken[0].distribution}",
             fix="choose another name",
         )
-    folder = scaffold.write(names, into)
+    folder = scaffold.write_plugin(names, into)
     say(f"{names.article} {names.noun} {names.plugin!r} that works, and its tests; next:")
     say(f"  cd {folder} && pip install -e . pytest && python -m pytest")
     return Output(text=str(folder))

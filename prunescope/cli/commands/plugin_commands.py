@@ -37,7 +37,7 @@ def group_app(group: str, function: Callable[..., Output], *, filled: bool) -> t
     app = typer.Typer(help=(function.__doc__ or "").partition("\n")[0], no_args_is_help=True, rich_markup_mode=None)
     app.callback()(_nothing)
     if filled:
-        for name in sorted({plugin.name for plugin in registry.find(group)}):
+        for name in sorted({plugin.name for plugin in registry.find_plugins(group)}):
             _add(app, group, name, function)
     return app
 

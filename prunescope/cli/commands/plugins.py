@@ -42,7 +42,7 @@ def application() -> typer.Typer:
 
 def plugins(*, json: parameters.Json = False) -> Output:
     """List every plugin with its distribution; `new` writes one. Shows why a plugin cannot be used."""
-    listed = [_listed(plugin) for group in registry.INTERFACES for plugin in registry.find(group)]
+    listed = [_listed(plugin) for group in registry.INTERFACES for plugin in registry.find_plugins(group)]
     if json:
         return Output(text=json_text.dumps([asdict(plugin) for plugin in listed], indent=2))
     rows = [

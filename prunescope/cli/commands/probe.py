@@ -59,7 +59,7 @@ def probe(
 
 def _check_single(probe: Chosen, given: Sequence[str]) -> None:
     """Refuse a second probe, which would be taken for a checkpoint."""
-    known = {plugin.name for plugin in registry.find("probes")}
+    known = {plugin.name for plugin in registry.find_plugins("probes")}
     for text in given:
         if text in known and not Path(text).exists():
             raise UsageError(

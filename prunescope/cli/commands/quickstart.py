@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 MODEL, WIDTH, DATA = "preresnet8", 0.5, "digits"
 
-DENSITIES = (0.05, 0.1, 0.4)
+QUICKSTART_DENSITIES = (0.05, 0.1, 0.4)
 
-TRAINING = {"epochs": 60, "batch_size": 32, "weight_decay": 0.005}
+QUICKSTART_TRAINING = {"epochs": 60, "batch_size": 32, "weight_decay": 0.005}
 
 
 def quickstart(
@@ -48,15 +48,17 @@ def quickstart(
 def _train(checkpoint: Path, *, study: Path, device: str) -> None:
     from prunescope.report.steps.training import find_training
 
-    options = [word for name, value in TRAINING.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")]
-    halfway = max(1, int(TRAINING["epochs"]) // 2)  # also the last one before the learning rate first falls
+    options = [
+        word for name, value in QUICKSTART_TRAINING.items() for word in (f"--{name.replace('_', '-')}", f"{value:g}")
+    ]
+    halfway = max(1, int(QUICKSTART_TRAINING["epochs"]) // 2)  # also the last one before the learning rate first falls
     _announce("train", "sgd", "--model", MODEL, "--model-option", f"width={WIDTH:g}", "--data", DATA, *options,
               "--snapshots", str(halfway), "--output", str(checkpoint), "--study", str(study))  # fmt: skip
     question = TrainingQuestion(
         MODEL,
         DATA,
         model_options={"width": WIDTH},
-        trainer_options=TRAINING,
+        trainer_options=QUICKSTART_TRAINING,
         snapshots=(halfway,),
         study=study,
         device=device,
@@ -69,9 +71,9 @@ def _train(checkpoint: Path, *, study: Path, device: str) -> None:
 def _diagnose(checkpoint: Path, *, report: Path, study: Path, device: str) -> Finding:
     from prunescope.report.diagnosis.finding import find_diagnosis
 
-    _announce("diagnose", str(checkpoint), "--density", ",".join(f"{density:g}" for density in DENSITIES),
+    _announce("diagnose", str(checkpoint), "--density", ",".join(f"{density:g}" for density in QUICKSTART_DENSITIES),
               "--report", str(report), "--study", str(study))  # fmt: skip
-    question = DiagnosisQuestion([str(checkpoint)], densities=DENSITIES, study=study, device=device)
+    question = DiagnosisQuestion([str(checkpoint)], densities=QUICKSTART_DENSITIES, study=study, device=device)
     found = find_diagnosis(question, questions.open_session(question))
     console.show(found.printed())
     say(f"report: {found.report(report)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prunescope.cli.options import parsing
 
 if TYPE_CHECKING:
-    from prunescope.runs.place import Question
+    from prunescope.runs.place import AskedPlace
     from prunescope.runs.session import Session
 
 Q = TypeVar("Q")
@@ -24,7 +24,7 @@ def build_question(kind: type[Q], request: object, **others: Any) -> Q:  # noqa:
     return kind(**{name: value for name, value in {**given, **others}.items() if value is not None})
 
 
-def open_session(question: Question) -> Session:
+def open_session(question: AskedPlace) -> Session:
     """Return the session of a question whose notes and progress go to stderr."""
     from prunescope.report.common.progress import OnTerminal
     from prunescope.runs import session

@@ -92,10 +92,10 @@ def with_signature(function: Callable[..., Any], parameters: list[inspect.Parame
 
 def _attempt(function: Callable[..., Output], values: dict[str, Any], *, debug: bool) -> Output:
     with interrupts.noting() as pressed:
-        return _told(function, values, pressed, debug=debug)
+        return _outcome(function, values, pressed, debug=debug)
 
 
-def _told(function: Callable[..., Output], values: dict[str, Any], pressed: list[int], *, debug: bool) -> Output:
+def _outcome(function: Callable[..., Output], values: dict[str, Any], pressed: list[int], *, debug: bool) -> Output:
     """Call the command; turn whatever ends it into two lines and an exit code."""
     try:
         with stdout_on_stderr():
@@ -103,7 +103,7 @@ def _told(function: Callable[..., Output], values: dict[str, Any], pressed: list
     except (typer.Exit, typer.Abort, BrokenPipeError):
         raise
     except PrunescopeError as error:
-        _tell(error.message, error.fix, debug=debug)
+        _report_error(error.message, error.fix, debug=debug)
         return Output(exit_code=error.exit_code)
     except KeyboardInterrupt:
         return _interrupted(values, pressed, debug=debug)
@@ -116,23 +116,25 @@ def _interrupted(values: dict[str, Any], pressed: list[int], *, debug: bool) -> 
     kept = f"; what was finished is kept in {folder}" if folder else ""
     number = pressed[0] if pressed else signal.SIGINT
     how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
-    _tell(f"{how}{kept}", "the same command resumes" if kept else "", debug=debug)
+    _report_error(f"{how}{kept}", "the same command resumes" if kept else "", debug=debug)
     return Output(exit_code=interrupts.exit_code(number))
 
 
 def _unforeseen(error: Exception, *, debug: bool) -> Output:
     if isinstance(error, OSError) and error.filename is not None:
-        _tell(f"cannot use {str(error.filename)[:200]!r}: {error.strerror or error}", "check the path", debug=debug)
+        _report_error(
+            f"cannot use {str(error.filename)[:200]!r}: {error.strerror or error}", "check the path", debug=debug
+        )
         return Output(exit_code=PrunescopeError.exit_code)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or NO_MEMORY in str(error):
-        _tell("out of memory", "use smaller batches or fewer workers (--workers 1)", debug=debug)
+        _report_error("out of memory", "use smaller batches or fewer workers (--workers 1)", debug=debug)
         return Output(exit_code=PrunescopeError.exit_code)
     what = f"this is a bug in prunescope or in a plugin: {type(error).__name__}: {error}".partition("\n")[0]
-    _tell(what, "run the command again with --debug and report what it prints", debug=debug)
+    _report_error(what, "run the command again with --debug and report what it prints", debug=debug)
     return Output(exit_code=ExitCode.BUG)
 
 
-def _tell(message: str, fix: str, *, debug: bool) -> None:
+def _report_error(message: str, fix: str, *, debug: bool) -> None:
     if debug:
         say(traceback.format_exc().rstrip())
     say(f"error: {message}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended."""
 
-AT_ONCE = 3
+PRESSED_AT_ONCE = 3
 """How many times Ctrl-C must be pressed to end a program that is ending already."""
 
 A_MOMENT = 0.2
@@ -63,7 +63,7 @@ def noting() -> Iterator[list[int]]:
         if len(pressed) == 1:
             threading.Thread(target=see_through, args=(number,), daemon=True).start()
             raise KeyboardInterrupt
-        if len(pressed) >= AT_ONCE:
+        if len(pressed) >= PRESSED_AT_ONCE:
             os._exit(exit_code(pressed[0]))
 
     def see_through(number: int) -> None:

@@ -15,7 +15,7 @@ REFUSALS: tuple[type[BaseException], ...] = typer.BadParameter.__mro__[1:3]
 """Click's UsageError and ClickException, which Typer does not export."""
 
 
-def told(program: Callable[[], Any]) -> int:
+def exit_code_of(program: Callable[[], Any]) -> int:
     """Run the program, which returns its exit status; say on stderr what it refuses."""
     try:
         return int(program() or 0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.landscape.probes.batches import LimitBatches, limited
+from prunescope.landscape.probes.batches import LimitBatches, limited_probe
 
 if TYPE_CHECKING:
     from prunescope.landscape.evaluate import Outcomes
@@ -36,7 +36,7 @@ class Bezier(Probe):
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Three per image and epoch for the bend; two over the training and one over the test images per point."""
         del replicas
-        seen, held_out = (limited(self.limit_batches, self.batch_size, images) for images in (train, test))
+        seen, held_out = (limited_probe(self.limit_batches, self.batch_size, images) for images in (train, test))
         return float(3 * self.epochs * train + self.points * (2 * seen + (held_out if self.test else 0)))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
@@ -76,12 +76,12 @@ class Bezier(Probe):
         return readings
 
     def _side(self, side: str, found: Sequence[Outcomes], *, unit: str) -> dict[str, Reading]:
-        from prunescope.landscape.connectivity import errors, losses
+        from prunescope.landscape.connectivity import losses, path_errors
         from prunescope.landscape.probes.readings import along, single
 
         tail = "" if side == "train" else f"_{side}"
         how = f"Bezier curve, bend trained for {self.epochs} epochs, {self.points} points"
-        error, loss = errors(found), losses(found)
+        error, loss = path_errors(found), losses(found)
         return {
             f"connectivity{tail}": single(error.lmc, "fraction", estimator=how),
             f"barrier{tail}": single(error.barrier, "fraction", estimator=how),

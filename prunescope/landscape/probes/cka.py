@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import CLASSIFICATION, Data, Option, Probe, Reading, Replica, Split
-from prunescope.landscape.probes.batches import BatchSize
+from prunescope.landscape.probes.batches import ProbeBatchSize
 from prunescope.landscape.probes.readings import constant
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Cka(Probe):
     layers: Annotated[tuple[str, ...], Option("additional layers, by name or pattern (*: every layer)")] = ()
     estimator: Annotated[Literal["biased", "debiased", "both"], Option("HSIC estimator")] = "biased"
     images: Annotated[int, Option("number of training images", minimum=4)] = 6464
-    batch_size: BatchSize = 256
+    batch_size: ProbeBatchSize = 256
     memory: Annotated[
         float | None, Option("GiB for the layers; a larger layer is approximated from mini-batches", minimum=0)
     ] = None

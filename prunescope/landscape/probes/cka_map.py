@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
 from prunescope.api.errors import UsageError
-from prunescope.landscape.probes.batches import BatchSize
+from prunescope.landscape.probes.batches import ProbeBatchSize
 
 if TYPE_CHECKING:
     from prunescope.landscape.similarity import Kernel
@@ -21,7 +21,7 @@ class CkaMap(Probe):
     layers: Annotated[tuple[str, ...], Option("layers by name or pattern; empty: convolutions and linear layers")] = ()
     estimator: Annotated[Literal["biased", "debiased"], Option("HSIC estimator")] = "debiased"
     images: Annotated[int, Option("number of training images", minimum=4)] = 512
-    batch_size: BatchSize = 256
+    batch_size: ProbeBatchSize = 256
 
     replicas = 2
 

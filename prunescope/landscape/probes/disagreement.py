@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prunescope.api import Data, Probe, Reading, Replica
-from prunescope.landscape.probes.batches import BatchSize, LimitBatches, limited
+from prunescope.landscape.probes.batches import LimitBatches, ProbeBatchSize, limited_probe
 from prunescope.landscape.probes.readings import by_pair
 
 
@@ -14,7 +14,7 @@ from prunescope.landscape.probes.readings import by_pair
 class Disagreement(Probe):
     """Disagreement of the predictions of two replicas. Also their Jensen–Shannon divergence."""
 
-    batch_size: BatchSize = 256
+    batch_size: ProbeBatchSize = 256
     limit_batches: LimitBatches = None
 
     replicas = "any"
@@ -23,7 +23,9 @@ class Disagreement(Probe):
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One pass over both splits by every replica."""
-        return float(replicas * sum(limited(self.limit_batches, self.batch_size, images) for images in (train, test)))
+        return float(
+            replicas * sum(limited_probe(self.limit_batches, self.batch_size, images) for images in (train, test))
+        )
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `<split>_disagreement` (fraction) and `<split>_jensen_shannon` (nat) for test and train, per pair.

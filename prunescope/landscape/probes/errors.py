@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prunescope.api import Data, Probe, Reading, Replica
-from prunescope.landscape.probes.batches import BatchSize, LimitBatches, limited
+from prunescope.landscape.probes.batches import LimitBatches, ProbeBatchSize, limited_probe
 from prunescope.landscape.probes.readings import single
 
 
@@ -14,14 +14,16 @@ from prunescope.landscape.probes.readings import single
 class Errors(Probe):
     """Loss and errors on training and test examples. In eval mode, un-augmented: cross-entropy, top-1 and top-5."""
 
-    batch_size: BatchSize = 256
+    batch_size: ProbeBatchSize = 256
     limit_batches: LimitBatches = None
 
     replicas = 1
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One pass over both splits."""
-        return float(replicas * sum(limited(self.limit_batches, self.batch_size, images) for images in (train, test)))
+        return float(
+            replicas * sum(limited_probe(self.limit_batches, self.batch_size, images) for images in (train, test))
+        )
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `<split>_error`, `<split>_loss` and `<split>_chance` for train and test, `<split>_error_top5` too.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.landscape.probes.batches import limited
+from prunescope.landscape.probes.batches import limited_probe
 from prunescope.landscape.probes.readings import single
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Hessian(Probe):
         del test
         products = min(self.max_products, 10 + 2 * self.top) if self.top else 0
         drawn = self.vectors + 2 * self.sketch
-        return float(replicas * limited(self.batches, self.batch_size, train) * (3 + 6 * drawn + 9 * products))
+        return float(replicas * limited_probe(self.batches, self.batch_size, train) * (3 + 6 * drawn + 9 * products))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `trace`, `layer_trace`, `top_eigenvalues`, their residuals, and `products` (of one batch each)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.landscape.probes.batches import LimitBatches, limited
+from prunescope.landscape.probes.batches import LimitBatches, limited_probe
 from prunescope.landscape.probes.readings import of_connectivity
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ class Lmc(Probe):
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Two over the training images and one over the test images per point; pairs share their end points."""
         points = replicas + math.comb(replicas, 2) * (self.points - 2)
-        seen, held_out = (limited(self.limit_batches, self.batch_size, images) for images in (train, test))
+        seen, held_out = (limited_probe(self.limit_batches, self.batch_size, images) for images in (train, test))
         return float(points * (2 * seen + (held_out if self.test else 0)))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `lmc`, `barrier`, `t_star`, their kin for loss and test images, and the paths, for every pair."""
         del seed
 
-        from prunescope.landscape.connectivity import errors, lines, losses
+        from prunescope.landscape.connectivity import lines, losses, path_errors
 
         train, test = data.train, data.test if self.test else None
         models, masks = [replica.model for replica in replicas], [replica.mask for replica in replicas]
@@ -52,7 +52,7 @@ class Lmc(Probe):
         ):
             for side, points in (("train", line.train), ("test", line.test)):
                 if points is not None:
-                    error[side].append(errors(points))
+                    error[side].append(path_errors(points))
                     loss[side].append(losses(points))
         how = f"{self.points} points, BatchNorm re-estimated in batches of {self.batch_size}"
         words = {"unit": data.objective.loss_unit, "how": how}

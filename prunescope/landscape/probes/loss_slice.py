@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.landscape.probes.batches import BatchSize, limited
+from prunescope.landscape.probes.batches import ProbeBatchSize, limited_probe
 from prunescope.landscape.probes.readings import on_grid
 
 
@@ -18,7 +18,7 @@ class LossSlice(Probe):
     dimensions: Annotated[Literal["1", "2"], Option("a line or a plane")] = "1"
     points: Annotated[int, Option("points along each direction; odd, so that the model is one of them", minimum=3)] = 21
     radius: Annotated[float, Option("half width, relative to the norm of each filter", minimum=0)] = 1.0
-    batch_size: BatchSize = 256
+    batch_size: ProbeBatchSize = 256
     batches: Annotated[int, Option("number of training batches", minimum=1)] = 4
 
     replicas = 1
@@ -28,7 +28,9 @@ class LossSlice(Probe):
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """One over the images per point."""
         del test
-        return float(replicas * self.points ** int(self.dimensions) * limited(self.batches, self.batch_size, train))
+        return float(
+            replicas * self.points ** int(self.dimensions) * limited_probe(self.batches, self.batch_size, train)
+        )
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `loss` and `error` at every point, and `rise`: the mean loss at the rim above that at the centre."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.landscape.probes.batches import BatchSize, limited
+from prunescope.landscape.probes.batches import ProbeBatchSize, limited_probe
 from prunescope.landscape.probes.readings import on_grid
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class PairSlice(Probe):
     dimensions: Annotated[Literal["1", "2"], Option("the line, or a plane with a random direction across")] = "1"
     points: Annotated[int, Option("points along each direction", minimum=3)] = 21
     beyond: Annotated[float, Option("extent beyond each replica, relative to their distance", minimum=0)] = 0.5
-    batch_size: BatchSize = 256
+    batch_size: ProbeBatchSize = 256
     batches: Annotated[int, Option("number of training batches", minimum=1)] = 4
 
     replicas = 2
@@ -33,7 +33,7 @@ class PairSlice(Probe):
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Two over the images per point: BatchNorm is re-estimated."""
         del replicas, test
-        return float(2 * self.points ** int(self.dimensions) * limited(self.batches, self.batch_size, train))
+        return float(2 * self.points ** int(self.dimensions) * limited_probe(self.batches, self.batch_size, train))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `loss` and `error` at every point; replica A lies at x = 0, B at x = 1."""
@@ -65,10 +65,10 @@ class PairSlice(Probe):
         """Return the way from A to B and, for a plane, a direction across of the same length."""
         import torch
 
-        from prunescope.landscape.slices import filter_normalised, orthogonal, towards
+        from prunescope.landscape.slices import filter_normalised, orthogonal, towards_point
 
         first, second = replicas
-        line = towards(first.model, second.model)
+        line = towards_point(first.model, second.model)
         if self.dimensions == "1":
             return [line]
         draw = torch.Generator().manual_seed(seed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.landscape.probes.batches import limited
+from prunescope.landscape.probes.batches import limited_probe
 from prunescope.landscape.probes.readings import single
 
 
@@ -28,7 +28,7 @@ class SamSharpness(Probe):
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Three for every gradient, one for every loss."""
         del test
-        return float(replicas * (4 * self.steps + 1) * limited(self.batches, self.batch_size, train))
+        return float(replicas * (4 * self.steps + 1) * limited_probe(self.batches, self.batch_size, train))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `sharpness`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
-from prunescope.landscape.probes.batches import limited
+from prunescope.landscape.probes.batches import limited_probe
 from prunescope.landscape.probes.hessian import Parameters
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class SpectralDensity(Probe):
     def passes(self, *, replicas: int, train: int, test: int) -> float:
         """Count 9 for a product: a graph and its differentiation, at most."""
         del test
-        return float(9 * replicas * self.vectors * self.steps * limited(self.batches, self.batch_size, train))
+        return float(9 * replicas * self.vectors * self.steps * limited_probe(self.batches, self.batch_size, train))
 
     def measure(self, replicas: Sequence[Replica], data: Data, *, seed: int) -> dict[str, Reading]:
         """Return `nodes`, `masses`, `density` at `eigenvalue`, `negative`, `smallest`, `largest` and `products`."""

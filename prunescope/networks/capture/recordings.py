@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from prunescope.networks.capture.traces import Trace
+    from prunescope.networks.capture.traces import CapturedTrace
 
 MOST = 4
 """Kinds of steps that are kept."""
@@ -27,7 +27,7 @@ and others need the memory."""
 class Recording:
     """The repetitions of a kind of step, and the memory they read and write."""
 
-    trace: Trace
+    trace: CapturedTrace
     repeat: Mapping[int, Callable[[], None]]
     """By the number of images of the batch."""
     size: int
@@ -43,7 +43,7 @@ class Recordings:
 
     kept: list[Recording] = field(default_factory=list)
 
-    def find(self, trace: Trace) -> Recording | None:
+    def find(self, trace: CapturedTrace) -> Recording | None:
         """Return a recording of the same operations that no training uses at this moment."""
         for one in self.kept:
             if one.trace.signature == trace.signature and not one.busy:

@@ -22,7 +22,7 @@ PLAIN = (bool, int, float, complex, str, type(None), torch.dtype, torch.device, 
 
 
 @dataclass(frozen=True)
-class Trace:
+class CapturedTrace:
     """The operations of some steps."""
 
     signature: str
@@ -31,7 +31,7 @@ class Trace:
     """The bytes of every tensor that the steps found, in the order of their first use: uint8 (bytes,) each."""
 
 
-def traced(steps: Sequence[Callable[[], None]], state: Sequence[Tensor]) -> Trace:
+def traced(steps: Sequence[Callable[[], None]], state: Sequence[Tensor]) -> CapturedTrace:
     """Return the trace of steps, each of which is run once; `state`, the tensors they overwrite, is as before then.
 
     Raises NotCapturable where a step cannot be repeated.
@@ -40,7 +40,7 @@ def traced(steps: Sequence[Callable[[], None]], state: Sequence[Tensor]) -> Trac
     for step in steps:
         with unchanged(state), Watch(notes.note):
             step()
-    return Trace(notes.digest.hexdigest(), tuple(notes.memory))
+    return CapturedTrace(notes.digest.hexdigest(), tuple(notes.memory))
 
 
 class _Notes:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import KNOBS
 from prunescope.networks.checkpoints.plain import number, plain
-from prunescope.networks.checkpoints.schedules import drops_of, of_scheduler, schedule_of
+from prunescope.networks.checkpoints.schedules import drops_of, of_scheduler, schedule_settings
 
 if TYPE_CHECKING:
     from prunescope.networks.models import JSON
 
-NAMES = {
+KNOB_NAMES = {
     "learning_rate": ("lr", "learning_rate", "base_lr", "init_lr", "initial_lr"),
     "batch_size": ("batch_size", "train_batch_size", "bs"),
     "epochs": ("epochs", "max_epochs", "num_epochs", "n_epochs"),
@@ -41,7 +41,7 @@ MOST_EPOCHS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
+class TrainingFacts:
     """What is known of the training."""
 
     options: dict[str, JSON] = field(default_factory=dict)
@@ -65,10 +65,10 @@ def arguments_key(beside: Mapping[str, Any]) -> str:
     return next((key for key in ARGUMENTS if isinstance(beside.get(key), argparse.Namespace | Mapping)), "")
 
 
-def read_training(settings: Mapping[str, Any], beside: Mapping[str, Any]) -> Training:
+def read_training(settings: Mapping[str, Any], beside: Mapping[str, Any]) -> TrainingFacts:
     """Return what `settings` (the program's arguments) and `beside` (optimiser state, epoch) say of the training."""
     options: dict[str, JSON] = {}
-    for ours, theirs in NAMES.items():
+    for ours, theirs in KNOB_NAMES.items():
         value = next((number for name in theirs if (number := _number(settings.get(name))) is not None), None)
         if value is not None:
             options[ours] = int(value) if ours == "seed" or (ours in KNOBS and KNOBS[ours].whole) else value
@@ -84,14 +84,14 @@ def read_training(settings: Mapping[str, Any], beside: Mapping[str, Any]) -> Tra
             options["nesterov"] = optimizer != "momentum"  # timm's `sgd` is Nesterov's
     if _is_per_epoch(beside):
         settings = {**of_scheduler(beside), **settings}
-    schedule, notes = schedule_of(settings)
+    schedule, notes = schedule_settings(settings)
     done, epoch_notes = _epochs(settings, beside, options)
     drops = drops_of(settings, schedule, planned=_whole(options.get("epochs")) or done, done=done)
     warm = _number(settings.get("lr_warmup_epochs")) if "lr_step_size" in settings and drops else None
     if warm:
         notes = (*notes, f"the steps of the rate are counted from the end of the warm-up, epoch {warm:g}")
     options |= schedule | ({"drops": drops} if drops is not None else {}) | ({"epochs": done} if done else {})
-    return Training(options=options, notes=(*notes, *epoch_notes))
+    return TrainingFacts(options=options, notes=(*notes, *epoch_notes))
 
 
 def _apply_timm(settings: Mapping[str, Any], options: dict[str, JSON]) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from prunescope.api.errors import InputError, UsageError
 from prunescope.networks.checkpoints.plain import plain
 
-Weights: TypeAlias = Literal["ema", "raw"]
+WeightsChoice: TypeAlias = Literal["ema", "raw"]
 
 EMA_KEYS = (
     "state_dict_ema",
@@ -48,7 +48,7 @@ NOT_WEIGHTS = ("optimizer", "scheduler", "scaler", "lr_scheduler", "amp")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class FileLayout:
     """The weights found in a file, and what stands beside them."""
 
     state: dict[str, Tensor]
@@ -58,7 +58,7 @@ class Layout:
     notes: tuple[str, ...] = ()
 
 
-def find_weights(value: Any, *, weights: Weights | None, source: str) -> Layout:  # noqa: ANN401 - whatever was in the file
+def find_weights(value: Any, *, weights: WeightsChoice | None, source: str) -> FileLayout:  # noqa: ANN401 - whatever was in the file
     """Return the weights in `value`: EMA weights where there are any, unless `weights` says "raw".
 
     Raises:
@@ -67,7 +67,7 @@ def find_weights(value: Any, *, weights: Weights | None, source: str) -> Layout:
     """
     if isinstance(value, nn.Module):
         note = f"the file contains a whole {type(value).__name__}; its weights are used"
-        return Layout(state=dense_tensors(value.state_dict()), format="pickled module", notes=(note,))
+        return FileLayout(state=dense_tensors(value.state_dict()), format="pickled module", notes=(note,))
     if not isinstance(value, Mapping):
         raise InputError(
             f"'{source}' contains {_article(type(value).__name__)}, not weights",
@@ -75,7 +75,7 @@ def find_weights(value: Any, *, weights: Weights | None, source: str) -> Layout:
         )
     if is_state(value):
         refuse_missing_choice(weights, found="raw", source=source)
-        return Layout(state=dense_tensors(value), format="state_dict", notes=_extra_state_note(value))
+        return FileLayout(state=dense_tensors(value), format="state_dict", notes=_extra_state_note(value))
     return _unwrap(value, weights=weights, source=source)
 
 
@@ -91,7 +91,7 @@ def is_state(value: object) -> bool:
     )
 
 
-def _unwrap(value: Mapping[Any, Any], *, weights: Weights | None, source: str) -> Layout:
+def _unwrap(value: Mapping[Any, Any], *, weights: WeightsChoice | None, source: str) -> FileLayout:
     ema = _first(value, EMA_KEYS, source=source)
     raw = _first(value, RAW_KEYS, source=source) or (None if ema else _only_unknown(value, source=source))
     if ema is None and raw is None:
@@ -101,7 +101,7 @@ def _unwrap(value: Mapping[Any, Any], *, weights: Weights | None, source: str) -
     chosen = raw if ema is None or (weights == "raw" and raw is not None) else ema
     assert chosen is not None  # noqa: S101 - one of them is there
     key, inner = chosen
-    return Layout(
+    return FileLayout(
         state=inner.state,
         beside=plain({name: item for name, item in value.items() if name not in {*EMA_KEYS, *RAW_KEYS}}) | inner.beside,
         format=_writer(value),
@@ -109,7 +109,7 @@ def _unwrap(value: Mapping[Any, Any], *, weights: Weights | None, source: str) -
     )
 
 
-def _first(value: Mapping[Any, Any], keys: tuple[str, ...], *, source: str) -> tuple[str, Layout] | None:
+def _first(value: Mapping[Any, Any], keys: tuple[str, ...], *, source: str) -> tuple[str, FileLayout] | None:
     for key in keys:
         inner = value.get(key)
         if isinstance(inner, nn.Module) or is_state(inner) or (isinstance(inner, Mapping) and _holds_state(inner)):
@@ -121,7 +121,7 @@ def _holds_state(value: Mapping[Any, Any]) -> bool:
     return any(is_state(value.get(key)) or isinstance(value.get(key), nn.Module) for key in (*EMA_KEYS, *RAW_KEYS))
 
 
-def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, Layout] | None:
+def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, FileLayout] | None:
     named = ((key, item) for key, item in value.items() if isinstance(key, str))
     found = [key for key, item in named if is_state(item) and not key.startswith(NOT_WEIGHTS)]
     if len(found) > 1:
@@ -132,7 +132,7 @@ def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, Layout
     return (found[0], find_weights(value[found[0]], weights=None, source=source)) if found else None
 
 
-def refuse_missing_choice(weights: Weights | None, *, found: Weights | None, source: str) -> None:
+def refuse_missing_choice(weights: WeightsChoice | None, *, found: WeightsChoice | None, source: str) -> None:
     """Raise UsageError where only one kind was found and the other is wanted; None: both were found."""
     if weights == "ema" and found == "raw":
         raise UsageError(f"'{source}' contains no EMA weights", fix="leave out --weights ema")
@@ -140,7 +140,7 @@ def refuse_missing_choice(weights: Weights | None, *, found: Weights | None, sou
         raise UsageError(f"'{source}' contains EMA weights only", fix="leave out --weights raw")
 
 
-def _choice_note(ema: tuple[str, Layout] | None, raw: tuple[str, Layout] | None, key: str) -> tuple[str, ...]:
+def _choice_note(ema: tuple[str, FileLayout] | None, raw: tuple[str, FileLayout] | None, key: str) -> tuple[str, ...]:
     if ema is None or raw is None:
         return (f"weights read from '{key}'",)
     other = ("raw", raw[0]) if key == ema[0] else ("ema", ema[0])
@@ -149,7 +149,7 @@ def _choice_note(ema: tuple[str, Layout] | None, raw: tuple[str, Layout] | None,
 
 
 def _others_note(
-    value: Mapping[Any, Any], ema: tuple[str, Layout] | None, raw: tuple[str, Layout] | None
+    value: Mapping[Any, Any], ema: tuple[str, FileLayout] | None, raw: tuple[str, FileLayout] | None
 ) -> tuple[str, ...]:
     """Name the sets of weights that were not taken."""
     known = {found[0] for found in (ema, raw) if found}

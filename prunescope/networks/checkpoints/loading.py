@@ -15,12 +15,12 @@ from prunescope.api.errors import InputError, MismatchError
 from prunescope.api.trust import NOTHING
 from prunescope.networks.checkpoints import knobs, neighbours, transforms
 from prunescope.networks.checkpoints.finite import check_finite
-from prunescope.networks.checkpoints.layouts import Layout, Weights, find_weights, refuse_missing_choice
-from prunescope.networks.checkpoints.matching import Known, Match, fit
+from prunescope.networks.checkpoints.layouts import FileLayout, WeightsChoice, find_weights, refuse_missing_choice
+from prunescope.networks.checkpoints.matching import KnownNetwork, Match, fit_state
 from prunescope.networks.checkpoints.names import fold_pruning, strip_wrappers
 from prunescope.networks.checkpoints.own import is_own, unpack
-from prunescope.networks.checkpoints.places import Place, locate
-from prunescope.networks.checkpoints.reading import Content, read
+from prunescope.networks.checkpoints.places import CheckpointPlace, locate
+from prunescope.networks.checkpoints.reading import Content, read_content
 from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.checkpoints.search import hinted_names, search
 from prunescope.networks.constructors import sifted
@@ -41,10 +41,10 @@ ZEROS = 0.01
 """From this share of exact zeros among the prunable weights on they are taken for a mask; training leaves a few too."""
 
 
-def load(  # the one function everybody calls: each argument is an option of the command line
+def load_checkpoint(  # the one function everybody calls: each argument is an option of the command line
     path: Path | str,
     *,
-    weights: Weights | None = None,
+    weights: WeightsChoice | None = None,
     model: str | None = None,
     options: Mapping[str, JSON] | None = None,
     image_size: tuple[int, int] | None = None,
@@ -64,7 +64,7 @@ def load(  # the one function everybody calls: each argument is an option of the
         MismatchError: a single tensor that does not fit the architecture.
     """
     place = locate(str(path))
-    content = _read_parts(place, unsafe=unsafe) if place.shards else read(place.weights, unsafe=unsafe)
+    content = _read_parts(place, unsafe=unsafe) if place.shards else read_content(place.weights, unsafe=unsafe)
     source = str(place.weights)
     if is_own(content):
         own = unpack(content, source=source, trust=trust.also([model] if model else []))
@@ -72,7 +72,7 @@ def load(  # the one function everybody calls: each argument is an option of the
         refuse_missing_choice(weights, found="raw", source=source)
         if model in {None, own.spec.name}:
             return own
-        layout = Layout(state=dict(own.state), format=own.format)
+        layout = FileLayout(state=dict(own.state), format=own.format)
     else:
         layout = find_weights(content.value, weights=weights, source=source)
         if content.kind == "safetensors":
@@ -86,13 +86,13 @@ def load(  # the one function everybody calls: each argument is an option of the
     return replace(_assemble(layout, facts, known, source=source), sha256=content.sha256)
 
 
-def _read_parts(place: Place, *, unsafe: bool) -> Content:
+def _read_parts(place: CheckpointPlace, *, unsafe: bool) -> Content:
     """Return the tensors of all shards as the content of one file; InputError where two shards hold one tensor."""
     value: dict[str, Any] = {}
     digest = hashlib.sha256()
     kind: Kind = "safetensors"
     for path in place.shards:
-        part = read(path, unsafe=unsafe)
+        part = read_content(path, unsafe=unsafe)
         if not isinstance(part.value, Mapping) or value.keys() & part.value.keys():
             raise InputError(f"'{path}' is no shard: it holds what another one does", fix="download the folder again")
         value |= part.value
@@ -107,14 +107,14 @@ class Facts:
 
     settings: dict[str, Any]
     """The training program's arguments."""
-    training: knobs.Training
+    training: knobs.TrainingFacts
     data: dict[str, JSON] | None
     config: dict[str, Any] = field(default_factory=dict)
     """timm's config.json."""
     notes: tuple[str, ...] = ()
 
 
-def _gather(place: Place, layout: Layout) -> Facts:
+def _gather(place: CheckpointPlace, layout: FileLayout) -> Facts:
     folder = place.weights.parent
     settings = knobs.arguments(layout.beside)
     source = f"checkpoint's {knobs.arguments_key(layout.beside) or 'settings'}"
@@ -141,7 +141,7 @@ def _gather(place: Place, layout: Layout) -> Facts:
     )
 
 
-def _known(facts: Facts, place: Place, layout: Layout, *, prefer: str) -> Known:
+def _known(facts: Facts, place: CheckpointPlace, layout: FileLayout, *, prefer: str) -> KnownNetwork:
     """Collect what is said of the network: config.json first, then the arguments, then `arch`, then names of files."""
     config = {**_mapping(facts.config.get("pretrained_cfg")), **facts.config}
     said = [
@@ -157,7 +157,7 @@ def _known(facts: Facts, place: Place, layout: Layout, *, prefer: str) -> Known:
     }
     asked = {name: value for name, value in said_options.items() if name not in RESERVED}
     options, unknown = sifted(certain[0], asked) if certain else ({}, tuple(sorted(asked)))
-    return Known(
+    return KnownNetwork(
         name=certain[0] if certain else "",
         hints=(*names, place.weights.name.removesuffix(place.weights.suffix), place.weights.resolve().parent.name),
         options=options,
@@ -186,7 +186,7 @@ def _positive(*values: object) -> int | None:
     return next((value for value in values if isinstance(value, int) and value > 0), None)
 
 
-def _assemble(layout: Layout, facts: Facts, known: Known, *, source: str) -> Checkpoint:
+def _assemble(layout: FileLayout, facts: Facts, known: KnownNetwork, *, source: str) -> Checkpoint:
     named = strip_wrappers(layout.state)
     folded = fold_pruning(named.state)
     check_finite(folded.state, source=source)
@@ -206,10 +206,10 @@ def _assemble(layout: Layout, facts: Facts, known: Known, *, source: str) -> Che
     )
 
 
-def _match(state: Mapping[str, Tensor], known: Known, *, source: str) -> Match:
+def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> Match:
     if known.name:
         try:
-            return fit(state, known)
+            return fit_state(state, known)
         except MismatchError as error:
             if "structurally" in error.message:
                 raise

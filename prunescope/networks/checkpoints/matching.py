@@ -27,7 +27,7 @@ COUNTER = "num_batches_tracked"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class KnownNetwork:
     """What the file, its neighbours and the user say of the network, apart from its tensors."""
 
     name: str = ""
@@ -53,7 +53,7 @@ class Match:
     notes: tuple[str, ...] = ()
 
 
-def fit(state: Mapping[str, Tensor], known: Known) -> Match:
+def fit_state(state: Mapping[str, Tensor], known: KnownNetwork) -> Match:
     """Return the match with the architecture `known.name`; MismatchError where a single tensor does not fit."""
     print_ = fingerprint(known.name)
     prefix, part = best_view(state, print_, prefer=known.prefer)
@@ -126,7 +126,7 @@ def n_fitting(have: Shapes, print_: Fingerprint) -> float:
 # ---- what the tensors say -----------------------------------------------------------------------------------------
 
 
-def infer_spec(have: Shapes, print_: Fingerprint, known: Known) -> ModelSpec:
+def infer_spec(have: Shapes, print_: Fingerprint, known: KnownNetwork) -> ModelSpec:
     """Return the spec of the architecture with classes, channels, width and image size as in the tensors."""
     head, stem = have.get(print_.classifier, ()), have.get(print_.stem, ())
     spec = ModelSpec(
@@ -170,7 +170,7 @@ def _is_ours(name: str) -> bool:
     return is_model(name) and model_entrypoint(name).__module__.startswith("prunescope.networks.zoo")
 
 
-def _with_pixels(spec: ModelSpec, pixels: int, known: Known) -> ModelSpec:
+def _with_pixels(spec: ModelSpec, pixels: int, known: KnownNetwork) -> ModelSpec:
     """Split the inputs of a perceptron into channels and pixels: as known, else colour, else grey, of square images."""
     if known.image_size:
         return replace(spec, in_chans=max(1, pixels // math.prod(known.image_size)))
@@ -212,7 +212,7 @@ def _prefix_notes(prefix: str, state: Mapping[str, Tensor], part: Mapping[str, T
     return (note, *left_out)
 
 
-def _spec_notes(spec: ModelSpec, print_: Fingerprint, known: Known) -> tuple[str, ...]:
+def _spec_notes(spec: ModelSpec, print_: Fingerprint, known: KnownNetwork) -> tuple[str, ...]:
     width, size = spec.options.get("width"), "x".join(map(str, spec.image_size))
     sized = not known.image_size and spec.image_size != print_.image_size
     seen = f"{spec.in_chans} channels, {size} pixels" if size else f"{spec.in_chans} numbers or tokens"

@@ -43,7 +43,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 
 def summary_notes(folder: Path, epochs: int | None) -> tuple[str, ...]:
     """Return notes from summary.csv: how far the run went, and its readings after `epochs` epochs (or at its end)."""
-    rows = _rows(folder / "summary.csv")
+    rows = _summary_rows(folder / "summary.csv")
     if not rows:
         return ()
     last = int(float(rows[-1]["epoch"])) + 1
@@ -54,7 +54,7 @@ def summary_notes(folder: Path, epochs: int | None) -> tuple[str, ...]:
     return (f"summary.csv: the run went to epoch {last}; after epoch {int(float(row['epoch'])) + 1}: {values}",)
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _summary_rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     try:

@@ -22,7 +22,7 @@ from prunescope.networks.checkpoints import tensors
 from prunescope.networks.checkpoints.finite import check_finite
 from prunescope.networks.checkpoints.layouts import dense_tensors
 from prunescope.networks.checkpoints.plain import plain
-from prunescope.networks.checkpoints.reading import Content, read
+from prunescope.networks.checkpoints.reading import Content, read_content
 from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.models import ModelSpec
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-SCHEMA = 1
+CHECKPOINT_SCHEMA = 1
 
 KEY = "prunescope"
 
@@ -65,13 +65,13 @@ def to_safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
     """
     check_finite(checkpoint.state, source="the checkpoint to save")
     masks = {f"{MASK}{name}": kept for name, kept in checkpoint.mask.kept.items()} if checkpoint.mask else {}
-    return tensors.to_bytes({**checkpoint.state, **masks}, {"format": "pt", KEY: _facts_text(checkpoint)})
+    return tensors.safetensors_parts({**checkpoint.state, **masks}, {"format": "pt", KEY: _facts_text(checkpoint)})
 
 
 def reads_back(checkpoint: Checkpoint, path: Path) -> bool:
     """Whether a file holds the checkpoint: weights, masks and facts."""
     trust = Trust(frozenset({checkpoint.spec.name}))  # it is this very network that is saved
-    again = unpack(read(path, unsafe=False), source=str(path), trust=trust)
+    again = unpack(read_content(path, unsafe=False), source=str(path), trust=trust)
     kept = ({} if mask is None else dict(mask.kept) for mask in (checkpoint.mask, again.mask))
     facts = (json.dumps(_facts(one), sort_keys=True) for one in (checkpoint, again))
     return _equal(checkpoint.state, again.state) and _equal(*kept) and len(set(facts)) == 1
@@ -111,9 +111,10 @@ def unpack(content: Content, *, source: str, trust: Trust = NOTHING) -> Checkpoi
 
 
 def _check_schema(facts: Mapping[str, Any], source: str) -> None:
-    if facts["schema"] > SCHEMA:
+    if facts["schema"] > CHECKPOINT_SCHEMA:
         raise InputError(
-            f"'{source}' has schema {facts['schema']}, this prunescope supports up to {SCHEMA}", fix="update prunescope"
+            f"'{source}' has schema {facts['schema']}, this prunescope supports up to {CHECKPOINT_SCHEMA}",
+            fix="update prunescope",
         )
 
 
@@ -126,7 +127,7 @@ def _facts_text(checkpoint: Checkpoint) -> str:
 
 def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
+        "schema": CHECKPOINT_SCHEMA,
         "spec": checkpoint.spec.to_json(),
         "names": list(checkpoint.state),
         "masked": None if checkpoint.mask is None else list(checkpoint.mask.kept),

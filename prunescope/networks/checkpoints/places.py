@@ -16,11 +16,11 @@ PREFERRED = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "mod
 INDEX = (".safetensors.index.json", ".bin.index.json")
 """How the index of a checkpoint in several files ends (Hugging Face)."""
 
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pth.tar")
+CHECKPOINT_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pth.tar")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class CheckpointPlace:
     """A weights file, and the config.json that describes its network (empty where there is none)."""
 
     weights: Path
@@ -29,24 +29,24 @@ class Place:
     """The files that hold the parts of the weights, where `weights` is their index."""
 
 
-def locate(name: str) -> Place:
+def locate(name: str) -> CheckpointPlace:
     """Return the weights file for a path, `local-dir:...` or `hf-hub:...`; InputError where there is none."""
     source, _, rest = name.partition(":")
     if source in {"hf-hub", "hf_hub"}:
         return _from_hub(rest)
     path = Path(rest if source == "local-dir" else name)
     if path.name.endswith(INDEX) and path.is_file():
-        return Place(weights=path, shards=_shards(path))
+        return CheckpointPlace(weights=path, shards=_shards(path))
     if not path.is_dir():
         if source == "local-dir":
             raise InputError(f"no folder at '{path}'", fix="check the path")
-        return Place(weights=path)
+        return CheckpointPlace(weights=path)
     return _from_folder(path)
 
 
-def _from_folder(folder: Path) -> Place:
+def _from_folder(folder: Path) -> CheckpointPlace:
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.endswith(SUFFIXES))
+        files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.endswith(CHECKPOINT_SUFFIXES))
     except OSError as error:
         raise InputError(f"cannot read folder '{folder}': {error.strerror}", fix="check the permissions") from error
     config = folder / "config.json"
@@ -54,14 +54,15 @@ def _from_folder(folder: Path) -> Place:
     preferred = [folder / name for name in PREFERRED if (folder / name).is_file()]
     index = next((path for path in sorted(folder.iterdir()) if path.name.endswith(INDEX)), None)
     if index is not None and not preferred:
-        return Place(weights=index, config=described, shards=_shards(index))
+        return CheckpointPlace(weights=index, config=described, shards=_shards(index))
     if preferred:
-        return Place(weights=preferred[0], config=described)
+        return CheckpointPlace(weights=preferred[0], config=described)
     if len(files) == 1:
-        return Place(weights=files[0], config=described)
+        return CheckpointPlace(weights=files[0], config=described)
     if not files:
         raise InputError(
-            f"folder '{folder}' contains no weights", fix=f"wanted a file with the suffix {', '.join(SUFFIXES)}"
+            f"folder '{folder}' contains no weights",
+            fix=f"wanted a file with the suffix {', '.join(CHECKPOINT_SUFFIXES)}",
         )
     raise InputError(
         f"folder '{folder}' contains {len(files)} checkpoints", fix=f"name one of them, for example '{files[-1]}'"
@@ -98,7 +99,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     return found
 
 
-def _from_hub(name: str) -> Place:
+def _from_hub(name: str) -> CheckpointPlace:
     import huggingface_hub
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -110,9 +111,9 @@ def _from_hub(name: str) -> Place:
     try:
         config = _read_config(fetch("config.json"))
         try:
-            return Place(weights=fetch("model.safetensors"), config=config)
+            return CheckpointPlace(weights=fetch("model.safetensors"), config=config)
         except EntryNotFoundError:
-            return Place(weights=fetch("pytorch_model.bin"), config=config)
+            return CheckpointPlace(weights=fetch("pytorch_model.bin"), config=config)
     except InputError:
         raise
     except Exception as error:  # no network, no such repository, no permission: a dozen types

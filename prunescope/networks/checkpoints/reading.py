@@ -57,7 +57,7 @@ class Content:
     """The text beside the tensors of a safetensors file."""
 
 
-def read(path: pathlib.Path, *, unsafe: bool) -> Content:
+def read_content(path: pathlib.Path, *, unsafe: bool) -> Content:
     """Return the content of a checkpoint file.
 
     Raises:

@@ -48,10 +48,10 @@ def of_scheduler(beside: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "scheduler": "cosineannealinglr"} if "T_max" in state else found
 
 
-def schedule_of(settings: Mapping[str, Any]) -> tuple[dict[str, JSON], tuple[str, ...]]:
+def schedule_settings(settings: Mapping[str, Any]) -> tuple[dict[str, JSON], tuple[str, ...]]:
     """Return schedule and drop_factor where known, and a note on a schedule of another kind.
 
-    >>> schedule_of({"sched": "step", "decay_rate": 0.1})
+    >>> schedule_settings({"sched": "step", "decay_rate": 0.1})
     ({'schedule': 'multistep', 'drop_factor': 0.1}, ())
     """
     names = [name for name in ("sched", "scheduler", "lr_scheduler", "schedule") if settings.get(name) is not None]

@@ -19,7 +19,7 @@ from timm.models import list_models, model_entrypoint
 
 from prunescope.api.errors import MismatchError, UsageError
 from prunescope.networks.checkpoints.fingerprints import Fingerprint, fingerprint, shapes
-from prunescope.networks.checkpoints.matching import COUNTER, Known, Match, best_of, fit, n_fitting
+from prunescope.networks.checkpoints.matching import COUNTER, KnownNetwork, Match, best_of, fit_state, n_fitting
 from prunescope.networks.checkpoints.names import views
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ ALIKE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class FoundArchitecture:
     """The architecture that fits, if there is one, and the nearest ones with the share of tensors that fit."""
 
     match: Match | None
     nearest: tuple[tuple[str, float], ...]
 
 
-def search(state: Mapping[str, Tensor], known: Known) -> Found:
+def search(state: Mapping[str, Tensor], known: KnownNetwork) -> FoundArchitecture:
     """Return the first architecture that all tensors fit, and the three nearest of those that were tried."""
     tried: dict[str, Likeness] = {}
     parts = views(state)
@@ -83,9 +83,9 @@ def search(state: Mapping[str, Tensor], known: Known) -> Found:
         tried[name] = likeness(part, print_)
         match = _try_fit(state, replace(known, name=name)) if _same_names(part, print_) else None
         if match is not None:
-            return Found(match=match, nearest=((name, 1.0),))
+            return FoundArchitecture(match=match, nearest=((name, 1.0),))
     ranked = sorted(tried, key=lambda name: (-tried[name].tensors, name))
-    return Found(match=None, nearest=tuple((name, tried[name].tensors) for name in ranked[:3]))
+    return FoundArchitecture(match=None, nearest=tuple((name, tried[name].tensors) for name in ranked[:3]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def hinted_names(hints: tuple[str, ...]) -> list[str]:
     return [name for name in ranked if not any(name != longer and name in longer for longer in ranked)]
 
 
-def _candidates(state: Mapping[str, Tensor], known: Known, tried: Mapping[str, Likeness]) -> Iterator[str]:
+def _candidates(state: Mapping[str, Tensor], known: KnownNetwork, tried: Mapping[str, Likeness]) -> Iterator[str]:
     """Yield names to try; `tried` holds those tried so far."""
     families = _families()
     yield from hinted_names(known.hints)
@@ -197,8 +197,8 @@ def _try_fingerprint(name: str) -> Fingerprint | None:
         return None  # an architecture that needs a package that is not installed
 
 
-def _try_fit(state: Mapping[str, Tensor], known: Known) -> Match | None:
+def _try_fit(state: Mapping[str, Tensor], known: KnownNetwork) -> Match | None:
     try:
-        return fit(state, known)
+        return fit_state(state, known)
     except (MismatchError, UsageError):
         return None

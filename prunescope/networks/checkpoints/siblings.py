@@ -15,7 +15,7 @@ NUMBERED = (
 )
 """How programs name the checkpoint of an epoch: timm, Lightning, and by hand."""
 
-SUFFIXES = (".ckpt", ".pth", ".pt", ".tar", ".safetensors")
+SIBLING_SUFFIXES = (".ckpt", ".pth", ".pt", ".tar", ".safetensors")
 
 
 def find_sibling_files(path: Path) -> dict[int, Path]:
@@ -44,7 +44,7 @@ def epoch_of_name(name: str) -> int | None:
     >>> [epoch_of_name(name) for name in ("checkpoint-37.pth.tar", "epoch=12-step=5.ckpt", "last.ckpt", "epoch3.txt")]
     [37, 12, None, None]
     """
-    if not name.endswith(SUFFIXES):
+    if not name.endswith(SIBLING_SUFFIXES):
         return None
     matches = (pattern.search(name) for pattern in NUMBERED)
     return next((int(match["epoch"]) for match in matches if match), None)

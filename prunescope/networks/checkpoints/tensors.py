@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-NAMES = {
+TYPE_NAMES = {
     torch.bool: "BOOL",
     torch.uint8: "U8",
     torch.int8: "I8",
@@ -34,22 +34,22 @@ NAMES = {
 """What the format calls a type, in the order in which the library sorts them; others are left to it."""
 
 
-def to_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> list[bytes | memoryview]:
+def safetensors_parts(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> list[bytes | memoryview]:
     """Return the parts of a safetensors file, one after the other; the tensors among them are not copied.
 
-    >>> [bytes(part) for part in to_bytes({"a": torch.tensor([65], dtype=torch.uint8)}, {})][1:]
+    >>> [bytes(part) for part in safetensors_parts({"a": torch.tensor([65], dtype=torch.uint8)}, {})][1:]
     [b'{"__metadata__":{},"a":{"data_offsets":[0,1],"dtype":"U8","shape":[1]}}  ', b'A']
     """
-    if sys.byteorder == "big" or any(tensor.dtype not in NAMES for tensor in tensors.values()):
+    if sys.byteorder == "big" or any(tensor.dtype not in TYPE_NAMES for tensor in tensors.values()):
         return _by_the_library(tensors, metadata)
-    ranks = {kind: rank for rank, kind in enumerate(NAMES)}
+    ranks = {kind: rank for rank, kind in enumerate(TYPE_NAMES)}
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     data: list[bytes | memoryview] = []
     end = 0
     for name, tensor in sorted(tensors.items(), key=lambda item: (-ranks[item[1].dtype], item[0])):
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         begin, end = end, end + flat.nbytes
-        header[name] = {"dtype": NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
+        header[name] = {"dtype": TYPE_NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
         data.append(flat.view(torch.uint8).numpy().data)
     return [*_opening(header), *data]
 

@@ -20,7 +20,7 @@ from prunescope.networks.grouped.grouping import supports
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-MOST = 12
+MOST_GROUPED = 12
 """Models at a time beyond which nothing is gained."""
 
 MOST_TRAINED = 6
@@ -61,7 +61,7 @@ def group_size(model: nn.Module, batch: tuple[int, ...], *, copies: int, support
     """
     if copies < 2 or not tiny(model) or not (supports(model) if supported is None else supported):
         return 1
-    return _evenly(copies, _fitting(model, batch, most=MOST))
+    return _evenly(copies, _fitting(model, batch, most=MOST_GROUPED))
 
 
 def training_group(model: nn.Module, batch: tuple[int, ...], *, device: str = "cpu") -> int:
@@ -91,7 +91,7 @@ def points_at_once(model: nn.Module, image: tuple[int, ...], *, images: int, bat
     """
     if not by_launches(next(model.parameters()).device):
         return group_size(model, (min(batch, images), *image), copies=copies, supported=True)
-    return _evenly(copies, min(MOST, BUSY_BYTES // max(1, images * feature_bytes(model, image))))
+    return _evenly(copies, min(MOST_GROUPED, BUSY_BYTES // max(1, images * feature_bytes(model, image))))
 
 
 def _evenly(copies: int, most: int) -> int:

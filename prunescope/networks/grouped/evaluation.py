@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunescope.networks.grouped.grouping import copied
 from prunescope.networks.grouped.layers import GroupedConvolution
-from prunescope.networks.grouped.rewriting import free, is_relu, tidy
+from prunescope.networks.grouped.rewriting import free, is_relu, tidy_graph
 from prunescope.networks.grouped.scale_shift import ScaleShift, coefficients
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _fold(net: fx.GraphModule) -> fx.GraphModule:
     """Return the network with every BatchNorm in the cheapest form; it shares the layers that keep their form."""
     graph = copied(net.graph)
     modules: dict[str, Any] = dict(net.named_modules())
-    tidy(graph, modules)
+    tidy_graph(graph, modules)
     for node in [node for node in graph.nodes if isinstance(modules.get(str(node.target)), _BatchNorm)]:
         simplify(node, modules, fold=True)
     graph.lint()

@@ -45,7 +45,8 @@ class Grouped(nn.Module):
     forward: images (batch, channels, height, width) that all models see, or with `shared` False (batch, K · channels,
     height, width), one set for each -> outputs (batch, K, classes), or (batch, K, channels, ...) of maps.
     The values are copies; `put` and `take` move them in and out. Mode (train or eval) as that of the first model when
-    it is made: dropout that is active cannot be grouped. graph: that of one model from `traced`, where it is at hand.
+    it is made: dropout that is active cannot be grouped. graph: that of one model from
+    `traced_network`, where it is at hand.
 
     Raises UsageError, with the reason, for what cannot be grouped (see `obstacle`).
     """
@@ -54,7 +55,7 @@ class Grouped(nn.Module):
         nn.Module.__init__(self)
         reason = ""
         if graph is None:
-            graph, reason = traced(models[0])
+            graph, reason = traced_network(models[0])
         if graph is None:
             raise UsageError(f"{type(models[0]).__name__} cannot be grouped: {reason}", fix="run the models one by one")
         self.count = len(models)
@@ -116,10 +117,10 @@ def supports(model: nn.Module) -> bool:
 
 def obstacle(model: nn.Module) -> str:
     """Return why copies of `model`, in its present mode, cannot run as one grouped network; empty when they can."""
-    return traced(model)[1]
+    return traced_network(model)[1]
 
 
-def traced(model: nn.Module) -> tuple[fx.Graph, str] | tuple[None, str]:
+def traced_network(model: nn.Module) -> tuple[fx.Graph, str] | tuple[None, str]:
     """Return the graph of `model` and an empty reason, or None and why it cannot be grouped."""
     if any(m._forward_hooks or m._forward_pre_hooks for m in model.modules()):  # noqa: SLF001 - no public way to ask
         return None, "it has hooks"

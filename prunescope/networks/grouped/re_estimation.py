@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from prunescope.api.errors import UsageError
 from prunescope.networks.grouped.evaluation import simplify
 from prunescope.networks.grouped.grouping import copied
-from prunescope.networks.grouped.rewriting import tidy
+from prunescope.networks.grouped.rewriting import tidy_graph
 from prunescope.networks.grouped.scale_shift import ScaleShift, merge, moments
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ReEstimation:
     def __init__(self, net: fx.GraphModule) -> None:
         graph = copied(net.graph)
         modules: dict[str, Any] = dict(net.named_modules())
-        tidy(graph, modules)
+        tidy_graph(graph, modules)
         self.stages = _stages(graph, modules)
 
     @property

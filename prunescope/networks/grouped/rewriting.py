@@ -31,7 +31,7 @@ CHANGING = frozenset({operator.iadd, operator.imul, torch.relu_, "relu_", "add_"
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
-def tidy(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> bool:
+def tidy_graph(graph: fx.Graph, modules: Mapping[str, nn.Module]) -> bool:
     """Rewrite `graph`, of layers that `engine.grouping` supports in eval mode, in place; return whether it could be.
 
     False where the network itself overwrites what something else may still need: it is then not to be rewritten.
@@ -65,7 +65,7 @@ def rewritable(net: fx.GraphModule) -> bool:
     norms = [name for name in called if isinstance(modules[name], _BatchNorm)]
     if len(set(norms)) < len(norms) or any(modules[name].running_mean is None for name in norms):
         return False
-    return tidy(copied(net.graph), modules)
+    return tidy_graph(copied(net.graph), modules)
 
 
 def add_into(first: Tensor, second: Tensor) -> Tensor:

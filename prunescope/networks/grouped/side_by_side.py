@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunescope.api.errors import UsageError
 from prunescope.networks.grouped.grouping import copied
-from prunescope.networks.grouped.rewriting import free, is_relu, tidy
+from prunescope.networks.grouped.rewriting import free, is_relu, tidy_graph
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -99,7 +99,7 @@ class SideBySide:
     def __init__(self, net: fx.GraphModule) -> None:
         graph = copied(net.graph)
         modules: dict[str, Any] = dict(net.named_modules())
-        tidy(graph, modules)
+        tidy_graph(graph, modules)
         nodes = [node for node in graph.nodes if isinstance(modules.get(str(node.target)), _BatchNorm)]
         self.norms = [_replace(node, modules) for node in nodes]
         self.net = _up_to(nodes, graph, modules)

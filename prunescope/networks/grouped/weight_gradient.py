@@ -21,10 +21,10 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from torch import Tensor
 
-WIDE = 64
+WIDE_GROUP = 64
 """Channels of a merged group."""
 
-NARROW = 8
+NARROW_GROUP = 8
 """Input channels below which the output channels decide: those of images."""
 
 TENSOR_CORES = (8, 0)
@@ -39,7 +39,7 @@ def merged(count: int, *, inputs: int, outputs: int) -> int:
     >>> merged(12, inputs=3, outputs=16), merged(6, inputs=16, outputs=16)
     (4, 1)
     """
-    factor = WIDE // (outputs if inputs < NARROW else inputs)
+    factor = WIDE_GROUP // (outputs if inputs < NARROW_GROUP else inputs)
     return factor if factor > 1 and count % factor == 0 else 1
 
 

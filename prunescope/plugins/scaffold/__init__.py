@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from prunescope.plugins.scaffold.names import Kind, Names, names
-from prunescope.plugins.scaffold.writing import files, write
+from prunescope.plugins.scaffold.writing import files, write_plugin
 
-__all__ = ["Kind", "Names", "files", "names", "write"]
+__all__ = ["Kind", "Names", "files", "names", "write_plugin"]

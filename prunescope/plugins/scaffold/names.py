@@ -14,7 +14,7 @@ Kind = Literal["probe", "pruner", "trainer", "rule", "dataset", "executor"]
 
 PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
-LONGEST = 30
+LONGEST_NAME = 30
 """Letters of a name; longer ones would not fit into the lines of the templates."""
 
 
@@ -65,10 +65,10 @@ def names(plugin: str, kind: Kind) -> Names:
         UsageError: no name for a plugin, or one that Python or prunescope.api has taken.
     """
     found = Names(plugin.removeprefix("prunescope-"), kind)
-    if not PATTERN.fullmatch(found.plugin) or len(found.plugin) > LONGEST:
+    if not PATTERN.fullmatch(found.plugin) or len(found.plugin) > LONGEST_NAME:
         raise UsageError(
             f"a plugin cannot be called {plugin!r}",
-            fix=f"at most {LONGEST} lower-case letters, digits and single dashes, a letter first: weight-norm",
+            fix=f"at most {LONGEST_NAME} lower-case letters, digits and single dashes, a letter first: weight-norm",
         )
     if keyword.iskeyword(found.klass) or found.klass in api.__all__:
         raise UsageError(

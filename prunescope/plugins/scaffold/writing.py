@@ -52,7 +52,7 @@ def files(names: Names) -> Mapping[str, str]:
     }
 
 
-def write(names: Names, parent: Path) -> Path:
+def write_plugin(names: Names, parent: Path) -> Path:
     """Write a new distribution into a folder of its own inside `parent`, and return that folder.
 
     Raises:

@@ -8,7 +8,7 @@ import torch
 
 from prunescope.api import CLASSIFICATION, Data, Dataset
 from prunescope.plugins.testing import state
-from prunescope.plugins.testing.plugin import check_plugin, require, seeded, title
+from prunescope.plugins.testing.plugin import check_plugin, require, seeded_check, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Split
 
-Batches = list[tuple["Tensor", "Tensor"]]
+CheckedBatches = list[tuple["Tensor", "Tensor"]]
 
 
 def check_dataset(dataset: Dataset) -> None:
@@ -37,7 +37,7 @@ def check_dataset(dataset: Dataset) -> None:
     for side, split in (("train", data.train), ("test", data.test)):
         _check_batches(f"{who}, {side} split", split, data)
         _check_epoch(f"{who}, {side} split", split, data)
-    changed = state.changed(state.of_data(data), state.of_data(again))
+    changed = state.changed_names(state.of_data(data), state.of_data(again))
     require(not changed, f"{who}: {changed} differ when loaded again with the same options")
     require(data.fingerprint == again.fingerprint, f"{who}: the fingerprint differs when loaded again")
 
@@ -112,9 +112,9 @@ def _sorted(targets: Iterable[Tensor]) -> Tensor:
     return whole.reshape(len(whole), -1).sort(0).values
 
 
-def _epoch(split: Split, *, seed: int, surroundings: int) -> Batches:
+def _epoch(split: Split, *, seed: int, surroundings: int) -> CheckedBatches:
     """Return one pass; `surroundings` seeds torch's global generator, which must not matter."""
-    with seeded(surroundings):
+    with seeded_check(surroundings):
         return list(split.epoch(_size(split), generator=torch.Generator().manual_seed(seed)))
 
 
@@ -123,11 +123,11 @@ def _size(split: Split) -> int:
     return next(size for size in (8, 7, 9, 10, 11, 13) if len(split) % size != 1)
 
 
-def _joined(batches: Batches) -> Batches:
+def _joined(batches: CheckedBatches) -> CheckedBatches:
     return [(torch.cat([images for images, _ in batches]), torch.cat([labels for _, labels in batches]))]
 
 
-def _same(one: Batches, other: Iterable[tuple[Tensor, Tensor]]) -> bool:
+def _same(one: CheckedBatches, other: Iterable[tuple[Tensor, Tensor]]) -> bool:
     others = list(other)
     return len(one) == len(others) and all(
         torch.equal(a, c) and torch.equal(b, d) for (a, b), (c, d) in zip(one, others, strict=True)

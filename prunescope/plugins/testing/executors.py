@@ -65,7 +65,7 @@ def _run(who: str, executor: Executor, jobs: Sequence[Job], folder: Path) -> lis
     """Return the outcomes in the order they come, and note when the first has come."""
     outcomes: list[Outcome] = []
     try:
-        for outcome in executor.run(jobs, partial(given.perform, folder=str(folder))):
+        for outcome in executor.run(jobs, partial(given.perform_marked, folder=str(folder))):
             (folder / given.SEEN).touch()
             outcomes.append(outcome)
     except (Exception, SystemExit) as error:

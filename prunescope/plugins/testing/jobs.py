@@ -55,7 +55,7 @@ CHAIN: Sequence[Job] = (_job("one"), _job("two", "one"), _job("three", "two", ac
 """Jobs one after the other; the last one waits until the outcome of the first has come."""
 
 
-def perform(job: Job, *, folder: str) -> None:
+def perform_marked(job: Job, *, folder: str) -> None:
     """Note in `folder` that a job was performed, and how it came here; then do what its recipe says."""
     early = [need for need in job.needs if not Path(folder, need).is_file()]
     note = {"job": asdict(job), "early": early}

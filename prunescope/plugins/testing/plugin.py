@@ -42,7 +42,7 @@ def require(condition: bool, message: str) -> None:  # noqa: FBT001 - reads like
 
 
 @contextmanager
-def accepted() -> Iterator[None]:
+def accepted_option() -> Iterator[None]:
     """Turn what the core would refuse a plugin for into an AssertionError."""
     try:
         yield
@@ -51,7 +51,7 @@ def accepted() -> Iterator[None]:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def seeded_check(seed: int) -> Iterator[None]:
     """Seed torch's global generators as the core does around every call of a plugin, and restore them after."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -71,7 +71,7 @@ def check_plugin(plugin: object, interface: type) -> None:
     """Check that `plugin` is a frozen dataclass whose fields make good options, with help, and imports lightly."""
     who, kind = title(plugin), type(plugin)
     require(isinstance(plugin, interface), f"{who} is not a {interface.__name__}: derive it from prunescope.api")
-    with accepted():
+    with accepted_option():
         described = options.fields(kind)
     require(kind.__dataclass_params__.frozen, f"{who} is not frozen: @dataclass(frozen=True, kw_only=True)")  # type: ignore[attr-defined]
     positional = [field.name for field in dataclasses.fields(kind) if field.init and not field.kw_only]  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ def _check_citations(who: str, kind: type) -> None:
     are = isinstance(keys, tuple) and all(isinstance(key, str) for key in keys)
     require(are, f"{who}.citations is {keys!r}, wanted a tuple of keys of BibTeX entries")
     require(len(set(keys)) == len(keys), f"{who} has two citations of one key: {keys}")
-    with accepted():
+    with accepted_option():
         publications.publications_of(kind)
 
 
@@ -115,7 +115,7 @@ def _check_option(who: str, field: options.OptionField) -> None:
     require(bool(field.option.help), f"option {field.name!r} of {who} has no help: Annotated[type, Option('...')]")
     if field.required:
         return
-    with accepted():
+    with accepted_option():
         kept = options.convert(field, field.default)
     require(kept == field.default, f"the default of option {field.name!r} of {who} is no {field.kind.__name__}")
 
@@ -123,8 +123,8 @@ def _check_option(who: str, field: options.OptionField) -> None:
 def _check_round_trip(plugin: object) -> None:
     """Options go into recipes as JSON and come back."""
     values = json.loads(json.dumps(options.all_options(plugin)))
-    with accepted():
-        again = options.build(type(plugin), values)
+    with accepted_option():
+        again = options.build_plugin(type(plugin), values)
     require(again == plugin, f"{plugin} is restored from its recipe as {again}")
 
 

@@ -13,7 +13,7 @@ from prunescope.api import Data, Probe, Replica
 from prunescope.plugins.checks import check_readings
 from prunescope.plugins.stacking import stack
 from prunescope.plugins.testing import state
-from prunescope.plugins.testing.plugin import accepted, check_plugin, require, seeded, title
+from prunescope.plugins.testing.plugin import accepted_option, check_plugin, require, seeded_check, title
 from prunescope.plugins.testing.toys import toy_data, toy_replicas
 
 if TYPE_CHECKING:
@@ -75,20 +75,20 @@ def _check_calls(probe: Probe, replicas: Sequence[Replica], data: Data | None) -
     require(bool(groups), f"it takes {probe.replicas} replicas, but only {len(replicas)} are given")
     found = [_check_call(probe, group, data) for group in groups]
     if len(found) > 1:
-        with accepted():
+        with accepted_option():
             stack(found, axis="replica" if probe.replicas == 1 else "pair", who=title(probe))
     return found[0]
 
 
 def _check_call(probe: Probe, group: Sequence[Replica], data: Data | None) -> dict[str, Reading]:
     before = _seen(group, data)
-    with seeded(0):
+    with seeded_check(0):
         first = probe.measure(group, data, seed=0)  # type: ignore[arg-type]
-    with accepted():
+    with accepted_option():
         check_readings(title(probe), first, n_replicas=len(group))
-    changed = state.changed(before, _seen(group, data))
+    changed = state.changed_names(before, _seen(group, data))
     require(not changed, f"it changes {changed}: use a deepcopy, or restore it")
-    with seeded(0):
+    with seeded_check(0):
         again = probe.measure(group, data, seed=0)  # type: ignore[arg-type]
     _check_same(first, again)
     return first

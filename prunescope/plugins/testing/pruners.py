@@ -11,7 +11,7 @@ from prunescope.networks import masks
 from prunescope.networks.models import prunable
 from prunescope.plugins.checks import check_mask_type
 from prunescope.plugins.testing import state
-from prunescope.plugins.testing.plugin import accepted, check_plugin, require, seeded, title
+from prunescope.plugins.testing.plugin import accepted_option, check_plugin, require, seeded_check, title
 from prunescope.plugins.testing.toys import toy_data, toy_model
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data, Mask
 
-DENSITIES = (0.002, 0.05, 0.1, 1 / 3, 0.5, 0.9, 1.0)
+CHECKED_DENSITIES = (0.002, 0.05, 0.1, 1 / 3, 0.5, 0.9, 1.0)
 
 
 def check_pruner(
@@ -29,7 +29,7 @@ def check_pruner(
     *,
     model: nn.Module | None = None,
     data: Data | None = None,
-    densities: Sequence[float] = DENSITIES,
+    densities: Sequence[float] = CHECKED_DENSITIES,
 ) -> None:
     """Check that a pruner keeps exactly what it is asked to, even where scores tie, and leaves the model as it was.
 
@@ -56,9 +56,9 @@ def _check_mask(pruner: Pruner, model: nn.Module, data: Data, density: float, *,
     who = f"{title(pruner)} at density {density:g}{what}"
     before = {**state.of_model(model), **state.of_data(data), **state.of_torch()}
     mask = _mask(pruner, model, data, density)
-    changed = state.changed(before, {**state.of_model(model), **state.of_data(data), **state.of_torch()})
+    changed = state.changed_names(before, {**state.of_model(model), **state.of_data(data), **state.of_torch()})
     require(not changed, f"{who} changes {changed}: the core applies the mask")
-    with accepted():
+    with accepted_option():
         check_mask_type(who, mask)
         masks.check_mask(mask, model, density, who=who, exact=pruner.exact)
     others = sorted(set(mask.kept) - set(prunable(model, linear=True)))
@@ -66,10 +66,10 @@ def _check_mask(pruner: Pruner, model: nn.Module, data: Data, density: float, *,
         not others,
         f"{who} masks {others}, which are no convolution or linear weights (prunescope.networks.models.prunable)",
     )
-    changed = state.changed(state.of_mask(mask), state.of_mask(_mask(pruner, model, data, density)))
+    changed = state.changed_names(state.of_mask(mask), state.of_mask(_mask(pruner, model, data, density)))
     require(not changed, f"{who} returns another mask for the same seed ({changed}): use a generator with this seed")
 
 
 def _mask(pruner: Pruner, model: nn.Module, data: Data, density: float) -> Mask:
-    with seeded(0):
+    with seeded_check(0):
         return pruner.mask(model, data, density, seed=0)

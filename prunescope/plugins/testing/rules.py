@@ -12,7 +12,7 @@ import numpy as np
 
 from prunescope.api import Advice, Evidence, Reading, Regime, RegimeRule, Thresholds
 from prunescope.plugins.checks import check_diagnosis
-from prunescope.plugins.testing.plugin import accepted, check_plugin, require, title
+from prunescope.plugins.testing.plugin import accepted_option, check_plugin, require, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,7 +76,7 @@ def _check_case(rule: RegimeRule, evidence: Evidence) -> Diagnosis:
     except Exception as error:
         raise AssertionError(f"{who}: {type(error).__name__}: {error}") from error
     require(pickle.dumps(evidence) == before, f"{who} changes the evidence")
-    with accepted():
+    with accepted_option():
         check_diagnosis(who, found)
     require(found == again, f"{who} is not pure: it returns {found}, then {again}")
     regime_fits = found.regime is None or isinstance(found.regime, Regime)

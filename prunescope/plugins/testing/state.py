@@ -57,7 +57,7 @@ def of_torch() -> Snapshot:
     }
 
 
-def changed(before: Mapping[str, object], after: Mapping[str, object]) -> str:
+def changed_names(before: Mapping[str, object], after: Mapping[str, object]) -> str:
     """Return what differs first between two snapshots, "" where nothing does."""
     for name, value in before.items():
         if name not in after or not _equal(value, after[name]):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Mask
 
-CLASSES = 4
+TOY_CLASSES = 4
 SIZE = 8
 """Height and width of the images, in pixels."""
 
@@ -61,9 +61,9 @@ def toy_data(*, train: int = 129, test: int = 65, missing: Collection[int] = (),
     [64, 64, 1]
     """
     generator = torch.Generator().manual_seed(seed)
-    half = torch.randn(CLASSES, 3, SIZE, SIZE // 2, generator=generator)
+    half = torch.randn(TOY_CLASSES, 3, SIZE, SIZE // 2, generator=generator)
     patterns = torch.cat([half, half.flip(-1)], dim=-1)
-    present = torch.tensor([label for label in range(CLASSES) if label not in missing])
+    present = torch.tensor([label for label in range(TOY_CLASSES) if label not in missing])
     splits = [_split(patterns, present, images=images, generator=generator) for images in (train, test)]
     digest = hashlib.sha256(
         b"".join(split.images.numpy().tobytes() + split.labels.numpy().tobytes() for split in splits)
@@ -72,14 +72,14 @@ def toy_data(*, train: int = 129, test: int = 65, missing: Collection[int] = (),
         name="toy",
         train=splits[0],
         test=splits[1],
-        num_classes=CLASSES,
+        num_classes=TOY_CLASSES,
         in_chans=3,
         image_size=(SIZE, SIZE),
         fingerprint=digest.hexdigest(),
     )
 
 
-def toy_model(*, seed: int = 0, num_classes: int = CLASSES, in_chans: int = 3) -> nn.Sequential:
+def toy_model(*, seed: int = 0, num_classes: int = TOY_CLASSES, in_chans: int = 3) -> nn.Sequential:
     """Return a network of two convolutions with BatchNorm and a linear layer, for images of any size.
 
     It is in eval mode and channels_last, as the core hands models out. Torch's global generator is left as it was.

@@ -14,7 +14,7 @@ from prunescope.networks import masks
 from prunescope.plugins.checks import check_epoch
 from prunescope.plugins.options import fields
 from prunescope.plugins.testing import state
-from prunescope.plugins.testing.plugin import accepted, check_plugin, require, seeded, title
+from prunescope.plugins.testing.plugin import accepted_option, check_plugin, require, seeded_check, title
 from prunescope.plugins.testing.toys import toy_data, toy_mask, toy_model
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from prunescope.api import Data, Epoch, Mask
 
 
-ROUNDING = 1e-2
+FLOAT32_ROUNDING = 1e-2
 """How far apart training alone and together may be after an epoch, as a share of how far the weights moved."""
 
 
 @dataclass(frozen=True)
-class Fit:
+class CheckedFit:
     """How a fit of the toy model ended."""
 
     weights: state.Snapshot
@@ -57,16 +57,17 @@ def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float 
     )
     _check_schedule(who, trainer)
     mask = toy_mask(_model(data), density)
-    dense, pruned = _fit(trainer, data, seed=0), _fit(trainer, data, mask=mask, seed=0)
-    changed = state.changed(pruned.weights, _fit(trainer, data, mask=mask, seed=0).weights)
+    dense, pruned = _fit_checked(trainer, data, seed=0), _fit_checked(trainer, data, mask=mask, seed=0)
+    changed = state.changed_names(pruned.weights, _fit_checked(trainer, data, mask=mask, seed=0).weights)
     require(not changed, f"{who} is not reproducible: {changed} differs for the same seed")
     require(
-        not state.changed(dense.weights, _fit(trainer, data, seed=0, disturb=True).weights),
+        not state.changed_names(dense.weights, _fit_checked(trainer, data, seed=0, disturb=True).weights),
         f"{who} depends on the model's mode between epochs: call model.train() when an epoch begins",
     )
-    other = _fit(trainer, data, mask=mask, seed=1)
+    other = _fit_checked(trainer, data, mask=mask, seed=1)
     require(
-        bool(state.changed(pruned.weights, other.weights)), f"{who} ignores the seed: another gives the same weights"
+        bool(state.changed_names(pruned.weights, other.weights)),
+        f"{who} ignores the seed: another gives the same weights",
     )
     _check_together(trainer, data, mask)
     guessing = 1 - 1 / data.num_classes
@@ -85,12 +86,14 @@ def _check_schedule(who: str, trainer: Trainer) -> None:
     require(set(held) <= known, f"{who}.held_rate() names {sorted(set(held) - known)}, which are no options of it")
 
 
-def _fit(trainer: Trainer, data: Data, *, seed: int, mask: Mask | None = None, disturb: bool = False) -> Fit:
+def _fit_checked(
+    trainer: Trainer, data: Data, *, seed: int, mask: Mask | None = None, disturb: bool = False
+) -> CheckedFit:
     who, model, epochs = title(trainer), _model(data), []
     if mask is not None:
         masks.apply(model, mask)
     start, kept, before = _tensors(model), state.of_mask(mask), state.of_data(data)
-    with seeded(seed), accepted():
+    with seeded_check(seed), accepted_option():
         for epoch in trainer.fit(model, data, mask=mask, seed=seed):
             epochs.append(check_epoch(who, epoch))
             if mask is not None:
@@ -100,9 +103,9 @@ def _fit(trainer: Trainer, data: Data, *, seed: int, mask: Mask | None = None, d
     _check_epochs(who, epochs)
     trained = any(not torch.equal(weight, start[name]) for name, weight in model.named_parameters())  # type: ignore[arg-type]
     require(trained, f"{who} does not train: all weights are unchanged")
-    changed = state.changed(kept, state.of_mask(mask)) or state.changed(before, state.of_data(data))
+    changed = state.changed_names(kept, state.of_mask(mask)) or state.changed_names(before, state.of_data(data))
     require(not changed, f"{who} changes {changed}")
-    return Fit(_tensors(model), _error(model, data))
+    return CheckedFit(_tensors(model), _error(model, data))
 
 
 def _check_together(trainer: Trainer, data: Data, mask: Mask) -> None:
@@ -119,12 +122,12 @@ def _check_together(trainer: Trainer, data: Data, mask: Mask) -> None:
     start = [_tensors(model) for model in models]
     alone = [deepcopy(model) for model in models]
     for model, one, seed in zip(alone, kept, seeds, strict=True):
-        with seeded(seed):
+        with seeded_check(seed):
             next(iter(trainer.fit(model, data, mask=one, seed=seed)), None)
-    with seeded(seeds[0]):
+    with seeded_check(seeds[0]):
         epochs = next(iter(trainer.fit_together(models, data, masks=kept, seeds=seeds)), (None,) * 3)
     require(isinstance(epochs, tuple) and len(epochs) == 3, f"{who}.fit_together does not yield a tuple of 3 epochs")
-    with accepted():
+    with accepted_option():
         for model, one in zip(models, kept, strict=True):
             if one is not None:
                 masks.audit(model, one, who=who)
@@ -132,7 +135,7 @@ def _check_together(trainer: Trainer, data: Data, mask: Mask) -> None:
         far = _distance(_tensors(model), _tensors(alone[number]))
         moved = _distance(start[number], _tensors(alone[number]))
         require(
-            far <= ROUNDING * moved,
+            far <= FLOAT32_ROUNDING * moved,
             f"{who}.fit_together trains model {number} as fit does not: {far:.2g} apart after an epoch, which moves "
             f"the weights by {moved:.2g}",
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api import Pruner
 from prunescope.pruning.pruners.choosing import check_scope, keep, weights_of
-from prunescope.pruning.pruners.options import Allocation, BatchSize, First, Images, Last, Linear, Scope
+from prunescope.pruning.pruners.options import Allocation, First, Images, Last, Linear, Scope, ScoringBatchSize
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +26,7 @@ class Activation(Pruner):
     scope: Scope = "layer"
     allocation: Allocation = "uniform"
     images: Images = 512
-    batch_size: BatchSize = 128
+    batch_size: ScoringBatchSize = 128
     linear: Linear = None
     first: First = True
     last: Last = True
@@ -39,8 +39,8 @@ class Activation(Pruner):
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank by magnitude times the norm of the inputs on the first training images."""
         from prunescope.pruning.activation import activation_weighted
-        from prunescope.pruning.loss import first_images
+        from prunescope.pruning.loss import scored_images
 
         weights = weights_of(self, model)
-        batches = first_images(data.train, images=self.images, batch_size=self.batch_size)
+        batches = scored_images(data.train, images=self.images, batch_size=self.batch_size)
         return keep(self, weights, activation_weighted(model, weights, batches), density)

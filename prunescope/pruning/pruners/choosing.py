@@ -49,7 +49,7 @@ def weights_of(options: Layers, model: nn.Module) -> dict[str, nn.Parameter]:
     Raises UsageError where there are none, where one is not what its layer multiplies by, and where they are less than
     half of the network without being asked for: a density of them would say little of the network.
     """
-    from prunescope.networks.layers import MOST, choose_prunable
+    from prunescope.networks.layers import LEAST_SHARE, choose_prunable
     from prunescope.networks.multiplied import refuse_computed
 
     found = choose_prunable(model, linear=options.linear, first=options.first, last=options.last)
@@ -60,7 +60,7 @@ def weights_of(options: Layers, model: nn.Module) -> dict[str, nn.Parameter]:
             f"last={options.last}",
             fix="prune linear layers too (linear), or the first and last layer",
         )
-    if options.linear is None and found.share < MOST:
+    if options.linear is None and found.share < LEAST_SHARE:
         raise UsageError(
             f"only {found.share:.0%} of the parameters of {type(model).__name__} are prunable ({found.kinds})",
             fix="confirm with --linear, or with --no-linear for convolutions only",

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from prunescope.api import Pruner
 from prunescope.pruning.pruners.choosing import check_scope, keep, weights_of
-from prunescope.pruning.pruners.options import Allocation, BatchNorm, BatchSize, First, Images, Last, Linear, Scope
+from prunescope.pruning.pruners.options import (
+    Allocation,
+    BatchNorm,
+    First,
+    Images,
+    Last,
+    Linear,
+    Scope,
+    ScoringBatchSize,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +35,7 @@ class GradientWeight(Pruner):
     scope: Scope = "global"
     allocation: Allocation = "uniform"
     images: Images = 512
-    batch_size: BatchSize = 128
+    batch_size: ScoringBatchSize = 128
     batchnorm: BatchNorm = "running"
     linear: Linear = None
     first: First = True
@@ -40,10 +49,10 @@ class GradientWeight(Pruner):
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank by weight times gradient on the first training images."""
         from prunescope.pruning.gradient import connection_sensitivity
-        from prunescope.pruning.loss import first_images
+        from prunescope.pruning.loss import scored_images
 
         weights = weights_of(self, model)
-        batches = first_images(data.train, images=self.images, batch_size=self.batch_size)
+        batches = scored_images(data.train, images=self.images, batch_size=self.batch_size)
         return keep(
             self,
             weights,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Option, Pruner
 from prunescope.pruning.pruners.choosing import weights_of
-from prunescope.pruning.pruners.options import BatchNorm, BatchSize, First, Last, Linear
+from prunescope.pruning.pruners.options import BatchNorm, First, Last, Linear, ScoringBatchSize
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +25,7 @@ class Grasp(Pruner):
     """
 
     images_per_class: Annotated[int, Option("training images per class for the scores", minimum=1)] = 10
-    batch_size: BatchSize = 128
+    batch_size: ScoringBatchSize = 128
     temperature: Annotated[float, Option("divides the logits, as in the authors' code", minimum=1e-3)] = 200.0
     batchnorm: BatchNorm = "batch"
     linear: Linear = None
@@ -38,11 +38,11 @@ class Grasp(Pruner):
         """Rank by gradient flow on the first training images."""
         from prunescope.networks.masks import keep_largest
         from prunescope.pruning.grasp import gradient_flow
-        from prunescope.pruning.loss import first_images
+        from prunescope.pruning.loss import scored_images
 
         weights = weights_of(self, model)
         images = self.images_per_class * data.num_classes
-        batches = first_images(data.train, images=images, batch_size=self.batch_size)
+        batches = scored_images(data.train, images=images, batch_size=self.batch_size)
         scores = gradient_flow(
             model, weights, batches, temperature=self.temperature, objective=data.objective, batchnorm=self.batchnorm
         )

@@ -18,7 +18,7 @@ Linear = Annotated[
 First = Annotated[bool, Option("prune the first layer")]
 Last = Annotated[bool, Option("prune the last layer")]
 Images = Annotated[int, Option("number of training images for the scores", minimum=1)]
-BatchSize = Annotated[int, Option("images per batch", minimum=1)]
+ScoringBatchSize = Annotated[int, Option("images per batch", minimum=1)]
 BatchNorm = Annotated[
     Literal["batch", "running"],
     Option("statistics of BatchNorm: of each batch, as in training, or running averages"),

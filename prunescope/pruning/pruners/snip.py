@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api import Pruner
 from prunescope.pruning.pruners.choosing import weights_of
-from prunescope.pruning.pruners.options import BatchNorm, BatchSize, First, Images, Last, Linear
+from prunescope.pruning.pruners.options import BatchNorm, First, Images, Last, Linear, ScoringBatchSize
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,7 +24,7 @@ class Snip(Pruner):
     """
 
     images: Images = 128
-    batch_size: BatchSize = 128
+    batch_size: ScoringBatchSize = 128
     batchnorm: BatchNorm = "batch"
     linear: Linear = None
     first: First = True
@@ -36,9 +36,9 @@ class Snip(Pruner):
         """Rank by connection sensitivity on the first training images."""
         from prunescope.networks.masks import keep_largest
         from prunescope.pruning.gradient import connection_sensitivity
-        from prunescope.pruning.loss import first_images
+        from prunescope.pruning.loss import scored_images
 
         weights = weights_of(self, model)
-        batches = first_images(data.train, images=self.images, batch_size=self.batch_size)
+        batches = scored_images(data.train, images=self.images, batch_size=self.batch_size)
         scores = connection_sensitivity(model, weights, batches, objective=data.objective, batchnorm=self.batchnorm)
         return keep_largest(scores, density, scope="global")

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from prunescope.api import Pruner
 from prunescope.pruning.pruners.choosing import check_scope, keep, weights_of
-from prunescope.pruning.pruners.options import Allocation, BatchNorm, BatchSize, First, Images, Last, Linear, Scope
+from prunescope.pruning.pruners.options import (
+    Allocation,
+    BatchNorm,
+    First,
+    Images,
+    Last,
+    Linear,
+    Scope,
+    ScoringBatchSize,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +34,7 @@ class Taylor(Pruner):
     scope: Scope = "global"
     allocation: Allocation = "uniform"
     images: Images = 512
-    batch_size: BatchSize = 32
+    batch_size: ScoringBatchSize = 32
     batchnorm: BatchNorm = "running"
     linear: Linear = None
     first: First = True
@@ -39,10 +48,10 @@ class Taylor(Pruner):
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:  # noqa: ARG002
         """Rank by the squared change of the loss on batches of the first training images."""
         from prunescope.pruning.gradient import taylor
-        from prunescope.pruning.loss import first_images
+        from prunescope.pruning.loss import scored_images
 
         weights = weights_of(self, model)
-        batches = first_images(data.train, images=self.images, batch_size=self.batch_size)
+        batches = scored_images(data.train, images=self.images, batch_size=self.batch_size)
         return keep(
             self, weights, taylor(model, weights, batches, objective=data.objective, batchnorm=self.batchnorm), density
         )

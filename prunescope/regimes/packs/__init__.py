@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SCHEMA = 1
+PACK_SCHEMA = 1
 
 KIND = "prunescope-rules"
 
@@ -46,14 +46,14 @@ class Pack:
 
 def dump(pack: Pack) -> str:
     """Return a pack as the text of its file."""
-    return json.dumps({"kind": KIND, "schema_version": SCHEMA, **asdict(pack)}, indent=2, sort_keys=True) + "\n"
+    return json.dumps({"kind": KIND, "schema_version": PACK_SCHEMA, **asdict(pack)}, indent=2, sort_keys=True) + "\n"
 
 
 def _current(rule: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in OBSOLETE.get(rule, ())}
 
 
-def load(path: Path) -> Pack:
+def load_pack(path: Path) -> Pack:
     """Return the pack in a file; InputError for anything else, and for a pack of another schema."""
     try:
         found = json.loads(read_regular_text(path))
@@ -63,9 +63,9 @@ def load(path: Path) -> Pack:
         raise InputError(f"{path} is no rule pack: it is not JSON", fix=MAKE) from error
     if not isinstance(found, dict) or found.get("kind") != KIND:
         raise InputError(f"{path} is no rule pack: its kind is not {KIND!r}", fix=MAKE)
-    if found.get("schema_version") != SCHEMA:
+    if found.get("schema_version") != PACK_SCHEMA:
         raise InputError(
-            f"{path} has schema {found.get('schema_version')}, this prunescope reads {SCHEMA}",
+            f"{path} has schema {found.get('schema_version')}, this prunescope reads {PACK_SCHEMA}",
             fix="calibrate again with this version",
         )
     try:

@@ -56,10 +56,10 @@ class AdviceFinding(Finding):
         answer, notes = self.answer, [f"note: {note}" for note in self.answer.notes]
         if len(answer.advised) == 1:
             reasons = [f"  {reason}" for reason in answer.advised[0].because]
-            return console.lines_and([*notes, headline(answer.advised[0], answer), *reasons])
+            return console.lines_and([*notes, advice_headline(answer.advised[0], answer), *reasons])
         title = f"density {answer.density:g}, {answer.knob} from the hottest to the coldest:"
         columns = (answer.knob, "regime", "advice", "confidence", "to", "change of test error, 80 % interval")
-        table = console.table(columns, list(map(_row, answer.advised)))
+        table = console.table(columns, list(map(_advice_row, answer.advised)))
         return console.lines_and([*notes, title], table, console.lines_and(_explanations(answer)))
 
     def as_json(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def find_advice(question: AdviceQuestion, session: Session) -> AdviceFinding:
     return AdviceFinding(answer=answer, readings=Readings(runs=answer.probes, store=session.store))
 
 
-def headline(advised: Advised, answer: AdviceAnswer) -> str:
+def advice_headline(advised: Advised, answer: AdviceAnswer) -> str:
     """Return the advice as a sentence."""
     of = words.SURE_OF[Regime(advised.regime)] if advised.regime in {*Regime} and advised.hotter is None else ""
     sure = "" if advised.confidence is None else f", confidence {advised.confidence:.0%}{f' that {of}' if of else ''}"
@@ -113,7 +113,7 @@ def _explanations(answer: AdviceAnswer) -> list[str]:
     return [*meaning, *(f"no advice at {answer.knob} {one.value:g}: {one.because[0]}" for one in silent)]
 
 
-def _row(advised: Advised) -> tuple[str, ...]:
+def _advice_row(advised: Advised) -> tuple[str, ...]:
     return (
         f"{advised.value:g}",
         advised.regime,

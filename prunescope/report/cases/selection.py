@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from prunescope.regimes.selection import Choice
     from prunescope.runs.session import Session
-    from prunescope.studies.cases.measured import Measured
+    from prunescope.studies.cases.measured import MeasuredModel
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -87,7 +87,7 @@ def find_selection(question: SelectionQuestion, session: Session) -> SelectionFi
     return SelectionFinding(answer=answer, asked=question, readings=readings)
 
 
-def _row_of_model(model: Measured) -> tuple[str, ...]:
+def _row_of_model(model: MeasuredModel) -> tuple[str, ...]:
     return (
         model.name,
         f"{model.lmc:+.4f}",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from prunescope.runs.session import Session
-    from prunescope.studies.cases.measured import Measured
+    from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.tuning_answer import TunedDensity
 
 
@@ -42,7 +42,7 @@ class TuningFinding(Finding):
         """Return what was looked at, and a table of the values found."""
         found, knob = self.answer.found, self.answer.knob
         looked = [_look(model, one, knob) for one in found for model in one.tuned.looked]
-        table = console.table(("density", knob, "runs", "of the grid's", "regret"), list(map(_row, found)))
+        table = console.table(("density", knob, "runs", "of the grid's", "regret"), list(map(_tuning_row, found)))
         poor = any(not one.tuned.connected for one in found)
         note = (
             ["note: at some density no value has LMC >= -epsilon: the one of the largest LMC is reported"]
@@ -81,7 +81,7 @@ def find_tuning(question: TuningQuestion, session: Session) -> TuningFinding:
     return TuningFinding(answer=answer, readings=Readings(runs=answer.probes, store=session.store))
 
 
-def _look(model: Measured, one: TunedDensity, knob: str) -> str:
+def _look(model: MeasuredModel, one: TunedDensity, knob: str) -> str:
     error = "n/a" if model.test_error is None else f"{model.test_error:.2%}"
     cka = "n/a" if model.cka is None else f"{model.cka:.4f}"
     mark = "*" if model.value == one.tuned.value else " "
@@ -90,7 +90,7 @@ def _look(model: Measured, one: TunedDensity, knob: str) -> str:
     return f"{mark} {place}: LMC {model.lmc:+.4f}, CKA {cka}, test error {error}{straddled}"
 
 
-def _row(one: TunedDensity) -> tuple[str, ...]:
+def _tuning_row(one: TunedDensity) -> tuple[str, ...]:
     share = f"{one.tuned.runs / one.grid_runs:.0%} of {one.grid_runs}"
     regret = "n/a: the grid is not complete" if one.regret is None else f"{one.regret:.2%}"
     return f"{one.density:g}", f"{one.tuned.value:g}", str(one.tuned.runs), share, regret

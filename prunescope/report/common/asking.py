@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from prunescope.report.common.progress import OnTerminal
-from prunescope.runs.place import Question
+from prunescope.runs.place import AskedPlace
 from prunescope.runs.session import Session, open_session
 from prunescope.runs.watching import Silent, Watcher
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = ParamSpec("P")
-Q = TypeVar("Q", bound=Question)
+Q = TypeVar("Q", bound=AskedPlace)
 F = TypeVar("F")
 
 

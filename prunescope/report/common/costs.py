@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.session import Session
 
 LEAST_SECONDS = 45
 """Below this, starting the workers takes longer than the work."""
 
-COLUMNS = ("step", "plugin", "runs", "images", "time on one worker")
+COST_COLUMNS = ("step", "plugin", "runs", "images", "time on one worker")
 
 
-def in_words(estimate: Estimate, slots: int) -> str:
+def in_words(estimate: CostEstimate, slots: int) -> str:
     """Return an estimate as a line; `slots` jobs run at a time."""
     seconds = estimate.seconds / slots
     took = f"about {console.duration(seconds)}" if seconds > LEAST_SECONDS else "less than a minute"
@@ -31,7 +31,7 @@ def in_words(estimate: Estimate, slots: int) -> str:
     )
 
 
-def cost_of(estimate: Estimate, session: Session) -> Cost:
+def cost_of(estimate: CostEstimate, session: Session) -> Cost:
     """Return the finding of a dry run."""
     return Cost(estimate=estimate, slots=session.executor.instance.slots())
 
@@ -40,7 +40,7 @@ def cost_of(estimate: Estimate, session: Session) -> Cost:
 class Cost(Finding):
     """What a question would take: nothing of it was run."""
 
-    estimate: Estimate
+    estimate: CostEstimate
     slots: int
     """Jobs that run at a time."""
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Cost(Finding):
             for row in found.by_step
         ]
         rows.append(("all", "", str(found.steps), f"{found.passes:,.0f}", console.duration(found.seconds)))
-        return console.table(COLUMNS, rows)
+        return console.table(COST_COLUMNS, rows)
 
     def as_json(self) -> dict[str, Any]:
         """Return steps, passes, seconds and bytes."""

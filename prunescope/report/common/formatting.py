@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from prunescope.report.common.view import Cell, Style
+    from prunescope.report.common.view import ReadingCell, Style
 
 MINUS = "−"
 SCALED = ("second", "s", "byte")
@@ -18,10 +18,10 @@ LARGE = 1e4
 SECONDS_PER_MINUTE, SECONDS_PER_HOUR = 60, 3600
 
 
-def density(value: float) -> str:
+def density_text(value: float) -> str:
     """Write a density.
 
-    >>> density(0.05), density(0.125), density(1.0)
+    >>> density_text(0.05), density_text(0.125), density_text(1.0)
     ('5 %', '12.5 %', 'dense')
     """
     return "dense" if value == 1 else f"{100 * value:.3g} %"
@@ -36,10 +36,10 @@ def count(number: float, thing: str) -> str:
     return f"{number:,g} {thing}" if number == 1 else f"{number:,g} {thing}s"
 
 
-def probability(value: float) -> str:
+def probability_text(value: float) -> str:
     """Write a probability; never as certain as 100 %.
 
-    >>> probability(0.934), probability(1.0), probability(0.004)
+    >>> probability_text(0.934), probability_text(1.0), probability_text(0.004)
     ('93 %', '> 99 %', '< 1 %')
     """
     if value > 0.99:
@@ -75,10 +75,10 @@ def signed(value: float) -> str:
     return _fixed(value, 3, signed=True)
 
 
-def duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Write a time.
 
-    >>> duration(0.42), duration(12.3), duration(200), duration(4000)
+    >>> duration_text(0.42), duration_text(12.3), duration_text(200), duration_text(4000)
     ('0.4 s', '12 s', '3 min 20 s', '1 h 07 min')
     """
     if seconds < 10:
@@ -107,17 +107,17 @@ def with_unit(value: float, unit: str) -> str:
     return number(value) if unit in ("1", "") else f"{number(value)} {unit}"
 
 
-def cell(found: Cell, style: Style, unit: str = "", *, brief: bool = False) -> str:
+def cell(found: ReadingCell, style: Style, unit: str = "", *, brief: bool = False) -> str:
     """Write a cell: mean ± standard deviation over pairs, mean and range over replicas; brief: always ±.
 
     A unit that is neither a fraction, time nor bytes is left to the label of the row.
 
-    >>> from prunescope.report.common.view import Cell
-    >>> cell(Cell(values=(-0.30, -0.34, -0.32), over="pair"), "signed")
+    >>> from prunescope.report.common.view import ReadingCell
+    >>> cell(ReadingCell(values=(-0.30, -0.34, -0.32), over="pair"), "signed")
     '−0.320 ± 0.020'
-    >>> cell(Cell(values=(0.10, 0.12), over="replica"), "percent")
+    >>> cell(ReadingCell(values=(0.10, 0.12), over="replica"), "percent")
     '11.0 % (10.0–12.0)'
-    >>> cell(Cell(values=(0.10, 0.12), over="replica"), "percent", brief=True)
+    >>> cell(ReadingCell(values=(0.10, 0.12), over="replica"), "percent", brief=True)
     '11.0 ± 1.4 %'
     """
     if not found.values:
@@ -144,7 +144,7 @@ def row_unit(unit: str) -> str:
     return "" if unit in ("", "1", "fraction", *SCALED) else unit
 
 
-def decimals(found: Cell, style: Style) -> int:
+def decimals(found: ReadingCell, style: Style) -> int:
     """Return the decimals a cell deserves: two digits of its spread, between bounds."""
     if style == "times":
         return 1

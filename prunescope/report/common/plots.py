@@ -50,7 +50,7 @@ SHORT: dict[Regime | None, str] = {
     None: "",
 }
 
-LINES = ("-", (0, (5, 2.5)), (0, (1.2, 1.8)))
+LINE_STYLES = ("-", (0, (5, 2.5)), (0, (1.2, 1.8)))
 """Solid, dashed, dotted: one for each pair of three replicas."""
 
 ROOM_FOR_WORD, ROOM_FOR_TICK = 74.0, 32.0
@@ -135,7 +135,7 @@ def along_density(row: Row, densities: Sequence[float], *, name: str) -> str:
         axes.margins(y=0.12)
         _density_ticks(axes, [density for density, _ in found], staggered=gap < ROOM_FOR_TICK)
         told = ", ".join(
-            f"{formatting.density(density)}: {mean:.4g}" for (density, _), mean in zip(found, means, strict=True)
+            f"{formatting.density_text(density)}: {mean:.4g}" for (density, _), mean in zip(found, means, strict=True)
         )
         return svg.inline(made, name=name, label=f"{row.label} at each density. {told}")
 
@@ -223,7 +223,7 @@ def _curve(axes: Axes, values: Sequence[float], star: int, *, paint: str, style:
 
 
 def _style(number: int, pairs: int) -> object:
-    return LINES[number] if pairs <= len(LINES) else "-"
+    return LINE_STYLES[number] if pairs <= len(LINE_STYLES) else "-"
 
 
 def _rings(axes: Axes, density: float, values: Sequence[float], *, mean: float, step: float) -> None:
@@ -254,5 +254,5 @@ def _density_ticks(axes: Axes, densities: Sequence[float], *, staggered: bool, w
     places = sorted({*densities, 1.0} if whole else densities)
     axes.set_xticks(places, minor=False)
     axes.minorticks_off()
-    labels = ["100 %" if whole and place == 1 else formatting.density(place) for place in places]
+    labels = ["100 %" if whole and place == 1 else formatting.density_text(place) for place in places]
     axes.set_xticklabels([f"\n{label}" if staggered and number % 2 else label for number, label in enumerate(labels)])

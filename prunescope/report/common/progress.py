@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.store import Store
 
 POLL_SECONDS = 0.5
@@ -147,7 +147,7 @@ class OnTerminal:
         """Print a line."""
         say(text)
 
-    def estimated(self, estimate: Estimate, slots: int) -> None:
+    def estimated(self, estimate: CostEstimate, slots: int) -> None:
         """Print what is left in a line."""
         if estimate.steps:
             say(f"estimate: {costs.in_words(estimate, slots)}")

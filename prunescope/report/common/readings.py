@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Reading
 
-COLUMNS = ("reading", "value", "± stderr", "unit", "n")
+READING_COLUMNS = ("reading", "value", "± stderr", "unit", "n")
 
 SHOWN = 6
 """Values of an array that fit into a cell."""
@@ -39,11 +39,11 @@ def reading_table(readings: Mapping[str, Mapping[str, Reading]], *, width: int) 
         if reading.estimator:
             ways.setdefault(reading.estimator, []).append(name)
     told = [Text(f"{', '.join(names)}: {way}", style="dim") for way, names in ways.items()]
-    rows = [_row(name, reading, narrow=narrow) for name, reading in found]
-    return Group(console.table(COLUMNS, rows), *([Text(""), *told] if told else []))
+    rows = [_reading_row(name, reading, narrow=narrow) for name, reading in found]
+    return Group(console.table(READING_COLUMNS, rows), *([Text(""), *told] if told else []))
 
 
-def _row(name: str, reading: Reading, *, narrow: bool) -> tuple[str, ...]:
+def _reading_row(name: str, reading: Reading, *, narrow: bool) -> tuple[str, ...]:
     import numpy as np
 
     stderr = "-" if reading.stderr is None else _values(np.asarray(reading.stderr), narrow=narrow)

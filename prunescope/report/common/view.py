@@ -39,7 +39,7 @@ class Headline:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Level:
+class EvidenceLevel:
     """How much the verdict stands on, and what one more input would buy."""
 
     name: str
@@ -49,7 +49,7 @@ class Level:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Knob:
+class ShownKnob:
     """One setting of the dense training that acts like a temperature."""
 
     name: str
@@ -68,7 +68,7 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class ReadingCell:
     """A scalar reading at one density: a value for each replica or pair."""
 
     values: tuple[float, ...] = ()
@@ -91,7 +91,7 @@ class Row:
     style: Style
     unit: str
     estimator: str
-    cells: tuple[Cell, ...]
+    cells: tuple[ReadingCell, ...]
     """One per column."""
     about: str = ""
 
@@ -126,7 +126,7 @@ class HeatMap:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class ReadingSummary:
     """A reading of another shape at one density."""
 
     key: str
@@ -140,7 +140,7 @@ class Summary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curve:
+class PathCurve:
     """Training error along the straight line between two replicas."""
 
     pair: str
@@ -163,7 +163,7 @@ class Paths:
     density: float
     label: str
     regime: Regime | None
-    curves: tuple[Curve, ...]
+    curves: tuple[PathCurve, ...]
     lmc: float
     """Mean over the pairs."""
     ends: float
@@ -173,7 +173,7 @@ class Paths:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepCost:
+class ShownCost:
     """What the finished steps of one kind took."""
 
     step: str
@@ -183,7 +183,7 @@ class StepCost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class MadeRun:
     """One run the verdict stands on."""
 
     label: str
@@ -225,19 +225,19 @@ class Report:
     """Run or snapshot, sha256, source, format, model and data of the dense model."""
     verdicts: tuple[Headline, ...]
     dense_votes: tuple[Headline, ...]
-    level: Level
-    knobs: tuple[Knob, ...]
+    level: EvidenceLevel
+    knobs: tuple[ShownKnob, ...]
     columns: tuple[Column, ...]
     evidence: tuple[Row, ...]
     others: tuple[Row, ...]
     """Scalar readings of other probes."""
     vectors: tuple[Vector, ...]
     maps: tuple[HeatMap, ...] = ()
-    summaries: tuple[Summary, ...]
+    summaries: tuple[ReadingSummary, ...]
     paths: tuple[Paths, ...]
     warnings: tuple[str, ...]
-    cost: tuple[StepCost, ...]
-    made: tuple[Made, ...]
+    cost: tuple[ShownCost, ...]
+    made: tuple[MadeRun, ...]
     provenance: tuple[tuple[str, str], ...]
     recipes: tuple[tuple[str, str], ...]
     """(what, canonical JSON) of the steps whose numbers matter most."""

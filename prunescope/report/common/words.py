@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from prunescope.report.common.view import Headline
 
-SHAPES: dict[Regime | None, str] = {
+REGIME_SHAPES: dict[Regime | None, str] = {
     Regime.I: "■",
     Regime.II: "○",
     Regime.II_A: "◐",

@@ -8,7 +8,7 @@ import numpy as np
 
 from prunescope.report.common import formatting, svg
 from prunescope.studies.comparison.layout import CONTROL
-from prunescope.studies.comparison.measured import summary
+from prunescope.studies.comparison.measured import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from prunescope.studies.comparison.measured import Measured, Quantity
+    from prunescope.studies.comparison.measured import MeasuredComparison, Quantity
 
 WIDTH, HEIGHT = 500.0, 350.0
 
@@ -36,7 +36,7 @@ LOOKS = (
 
 OF_CONTROL = ((0, (1, 1)), "x", "muted")
 
-ROOM = 13.0
+FIGURE_ROOM = 13.0
 """Pixels between the names of lines."""
 
 Ends = dict[str, tuple[float | None, float, str]]
@@ -55,7 +55,7 @@ def looks(labels: Sequence[str]) -> dict[str, tuple[object, str, str]]:
     return {CONTROL: OF_CONTROL} | {label: LOOKS[number % len(LOOKS)] for number, label in enumerate(others)}
 
 
-def against(measured: Measured, x: Quantity, y: Quantity, *, paint: Mapping[str, str]) -> Figure:
+def against(measured: MeasuredComparison, x: Quantity, y: Quantity, *, paint: Mapping[str, str]) -> Figure:
     """Draw one quantity against another: means over seeds, bars of ± one standard deviation, the dense control."""
     made = svg.figure(WIDTH, HEIGHT)
     room = LETTER * max(map(len, ("dense", *measured.pruned))) / WIDTH
@@ -82,11 +82,11 @@ def _scale(quantity: Quantity) -> float:
     return 100.0 if quantity in ("top1", "top5") else 1.0
 
 
-def _line(measured: Measured, label: str, x: Quantity, y: Quantity) -> np.ndarray:
+def _line(measured: MeasuredComparison, label: str, x: Quantity, y: Quantity) -> np.ndarray:
     """Return rows of x, y and y's deviation, from the densest on."""
     rows = []
     for points in measured.pruned[label].values():
-        across, along = summary(points, x), summary(points, y)
+        across, along = summarize(points, x), summarize(points, y)
         if across and along:
             rows.append((across.mean, _scale(y) * along.mean, _scale(y) * (along.deviation or 0.0)))
     return np.array(rows)
@@ -100,9 +100,9 @@ def _draw(axes: Axes, line: np.ndarray, *, style: object, marker: str, colour: s
     axes.vlines(line[:, 0], line[:, 1] - line[:, 2], line[:, 1] + line[:, 2], color=colour, linewidth=1.1, zorder=3)
 
 
-def _dense(axes: Axes, measured: Measured, y: Quantity, paint: Mapping[str, str]) -> Ends:
+def _dense(axes: Axes, measured: MeasuredComparison, y: Quantity, paint: Mapping[str, str]) -> Ends:
     """Draw the dense models' mean as a line and ± one standard deviation as a band; return the line's end."""
-    found = summary(measured.dense, y)
+    found = summarize(measured.dense, y)
     if found is None:
         return {}
     middle, spread = _scale(y) * found.mean, _scale(y) * (found.deviation or 0.0)
@@ -142,7 +142,7 @@ def _name(axes: Axes, ends: Ends) -> None:
 
 def _spread(heights: Sequence[float], axes: Axes) -> list[float]:
     """Move sorted heights apart, as little as it takes, and keep them inside the axes."""
-    room = ROOM * axes.figure.dpi / svg.POINTS_PER_INCH
+    room = FIGURE_ROOM * axes.figure.dpi / svg.POINTS_PER_INCH
     low, high = axes.bbox.y0, axes.bbox.y1
     placed: list[float] = []
     for height in heights:
@@ -154,7 +154,7 @@ def _spread(heights: Sequence[float], axes: Axes) -> list[float]:
     return placed
 
 
-def seeds(measured: Measured, density: float, *, paint: Mapping[str, str]) -> Figure:
+def seeds(measured: MeasuredComparison, density: float, *, paint: Mapping[str, str]) -> Figure:
     """Draw the top-1 accuracy of every seed at one density: a ring for each, a dash at their mean."""
     labels = list(measured.pruned)
     made = svg.figure(WIDTH, 30.0 + 24.0 * len(labels))
@@ -173,7 +173,7 @@ def seeds(measured: Measured, density: float, *, paint: Mapping[str, str]) -> Fi
                 points, [row] * len(points), linestyle="none", marker=marker, markersize=6, color=paint[role],
                 markerfacecolor=paint[role] if marker == "x" else "none", markeredgewidth=1.3, zorder=4,
             )  # fmt: skip
-    dense = summary(measured.dense, "top1")
+    dense = summarize(measured.dense, "top1")
     if dense is not None:
         axes.axvline(100 * dense.mean, color=paint["ink"], linewidth=1.1, zorder=2)
     axes.set_yticks(range(len(labels)), [label for label, _ in _in_order(labels)])
@@ -186,11 +186,11 @@ def _in_order(labels: Sequence[str]) -> list[tuple[str, tuple[object, str, str]]
     return [(label, look) for label, look in looks(labels).items() if label in labels]
 
 
-def told(measured: Measured, x: str, y: str) -> str:
+def comparison_caption(measured: MeasuredComparison, x: str, y: str) -> str:
     """Say a picture in words, for those who do not see it."""
     lines = []
     for label, found in measured.pruned.items():
-        top1 = [(density, summary(points, "top1")) for density, points in found.items()]
-        known = [f"{100 * one.mean:.1f} at {formatting.density(density)}" for density, one in top1 if one]
+        top1 = [(density, summarize(points, "top1")) for density, points in found.items()]
+        known = [f"{100 * one.mean:.1f} at {formatting.density_text(density)}" for density, one in top1 if one]
         lines.append(f"{label}: {', '.join(known)}")
     return f"{y} against {x}, a line for every pruner. Top-1 accuracy in percent: {'; '.join(lines)}."

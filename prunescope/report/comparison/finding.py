@@ -40,11 +40,11 @@ class Comparison(Finding):
     def lines(self) -> list[str]:
         """Return which pruner is best at the lowest density, and whether something is missing."""
         lost = f"{len(self.missing)} of the table's cells are not complete; the same command runs them again"
-        return [page.headline(self.answer.found), *([lost] if self.missing else [])]
+        return [page.comparison_headline(self.answer.found), *([lost] if self.missing else [])]
 
     def table(self) -> RenderableType:
         """Return a line for the dense models and one for every density and pruner."""
-        return console.table(tables.COLUMNS, tables.rows(self.answer.found))
+        return console.table(tables.COMPARISON_COLUMNS, tables.comparison_rows(self.answer.found))
 
     def printed(self) -> RenderableType:
         """Return the best pruner and the table."""
@@ -52,7 +52,9 @@ class Comparison(Finding):
 
     def as_json(self) -> dict[str, Any]:
         """Return what `compare --json` prints."""
-        return tables.as_json(self.answer.found, {"made": self._facts(), "versions": dict(self.answer.versions)})
+        return tables.comparison_as_json(
+            self.answer.found, {"made": self._facts(), "versions": dict(self.answer.versions)}
+        )
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per number that was measured."""
@@ -62,7 +64,7 @@ class Comparison(Finding):
         """Return the report as one HTML document."""
         answer = self.answer
         citations = [one.text for one in cited(credited_methods(answer.layout.recipes))]
-        return page.html(answer.found, facts=self._facts(), versions=answer.versions, citations=citations)
+        return page.comparison_page(answer.found, facts=self._facts(), versions=answer.versions, citations=citations)
 
     def _facts(self) -> dict[str, str]:
         study, batches = self.answer.layout.study, self.asked.limit_batches

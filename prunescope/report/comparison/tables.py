@@ -6,34 +6,34 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
 from prunescope.report.common import formatting
-from prunescope.studies.comparison.measured import Quantity, best, summary
+from prunescope.studies.comparison.measured import Quantity, best, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prunescope.studies.comparison.measured import Measured, Point, Summary
+    from prunescope.studies.comparison.measured import ComparedPoint, MeasuredComparison, Summary
 
-SCHEMA_VERSION = 1
+COMPARISON_SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
 
-COLUMNS = ("pruner", "density", "top-1, %", "top-5, %", "compression", "theoretical speed-up", "seeds")
+COMPARISON_COLUMNS = ("pruner", "density", "top-1, %", "top-5, %", "compression", "theoretical speed-up", "seeds")
 
-QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+COMPARED_QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
-DENSE = "dense"
+DENSE_ROW = "dense"
 
 
-def rows(measured: Measured) -> list[tuple[str, ...]]:
+def comparison_rows(measured: MeasuredComparison) -> list[tuple[str, ...]]:
     """Return a line for the dense models and one for every density and pruner: mean ± standard deviation over seeds."""
-    found = [_row(formatting.density(1.0), DENSE, measured.dense)]
+    found = [_comparison_row(formatting.density_text(1.0), DENSE_ROW, measured.dense)]
     for density in measured.densities:
         for label, points in measured.pruned.items():
-            found.append(_row(formatting.density(density), label, points[density]))
+            found.append(_comparison_row(formatting.density_text(density), label, points[density]))
     return found
 
 
-def _row(density: str, label: str, points: Sequence[Point]) -> tuple[str, ...]:
-    top1, top5, compression, speedup = (summary(points, quantity) for quantity in QUANTITIES)
+def _comparison_row(density: str, label: str, points: Sequence[ComparedPoint]) -> tuple[str, ...]:
+    top1, top5, compression, speedup = (summarize(points, quantity) for quantity in COMPARED_QUANTITIES)
     return (
         label,
         density,
@@ -70,10 +70,10 @@ def factor(found: Summary | None) -> str:
     return formatting.number(found.mean) + (f" ± {spread:.2g}" if spread > 5e-4 * found.mean else "")
 
 
-def as_json(measured: Measured, facts: Mapping[str, Any]) -> dict[str, Any]:
+def comparison_as_json(measured: MeasuredComparison, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return everything as JSON values; `facts` say how it was made."""
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": COMPARISON_SCHEMA,
         **facts,
         "densities": list(measured.densities),
         "seeds": list(measured.seeds),
@@ -87,15 +87,15 @@ def as_json(measured: Measured, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _points(points: Sequence[Point]) -> dict[str, Any]:
-    summaries = {quantity: summary(points, quantity) for quantity in QUANTITIES}
+def _points(points: Sequence[ComparedPoint]) -> dict[str, Any]:
+    summaries = {quantity: summarize(points, quantity) for quantity in COMPARED_QUANTITIES}
     return {
         "seeds": [asdict(point) for point in points],
         **{quantity: asdict(found) if found else None for quantity, found in summaries.items()},
     }
 
 
-def _best(measured: Measured, density: float) -> dict[str, Any]:
+def _best(measured: MeasuredComparison, density: float) -> dict[str, Any]:
     found = best(measured, density)
     first, beside = found or (None, ())
     return {"density": density, "pruner": first, "level": list(beside)}

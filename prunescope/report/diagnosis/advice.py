@@ -12,7 +12,7 @@ from prunescope.api.errors import PrunescopeError
 from prunescope.api.knobs import KNOBS, knob_words
 from prunescope.plugins import options, registry
 from prunescope.report.common import formatting, words
-from prunescope.report.common.view import Command, Headline, Knob
+from prunescope.report.common.view import Command, Headline, ShownKnob
 from prunescope.report.diagnosis import evidence
 from prunescope.runs.live import report_lost
 from prunescope.runs.recipe import snapshot_of
@@ -72,7 +72,7 @@ def known_knobs(trail: Trail) -> dict[str, float | str]:
     return knobs if epoch is None else {**knobs, "epochs": epoch}
 
 
-def knobs(trail: Trail) -> tuple[Knob, ...]:
+def knobs(trail: Trail) -> tuple[ShownKnob, ...]:
     """Return the knobs in the order of the table, those that act like a temperature first."""
     found = known_knobs(trail)
     order = [name for name in KNOBS if name in found] + sorted(set(found) - set(KNOBS))
@@ -129,14 +129,14 @@ def _data(source: Mapping[str, Any]) -> Words:
     return ("--data", data_text(source), *(("--limit-batches", str(limit)) if limit is not None else ()))
 
 
-def _knob(name: str, value: float | str) -> Knob:
+def _knob(name: str, value: float | str) -> ShownKnob:
     knob = KNOBS.get(name)
     if knob is None or not isinstance(value, int | float):
-        return Knob(name=name, value=value, hotter="", colder="")
+        return ShownKnob(name=name, value=value, hotter="", colder="")
     written = formatting.number(value)
     smaller, larger = knob.below(written) if value > 0 else "", knob.above(written)
     hotter, colder = (larger, smaller) if knob.hotter > 0 else (smaller, larger)
-    return Knob(name=name, value=value, hotter=hotter, colder=colder)
+    return ShownKnob(name=name, value=value, hotter=hotter, colder=colder)
 
 
 def _known(trail: Trail, study: Path) -> Known:
@@ -167,7 +167,7 @@ def _trainer(optimizer: object) -> str:
     """Return the trainer of that name; for another optimiser that timm has, the trainer that takes timm's."""
     from timm.optim import list_optimizers  # type: ignore[attr-defined]
 
-    names = {plugin.name for plugin in registry.find("trainers")}
+    names = {plugin.name for plugin in registry.find_plugins("trainers")}
     name = str(optimizer or "sgd")
     return "timm" if name not in names and "timm" in names and name in list_optimizers() else name
 
@@ -178,13 +178,13 @@ def _settings(trainer: str, training: Mapping[str, Any]) -> dict[str, Any]:
         plugin = registry.get("trainers", trainer).load()
         fields = {field.name for field in options.fields(plugin)}
         given = {name: value for name, value in training.items() if name in fields and value is not None}
-        return dict(options.non_default(options.build(plugin, given)))
+        return dict(options.non_default(options.build_plugin(plugin, given)))
     except PrunescopeError:
         return {}
 
 
 def _can_train(known: Known) -> bool:
-    trainers = {plugin.name for plugin in registry.find("trainers")}
+    trainers = {plugin.name for plugin in registry.find_plugins("trainers")}
     return bool(known.data and known.model) and known.trainer in trainers
 
 

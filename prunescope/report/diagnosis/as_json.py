@@ -10,15 +10,15 @@ from prunescope.runs.files import runfile
 if TYPE_CHECKING:
     from prunescope.report.common.view import Report
 
-SCHEMA_VERSION = 1
+DIAGNOSIS_SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def diagnosis_as_json(report: Report) -> dict[str, Any]:
     """Return a report as JSON values; numbers that are not finite are null."""
     pruned = {verdict.density for verdict in report.verdicts}
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": DIAGNOSIS_SCHEMA,
         "id": report.id,
         "created": report.created,
         "versions": dict(report.versions),

@@ -11,7 +11,7 @@ from prunescope.api import Regime
 from prunescope.api.errors import PrunescopeError
 from prunescope.plugins import citations, registry
 from prunescope.report.common import formatting
-from prunescope.report.common.view import Curve, Headline, Level, Made, Paths, Report, StepCost, Taken
+from prunescope.report.common.view import EvidenceLevel, Headline, MadeRun, PathCurve, Paths, Report, ShownCost, Taken
 from prunescope.report.diagnosis import advice, caveats, evidence
 from prunescope.runs.credits import credited_methods
 from prunescope.runs.recipe import run_of, snapshot_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PATH = "lmc/train_error_path"
 
-STEPS = ("import", "train", "prune", "retrain", "probe", "diagnose")
+STEP_ORDER = ("import", "train", "prune", "retrain", "probe", "diagnose")
 
 
 def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Report:
@@ -52,7 +52,7 @@ def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Re
         dense_votes=votes,
         level=_level(trail, verdicts),
         knobs=advice.knobs(trail),
-        columns=tuple(evidence.column(branch) for branch in branches),
+        columns=tuple(evidence.evidence_column(branch) for branch in branches),
         evidence=evidence.known_rows(branches),
         others=evidence.other_rows(branches),
         vectors=evidence.vectors(branches),
@@ -61,7 +61,7 @@ def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Re
         paths=tuple(path for branch in branches for path in _paths(branch)),
         warnings=(*caveats.caveats(trail), *notes),
         cost=_cost(trail),
-        made=tuple(_made(branch, run) for branch, run in trail.runs),
+        made=tuple(_shown_run(branch, run) for branch, run in trail.runs),
         provenance=_provenance(trail),
         recipes=_recipes(trail),
         versions=diagnosis.versions,
@@ -80,7 +80,7 @@ def _headline(verdict: Verdict) -> Headline:
     diagnosis = verdict.diagnosis
     return Headline(
         density=verdict.density,
-        label=formatting.density(verdict.density),
+        label=formatting.density_text(verdict.density),
         rule=verdict.rule,
         regime=diagnosis.regime,
         advice=diagnosis.advice,
@@ -118,10 +118,10 @@ def _subject(trail: Trail) -> dict[str, Any]:
     }
 
 
-def _level(trail: Trail, verdicts: Sequence[Headline]) -> Level:
+def _level(trail: Trail, verdicts: Sequence[Headline]) -> EvidenceLevel:
     """Say what kind of evidence there is, and what the next kind would answer."""
     if any(verdict.regime in (Regime.II_A, Regime.II_B) for verdict in verdicts):
-        return Level(
+        return EvidenceLevel(
             name="L4",
             stands_on="replicas retrained at each density, compared with other temperatures",
             next_buys="More dense seeds would show how much the verdict depends on this one.",
@@ -130,24 +130,24 @@ def _level(trail: Trail, verdicts: Sequence[Headline]) -> Level:
         buys = next(
             (verdict.next_buys for verdict in verdicts if verdict.next_buys), "more dense seeds would narrow it"
         )
-        return Level(
+        return EvidenceLevel(
             name="L3",
             stands_on="replicas retrained at each density, and siblings at other temperatures retrained briefly",
             next_buys=f"{buys[0].upper()}{buys[1:]}.",
         )
     if trail.pruned:
-        return Level(
+        return EvidenceLevel(
             name="L3",
             stands_on="replicas pruned and retrained at each density",
             next_buys="One more temperature at the same densities would separate II-A from II-B (level L4).",
         )
     if any("lmc/lmc" in evidence.readings(branch) for branch in trail.branches):
-        return Level(
+        return EvidenceLevel(
             name="L2",
             stands_on="two dense replicas and the data",
             next_buys="Pruning and retraining at the wanted densities would give the regime of each (level L3).",
         )
-    return Level(
+    return EvidenceLevel(
         name="L1",
         stands_on="one dense checkpoint and the data",
         next_buys="A second dense replica would add its connectivity (level L2); pruning and retraining would name the "
@@ -165,13 +165,13 @@ def _paths(branch: Branch) -> tuple[Paths, ...]:
     names = _pair_names(len(values))
     lmc = np.asarray(evidence.readings(branch)["lmc/lmc"].value, dtype=np.float64)
     curves = tuple(
-        Curve(pair=name, values=tuple(path.tolist()), lmc=float(one))
+        PathCurve(pair=name, values=tuple(path.tolist()), lmc=float(one))
         for name, path, one in zip(names, values, lmc, strict=True)
     )
     return (
         Paths(
             density=branch.density,
-            label=formatting.density(branch.density),
+            label=formatting.density_text(branch.density),
             regime=next((verdict.diagnosis.regime for verdict in branch.verdicts), None),
             curves=curves,
             lmc=float(lmc.mean()),
@@ -196,16 +196,16 @@ def _epsilon(case: Mapping[str, Any]) -> tuple[float, float] | None:
     return (found.low, found.high) if found else None
 
 
-def _cost(trail: Trail) -> tuple[StepCost, ...]:
+def _cost(trail: Trail) -> tuple[ShownCost, ...]:
     runs = [run for _, run in trail.runs]
     return tuple(
-        StepCost(
+        ShownCost(
             step=step,
             runs=len(group),
             seconds=sum(run.wall_seconds for run in group),
             detail=_epochs(group),
         )
-        for step in STEPS
+        for step in STEP_ORDER
         if (group := [run for run in runs if run.recipe.step == step])
     )
 
@@ -220,11 +220,11 @@ def _epochs(group: Sequence[Run]) -> str:
     return f"{epochs[0]}–{epochs[-1]} epochs{each}"
 
 
-def _made(branch: Branch | None, run: Run) -> Made:
+def _shown_run(branch: Branch | None, run: Run) -> MadeRun:
     seed = run.recipe.arguments.get("seed")
     what = " ".join(part for part in (run.recipe.plugin, f"seed {seed}" if seed is not None else "") if part)
-    return Made(
-        label=formatting.density(branch.density) if branch else "",
+    return MadeRun(
+        label=formatting.density_text(branch.density) if branch else "",
         step=run.recipe.step,
         what=what,
         id=run.id,
@@ -267,7 +267,7 @@ def _seeds(trail: Trail) -> dict[str, tuple[int, ...]]:
     for _, run in trail.runs:
         if "seed" in run.recipe.arguments:
             found.setdefault(run.recipe.step, set()).add(int(run.recipe.arguments["seed"]))
-    return {step: tuple(sorted(found[step])) for step in STEPS if step in found}
+    return {step: tuple(sorted(found[step])) for step in STEP_ORDER if step in found}
 
 
 def _recipes(trail: Trail) -> tuple[tuple[str, str], ...]:

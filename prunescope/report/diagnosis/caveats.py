@@ -51,7 +51,7 @@ def _blank(trail: Trail) -> Iterator[str]:
     """Say that the dense model itself has not learned, by what a rule asks of replicas."""
     for branch in trail.branches:
         if branch.prune is None and not evidence.learned(branch):
-            error = formatting.probability(train_error(evidence.readings(branch)))
+            error = formatting.probability_text(train_error(evidence.readings(branch)))
             yield (
                 f"The dense model has a training error of {error}: it has not learned, and these results do not hold "
                 "for the trained network. Train it, or check that weights, data and labels belong "
@@ -72,7 +72,7 @@ def _contradiction(trail: Trail) -> Iterator[str]:
 
 
 def _training(trail: Trail) -> Iterator[str]:
-    below = [formatting.density(branch.density) for branch in trail.pruned if _is_under_trained(branch)]
+    below = [formatting.density_text(branch.density) for branch in trail.pruned if _is_under_trained(branch)]
     if below:
         yield (
             f"At {words.either(below, 'and')} the training error falls between replicas (LMC > 0): they are "
@@ -82,8 +82,8 @@ def _training(trail: Trail) -> Iterator[str]:
         error = _train_error(branch)
         if error > LITTLE_LEARNED:
             yield (
-                f"At {formatting.density(branch.density)} replicas have a training error of "
-                f"{formatting.probability(error)}: with a high error, a barrier between replicas is small. "
+                f"At {formatting.density_text(branch.density)} replicas have a training error of "
+                f"{formatting.probability_text(error)}: with a high error, a barrier between replicas is small. "
                 "Retrain longer to confirm the verdict."
             )
     dense = advice.known_knobs(trail).get("epochs")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.regimes.learning import LEARNED, failed
-from prunescope.report.common.view import Cell, Column, HeatMap, Row, Style, Summary, Vector
+from prunescope.report.common.view import Column, HeatMap, ReadingCell, ReadingSummary, Row, Style, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ DENSE_HAS_NO_PAIR = "one dense model was measured; this requires two"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class KnownReading:
     """A reading that every diagnosis shows, measured or not."""
 
     key: str
@@ -35,36 +35,40 @@ class Known:
 CORE = ("lmc", "cka", "disagreement", "errors", "size")
 """The probes of every diagnosis; KNOWN names what matters most of what they read."""
 
-KNOWN = (
-    Known(
+KNOWN_READINGS = (
+    KnownReading(
         key="lmc/lmc",
         label="LMC",
         style="signed",
         about="signed, in units of training error; well below 0 is a barrier between replicas",
     ),
-    Known(
+    KnownReading(
         key="lmc/barrier",
         label="barrier",
         style="plain",
         about="largest rise of the training error above that of the end points",
     ),
-    Known(key="cka/softmax", label="CKA", style="plain", about="similarity of the replicas' outputs; 1 is equal"),
-    Known(
+    KnownReading(
+        key="cka/softmax", label="CKA", style="plain", about="similarity of the replicas' outputs; 1 is equal"
+    ),
+    KnownReading(
         key="disagreement/test_disagreement",
         label="disagreement",
         style="percent",
         about="error of a replica on the predictions of another, on test data",
     ),
-    Known(key="errors/train_error", label="train error", style="percent", about="{error}, inputs not augmented"),
-    Known(key="errors/test_error", label="test error", style="percent", about="{error}"),
-    Known(key="size/density", label="density", style="percent", about="kept prunable weights / all prunable weights"),
-    Known(
+    KnownReading(key="errors/train_error", label="train error", style="percent", about="{error}, inputs not augmented"),
+    KnownReading(key="errors/test_error", label="test error", style="percent", about="{error}"),
+    KnownReading(
+        key="size/density", label="density", style="percent", about="kept prunable weights / all prunable weights"
+    ),
+    KnownReading(
         key="size/whole_density",
         label="density of the whole network",
         style="percent",
         about="parameters that the mask does not prune / all parameters",
     ),
-    Known(
+    KnownReading(
         key="size/theoretical_speedup",
         label="theoretical speed-up",
         style="times",
@@ -72,7 +76,7 @@ KNOWN = (
     ),
 )
 
-Found = tuple["Branch", str, "Reading"]
+FoundReading = tuple["Branch", str, "Reading"]
 
 
 def readings(branch: Branch) -> dict[str, Reading]:
@@ -97,34 +101,36 @@ def learned(branch: Branch) -> bool:
     return not failed(readings(branch), learned=min(limits, default=LEARNED))
 
 
-def column(branch: Branch) -> Column:
+def evidence_column(branch: Branch) -> Column:
     """Return the column of a branch."""
     from prunescope.report.common import formatting
 
-    return Column(density=branch.density, label=formatting.density(branch.density))
+    return Column(density=branch.density, label=formatting.density_text(branch.density))
 
 
 def known_rows(branches: Sequence[Branch]) -> tuple[Row, ...]:
     """Return the rows every diagnosis shows, with the reason wherever there is no number."""
     at = [readings(branch) for branch in branches]
     return tuple(
-        _row(
+        _evidence_row(
             known.key,
             [_cell(known, branch, found) for branch, found in zip(branches, at, strict=True)],
             at,
             known=known,
         )
-        for known in KNOWN
+        for known in KNOWN_READINGS
     )
 
 
 def other_rows(branches: Sequence[Branch], *, left_out: Sequence[str] = ()) -> tuple[Row, ...]:
     """Return a row for every other reading that is a number for each replica or pair."""
     at = [readings(branch) for branch in branches]
-    taken = {known.key for known in KNOWN} | set(left_out)
+    taken = {known.key for known in KNOWN_READINGS} | set(left_out)
     keys = [key for key in _keys(at) if key not in taken and all(is_scalar(found[key]) for found in at if key in found)]
     return tuple(
-        _row(key, [scalar(found[key]) if key in found else Cell(missing=_absent(key)) for found in at], at)
+        _evidence_row(
+            key, [scalar(found[key]) if key in found else ReadingCell(missing=_absent(key)) for found in at], at
+        )
         for key in keys
     )
 
@@ -162,7 +168,7 @@ def _heat_map(key: str, branch: Branch, reading: Reading) -> HeatMap:
     values = np.asarray(reading.value, dtype=np.float64).reshape(-1, size, size).mean(axis=0)
     return HeatMap(
         key=key,
-        label=column(branch).label,
+        label=evidence_column(branch).label,
         unit=reading.unit,
         estimator=reading.estimator,
         axes=(reading.axes[-2], reading.axes[-1]),
@@ -171,7 +177,7 @@ def _heat_map(key: str, branch: Branch, reading: Reading) -> HeatMap:
     )
 
 
-def summaries(branches: Sequence[Branch]) -> tuple[Summary, ...]:
+def summaries(branches: Sequence[Branch]) -> tuple[ReadingSummary, ...]:
     """Return what remains: readings that are neither numbers nor named vectors, by their range."""
     listed = {vector.key for vector in vectors(branches)} | {
         row.key for row in (*known_rows(branches), *other_rows(branches))
@@ -190,11 +196,11 @@ def is_scalar(reading: Reading) -> bool:
     return reading.axes in ((), ("replica",), ("pair",))
 
 
-def scalar(reading: Reading) -> Cell:
+def scalar(reading: Reading) -> ReadingCell:
     """Return the cell of a reading that is one number for each replica or pair."""
     errors = None if reading.stderr is None else np.asarray(reading.stderr, dtype=np.float64)
     known = errors is not None and bool(np.isfinite(errors).all())
-    return Cell(
+    return ReadingCell(
         values=tuple(np.asarray(reading.value, dtype=np.float64).reshape(-1).tolist()),
         over=reading.axes[0] if reading.axes else "",  # type: ignore[arg-type]
         n=reading.n,
@@ -208,19 +214,21 @@ def paths(reading: Reading) -> np.ndarray:
     return values.reshape(-1, values.shape[-1])
 
 
-def _cell(known: Known, branch: Branch, found: Mapping[str, Reading]) -> Cell:
+def _cell(known: KnownReading, branch: Branch, found: Mapping[str, Reading]) -> ReadingCell:
     reading = found.get(known.key)
     if reading is None:
         dense_alone = branch.prune is None and known.key.partition("/")[0] in ("lmc", "cka", "disagreement")
-        return Cell(missing=DENSE_HAS_NO_PAIR if dense_alone else _absent(known.key))
-    return scalar(reading) if is_scalar(reading) else Cell(missing="not one number for each replica or pair")
+        return ReadingCell(missing=DENSE_HAS_NO_PAIR if dense_alone else _absent(known.key))
+    return scalar(reading) if is_scalar(reading) else ReadingCell(missing="not one number for each replica or pair")
 
 
 def _absent(key: str) -> str:
     return f"probe {key.partition('/')[0]} was not run here"
 
 
-def _row(key: str, cells: Sequence[Cell], at: Sequence[Mapping[str, Reading]], *, known: Known | None = None) -> Row:
+def _evidence_row(
+    key: str, cells: Sequence[ReadingCell], at: Sequence[Mapping[str, Reading]], *, known: KnownReading | None = None
+) -> Row:
     reading = next((found[key] for found in at if key in found), None)
     unit = reading.unit if reading else ""
     return Row(
@@ -258,17 +266,17 @@ def _vector(key: str, holders: Sequence[tuple[Branch, Reading]], labels: tuple[s
         estimator=first.estimator,
         axis=first.axes[-1],
         labels=labels,
-        columns=tuple(column(branch) for branch, _ in holders),
+        columns=tuple(evidence_column(branch) for branch, _ in holders),
         values=tuple(tuple(mean.tolist()) for mean in means),
     )
 
 
-def _summary(key: str, branch: Branch, reading: Reading) -> Summary:
+def _summary(key: str, branch: Branch, reading: Reading) -> ReadingSummary:
     values = np.asarray(reading.value, dtype=np.float64)
     shape = " × ".join(f"{axis} {length}" for axis, length in zip(reading.axes, values.shape, strict=True))
     low, median, high = (float(value) for value in np.quantile(values, [0.0, 0.5, 1.0])) if values.size else (0.0,) * 3
-    return Summary(
-        key=key, label=column(branch).label, unit=reading.unit, shape=shape, low=low, median=median, high=high
+    return ReadingSummary(
+        key=key, label=evidence_column(branch).label, unit=reading.unit, shape=shape, low=low, median=median, high=high
     )
 
 

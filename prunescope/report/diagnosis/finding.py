@@ -27,7 +27,7 @@ NEXT = "data would add errors, the Hessian, and the regime at each density: --da
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Diagnosis(Finding):
+class DiagnosisFinding(Finding):
     """Regime and advice for one network at each density, and what they rest on."""
 
     run: str
@@ -48,9 +48,9 @@ class Diagnosis(Finding):
 
     def as_json(self) -> dict[str, Any]:
         """Return what `diagnose --json` prints."""
-        from prunescope.report.diagnosis.as_json import as_json
+        from prunescope.report.diagnosis.as_json import diagnosis_as_json
 
-        return as_json(self.view)
+        return diagnosis_as_json(self.view)
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per number that was measured."""
@@ -58,9 +58,9 @@ class Diagnosis(Finding):
 
     def page(self) -> str:
         """Return the report as one HTML document."""
-        from prunescope.report.diagnosis.html import html
+        from prunescope.report.diagnosis.html import diagnosis_page
 
-        return html(self.view)
+        return diagnosis_page(self.view)
 
     def _repr_html_(self) -> str:
         """Return the card that heads the report."""
@@ -119,7 +119,7 @@ class WeightsFinding(Finding):
 
 
 @asks(DiagnosisQuestion)
-def diagnose(question: DiagnosisQuestion, session: Session) -> Diagnosis | WeightsFinding | Cost:
+def diagnose(question: DiagnosisQuestion, session: Session) -> DiagnosisFinding | WeightsFinding | Cost:
     """Find in which regime a network's pruned versions are, and whether to raise or lower its temperature.
 
     Copies of the network are pruned to each density, a few replicas of each are retrained briefly and measured, and a
@@ -128,7 +128,7 @@ def diagnose(question: DiagnosisQuestion, session: Session) -> Diagnosis | Weigh
     return find_diagnosis(question, session)
 
 
-def find_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosis | WeightsFinding | Cost:
+def find_diagnosis(question: DiagnosisQuestion, session: Session) -> DiagnosisFinding | WeightsFinding | Cost:
     """Answer a question in a session that is open."""
     answer = answer_diagnosis(question, session)
     if isinstance(answer, Diagnosed):
@@ -138,7 +138,7 @@ def find_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosis |
     return WeightsFinding(found=answer)
 
 
-def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> Diagnosis:
+def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> DiagnosisFinding:
     """Return a finished diagnosis; notes: what had to be assumed when it was made."""
     from dataclasses import replace
 
@@ -147,7 +147,7 @@ def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> 
 
     store = session.store
     view = assemble(store, run)
-    return Diagnosis(
+    return DiagnosisFinding(
         run=run,
         study=store.study,
         verdicts=store.read(run).verdicts,

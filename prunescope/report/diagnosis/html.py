@@ -35,7 +35,7 @@ TITLES = {
 ALONG_DENSITY = ("cka/softmax", "disagreement/test_disagreement", "errors/test_error")
 
 
-def html(report: Report) -> str:
+def diagnosis_page(report: Report) -> str:
     """Return a report as one HTML document."""
     text = (
         _environment()
@@ -80,8 +80,8 @@ def _environment() -> Environment:
     made = make_environment()
     made.filters.update(
         number=formatting.number,
-        duration=formatting.duration,
-        probability=formatting.probability,
+        duration=formatting.duration_text,
+        probability=formatting.probability_text,
         joined=" ".join,
         either=words.either,
         label=_row_label,

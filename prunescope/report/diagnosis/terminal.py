@@ -40,7 +40,7 @@ GAP = 2
 
 BREAK = " \\"
 
-MARGIN = 2
+TEXT_MARGIN = 2
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,12 @@ def _verdicts(verdicts: Sequence[Headline]) -> Table:
     for _ in range(4):
         table.add_column(no_wrap=True, overflow="fold")
     for verdict in verdicts:
-        shape = f"{words.SHAPES[verdict.regime]} {words.REGIMES[verdict.regime]}"
-        sure = "" if verdict.regime_probability is None else f" ({formatting.probability(verdict.regime_probability)})"
+        shape = f"{words.REGIME_SHAPES[verdict.regime]} {words.REGIMES[verdict.regime]}"
+        sure = (
+            ""
+            if verdict.regime_probability is None
+            else f" ({formatting.probability_text(verdict.regime_probability)})"
+        )
         table.add_row(
             Text(f"{verdict.label:>6}"),
             Text(shape + sure, style=COLOURS[verdict.regime]),
@@ -99,7 +103,7 @@ def confidence(verdict: Headline) -> str:
     """Say how sure a verdict is, and of what where it abstains."""
     if verdict.confidence is None:
         return "n/a"
-    told = formatting.probability(verdict.confidence)
+    told = formatting.probability_text(verdict.confidence)
     abstains = verdict.advice is Advice.NONE if verdict.hotter is not None else verdict.regime is Regime.UNRESOLVED
     return f"{told}, too low" if abstains else told
 
@@ -117,7 +121,7 @@ def _gains(verdicts: Sequence[Headline]) -> Iterator[Text]:
 
 def _vote(vote: Headline) -> Text:
     side = {Advice.RAISE: "temperature too low", Advice.LOWER: "temperature too high"}.get(vote.advice, "no opinion")
-    shape = f"{words.SHAPES[vote.regime]} {words.REGIMES[vote.regime]}: " if vote.regime else ""
+    shape = f"{words.REGIME_SHAPES[vote.regime]} {words.REGIMES[vote.regime]}: " if vote.regime else ""
     return Text(
         f" {vote.label}  {shape}{words.ARROWS[vote.advice]} {side} ({vote.rule}, confidence {confidence(vote)})"
     )
@@ -147,7 +151,7 @@ def _facts(report: Report) -> RenderableType:
     steps = ", ".join(
         _step(cost.step, cost.runs, cost.detail) for cost in report.cost if cost.step in ("train", "retrain")
     )
-    told = f"{formatting.duration(report.seconds)} of computing, summed over workers"
+    told = f"{formatting.duration_text(report.seconds)} of computing, summed over workers"
     table.add_row("cost", Text(told + (f" ({steps})" if steps else "")))
     return Group(Text(""), table)
 
@@ -161,9 +165,9 @@ def _next(commands: Sequence[Command], width: int) -> Iterator[RenderableType]:
     """Print commands with nothing after the backslash that continues a line."""
     yield from (Text(""), Text("Next", style="bold"))
     for command in commands:
-        yield Padding(Text(command.why), (0, 0, 0, MARGIN))
+        yield Padding(Text(command.why), (0, 0, 0, TEXT_MARGIN))
         for line in command.lines:
-            text = indent(wrapped(line, width - 2 * MARGIN), 2 * MARGIN * " ")
+            text = indent(wrapped(line, width - 2 * TEXT_MARGIN), 2 * TEXT_MARGIN * " ")
             yield Text(text, style="cyan", no_wrap=True, overflow="ignore")
 
 
@@ -279,10 +283,10 @@ def _reasons(report: Report) -> Iterator[RenderableType]:
     yield from (Text(""), Text("Why", style="bold"))
     for verdict in verdicts:
         own = [reason for reason in verdict.because if times[reason] == 1] or list(verdict.because)
-        yield Padding(Text(f"{verdict.label}: {'; '.join(own)}."), (0, 0, 0, MARGIN))
+        yield Padding(Text(f"{verdict.label}: {'; '.join(own)}."), (0, 0, 0, TEXT_MARGIN))
     shared = [reason for reason, count in times.items() if count > 1]
     if shared:
-        yield Padding(Text(f"all: {'; '.join(shared)}."), (0, 0, 0, MARGIN))
+        yield Padding(Text(f"all: {'; '.join(shared)}."), (0, 0, 0, TEXT_MARGIN))
 
 
 def _warnings(report: Report) -> Iterator[RenderableType]:

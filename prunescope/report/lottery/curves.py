@@ -22,22 +22,22 @@ WIDTH, PANEL = 560.0, 240.0
 LEFT, TOP, BETWEEN, BELOW, LEGEND_LINE = 56.0, 14.0, 30.0, 52.0, 14.5
 """Room around the panels, in pixels; below them stand the label of the axis and the lines of the legend."""
 
-STYLES = (("-", "o"), ((0, (5, 2.5)), "s"), ((0, (1.2, 1.8)), "D"), ((0, (5, 2, 1, 2)), "^"))
+LOTTERY_STYLES = (("-", "o"), ((0, (5, 2.5)), "s"), ((0, (1.2, 1.8)), "D"), ((0, (5, 2, 1, 2)), "^"))
 """Line and marker, one for each kind of network; colours only repeat them."""
 
-ROLES = ("regime-ii", "regime-i", "ink", "regime-iib", "unresolved")
+LOTTERY_ROLES = ("regime-ii", "regime-i", "ink", "regime-iib", "unresolved")
 
-COLUMNS = 2
+CURVE_COLUMNS = 2
 """Of the legend."""
 
 ASIDE, ASIDE_ALL = 0.07, 0.5
 """How far the points of neighbouring lines are moved apart, and those of all, in distances between ticks."""
 
 
-def errors(found: Lottery, *, paint: Mapping[str, str]) -> Figure:
+def lottery_errors(found: Lottery, *, paint: Mapping[str, str]) -> Figure:
     """Draw test error in percent against density: mean and range over seeds; the dense networks as a band."""
     groups = by_label(found)
-    made, (axes,) = _panels(1, paint, lines=-(-(len(groups) + 1) // COLUMNS))
+    made, (axes,) = _panels(1, paint, lines=-(-(len(groups) + 1) // CURVE_COLUMNS))
     densities = sorted({row.density for row in found.rows}, reverse=True)
     place = {density: number for number, density in enumerate(densities)}
     middle, spread = 100 * found.dense.mean, 100 * (found.dense.deviation or 0.0)
@@ -48,7 +48,7 @@ def errors(found: Lottery, *, paint: Mapping[str, str]) -> Figure:
         places = [place[row.density] + aside for row in rows]
         values = [[100 * value for value in row.test.values] for row in rows]
         _line(axes, places, values, number=number, label=label, paint=paint)
-    axes.set_xticks(range(len(densities)), [formatting.density(density) for density in densities])
+    axes.set_xticks(range(len(densities)), [formatting.density_text(density) for density in densities])
     axes.set_xlabel("density", fontsize=10.5, color=paint["muted"])
     axes.set_ylabel("test error, %", fontsize=10.5, color=paint["muted"])
     _legend(made, axes, paint)
@@ -57,7 +57,7 @@ def errors(found: Lottery, *, paint: Mapping[str, str]) -> Figure:
 
 def barriers(curves: Sequence[Curve], threshold: float, dense: float, *, paint: Mapping[str, str]) -> Figure:
     """Draw the barrier between copies, and their test error, in percent against the step at which they part."""
-    made, (upper, lower) = _panels(2, paint, lines=-(-(len(curves) + 1) // COLUMNS))
+    made, (upper, lower) = _panels(2, paint, lines=-(-(len(curves) + 1) // CURVE_COLUMNS))
     upper.axhline(100 * threshold, color=paint["muted"], linewidth=1.2, dashes=(5, 3), label="stable below", zorder=1)
     lower.axhline(100 * dense, color=paint["muted"], linewidth=1.2, dashes=(2, 2), label="dense", zorder=1)
     steps = sorted({step for curve in curves for step in curve.steps})
@@ -107,8 +107,8 @@ def _line(
     paint: Mapping[str, str],
 ) -> None:
     """Draw the means as a line, and the range over seeds as a stroke through each."""
-    style, marker = STYLES[number % len(STYLES)]
-    colour = paint[ROLES[number % len(ROLES)]]
+    style, marker = LOTTERY_STYLES[number % len(LOTTERY_STYLES)]
+    colour = paint[LOTTERY_ROLES[number % len(LOTTERY_ROLES)]]
     axes.plot(
         places, [fmean(each) for each in values], color=colour, linewidth=1.8, linestyle=style, marker=marker,
         markersize=5.5, markerfacecolor=paint["paper"], markeredgewidth=1.5, label=label, zorder=4,
@@ -120,6 +120,6 @@ def _line(
 def _legend(made: Figure, axes: Axes, paint: Mapping[str, str]) -> None:
     handles, labels = axes.get_legend_handles_labels()
     made.legend(
-        handles, labels, loc="lower center", ncols=COLUMNS, frameon=False, fontsize=9.5,
+        handles, labels, loc="lower center", ncols=CURVE_COLUMNS, frameon=False, fontsize=9.5,
         labelcolor=paint["ink"], handlelength=3,
     )  # fmt: skip

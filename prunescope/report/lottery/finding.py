@@ -12,7 +12,7 @@ from prunescope.report.common.costs import Cost, cost_of
 from prunescope.report.common.figures import draw_picture, write_figures
 from prunescope.report.common.finding import Finding
 from prunescope.report.lottery import sentences
-from prunescope.report.lottery.curves import barriers, errors
+from prunescope.report.lottery.curves import barriers, lottery_errors
 from prunescope.report.lottery.page import instability_page, lottery_page
 from prunescope.runs.coordinates import Readings
 from prunescope.studies.lottery.answers import InstabilityAnswer, LotteryAnswer, answer_instability, answer_lottery
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from prunescope.runs.session import Session
     from prunescope.studies.lottery.outcomes import Curve, Over, Row
 
-SCHEMA_VERSION = 1
+LOTTERY_SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
 
 
@@ -57,7 +57,7 @@ class LotteryFinding(Finding):
         """Return what `lottery --json` prints."""
         found, setting = self.answer.found, self.answer.setting
         return {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": LOTTERY_SCHEMA,
             "seeds": list(setting.pruning.seeds),
             "steps": setting.pruning.total,
             "steps_per_epoch": setting.steps_per_epoch,
@@ -75,7 +75,9 @@ class LotteryFinding(Finding):
 
     def figures(self, folder: Path) -> tuple[Path, ...]:
         """Write the curves as SVG and PNG into a folder; return the paths."""
-        return write_figures({"lottery": draw_picture(lambda paint: errors(self.answer.found, paint=paint))}, folder)
+        return write_figures(
+            {"lottery": draw_picture(lambda paint: lottery_errors(self.answer.found, paint=paint))}, folder
+        )
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -104,7 +106,7 @@ class InstabilityFinding(Finding):
         """Return what `instability --json` prints."""
         setting = self.answer.setting
         return {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": LOTTERY_SCHEMA,
             "seeds": list(setting.pruning.seeds),
             "copies": self.asked.copies,
             "total_steps": setting.pruning.total,

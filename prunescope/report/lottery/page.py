@@ -53,7 +53,7 @@ def lottery_page(found: Lottery, pruning: IterativePruning) -> str:
         title="lottery tickets",
         headline=told[1] if len(told) > 1 else told[0],
         sentences=told,
-        figure=_inline(lambda paint: drawing.errors(found, paint=paint), " ".join(told)),
+        figure=_inline(lambda paint: drawing.lottery_errors(found, paint=paint), " ".join(told)),
         caption=ERRORS_CAPTION,
         columns=("network", "density", "test error", "± over seeds", "matches dense"),
         rows=rows,

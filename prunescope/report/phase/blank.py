@@ -19,7 +19,7 @@ def everywhere(findings: Findings) -> bool:
     return bool(findings.verdicts) and findings.unlearned.keys() >= findings.verdicts.keys()
 
 
-def column(findings: Findings, density: float) -> str:
+def blank_column(findings: Findings, density: float) -> str:
     """Say that nothing was learned at a density; empty where something was."""
     judged = [cell for cell in findings.verdicts if cell[1] == density]
     lost = [findings.unlearned[cell] for cell in judged if cell in findings.unlearned]

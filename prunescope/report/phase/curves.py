@@ -9,7 +9,7 @@ import numpy as np
 
 from prunescope.api.knobs import knob_words
 from prunescope.report.common import formatting, plots, svg
-from prunescope.report.common.view import Curve, Paths
+from prunescope.report.common.view import PathCurve, Paths
 from prunescope.report.phase import labels
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ SHIFT = 0.012
 """Share of the width by which the intervals of neighbouring lines are moved apart."""
 
 
-def errors(findings: Findings, *, paint: Mapping[str, str], above_best: bool = False) -> Figure:
+def phase_errors(findings: Findings, *, paint: Mapping[str, str], above_best: bool = False) -> Figure:
     """Draw test error (or its distance from the best of each density) along density, a line for every value."""
     diagram = findings.diagram
     grid = 100 * (diagram.above_best() if above_best else diagram.grid("test_error"))
@@ -55,7 +55,7 @@ def errors(findings: Findings, *, paint: Mapping[str, str], above_best: bool = F
         else:
             axes.plot(places[known], grid[row][known], color=paint["band"], linewidth=1.0, zorder=2)
     axes.set_xlim(-0.35, len(places) - 0.8)
-    axes.set_xticks(places, [formatting.density(density) for density in diagram.densities])
+    axes.set_xticks(places, [formatting.density_text(density) for density in diagram.densities])
     axes.locator_params(axis="y", nbins=6)
     _name_lines(axes, findings, grid, chosen, paint)
     return made
@@ -80,7 +80,7 @@ def lines_between(findings: Findings) -> list[tuple[str, Paths]]:
         for value in values:
             paths = _paths(findings, value, density)
             if paths is not None:
-                chosen.append((f"{labels.value(diagram.knob, value)}, {formatting.density(density)}", paths))
+                chosen.append((f"{labels.value(diagram.knob, value)}, {formatting.density_text(density)}", paths))
     return chosen
 
 
@@ -93,10 +93,10 @@ def _paths(findings: Findings, value: float, density: float) -> Paths | None:
     ends = fmean(end for path in sample.paths for end in (path[0], path[-1]))
     return Paths(
         density=density,
-        label=f"{labels.value(findings.diagram.knob, value)}, {formatting.density(density)}",
+        label=f"{labels.value(findings.diagram.knob, value)}, {formatting.density_text(density)}",
         regime=verdict.regime if verdict else None,
         curves=tuple(
-            Curve(pair=str(number), values=path, lmc=lmc)
+            PathCurve(pair=str(number), values=path, lmc=lmc)
             for number, (path, lmc) in enumerate(zip(sample.paths, sample.lmc, strict=True), start=1)
         ),
         lmc=fmean(sample.lmc),
@@ -157,7 +157,7 @@ def _first(row: np.ndarray) -> float:
     return float(row[np.flatnonzero(np.isfinite(row))[0]])
 
 
-def told(findings: Findings) -> str:
+def curve_caption(findings: Findings) -> str:
     """Say the curves in words."""
     named = [formatting.number(value) for value in standing_out(findings)]
     knob = knob_words(findings.diagram.knob)

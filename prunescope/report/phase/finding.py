@@ -47,7 +47,7 @@ class PhaseReport(Finding):
         made = self.answer.made
         missing = f"{made.finished} of {made.of} steps are finished; missing cells are blank"
         answers = [f"- {answer.question} {answer.text}" for answer in sentences.answers(self.findings)]
-        return [*([missing] if made.finished < made.of else []), sentences.headline(self.findings), *answers]
+        return [*([missing] if made.finished < made.of else []), sentences.phase_headline(self.findings), *answers]
 
     def printed(self) -> RenderableType:
         """Return the main result and every answer."""
@@ -55,15 +55,15 @@ class PhaseReport(Finding):
 
     def as_json(self) -> dict[str, Any]:
         """Return what `report --json` prints."""
-        from prunescope.report.phase.tables import as_json
+        from prunescope.report.phase.tables import phase_as_json
 
-        return as_json(self.findings, self.answer.made)
+        return phase_as_json(self.findings, self.answer.made)
 
     def to_csv(self) -> str:
         """Return a line per cell, as `report --csv` prints it; `report` reads it again."""
-        from prunescope.report.phase.tables import as_csv
+        from prunescope.report.phase.tables import phase_as_csv
 
-        return as_csv(self.findings)
+        return phase_as_csv(self.findings)
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per number that was measured; of a table one per number in it."""
@@ -71,9 +71,9 @@ class PhaseReport(Finding):
 
     def page(self) -> str:
         """Return the report as one HTML document."""
-        from prunescope.report.phase.page import html
+        from prunescope.report.phase.page import phase_page
 
-        return html(self.findings, self.answer.made, drawn=self._pictures)
+        return phase_page(self.findings, self.answer.made, drawn=self._pictures)
 
     def write_figures(self, folder: str | Path) -> Path:
         """Write every picture as SVG and PNG into a folder; return it."""
@@ -91,7 +91,7 @@ class PhaseReport(Finding):
 
         drawn = [svg.on_white(self._pictures[name].svg) for name in (pictures.REGIMES,) if name in self._pictures]
         shown = "".join(text[text.index("<svg") :] for text in drawn)
-        return f"<p>{escape(sentences.headline(self.findings))}</p>{shown}"
+        return f"<p>{escape(sentences.phase_headline(self.findings))}</p>{shown}"
 
     @cached_property
     def _pictures(self) -> Mapping[str, Picture]:

@@ -60,7 +60,7 @@ def densities(all_densities: Sequence[float], chosen: Collection[float]) -> str:
 
 def _span(all_densities: Sequence[float], run: Sequence[int]) -> str:
     first, last = all_densities[run[0]], all_densities[run[-1]]
-    return formatting.density(first) if len(run) == 1 else f"{100 * first:.3g}–{formatting.density(last)}"
+    return formatting.density_text(first) if len(run) == 1 else f"{100 * first:.3g}–{formatting.density_text(last)}"
 
 
 def points(found: float, *, signed: bool = False) -> str:

@@ -32,7 +32,7 @@ DARK_TEXT = 0.45
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layer:
+class MapLayer:
     """What one map shows."""
 
     key: str
@@ -46,7 +46,7 @@ class Layer:
 
 
 LAYERS = (
-    Layer(
+    MapLayer(
         key="test-error",
         title="Test error of retrained replicas, %",
         about="",
@@ -54,7 +54,7 @@ LAYERS = (
         text=lambda value: f"{100 * value:.1f}",
         low_is_better=True,
     ),
-    Layer(
+    MapLayer(
         key="above-best",
         title="Points above the best of each density",
         about="",
@@ -63,8 +63,10 @@ LAYERS = (
         low_is_better=True,
         above_best=True,
     ),
-    Layer(key="lmc", title="LMC", about="", quantity="lmc", text=lambda value: _short(value, 3)),
-    Layer(key="cka", title="CKA at the softmax outputs", about="", quantity="cka", text=lambda value: _short(value, 4)),
+    MapLayer(key="lmc", title="LMC", about="", quantity="lmc", text=lambda value: _short(value, 3)),
+    MapLayer(
+        key="cka", title="CKA at the softmax outputs", about="", quantity="cka", text=lambda value: _short(value, 4)
+    ),
 )
 
 
@@ -88,7 +90,7 @@ def regimes(findings: Findings, *, paint: Mapping[str, str]) -> Figure:
     return made
 
 
-def heat(findings: Findings, layer: Layer, *, paint: Mapping[str, str]) -> Figure:
+def heat(findings: Findings, layer: MapLayer, *, paint: Mapping[str, str]) -> Figure:
     """Draw a map of numbers."""
     made, axes = _frame(findings, paint)
     values = findings.diagram.above_best() if layer.above_best else findings.diagram.grid(layer.quantity)
@@ -110,7 +112,7 @@ def heat(findings: Findings, layer: Layer, *, paint: Mapping[str, str]) -> Figur
     return made
 
 
-def told(findings: Findings, layer: Layer) -> str:
+def map_caption(findings: Findings, layer: MapLayer) -> str:
     """Say a map in words for those who do not see it: the value of every cell."""
     diagram = findings.diagram
     values = diagram.above_best() if layer.above_best else diagram.grid(layer.quantity)
@@ -120,7 +122,7 @@ def told(findings: Findings, layer: Layer) -> str:
             f"{formatting.number(value)}: {layer.text(float(found)) if np.isfinite(found) else 'n/a'}"
             for value, found in zip(diagram.values, values[:, column], strict=True)
         ]
-        columns.append(f"{formatting.density(density)}: {', '.join(cells)}")
+        columns.append(f"{formatting.density_text(density)}: {', '.join(cells)}")
     return f"{layer.title} by density and {knob_words(diagram.knob)}. {'; '.join(columns)}."
 
 
@@ -130,7 +132,7 @@ def told_regimes(findings: Findings) -> str:
     columns = []
     for density in diagram.densities:
         cells = [f"{formatting.number(value)}: {_verdict(findings, value, density)}" for value in diagram.values]
-        columns.append(f"{formatting.density(density)}: {', '.join(cells)}")
+        columns.append(f"{formatting.density_text(density)}: {', '.join(cells)}")
     return f"Regime and advice by density and {knob_words(diagram.knob)}. {'; '.join(columns)}."
 
 
@@ -148,7 +150,7 @@ def _frame(findings: Findings, paint: Mapping[str, str]) -> tuple[Figure, Axes]:
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, pad=4, labelsize=10.5, labelcolor=paint["ink"])
-    axes.set_xticks(range(columns), [formatting.density(density) for density in diagram.densities])
+    axes.set_xticks(range(columns), [formatting.density_text(density) for density in diagram.densities])
     axes.set_yticks(range(rows), [formatting.number(value) for value in diagram.values])
     axes.set_xlabel("density →", fontsize=10.5, color=paint["muted"], labelpad=5, loc="left")
     knob = knob_words(diagram.knob)
@@ -221,7 +223,7 @@ def _crossed(findings: Findings) -> np.ndarray:
     return np.asarray((low.min(axis=-1) < -findings.epsilon.low) & (high.max(axis=-1) > -findings.epsilon.high))
 
 
-def _arrow(findings: Findings, layer: Layer, row: int, column: int) -> str:
+def _arrow(findings: Findings, layer: MapLayer, row: int, column: int) -> str:
     if not layer.above_best:
         return ""
     diagram = findings.diagram

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from prunescope.report.common.figures import Picture
-    from prunescope.studies.phase.diagram import Cell, Quantity
+    from prunescope.studies.phase.diagram import DiagramCell, Quantity
     from prunescope.studies.phase.findings import Findings
     from prunescope.studies.phase.provenance import Made
 
@@ -43,10 +43,10 @@ MARKS = {"yes": "✓", "no": "✗", "open": "?"}
 
 MARK_WORDS = {"yes": "yes", "no": "no", "open": "not decided"}
 
-PROBES: dict[Quantity, str] = {"test_error": "errors", "lmc": "lmc", "cka": "cka"}
+SHOWN_PROBES: dict[Quantity, str] = {"test_error": "errors", "lmc": "lmc", "cka": "cka"}
 
 
-def html(findings: Findings, made: Made, *, drawn: Mapping[str, Picture] | None = None) -> str:
+def phase_page(findings: Findings, made: Made, *, drawn: Mapping[str, Picture] | None = None) -> str:
     """Return a phase diagram as one HTML document; `drawn`: its pictures, where they are drawn already."""
     drawn = pictures.draw(findings) if drawn is None else drawn
     text = _environment().get_template("phase/phase.html.j2").render(
@@ -54,7 +54,7 @@ def html(findings: Findings, made: Made, *, drawn: Mapping[str, Picture] | None 
         findings=findings,
         diagram=findings.diagram,
         made=made,
-        headline=sentences.headline(findings),
+        headline=sentences.phase_headline(findings),
         answers=sentences.answers(findings),
         unit=sentences.unit_of_analysis(findings),
         regimes=_regimes(findings, drawn),
@@ -72,9 +72,9 @@ def _environment() -> Environment:
     made = make_environment()
     made.filters.update(
         number=formatting.number,
-        duration=formatting.duration,
-        probability=formatting.probability,
-        density=formatting.density,
+        duration=formatting.duration_text,
+        probability=formatting.probability_text,
+        density=formatting.density_text,
         points=labels.points,
         signed=formatting.signed,
         z=_z,
@@ -92,7 +92,7 @@ def _environment() -> Environment:
         knob=knob_words,
         summary=_summary,
         count=_count,
-        REGIMES=[regime for regime in words.SHAPES if regime is not None],
+        REGIMES=[regime for regime in words.REGIME_SHAPES if regime is not None],
     )
     return made
 
@@ -110,14 +110,14 @@ def _maps(findings: Findings, drawn: Mapping[str, Picture]) -> list[dict[str, An
     found = []
     for layer in maps.LAYERS:
         if layer.key in drawn:
-            picture = svg.inlined(drawn[layer.key].svg, name=layer.key, label=maps.told(findings, layer))
+            picture = svg.inlined(drawn[layer.key].svg, name=layer.key, label=maps.map_caption(findings, layer))
             found.append({"title": layer.title, "about": ABOUT[layer.key], "svg": as_markup(picture)})
     return found
 
 
 def _absent(findings: Findings) -> list[str]:
     """Return the probes whose readings no cell has."""
-    return [probe for quantity, probe in PROBES.items() if not _known(findings, quantity)]
+    return [probe for quantity, probe in SHOWN_PROBES.items() if not _known(findings, quantity)]
 
 
 def _known(findings: Findings, quantity: Quantity) -> bool:
@@ -128,10 +128,13 @@ def _errors(findings: Findings, drawn: Mapping[str, Picture]) -> list[dict[str, 
     if pictures.ERRORS not in drawn:
         return []
     with svg.drawing():
-        above = svg.text(curves.errors(findings, paint=svg.PAINT, above_best=True))
+        above = svg.text(curves.phase_errors(findings, paint=svg.PAINT, above_best=True))
     titled = {"Test error, %": drawn[pictures.ERRORS].svg, "Points above the best of each density": above}
     return [
-        {"title": title, "svg": as_markup(svg.inlined(text, name=f"errors-{number}", label=curves.told(findings)))}
+        {
+            "title": title,
+            "svg": as_markup(svg.inlined(text, name=f"errors-{number}", label=curves.curve_caption(findings))),
+        }
         for number, (title, text) in enumerate(titled.items())
     ]
 
@@ -151,7 +154,7 @@ def _panels(findings: Findings) -> list[dict[str, Any]]:
     ]
 
 
-def _summary(cell: Cell, quantity: Quantity) -> str:
+def _summary(cell: DiagramCell, quantity: Quantity) -> str:
     """Write a cell's quantity: median, and the range of all replicas."""
     found = cell.summary(quantity)
     if found is None:
@@ -166,7 +169,7 @@ def _summary(cell: Cell, quantity: Quantity) -> str:
     return centre if found.seeds * found.each == 1 else f"{centre} [{low}, {high}]"
 
 
-def _count(cell: Cell) -> str:
+def _count(cell: DiagramCell) -> str:
     """Write n: dense seeds x replicas."""
     known = [
         summary

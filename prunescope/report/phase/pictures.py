@@ -32,7 +32,7 @@ def _figures(findings: Findings) -> Mapping[str, Callable[[Mapping[str, str]], F
         if layer.quantity in known:
             found[layer.key] = lambda paint, layer=layer: maps.heat(findings, layer, paint=paint)  # type: ignore[misc]
     if "test_error" in known:
-        found[ERRORS] = lambda paint: curves.errors(findings, paint=paint)
+        found[ERRORS] = lambda paint: curves.phase_errors(findings, paint=paint)
     return found
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prunescope.studies.phase.bending import Drift
     from prunescope.studies.phase.boundary import Crossing
     from prunescope.studies.phase.findings import Findings
-    from prunescope.studies.phase.transition import Difference, Transition
+    from prunescope.studies.phase.transition import Difference, FoundTransition
 
 Mark = Literal["yes", "no", "open"]
 
@@ -59,7 +59,7 @@ class Answer:
     details: tuple[str, ...] = ()
 
 
-def headline(findings: Findings) -> str:
+def phase_headline(findings: Findings) -> str:
     """Say the main result in one sentence: what crossing the transition does at which densities."""
     found = findings.transition
     if blank.everywhere(findings):
@@ -90,7 +90,7 @@ def answers(findings: Findings) -> tuple[Answer, ...]:
     return (*claims, *end, _bend(findings), _direction(findings), _selection(findings))
 
 
-def _densities_where(found: Transition, side: str) -> list[float]:
+def _densities_where(found: FoundTransition, side: str) -> list[float]:
     """Return the densities at which a side is better; without any replication, by the bare difference."""
     return [one.density for one in found.differences if _better(one) == side]
 
@@ -101,13 +101,13 @@ def _better(one: Difference) -> str:
     return one.better
 
 
-def _step(found: Transition, knob: str) -> str:
+def _step(found: FoundTransition, knob: str) -> str:
     hotter, colder = formatting.number(found.hotter), formatting.number(found.colder)
     span = f"{hotter} to {colder}"
     return KNOBS[knob].at(span) if knob in KNOBS else f"{knob} {span}"
 
 
-def _side(findings: Findings, found: Transition, side: Literal["hotter", "colder"]) -> Answer:
+def _side(findings: Findings, found: FoundTransition, side: Literal["hotter", "colder"]) -> Answer:
     """Answer whether one side of the transition is better where the three regimes say so."""
     knob, all_densities = findings.diagram.knob, findings.diagram.densities
     mine = _densities_where(found, side)
@@ -122,10 +122,10 @@ def _side(findings: Findings, found: Transition, side: Literal["hotter", "colder
     mark, says = _strength(found, mine, ordered=ordered)
     text = f"{says}: {value} is better at {labels.densities(all_densities, mine)} density."
     shown = [one for one in found.differences if one.density in mine]
-    return Answer(question=question, mark=mark, text=text, details=tuple(_told(one) for one in shown))
+    return Answer(question=question, mark=mark, text=text, details=tuple(_difference_words(one) for one in shown))
 
 
-def _end(findings: Findings, found: Transition) -> Answer:
+def _end(findings: Findings, found: FoundTransition) -> Answer:
     """Answer what going on to the coldest value costs and buys."""
     knob, all_densities = findings.diagram.knob, findings.diagram.densities
     worse, better = _densities_where(found, "hotter"), _densities_where(found, "colder")
@@ -141,11 +141,11 @@ def _end(findings: Findings, found: Transition) -> Answer:
         question="Does the coldest value increase the error at low and reduce it at higher densities?",
         mark="open" if not told else "yes" if worse and better and ordered else "no",
         text=_capital(text),
-        details=tuple(_told(one) for one in found.differences if _better(one)),
+        details=tuple(_difference_words(one) for one in found.differences if _better(one)),
     )
 
 
-def _strength(found: Transition, mine: Sequence[float], *, ordered: bool) -> tuple[Mark, str]:
+def _strength(found: FoundTransition, mine: Sequence[float], *, ordered: bool) -> tuple[Mark, str]:
     """Return how far one side's claim is shown: by a 95 % interval, by |z|, or by bare differences."""
     if not ordered:
         return "no", "Not in order"
@@ -162,7 +162,7 @@ def _strength(found: Transition, mine: Sequence[float], *, ordered: bool) -> tup
     )
 
 
-def _told(one: Difference) -> str:
+def _difference_words(one: Difference) -> str:
     """Say one difference with its z."""
     where = f"{100 * one.density:.3g} %: {labels.points(abs(one.mean))} points"
     if one.z is None:
@@ -240,7 +240,7 @@ def _slope(found: Drift) -> str:
 
 def _crossing(one: Crossing, findings: Findings) -> str:
     """Say where a density crosses the boundary, and where on it nothing was learned."""
-    lost, some = blank.column(findings, one.density), blank.places(findings, one.density)
+    lost, some = blank.blank_column(findings, one.density), blank.places(findings, one.density)
     if lost:
         return f"{100 * one.density:.3g} %: {lost}"
     if some and one.at == inf:

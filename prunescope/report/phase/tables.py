@@ -13,37 +13,37 @@ from prunescope.studies.phase.diagram import Quantity
 
 if TYPE_CHECKING:
     from prunescope.studies.phase.bending import Drift
-    from prunescope.studies.phase.diagram import Cell
+    from prunescope.studies.phase.diagram import DiagramCell
     from prunescope.studies.phase.findings import Findings
     from prunescope.studies.phase.provenance import Made
-    from prunescope.studies.phase.transition import Transition
+    from prunescope.studies.phase.transition import FoundTransition
 
-SCHEMA_VERSION = 1
+PHASE_SCHEMA = 1
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
 
-QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+PHASE_QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 
 
-def as_csv(findings: Findings) -> str:
+def phase_as_csv(findings: Findings) -> str:
     """Return a line per cell; `prunescope report` reads it again. Empty where a cell is missing."""
     diagram, buffer = findings.diagram, io.StringIO()
     if diagram.drops:
         buffer.write(f"# drops: {', '.join(f'{drop:g}' for drop in diagram.drops)}\n")
     buffer.write(f"# source: {diagram.source or f'study {diagram.name}'}\n")
     writer = csv.writer(buffer, lineterminator="\n")
-    measured = [f"{name}{suffix}" for name in QUANTITIES for suffix in ("", "_low", "_high", "_n")]
+    measured = [f"{name}{suffix}" for name in PHASE_QUANTITIES for suffix in ("", "_low", "_high", "_n")]
     writer.writerow([diagram.knob, "density", *measured, "regime", "advice", "confidence"])
     for value in diagram.values:
         for density in diagram.densities:
-            writer.writerow([f"{value:g}", f"{density:g}", *_row(findings, diagram.cells[value, density])])
+            writer.writerow([f"{value:g}", f"{density:g}", *_phase_row(findings, diagram.cells[value, density])])
     return buffer.getvalue()
 
 
-def as_json(findings: Findings, made: Made) -> dict[str, Any]:
+def phase_as_json(findings: Findings, made: Made) -> dict[str, Any]:
     """Return everything as JSON values; what is not finite is null."""
     diagram = findings.diagram
     values: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": PHASE_SCHEMA,
         "name": diagram.name,
         "source": diagram.source,
         "knob": diagram.knob,
@@ -52,7 +52,7 @@ def as_json(findings: Findings, made: Made) -> dict[str, Any]:
         "dense_seeds": list(diagram.seeds),
         "drops": list(diagram.drops),
         "epsilon": asdict(findings.epsilon),
-        "headline": sentences.headline(findings),
+        "headline": sentences.phase_headline(findings),
         "answers": [asdict(answer) for answer in sentences.answers(findings)],
         "cells": [_cell(findings, cell) for cell in diagram.cells.values()],
         "unlearned": [
@@ -79,10 +79,10 @@ def as_json(findings: Findings, made: Made) -> dict[str, Any]:
     return {key: _finite(value) for key, value in values.items()}
 
 
-def _row(findings: Findings, cell: Cell) -> list[str]:
+def _phase_row(findings: Findings, cell: DiagramCell) -> list[str]:
     found = findings.verdicts.get((cell.value, cell.density))
     columns: list[str] = []
-    for name in QUANTITIES:
+    for name in PHASE_QUANTITIES:
         summary = cell.summary(name)
         numbers = (summary.centre, summary.low, summary.high) if summary else ()
         columns += [f"{number:.6g}" for number in numbers] or ["", "", ""]
@@ -99,9 +99,9 @@ def _drift(found: Drift | None) -> dict[str, Any] | None:
     return {"mean": found.mean, "interval": found.interval, "by_seed": found.by_seed, "shown": found.shown}
 
 
-def _cell(findings: Findings, cell: Cell) -> dict[str, Any]:
+def _cell(findings: Findings, cell: DiagramCell) -> dict[str, Any]:
     found = findings.verdicts.get((cell.value, cell.density))
-    summaries = {name: cell.summary(name) for name in QUANTITIES}
+    summaries = {name: cell.summary(name) for name in PHASE_QUANTITIES}
     return {
         "value": cell.value,
         "density": cell.density,
@@ -113,7 +113,7 @@ def _cell(findings: Findings, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _transition(findings: Findings, found: Transition | None) -> dict[str, Any] | None:
+def _transition(findings: Findings, found: FoundTransition | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {

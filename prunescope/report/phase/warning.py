@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prunescope.runs.session import Session
     from prunescope.studies.phase.warning import JudgedSeries
 
-COLUMNS = ("series", "places", "tested by", "variance: tau", "p", "autocorrelation: tau", "p", "verdict")
+WARNING_COLUMNS = ("series", "places", "tested by", "variance: tau", "p", "autocorrelation: tau", "p", "verdict")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -38,7 +38,7 @@ class WarningFinding(Finding):
         found = self.answer.found
         notes = dict.fromkeys(f"note: {note}" for one in found for note in one.judged.notes)
         caveats = [f"caveat: {caveat}" for caveat in self.answer.caveats]
-        table = console.table(COLUMNS, list(map(_row, found)))
+        table = console.table(WARNING_COLUMNS, list(map(_warning_row, found)))
         return console.lines_and((), table, console.lines_and([*notes, *caveats]))
 
     def as_json(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def find_warning(question: WarningQuestion, session: Session) -> WarningFinding:
     return WarningFinding(answer=answer_warning(question, session))
 
 
-def _row(one: JudgedSeries) -> tuple[str, ...]:
+def _warning_row(one: JudgedSeries) -> tuple[str, ...]:
     judged = one.judged
     numbers = [text for indicator in (judged.variance, judged.autocorrelation) for text in _numbers(indicator)]
     return (one.series.name, str(len(one.series.places)), judged.method, *numbers, judged.verdict)

@@ -11,7 +11,7 @@ from prunescope.api.errors import UsageError
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
-from prunescope.report.diagnosis.finding import Diagnosis, show_diagnosis
+from prunescope.report.diagnosis.finding import DiagnosisFinding, show_diagnosis
 from prunescope.report.results.run import RunFinding, summarise_run
 from prunescope.runs import coordinates, exports
 from prunescope.runs.store import Store
@@ -59,7 +59,7 @@ class OpenStudy(Finding):
         """What is wrong with each run that cannot be read."""
         return self._read.problems
 
-    def show(self, run: str) -> RunFinding | Diagnosis:
+    def show(self, run: str) -> RunFinding | DiagnosisFinding:
         """Return one run as a finding: by its id, or the beginning of it."""
         found = find_run(run, self.session)
         if found.recipe.step == "diagnose":
@@ -83,7 +83,7 @@ class OpenStudy(Finding):
         target, (store, problems) = Path(path), self.session.store.sound()
         if target.suffix not in SUFFIXES:
             raise UsageError(f"'{target}' has the suffix {target.suffix!r}", fix=f"end it in {' or '.join(SUFFIXES)}")
-        write = {".json": exports.as_json, ".csv": exports.as_csv}.get(target.suffix, Store.export)
+        write = {".json": exports.export_json, ".csv": exports.export_csv}.get(target.suffix, Store.export)
         return Exported(runs=write(store, target), problems=tuple(problems))
 
     def printed(self) -> RenderableType:

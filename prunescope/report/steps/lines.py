@@ -64,7 +64,7 @@ class NetworkFinding(LinesFinding):
 
     def as_json(self) -> dict[str, Any]:
         """Return the run: recipe, provenance, history."""
-        return runfile.as_json(self.found)
+        return runfile.run_as_json(self.found)
 
 
 def notes(run: Run) -> list[str]:

@@ -55,7 +55,7 @@ class Probing(Finding):
 
     def as_json(self) -> dict[str, Any]:
         """Return the run: recipe, provenance, readings."""
-        return runfile.as_json(self.found)
+        return runfile.run_as_json(self.found)
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per number that was measured."""

@@ -62,7 +62,7 @@ class Retraining(LinesFinding):
 
     def as_json(self) -> dict[str, Any]:
         """Return the runs: recipe, provenance, history."""
-        return {"schema_version": 1, "runs": [runfile.as_json(run) for run in self.found]}
+        return {"schema_version": 1, "runs": [runfile.run_as_json(run) for run in self.found]}
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per epoch of each replica: learning rate, loss and error in training."""

@@ -24,7 +24,7 @@ Value: TypeAlias = "str | float | np.ndarray"
 LIBRARY = ("v110", "v110")
 """File format of HDF5 1.10: attributes may exceed 64 KiB, and every reader since 2016 opens it."""
 
-CHUNK = 1 << 20
+CHUNK_ITEMS = 1 << 20
 """Bytes that are compressed at a time."""
 
 GZIP_LEVEL = 4
@@ -57,7 +57,7 @@ class Item:
     """Of an array that is no scalar."""
 
 
-def to_bytes(items: Mapping[str, Item]) -> bytes:
+def hdf5_bytes(items: Mapping[str, Item]) -> bytes:
     """Return the bytes of a file of these items, by path ("/" is the root), and of the groups that they lie in.
 
     The root gets one attribute more: DIGEST, the digest of all that is in the file. The digest of the bytes themselves
@@ -174,7 +174,7 @@ def _write(file: Any, name: str, item: Item) -> None:  # noqa: ANN401 - h5py has
 def _write_array(file: Any, name: str, value: np.ndarray, *, compressed: bool) -> Any:  # noqa: ANN401 - h5py has no types
     plan = h5p.create(h5p.DATASET_CREATE)
     if compressed and value.size:
-        rows = max(CHUNK * len(value) // value.nbytes, 1)
+        rows = max(CHUNK_ITEMS * len(value) // value.nbytes, 1)
         plan.set_chunk((min(len(value), rows), *value.shape[1:]))
         plan.set_deflate(GZIP_LEVEL)
     made = h5d.create(file, name.encode(), h5t.py_create(value.dtype, logical=True), _space(value), dcpl=plan)

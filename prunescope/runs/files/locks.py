@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 """What a file system without locks says."""
 
-POLL_SECONDS = 0.5
+LOCK_POLL_SECONDS = 0.5
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def _leased(path: Path, *, wait: bool) -> Iterator[None]:
     while not _take(path):
         if not wait:
             raise _busy(path)
-        time.sleep(POLL_SECONDS)
+        time.sleep(LOCK_POLL_SECONDS)
     try:
         yield
     finally:

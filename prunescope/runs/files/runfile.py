@@ -80,12 +80,12 @@ class Run:
         return self.recipe.id
 
 
-def write(path: Path, run: Run) -> None:
+def write_run(path: Path, run: Run) -> None:
     """Write a run to `path`, which is there half while it is written: a study's runs go through `Store.write`."""
-    path.write_bytes(to_bytes(run))
+    path.write_bytes(run_bytes(run))
 
 
-def to_bytes(run: Run) -> bytes:
+def run_bytes(run: Run) -> bytes:
     """Return the bytes of a run's file.
 
     HDF5 sees memory alone: on a full disk it ends the process with a segmentation fault, Python with an OSError.
@@ -100,7 +100,7 @@ def to_bytes(run: Run) -> bytes:
         items |= {f"readings/{probe}/{escape(name)}": _reading_item(reading) for name, reading in readings.items()}
     for number, verdict in enumerate(run.verdicts):
         items[f"diagnoses/{number}"] = _verdict_item(verdict)
-    return hdf5.to_bytes(items)
+    return hdf5.hdf5_bytes(items)
 
 
 def _attributes(run: Run) -> dict[str, Value]:
@@ -150,7 +150,7 @@ def _verdict_item(verdict: Verdict) -> Item:
     return Item(attributes=attributes)
 
 
-def read(path: Path, *, with_mask: bool = False, only: Collection[str] | None = None, follow: bool = False) -> Run:
+def read_run(path: Path, *, with_mask: bool = False, only: Collection[str] | None = None, follow: bool = False) -> Run:
     """Return the run in a file; StoreError where it is damaged or of another schema.
 
     only: which readings to read, as "<probe>/<name>"; all when None. follow: whether the path may be a link.
@@ -174,7 +174,7 @@ def _check_id(file: h5py.File, wanted: str) -> None:
         raise ValueError(f"its id {str(file.attrs['id'])!r} does not match its recipe: wanted {wanted}")
 
 
-def check(path: Path) -> str | None:
+def check_run_file(path: Path) -> str | None:
     """Return what is wrong with a result file, or None: schema, id, and every value against the stored digest."""
     try:
         with opening.open_checked(path) as file:
@@ -320,7 +320,7 @@ def _dumps(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def as_json(run: Run) -> dict[str, Any]:
+def run_as_json(run: Run) -> dict[str, Any]:
     """Return a run as JSON values, masks left out: what `results show --json` prints."""
     return {
         "id": run.id,

@@ -20,7 +20,7 @@ from prunescope.networks.layout import laid_out
 from prunescope.plugins import checks, registry
 from prunescope.runs.recipe import run_of
 from prunescope.runs.scheduling import devices, groups, scheduler
-from prunescope.runs.steps.result import to_model
+from prunescope.runs.steps.result import model_on_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,7 @@ class Rates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class CostEstimate:
     """Cost of what is not finished yet."""
 
     by_step: tuple[StepCost, ...]
@@ -86,7 +86,7 @@ class Estimate:
         return sum(row.seconds for row in self.by_step)
 
 
-def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimate:
+def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> CostEstimate:
     """Estimate the unfinished recipes: count passes, time one, multiply.
 
     The recipes start from one finished model (or train one). Passes come from the plugins; a plugin that does not say
@@ -94,7 +94,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     """
     todo = scheduler.pending(recipes, store)
     if not todo:
-        return Estimate(by_step=(), rates=Rates(), bytes=0)
+        return CostEstimate(by_step=(), rates=Rates(), bytes=0)
     here = devices.resolve(device)
     data = _data(todo, store, here)
     start = _start(todo, store)
@@ -103,7 +103,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
     rates = (
         Rates()
         if data is None
-        else measure_rates(to_model(start, here, data), data, sizes=sizes, capture=_capture(here))
+        else measure_rates(model_on_device(start, here, data), data, sizes=sizes, capture=_capture(here))
     )
     kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
     rows = []
@@ -113,7 +113,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> Estimat
         rate = rates.measuring if step not in ("train", "retrain") else rates.training
         seconds = sum(number * rates.together.get(together.get(run_id, 1), rate) for run_id, number in images.items())
         rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=sum(images.values()), seconds=seconds))
-    return Estimate(by_step=tuple(rows), rates=rates, bytes=_bytes(todo, start))
+    return CostEstimate(by_step=tuple(rows), rates=rates, bytes=_bytes(todo, start))
 
 
 def _capture(device: str) -> Capture | None:

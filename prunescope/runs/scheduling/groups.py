@@ -42,7 +42,7 @@ def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str,
     kinds: dict[str, list[Recipe]] = {}
     origins = _Origins({recipe.id: recipe for recipe in recipes}, store)
     for recipe in origins.steps.values():
-        spec = origins.spec(recipe.id) if recipe.step in fitting.STEPS else None
+        spec = origins.spec(recipe.id) if recipe.step in fitting.TRAINING_STEPS else None
         if spec is not None:
             kinds.setdefault(_kind(recipe, spec, origins.depth(recipe.id)), []).append(recipe)
     found: dict[str, Group] = {}
@@ -135,7 +135,7 @@ class _Origins:
         return self.depths[run_id]
 
     def _trains(self, run_id: str) -> bool:
-        return run_id in self.steps and self.steps[run_id].step in fitting.STEPS
+        return run_id in self.steps and self.steps[run_id].step in fitting.TRAINING_STEPS
 
     def _look(self, run_id: str) -> Mapping[str, Any] | None:
         recipe = self.steps.get(run_id)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from prunescope.runs.scheduling.groups import Group
     from prunescope.runs.store import Store
 
-POLL_SECONDS = 0.5
+WAIT_SECONDS = 0.5
 
 
 def pending(recipes: Sequence[Recipe], store: Store) -> list[Recipe]:
@@ -186,4 +186,4 @@ def _wait(store: Store, busy: set[str]) -> None:
     if not busy:
         raise PluginError("the executor ended before all steps", fix="report it to the author of the executor")
     while all(store.is_busy(run_id) for run_id in busy):
-        time.sleep(POLL_SECONDS)
+        time.sleep(WAIT_SECONDS)

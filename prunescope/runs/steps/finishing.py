@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.steps.result import Made
+    from prunescope.runs.steps.result import StepResult
     from prunescope.runs.store import Store
 
 REPORTED_PACKAGES = ("prunescope", "torch", "timm", "numpy", "h5py")
 
 
-def finish_run(recipe: Recipe, made: Made, store: Store, *, device: str, seconds: float) -> str:
+def finish_run(recipe: Recipe, made: StepResult, store: Store, *, device: str, seconds: float) -> str:
     """Write what a step made, and return the id of its run; `seconds` is what it took by the clock."""
     run = Run(
         recipe=recipe,

@@ -17,7 +17,7 @@ from prunescope.data import sources
 from prunescope.networks import checkpoints, masks, models
 from prunescope.plugins import checks, options, registry
 from prunescope.runs.steps import threads
-from prunescope.runs.steps.result import Made, facts, seeded, state, to_model, unchanged_by
+from prunescope.runs.steps.result import StepResult, facts, model_on_device, seeded, state, unchanged_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,36 +30,36 @@ if TYPE_CHECKING:
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
 
-STEPS = ("train", "retrain")
+TRAINING_STEPS = ("train", "retrain")
 
 ALONE = "alone"
 
 Item = TypeVar("Item")
 
 
-def grouped(count: int) -> str:
+def grouped_words(count: int) -> str:
     """Say that so many models were trained together, as the run file says it.
 
-    >>> grouped(6)
+    >>> grouped_words(6)
     'grouped(6)'
     """
     return f"grouped({count})"
 
 
-def fit(recipe: Recipe, store: Store, device: str) -> Made:
+def fit_network(recipe: Recipe, store: Store, device: str) -> StepResult:
     """Perform one training step."""
     try:
-        return _fit(recipe, store, device)
+        return _fit_alone(recipe, store, device)
     except torch.OutOfMemoryError as error:
         if _freed():
-            return fit(recipe, store, device)
+            return fit_network(recipe, store, device)
         raise UsageError(
             f"the memory of {device} is too small for a step of this training",
             fix="train with smaller batches (--batch-size), or on another device",
         ) from error
 
 
-def _fit(recipe: Recipe, store: Store, device: str) -> Made:
+def _fit_alone(recipe: Recipe, store: Store, device: str) -> StepResult:
     loaded = registry.make("trainers", recipe.plugin, recipe.options, trust=store.trust)
     data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
     run = _begin(recipe, loaded, store, device, data)
@@ -72,14 +72,14 @@ def _fit(recipe: Recipe, store: Store, device: str) -> Made:
     return _end(run, engine=epochs.engine(ALONE))
 
 
-def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[Made]:
+def fit_networks(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[StepResult]:
     """Perform training steps that differ in their seeds and inputs only, in one call of the trainer.
 
     wanted: ids of the runs that are not finished yet, whose progress is noted. Where a GPU's memory does not hold all
     of them, each half is trained by itself, and so on; the engine that is recorded is the one that trained.
     """
     if len(recipes) == 1:
-        return [fit(recipes[0], store, device)]
+        return [fit_network(recipes[0], store, device)]
     try:
         return _fit_together(recipes, store, device, wanted=wanted)
     except torch.OutOfMemoryError:
@@ -87,7 +87,7 @@ def fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted
     gc.collect()
     torch.cuda.empty_cache()
     halves = [half for half in (recipes[:middle], recipes[middle:]) if half]
-    return [made for half in halves for made in fit_together(half, store, device, wanted=wanted)]
+    return [made for half in halves for made in fit_networks(half, store, device, wanted=wanted)]
 
 
 def _freed() -> bool:
@@ -97,7 +97,7 @@ def _freed() -> bool:
     return recordings().forget()
 
 
-def _fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[Made]:
+def _fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[StepResult]:
     first = recipes[0]
     loaded = registry.make("trainers", first.plugin, first.options, trust=store.trust)
     data = sources.open_source(first.arguments["data"], device=device, trust=store.trust)
@@ -115,7 +115,7 @@ def _fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wante
                 _note(run, epoch, loaded)
             for run_id in wanted:
                 store.note_progress(run_id, epochs[0].number / epochs[0].of)
-    return [_end(run, engine=found.engine(grouped(len(runs)))) for run in runs]
+    return [_end(run, engine=found.engine(grouped_words(len(runs)))) for run in runs]
 
 
 @dataclass
@@ -156,8 +156,10 @@ class _Run:
 
 def _begin(recipe: Recipe, loaded: Loaded, store: Store, device: str, data: Data) -> _Run:
     start = _dense(recipe, loaded, store) if recipe.step == "train" else _continued(recipe, loaded, store)
-    mask = None if start.mask is None else masks.to_device(start.mask, device)
-    return _Run(start=start, model=to_model(start, device, data), mask=mask, keep=recipe.arguments.get("snapshots", ()))
+    mask = None if start.mask is None else masks.mask_to_device(start.mask, device)
+    return _Run(
+        start=start, model=model_on_device(start, device, data), mask=mask, keep=recipe.arguments.get("snapshots", ())
+    )
 
 
 def _dense(recipe: Recipe, loaded: Loaded, store: Store) -> Checkpoint:
@@ -194,13 +196,15 @@ def _note(run: _Run, epoch: object, loaded: Loaded) -> None:
         run.snapshots[checked.number] = _trained(run.start, run.model, checked.number)
 
 
-def _end(run: _Run, *, engine: str) -> Made:
+def _end(run: _Run, *, engine: str) -> StepResult:
     epochs = run.history[-1].number if run.history else 0
     last = run.snapshots[None] = _trained(run.start, run.model, epochs)
     found = facts(last)
     if run.start.mask is not None:
         found["density"] = run.start.mask.density
-    return Made(facts=found, weights=run.snapshots, history=tuple(run.history), mask=run.start.mask, engine=engine)
+    return StepResult(
+        facts=found, weights=run.snapshots, history=tuple(run.history), mask=run.start.mask, engine=engine
+    )
 
 
 def _trained(start: Checkpoint, model: nn.Module, epochs: int) -> Checkpoint:

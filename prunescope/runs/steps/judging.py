@@ -12,7 +12,7 @@ from prunescope.api.knobs import KNOBS
 from prunescope.plugins import checks, registry
 from prunescope.runs.files.runfile import Verdict
 from prunescope.runs.recipe import run_of, snapshot_of
-from prunescope.runs.steps.result import Made
+from prunescope.runs.steps.result import StepResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
 
 
-def judge_cases(recipe: Recipe, store: Store, device: str) -> Made:  # noqa: ARG001 - every step has this shape
+def judge_cases(recipe: Recipe, store: Store, device: str) -> StepResult:  # noqa: ARG001 - every step has this shape
     """Judge every case of a diagnosis by its rule."""
     dense = store.read(run_of(recipe.inputs[0]))
     epoch = snapshot_of(recipe.inputs[0])
     knobs = dense.facts.get("knobs", {}) | ({} if epoch is None else {"epochs": epoch})
     verdicts = tuple(_judge(case, store, knobs) for case in recipe.arguments["cases"])
-    return Made(facts={**dense.facts, "dense": recipe.inputs[0]}, verdicts=verdicts)
+    return StepResult(facts={**dense.facts, "dense": recipe.inputs[0]}, verdicts=verdicts)
 
 
 def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> Verdict:

@@ -14,7 +14,7 @@ from prunescope.networks import masks
 from prunescope.plugins import checks, registry
 from prunescope.plugins.stacking import stack
 from prunescope.runs.steps import threads
-from prunescope.runs.steps.result import Made, seeded, to_model
+from prunescope.runs.steps.result import StepResult, model_on_device, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
 
 
-def measure_replicas(recipe: Recipe, store: Store, device: str) -> Made:
+def measure_replicas(recipe: Recipe, store: Store, device: str) -> StepResult:
     """Build the replicas, and measure them with the probe of the recipe."""
     loaded = registry.make("probes", recipe.plugin, recipe.options, trust=store.trust)
     described = recipe.arguments.get("data")
@@ -33,7 +33,7 @@ def measure_replicas(recipe: Recipe, store: Store, device: str) -> Made:
     largest = replicas[0].model if replicas else torch.nn.Identity()
     with threads.suited_to(largest, data), loaded.unchanged():
         readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=loaded.title)
-    return Made(readings={recipe.plugin: readings}, facts={"replicas": list(recipe.inputs)})
+    return StepResult(readings={recipe.plugin: readings}, facts={"replicas": list(recipe.inputs)})
 
 
 def measure(probe: Probe, replicas: Sequence[Replica], data: Data | None, *, seed: int, who: str) -> dict[str, Reading]:
@@ -54,5 +54,5 @@ def measure(probe: Probe, replicas: Sequence[Replica], data: Data | None, *, see
 
 def _replica(store: Store, reference: str, device: str, data: Data | None) -> Replica:
     found = store.load_weights(reference)
-    mask = masks.to_device(found.mask, device) if found.mask is not None else None
-    return Replica(model=to_model(found, device, data).eval(), mask=mask, run=reference)
+    mask = masks.mask_to_device(found.mask, device) if found.mask is not None else None
+    return Replica(model=model_on_device(found, device, data).eval(), mask=mask, run=reference)

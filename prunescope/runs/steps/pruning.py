@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prunescope.data import sources
 from prunescope.networks import layers, masks, multiplied
 from prunescope.plugins import checks, registry
-from prunescope.runs.steps.result import Made, facts, seeded, state, to_model
+from prunescope.runs.steps.result import StepResult, facts, model_on_device, seeded, state
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
 
 
-def prune_network(recipe: Recipe, store: Store, device: str) -> Made:
+def prune_network(recipe: Recipe, store: Store, device: str) -> StepResult:
     """Choose a mask for the dense network, check it, and apply it."""
     dense = store.load_weights(recipe.inputs[0])
     data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
     loaded = registry.make("pruners", recipe.plugin, recipe.options, trust=store.trust)
-    model = to_model(dense, device, data)
+    model = model_on_device(dense, device, data)
     density, who = recipe.arguments["density"], loaded.title
     masks.check_room(dense.mask, density)
     _refuse_computed(loaded.instance, model)
@@ -34,7 +34,7 @@ def prune_network(recipe: Recipe, store: Store, device: str) -> Made:
     masks.apply(model, mask)
     pruned = replace(dense, state=state(model), mask=mask, recipe=recipe.canonical())
     densities = {"density": mask.density, "whole_density": masks.whole_density(model, mask)}
-    return Made(facts={**facts(dense), **densities}, weights={None: pruned}, mask=mask)
+    return StepResult(facts={**facts(dense), **densities}, weights={None: pruned}, mask=mask)
 
 
 def _refuse_computed(pruner: Pruner, model: nn.Module) -> None:

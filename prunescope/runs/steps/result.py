@@ -30,7 +30,7 @@ TRIED = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class StepResult:
     """What a step made: everything of a Run but when and where."""
 
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def facts(found: Checkpoint) -> dict[str, Any]:
     }
 
 
-def to_model(found: Checkpoint, device: str, data: Data | None = None) -> torch.nn.Module:
+def model_on_device(found: Checkpoint, device: str, data: Data | None = None) -> torch.nn.Module:
     """Return the model of a checkpoint on a device, channels_last unless it fails there; tried on the data, if any.
 
     Raises UsageError where its mask is on weights that are not what their layers multiply by, and what

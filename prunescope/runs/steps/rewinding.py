@@ -10,7 +10,7 @@ import torch
 from prunescope.api import Mask
 from prunescope.api.errors import MismatchError, UsageError
 from prunescope.networks import masks
-from prunescope.runs.steps.result import Made, facts, state, to_model
+from prunescope.runs.steps.result import StepResult, facts, model_on_device, state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
 
 
-def rewind(recipe: Recipe, store: Store, device: str) -> Made:
+def rewind_network(recipe: Recipe, store: Store, device: str) -> StepResult:
     """Perform one step of rewinding.
 
     Raises UsageError where the first run has no mask, MismatchError where the second is another network.
@@ -34,10 +34,10 @@ def rewind(recipe: Recipe, store: Store, device: str) -> Made:
         )
     seed = recipe.arguments.get("shuffle")
     mask = pruned.mask if seed is None else shuffled(pruned.mask, seed=seed)
-    model = to_model(start, device)
+    model = model_on_device(start, device)
     masks.apply(model, mask)
     made = replace(pruned, state=state(model), mask=mask, recipe=recipe.canonical())
-    return Made(facts={**facts(pruned), "density": mask.density}, weights={None: made}, mask=mask)
+    return StepResult(facts={**facts(pruned), "density": mask.density}, weights={None: made}, mask=mask)
 
 
 def shuffled(mask: Mask, *, seed: int) -> Mask:

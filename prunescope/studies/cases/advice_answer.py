@@ -10,7 +10,7 @@ from prunescope.api.errors import EvidenceError, UsageError
 from prunescope.regimes import chosen
 from prunescope.regimes.direction import hottest_first
 from prunescope.studies.cases import budgeted, measured
-from prunescope.studies.cases.advising import advise
+from prunescope.studies.cases.advising import advise_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prunescope.api import RegimeRule
     from prunescope.runs.session import Session
     from prunescope.studies.cases.advising import Advised
-    from prunescope.studies.cases.measured import Measured
+    from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.questions import AdviceQuestion
     from prunescope.studies.grid.layout import Grid
 
@@ -59,7 +59,7 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
     from prunescope.studies.phase.from_study import drops
 
     grid = studyfolder.load_grid(file.parent, at=file, trust=session.store.trust)
-    models = measured.column(grid, session.store, density=asked.density)
+    models = measured.measured_column(grid, session.store, density=asked.density)
     if not models:
         raise EvidenceError(
             f"no cell of {file.parent} is finished at density {asked.density:g}",
@@ -69,7 +69,7 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
     values = _values(grid, models, asked.at)
     return AdviceAnswer(
         advised=tuple(
-            advise(models, value=value, knob=knob, rule=rule, first_drop=drop, certainty=asked.certainty)
+            advise_model(models, value=value, knob=knob, rule=rule, first_drop=drop, certainty=asked.certainty)
             for value in values
         ),
         knob=knob,
@@ -78,7 +78,7 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
     )
 
 
-def _values(grid: Grid, models: Sequence[Measured], at: float | None) -> list[float]:
+def _values(grid: Grid, models: Sequence[MeasuredModel], at: float | None) -> list[float]:
     known = hottest_first(sorted({model.value for model in models}), knob=grid.study.knob)
     if at is not None and at not in known:
         listed = ", ".join(f"{value:g}" for value in known)

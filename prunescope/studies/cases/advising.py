@@ -17,13 +17,13 @@ from prunescope.api import Advice
 from prunescope.regimes.direction import hottest_first, towards
 from prunescope.regimes.log_odds import CERTAINTY
 from prunescope.regimes.siblings import choose_siblings
-from prunescope.studies.cases.measured import TEST_ERROR, judge
+from prunescope.studies.cases.measured import TEST_ERROR, judge_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from prunescope.api import Diagnosis, RegimeRule
-    from prunescope.studies.cases.measured import Measured
+    from prunescope.studies.cases.measured import MeasuredModel
 
 LEVEL = 0.8
 """Of the interval of an expected change."""
@@ -64,8 +64,8 @@ class Advised:
     """Mean over the dense seeds; None where it is not known."""
 
 
-def advise(
-    models: Sequence[Measured],
+def advise_model(
+    models: Sequence[MeasuredModel],
     *,
     value: float,
     knob: str,
@@ -84,7 +84,7 @@ def advise(
     if not here:
         raise ValueError(f"no model was measured at {knob} {value:g}")
     verdicts = [
-        judge(rule, model, _others(models, model), knob=knob, first_drop=first_drop, certainty=certainty)
+        judge_model(rule, model, _others(models, model), knob=knob, first_drop=first_drop, certainty=certainty)
         for model in here
     ]
     advice = _vote(verdicts)
@@ -116,7 +116,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _target(models: Sequence[Measured], value: float, advice: Advice, *, knob: str, drop: float | None) -> float | None:
+def _target(
+    models: Sequence[MeasuredModel], value: float, advice: Advice, *, knob: str, drop: float | None
+) -> float | None:
     """Return where to go in the advised direction; None where the family ends.
 
     Of the next value, about half or double, and the last before the drop, the one with the least test error; the next
@@ -146,7 +148,7 @@ def neighbour(values: Iterable[float], value: float, advice: Advice, *, knob: st
     return order[place] if 0 <= place < len(order) else None
 
 
-def change(models: Sequence[Measured], value: float, to: float) -> Change | None:
+def change(models: Sequence[MeasuredModel], value: float, to: float) -> Change | None:
     """Return the change of test error between two values of the knob; None where either has none.
 
     The standard error is Welch's over all replicas, or the one over the dense seeds' differences where that is larger.
@@ -163,7 +165,7 @@ def change(models: Sequence[Measured], value: float, to: float) -> Change | None
     return Change(mean=mean, low=mean - half, high=mean + half, n=sum(a.size + b.size for a, b in pairs))
 
 
-def _others(models: Sequence[Measured], here: Measured) -> list[Measured]:
+def _others(models: Sequence[MeasuredModel], here: MeasuredModel) -> list[MeasuredModel]:
     return [model for model in models if model.seed == here.seed and model.name != here.name]
 
 
@@ -177,7 +179,7 @@ def _vote(verdicts: Sequence[Diagnosis]) -> Advice:
     return max(weights, key=lambda advice: weights[advice])
 
 
-def _errors(models: Sequence[Measured], value: float, seed: int) -> np.ndarray:
+def _errors(models: Sequence[MeasuredModel], value: float, seed: int) -> np.ndarray:
     found = [model.array(TEST_ERROR) for model in models if model.value == value and model.seed == seed]
     return found[0] if found else np.zeros(0)
 

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from prunescope.runs.recipe import run_of
-from prunescope.studies.cases.measured import Measured, readings
+from prunescope.studies.cases.measured import MeasuredModel, probe_readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,14 +39,14 @@ class GridBench:
         """Number of runs that looks have used."""
         return len(self.used)
 
-    def look(self, value: float, *, seed: int, replicas: int, full: bool = False) -> Measured:
+    def look(self, value: float, *, seed: int, replicas: int, full: bool = False) -> MeasuredModel:
         """Return a cell as so many of its replicas measure it."""
         steps, probes = self._steps(value, seed=seed, replicas=replicas, full=full)
         self.used.update(recipe.id for recipe in steps if recipe.step in COUNTED)
         self.complete(steps)
         name = f"{self.grid.study.knob} {value:g}"
-        found = readings(probes, self.store)
-        return Measured(name=name, density=self.density, value=value, seed=seed, readings=found)
+        found = probe_readings(probes, self.store)
+        return MeasuredModel(name=name, density=self.density, value=value, seed=seed, readings=found)
 
     def price(self, value: float, *, seed: int, replicas: int) -> int:
         """Return how many runs a look would use beyond those used."""

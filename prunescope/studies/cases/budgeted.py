@@ -13,7 +13,7 @@ from prunescope.api.knobs import KNOBS, find_knob, knob_words
 from prunescope.plugins import registry
 from prunescope.runs.opening import open_data
 from prunescope.runs.recipe import run_of
-from prunescope.studies.cases.advising import advise
+from prunescope.studies.cases.advising import advise_model
 from prunescope.studies.cases.family import lay_out_member, measure_member, open_members, read_knobs
 from prunescope.studies.diagnosis.family import first_drop
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prunescope.runs.session import Session
     from prunescope.runs.store import Store
     from prunescope.studies.cases.advising import Advised
-    from prunescope.studies.cases.measured import Measured
+    from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.questions import AdviceQuestion
 
 FACTOR = 2.0
@@ -113,9 +113,9 @@ def advise_within_budget(asked: AdviceQuestion, rule: RegimeRule, session: Sessi
     value = first.value
     drop = first_drop([here], session.store) if knob == "epochs" else None
     given: dict[str, Any] = {"knob": knob, "rule": rule, "first_drop": drop, "certainty": asked.certainty}
-    other, notes = _neighbour(to, advise([first], value=value, **given).advice)
+    other, notes = _neighbour(to, advise_model([first], value=value, **given).advice)
     models = [first, *([other] if other is not None else [])]
-    found = advise(models, value=value, **given)
+    found = advise_model(models, value=value, **given)
     if found.to is None and found.advice in (Advice.RAISE, Advice.LOWER) and not isnan(value):
         found = replace(found, to=moved(value, found.advice, knob=knob))
         notes = (*notes, f"{knob} by a factor of {FACTOR:g} is a first step, not a measured optimum")
@@ -143,7 +143,7 @@ def _knob(asked: str | None, known: dict[str, float]) -> str:
     return next((name for name in KNOBS if name in known), "epochs")
 
 
-def _look(reference: str, to: Purchase) -> Measured | None:
+def _look(reference: str, to: Purchase) -> MeasuredModel | None:
     """Prune, retrain and measure one dense model; None where the budget does not allow it."""
     steps, notes = lay_out_member(reference, to.asked, to.session, like=to.here)
     for note in notes if reference == to.here else ():
@@ -170,7 +170,7 @@ def _pay(recipes: Sequence[Recipe], to: Purchase) -> bool:
     return True
 
 
-def _neighbour(to: Purchase, advice: Advice) -> tuple[Measured | None, tuple[str, ...]]:
+def _neighbour(to: Purchase, advice: Advice) -> tuple[MeasuredModel | None, tuple[str, ...]]:
     """Return a neighbour on the side that the advice names: a snapshot of the same run, else one trained for it."""
     wanted = advice if advice in (Advice.RAISE, Advice.LOWER) else Advice.RAISE
     snapshot = _snapshot(to, wanted) if to.knob == "epochs" else None
@@ -196,7 +196,7 @@ def _snapshot(to: Purchase, advice: Advice) -> str | None:
     return epochs[min(side, key=lambda value: abs(value - aim))]
 
 
-def _trained(to: Purchase, advice: Advice) -> tuple[Measured | None, tuple[str, ...]]:
+def _trained(to: Purchase, advice: Advice) -> tuple[MeasuredModel | None, tuple[str, ...]]:
     """Train a dense neighbour as the network was trained but for the knob, and measure it."""
     recipe, why = _training(to, advice)
     if recipe is None:
@@ -225,7 +225,7 @@ def _training(to: Purchase, advice: Advice) -> tuple[Recipe | None, str]:
     facts: dict[str, Any] = dict(to.session.read(run_of(to.here)).facts)
     training, optimizer = dict(facts.get("training", {})), facts.get("training", {}).get("optimizer")
     value = to.value
-    if optimizer not in {plugin.name for plugin in registry.find("trainers")} or value is None:
+    if optimizer not in {plugin.name for plugin in registry.find_plugins("trainers")} or value is None:
         return None, "the checkpoint does not record its training"
     known = {found.name for found in options.fields(registry.get("trainers", optimizer).load())}
     if to.knob not in known:
@@ -237,4 +237,4 @@ def _training(to: Purchase, advice: Advice) -> tuple[Recipe | None, str]:
         return None, error.message
     data = open_data(to.asked.data, [to.here], to.session, limit_batches=to.asked.limit_batches)
     model = ModelSpec.from_json(facts["model"], trust=to.store.trust)
-    return plan.train(trainer=trainer, model=model, data=data, seed=to.asked.seed), ""
+    return plan.training_recipe(trainer=trainer, model=model, data=data, seed=to.asked.seed), ""

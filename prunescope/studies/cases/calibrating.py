@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 GAPS = (0.0, 0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
 """Candidates for the CKA gap."""
 
-MOST = 1.0
+MOST_COLUMNS = 1.0
 """Largest epsilon that is tried beyond the measured values: no gate at all."""
 
 LEAST_CELLS = 5
@@ -35,7 +35,7 @@ LEAST_CELLS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class CalibrationColumn:
     """The cells of one study at one density."""
 
     study: str
@@ -44,7 +44,7 @@ class Column:
     points: tuple[Point, ...]
 
 
-_Cell: TypeAlias = "tuple[Column, Point, frozenset[Advice]]"
+_Cell: TypeAlias = "tuple[CalibrationColumn, Point, frozenset[Advice]]"
 """A cell that counts, and the ways to its column's optimum: two where equal optima lie on both sides."""
 
 
@@ -87,7 +87,9 @@ class _Table:
     """(epsilons, gaps, cells)."""
 
 
-def fit(columns: Sequence[Column], *, tolerance: float, plain: tuple[float, float], draws: int, seed: int) -> Fit:
+def fit_thresholds(
+    columns: Sequence[CalibrationColumn], *, tolerance: float, plain: tuple[float, float], draws: int, seed: int
+) -> Fit:
     """Return the thresholds that fit the test errors of the columns best.
 
     tolerance: cells within it of their column's lowest test error say nothing. plain: (epsilon, gap) to compare with.
@@ -115,14 +117,14 @@ def fit(columns: Sequence[Column], *, tolerance: float, plain: tuple[float, floa
     )
 
 
-def _cells(column: Column, tolerance: float) -> list[_Cell]:
+def _cells(column: CalibrationColumn, tolerance: float) -> list[_Cell]:
     """Return the cells of a column that count; those of unknown test error do not."""
     errors = {point.value: point.test_error for point in column.points if point.test_error is not None}
     wanted = targets(errors, knob=column.knob, tolerance=tolerance)
     return [(column, point, wanted[point.value]) for point in column.points if point.value in wanted]
 
 
-def _table(columns: Sequence[Column], cells: Sequence[_Cell]) -> _Table:
+def _table(columns: Sequence[CalibrationColumn], cells: Sequence[_Cell]) -> _Table:
     epsilons = _epsilons(columns)
     return _Table(
         epsilons=np.array(epsilons),
@@ -131,9 +133,11 @@ def _table(columns: Sequence[Column], cells: Sequence[_Cell]) -> _Table:
     )
 
 
-def _epsilons(columns: Sequence[Column]) -> list[float]:
+def _epsilons(columns: Sequence[CalibrationColumn]) -> list[float]:
     """Return one candidate between every two neighbouring values of -LMC: all that can make a difference."""
-    barriers = sorted({0.0, MOST, *(-point.lmc for column in columns for point in column.points if point.lmc < 0)})
+    barriers = sorted(
+        {0.0, MOST_COLUMNS, *(-point.lmc for column in columns for point in column.points if point.lmc < 0)}
+    )
     return [round((low + high) / 2, 6) for low, high in pairwise(barriers)]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError
 from prunescope.regimes.direction import targets
-from prunescope.regimes.md_tree import Level, Place
+from prunescope.regimes.md_tree import Level, Region
 from prunescope.studies.cases.calibrating import LEAST_CELLS, Interval
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MOST_CANDIDATES = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class FittedLine:
     """The dense models of one study, along its knob."""
 
     study: str
@@ -77,7 +77,7 @@ class _Models:
     """Whether equal optima lie on both sides, so that any answer is right."""
 
 
-def fit(lines: Sequence[Line], *, tolerance: float, plain: TreeThresholds, draws: int, seed: int) -> TreeFit:
+def fit_tree(lines: Sequence[FittedLine], *, tolerance: float, plain: TreeThresholds, draws: int, seed: int) -> TreeFit:
     """Return the thresholds with which the tree is right most often.
 
     tolerance: models within it of their study's lowest test error say nothing. plain: thresholds to compare with.
@@ -108,7 +108,7 @@ def fit(lines: Sequence[Line], *, tolerance: float, plain: TreeThresholds, draws
     )
 
 
-def _models(lines: Sequence[Line], tolerance: float) -> _Models:
+def _models(lines: Sequence[FittedLine], tolerance: float) -> _Models:
     rows = []
     for line in lines:
         wanted = targets({one.value: one.test_error for one in line.models}, knob=line.knob, tolerance=tolerance)
@@ -174,16 +174,16 @@ def _without(candidates: np.ndarray, right: np.ndarray, place: int) -> tuple[flo
 
 def _leaves(models: _Models, without: Sequence[tuple[float, float, float]]) -> tuple[str, ...]:
     """Return how often each leaf is right, each model judged by thresholds that were fitted to the others."""
-    found: dict[tuple[Level, Place], list[bool]] = {}
+    found: dict[tuple[Level, Region], list[bool]] = {}
     for place, (a, b, c) in enumerate(without):
         known = float(models.connectivity[place])
         interpolates, sharp = models.train_error[place] <= a, models.log_trace[place] > c
-        alone = Place.INTERPOLATES if interpolates else Place.SHARP if sharp else Place.FLAT
+        alone = Region.INTERPOLATES if interpolates else Region.SHARP if sharp else Region.FLAT
         ways = {Level.ALONE: alone}
         if math.isfinite(known):
-            ways[Level.CONNECTIVITY] = Place.CONNECTED if known > b and not interpolates else alone
+            ways[Level.CONNECTIVITY] = Region.CONNECTED if known > b and not interpolates else alone
         for level, leaf in ways.items():
-            raised = leaf in {Place.INTERPOLATES, Place.SHARP}
+            raised = leaf in {Region.INTERPOLATES, Region.SHARP}
             right = bool(models.either[place] or raised == models.too_low[place])
             found.setdefault((level, leaf), []).append(right)
     return tuple(f"{level}:{leaf}:{sum(right)}:{len(right)}" for (level, leaf), right in sorted(found.items()))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from prunescope.regimes.packs import Pack
     from prunescope.runs.session import Session
-    from prunescope.studies.cases.calibrating import Column, Fit
-    from prunescope.studies.cases.calibrating_tree import Line, TreeFit
+    from prunescope.studies.cases.calibrating import CalibrationColumn, Fit
+    from prunescope.studies.cases.calibrating_tree import FittedLine, TreeFit
     from prunescope.studies.cases.questions import CalibrationQuestion
 
 
@@ -41,11 +41,11 @@ class Calibrated:
 class Source:
     """What one study, or one table, contributes."""
 
-    columns: list[Column]
+    columns: list[CalibrationColumn]
     models: tuple[str, ...] = ()
     """Empty where a table does not say."""
     data: tuple[str, ...] = ()
-    dense: tuple[Line, ...] = ()
+    dense: tuple[FittedLine, ...] = ()
     """The dense models, where they were measured."""
 
 
@@ -54,7 +54,7 @@ def answer_calibration(asked: CalibrationQuestion, session: Session) -> Calibrat
     paths = [asked.studies] if isinstance(asked.studies, str | Path) else asked.studies
     sources = [_table(path) if path.suffix == ".csv" else _study(path, asked, session) for path in map(Path, paths)]
     columns = [column for source in sources for column in source.columns]
-    fit = calibrating.fit(
+    fit = calibrating.fit_thresholds(
         columns, tolerance=asked.tolerance, plain=(EPSILON, CKA_GAP), draws=asked.draws, seed=asked.seed
     )
     tree, why = _tree(sources, asked)
@@ -65,7 +65,7 @@ def _table(path: Path) -> Source:
     """Return the columns of a table of cells, as `prunescope report --csv` prints them."""
     from prunescope.studies.phase import from_table
 
-    diagram = from_table.read(path)
+    diagram = from_table.read_table(path)
     lmc, cka, error = (diagram.grid(quantity) for quantity in ("lmc", "cka", "test_error"))
     columns = []
     for place, density in enumerate(diagram.densities):
@@ -79,7 +79,9 @@ def _table(path: Path) -> Source:
             for row, value in enumerate(diagram.values)
             if not isnan(lmc[row, place] + error[row, place])
         )
-        columns.append(calibrating.Column(study=diagram.name, knob=diagram.knob, density=density, points=points))
+        columns.append(
+            calibrating.CalibrationColumn(study=diagram.name, knob=diagram.knob, density=density, points=points)
+        )
     return Source(columns=[column for column in columns if column.points])
 
 
@@ -87,25 +89,27 @@ def _study(path: Path, asked: CalibrationQuestion, session: Session) -> Source:
     """Return a study's columns: means over dense seeds and replicas."""
     from prunescope.studies.grid import studyfolder
 
-    file = studyfolder.find(path)
+    file = studyfolder.find_study_file(path)
     store = Store(file.parent, trust=trusted_code(file.parent, note=session.note, allowed=asked.trust))
     grid = studyfolder.load_grid(file.parent, at=file, trust=store.trust)
     columns = []
     for density in grid.study.densities:
-        models = [one for one in measured.column(grid, store, density=density) if one.test_error is not None]
+        models = [one for one in measured.measured_column(grid, store, density=density) if one.test_error is not None]
         points = []
         for value in grid.study.values:
             found = [model for model in models if model.value == value]
             if found:
-                one = measured.merged(found)
+                one = measured.merged_readings(found)
                 points.append(Point(value=value, lmc=one.lmc, cka=one.cka, test_error=one.test_error))
         if points:
             columns.append(
-                calibrating.Column(study=grid.study.name, knob=grid.study.knob, density=density, points=tuple(points))
+                calibrating.CalibrationColumn(
+                    study=grid.study.name, knob=grid.study.knob, density=density, points=tuple(points)
+                )
             )
     if not columns:
         raise EvidenceError(f"no cell of {path} is finished", fix=f"run: prunescope sweep {path}")
-    line = calibrating_tree.Line(study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, store))
+    line = calibrating_tree.FittedLine(study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, store))
     lines = (line,) if line.models else ()
     return Source(columns=columns, models=(grid.study.model,), data=(grid.study.data,), dense=lines)
 
@@ -117,7 +121,7 @@ def _tree(sources: Sequence[Source], asked: CalibrationQuestion) -> tuple[TreeFi
         return None, "no study measured its dense models: add [[dense_probes]] errors and hessian"
     try:
         given = {"tolerance": asked.tolerance, "draws": asked.draws, "seed": asked.seed}
-        return calibrating_tree.fit(lines, plain=PUBLIC, **given), ""  # type: ignore[arg-type]
+        return calibrating_tree.fit_tree(lines, plain=PUBLIC, **given), ""  # type: ignore[arg-type]
     except EvidenceError as error:
         return None, error.message
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
     from prunescope.studies.grid.layout import Grid
 
-NAMES = ("errors/train_error", "errors/test_error", "hessian/trace", "lmc/lmc", "bezier/connectivity")
+DENSE_NAMES = ("errors/train_error", "errors/test_error", "hessian/trace", "lmc/lmc", "bezier/connectivity")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ def models(grid: Grid, store: Store) -> tuple[Dense, ...]:
     found: dict[float, dict[str, list[float]]] = {}
     for value, name, mean in _readings(grid, store):
         found.setdefault(value, {}).setdefault(name, []).append(mean)
-    whole = {value: known for value, known in found.items() if set(NAMES[:3]) <= set(known)}
+    whole = {value: known for value, known in found.items() if set(DENSE_NAMES[:3]) <= set(known)}
     return tuple(_dense(value, whole[value]) for value in grid.study.values if value in whole)
 
 
@@ -62,6 +62,6 @@ def _readings(grid: Grid, store: Store) -> Iterator[tuple[float, str, float]]:
             inputs = store.read(run_id, only=()).recipe.inputs
             at = {values.get(reference) for reference in inputs}
             if len(at) == 1 and (value := at.pop()) is not None:
-                for name, (array, _) in glance.arrays(store.path(run_id), NAMES).items():
+                for name, (array, _) in glance.arrays(store.path(run_id), DENSE_NAMES).items():
                     if np.isfinite(array).all():
                         yield value, name, float(array.mean())

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from prunescope.runs.place import Network
     from prunescope.runs.session import Session
     from prunescope.runs.store import Store
-    from prunescope.studies.cases.measured import Measured
+    from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.questions import FamilyQuestion
     from prunescope.studies.diagnosis.plan import DiagnosisPlan, DiagnosisSteps
     from prunescope.studies.diagnosis.retraining import Retraining
 
-PROBES = ("lmc", "cka", "errors")
+FAMILY_PROBES = ("lmc", "cka", "errors")
 """Measured on the replicas of every member."""
 
 
@@ -55,15 +55,15 @@ def lay_out_member(
     return plan.lay_out_diagnosis(_plan(reference, asked, session, found)), found.notes
 
 
-def measure_member(reference: str, steps: DiagnosisSteps, store: Store, *, name: str, knob: str) -> Measured:
+def measure_member(reference: str, steps: DiagnosisSteps, store: Store, *, name: str, knob: str) -> MeasuredModel:
     """Return what the finished steps say of one member."""
     at, knobs = steps.pruned[0], read_knobs(reference, store)
-    before = measured.readings(steps.dense.probes, store).get(measured.TEST_ERROR)
-    return measured.Measured(
+    before = measured.probe_readings(steps.dense.probes, store).get(measured.TEST_ERROR)
+    return measured.MeasuredModel(
         name=name,
         density=at.density,
         value=knobs.get(knob, float("nan")),
-        readings=measured.readings(at.probes, store),
+        readings=measured.probe_readings(at.probes, store),
         dense_error=None
         if before is None
         else float(before.value.mean() if hasattr(before.value, "mean") else before.value),
@@ -86,7 +86,7 @@ def _plan(reference: str, asked: FamilyQuestion, session: Session, found: Retrai
         replicas=asked.replicas,
         pruner=registry.make("pruners", asked.pruner, asked.pruner_options),
         trainer=found.trainer,
-        replica_probes=retraining.probes(PROBES, {"lmc": {"test": "false"}}),
+        replica_probes=retraining.probes(FAMILY_PROBES, {"lmc": {"test": "false"}}),
         dense_probes=retraining.probes(("errors",), {}),
         rule=registry.make("rules", "three-regime", {}),
         dense_rule=None,

@@ -26,7 +26,7 @@ LMC, CKA, TEST_ERROR, TRAIN_ERROR = "lmc/lmc", "cka/softmax", "errors/test_error
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class MeasuredModel:
     """One dense model, pruned to a density, retrained several times and measured."""
 
     name: str
@@ -85,7 +85,7 @@ class Measured:
         )
 
 
-def readings(probes: Sequence[Recipe], store: Store) -> dict[str, Reading]:
+def probe_readings(probes: Sequence[Recipe], store: Store) -> dict[str, Reading]:
     """Return what the finished ones among the probes read; the first of a name counts."""
     found: dict[str, Reading] = {}
     for recipe in probes:
@@ -95,7 +95,7 @@ def readings(probes: Sequence[Recipe], store: Store) -> dict[str, Reading]:
     return found
 
 
-def column(grid: Grid, store: Store, *, density: float) -> list[Measured]:
+def measured_column(grid: Grid, store: Store, *, density: float) -> list[MeasuredModel]:
     """Return the measured cells of a study at one density, in the order of the grid.
 
     Raises UsageError for a density that is not on the grid.
@@ -108,10 +108,10 @@ def column(grid: Grid, store: Store, *, density: float) -> list[Measured]:
     found = []
     for cell in grid.cells:
         if cell.density == near:
-            known = readings(cell.probes, store)
+            known = probe_readings(cell.probes, store)
             if LMC in known:
                 name = f"{grid.study.knob} {cell.value:g}"
-                found.append(Measured(name=name, density=near, value=cell.value, seed=cell.seed, readings=known))
+                found.append(MeasuredModel(name=name, density=near, value=cell.value, seed=cell.seed, readings=known))
     return found
 
 
@@ -120,7 +120,7 @@ def column_probes(grid: Grid, *, density: float) -> tuple[str, ...]:
     return tuple(recipe.id for cell in grid.cells if cell.density == density for recipe in cell.probes)
 
 
-def merged(models: Sequence[Measured]) -> Measured:
+def merged_readings(models: Sequence[MeasuredModel]) -> MeasuredModel:
     """Return dense models of one value of the knob as one: their replicas' readings side by side.
 
     The pairs of different dense models are not pairs of one: means may be taken, a bootstrap over pairs may not.
@@ -136,10 +136,10 @@ def merged(models: Sequence[Measured]) -> Measured:
     return replace(models[0], readings=together)
 
 
-def judge(
+def judge_model(
     rule: RegimeRule,
-    here: Measured,
-    others: Sequence[Measured],
+    here: MeasuredModel,
+    others: Sequence[MeasuredModel],
     *,
     knob: str,
     first_drop: float | None = None,
@@ -162,6 +162,6 @@ def judge(
     )
 
 
-def _evidence(model: Measured, knob: str) -> Evidence:
+def _evidence(model: MeasuredModel, knob: str) -> Evidence:
     knobs = {knob: model.value} if np.isfinite(model.value) else {}
     return Evidence(density=model.density, readings=model.readings, knobs=knobs)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from prunescope.runs.place import NetworkPlace, Place, Question, study_folder
+from prunescope.runs.place import AskedPlace, NetworkPlace, Place, study_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ class AdviceQuestion(FamilyQuestion):
         """The study's file, where the target is a study."""
         from prunescope.studies.grid import studyfolder
 
-        found = studyfolder.find(Path(self.target)) if isinstance(self.target, str | Path) else None
+        found = studyfolder.find_study_file(Path(self.target)) if isinstance(self.target, str | Path) else None
         return found if found is not None and found.suffix == ".toml" and found.is_file() else None
 
     @property
@@ -131,12 +131,12 @@ class TuningQuestion(Place):
 
         if self.file is None or self.study is not None:
             return study_folder(self.study)
-        file = studyfolder.find(Path(self.file))
+        file = studyfolder.find_study_file(Path(self.file))
         return file.parent if file.name == studyfolder.STUDY_FILE else Path(file.stem)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CalibrationQuestion(Question):
+class CalibrationQuestion(AskedPlace):
     """Thresholds of the three-regime rule, fitted to finished studies."""
 
     studies: str | Path | Sequence[str | Path] = field(kw_only=False)

@@ -34,13 +34,13 @@ class Look:
         return self.learned, self.connected, self.score
 
 
-def search(count: int, look: Callable[[int], Look]) -> dict[int, Look]:
+def search_values(count: int, look: Callable[[int], Look]) -> dict[int, Look]:
     """Return what was seen at the positions that were looked at; the best of them is the answer.
 
     count: number of positions, from the hottest (0) to the coldest. `look` is called once per position. Finds the
     maximum of any sequence with one peak.
 
-    >>> found = search(7, lambda place: Look(connected=place < 5, score=-abs(place - 3)))
+    >>> found = search_values(7, lambda place: Look(connected=place < 5, score=-abs(place - 3)))
     >>> max(found, key=found.get), len(found)
     (3, 4)
     """

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from prunescope.regimes.selection import Choice
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.session import Session
-    from prunescope.studies.cases.measured import Measured
+    from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.questions import SelectionQuestion
     from prunescope.studies.diagnosis.plan import DiagnosisSteps
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Selected:
     """What each rule chooses among the networks, and what they read."""
 
-    models: tuple[Measured, ...]
+    models: tuple[MeasuredModel, ...]
     references: Mapping[str, str]
     """Name of a model -> its run or snapshot."""
     choices: tuple[Choice, ...]
@@ -58,7 +58,7 @@ class Layout:
         return [recipe for steps in (*self.brief.values(), *self.full.values()) for recipe in steps.recipes[:-1]]
 
 
-def answer_selection(asked: SelectionQuestion, session: Session) -> Selected | Estimate:
+def answer_selection(asked: SelectionQuestion, session: Session) -> Selected | CostEstimate:
     """Prune, retrain and measure every network and choose; the cost where only that is asked."""
     if isinstance(asked.networks, str | Path) or len(asked.networks) < 2:
         raise UsageError("there is only one model", fix="name two checkpoints or more")
@@ -94,7 +94,7 @@ def _lay_out(references: Sequence[str], asked: SelectionQuestion, session: Sessi
     )
 
 
-def _measured(reference: str, laid: Layout, session: Session, *, name: str) -> Measured:
+def _measured(reference: str, laid: Layout, session: Session, *, name: str) -> MeasuredModel:
     found = measure_member(reference, laid.brief[reference], session.store, name=name, knob="epochs")
     if reference not in laid.full:
         return found

@@ -16,15 +16,15 @@ import numpy as np
 from prunescope.api.errors import EvidenceError
 from prunescope.regimes import three_regime
 from prunescope.regimes.thresholds import PUBLISHED
-from prunescope.studies.cases.measured import LMC, merged
-from prunescope.studies.cases.search import Look, search
+from prunescope.studies.cases.measured import LMC, merged_readings
+from prunescope.studies.cases.search import Look, search_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prunescope.api import Thresholds
     from prunescope.regimes.three_regime import Gate
-    from prunescope.studies.cases.measured import Measured
+    from prunescope.studies.cases.measured import MeasuredModel
 
 SCREENING = 2
 """Replicas of a first look: one pair."""
@@ -47,7 +47,7 @@ By = Literal["test-error", "cka"]
 class Bench(Protocol):
     """Where models are made and measured; it remembers what it made."""
 
-    def look(self, value: float, *, seed: int, replicas: int, full: bool = False) -> Measured:
+    def look(self, value: float, *, seed: int, replicas: int, full: bool = False) -> MeasuredModel:
         """Return one dense model, pruned, retrained so many times (as long as it was trained, if full), measured."""
 
     def price(self, value: float, *, seed: int, replicas: int) -> int:
@@ -80,7 +80,7 @@ class Tuned:
     """The value found, and what was looked at on the way."""
 
     value: float
-    looked: tuple[Measured, ...]
+    looked: tuple[MeasuredModel, ...]
     """One per value, its seeds together, the hottest first."""
     straddled: tuple[float, ...]
     """Values whose first look did not decide the gate."""
@@ -89,9 +89,9 @@ class Tuned:
     runs: int
 
 
-def tune(bench: Bench, aim: Aim) -> Tuned:
+def tune_grid(bench: Bench, aim: Aim) -> Tuned:
     """Search the values on the first dense seed, confirm the best on the others, and choose."""
-    models: dict[float, list[Measured]] = {}
+    models: dict[float, list[MeasuredModel]] = {}
     straddled: list[float] = []
 
     def look(place: int) -> Look:
@@ -102,11 +102,11 @@ def tune(bench: Bench, aim: Aim) -> Tuned:
         models[value] = [found]
         return worth(found, aim)
 
-    seen = search(len(aim.values), look)
+    seen = search_values(len(aim.values), look)
     ranked = sorted(seen, key=lambda place: seen[place], reverse=True)
     finalists = [aim.values[place] for place in ranked[:FINALISTS]]
     chosen = _confirm(bench, aim, finalists, models)
-    together = {value: merged(found) for value, found in models.items()}
+    together = {value: merged_readings(found) for value, found in models.items()}
     return Tuned(
         value=chosen,
         looked=tuple(together[value] for value in aim.values if value in together),
@@ -116,7 +116,7 @@ def tune(bench: Bench, aim: Aim) -> Tuned:
     )
 
 
-def worth(model: Measured, aim: Aim) -> Look:
+def worth(model: MeasuredModel, aim: Aim) -> Look:
     """Return what the search compares: the gate, then the test error or CKA; LMC where the gate is closed.
 
     The gate closes where LMC is below all that epsilon may be: one dense seed is too noisy to give up the colder values
@@ -132,25 +132,25 @@ def worth(model: Measured, aim: Aim) -> Look:
     return Look(connected=True, score=score)
 
 
-def straddles(model: Measured, thresholds: Thresholds) -> bool:
+def straddles(model: MeasuredModel, thresholds: Thresholds) -> bool:
     """Whether LMC leaves it open on which side of the threshold the model is."""
     poor = _gate(model, thresholds).probability_poor
     return max(poor, 1 - poor) < thresholds.certainty
 
 
-def regret(models: Sequence[Measured], aim: Aim, value: float) -> float | None:
+def regret(models: Sequence[MeasuredModel], aim: Aim, value: float) -> float | None:
     """Return the test error at `value` minus the lowest of the grid; None where a cell of the grid is missing."""
     errors = {}
     for candidate in aim.values:
         found = [model for model in models if model.value == candidate]
-        error = merged(found).test_error if len(found) == len(aim.seeds) else None
+        error = merged_readings(found).test_error if len(found) == len(aim.seeds) else None
         if error is None:
             return None
         errors[candidate] = error
     return errors[value] - min(errors.values())
 
 
-def _screen(bench: Bench, aim: Aim, value: float) -> tuple[Measured, bool]:
+def _screen(bench: Bench, aim: Aim, value: float) -> tuple[MeasuredModel, bool]:
     """Look with few replicas; with all of them, then fully, where the gate stays open."""
     seed = aim.seeds[0]
     found = bench.look(value, seed=seed, replicas=min(SCREENING, aim.replicas))
@@ -163,7 +163,7 @@ def _screen(bench: Bench, aim: Aim, value: float) -> tuple[Measured, bool]:
     return found, True
 
 
-def _confirm(bench: Bench, aim: Aim, finalists: Sequence[float], models: dict[float, list[Measured]]) -> float:
+def _confirm(bench: Bench, aim: Aim, finalists: Sequence[float], models: dict[float, list[MeasuredModel]]) -> float:
     """Look at the finalists, best first, on one dense seed after the other while the runs allow; return the best.
 
     Only values that were looked at on the same seeds are compared.
@@ -178,11 +178,11 @@ def _confirm(bench: Bench, aim: Aim, finalists: Sequence[float], models: dict[fl
             if bench.spent + bench.price(value, seed=seed, replicas=replicas) <= aim.limit:
                 models[value].append(bench.look(value, seed=seed, replicas=replicas))
                 looked.append(value)
-        left = sorted(looked, key=lambda value: worth(merged(models[value]), aim), reverse=True)[:LAST]
+        left = sorted(looked, key=lambda value: worth(merged_readings(models[value]), aim), reverse=True)[:LAST]
     return left[0]
 
 
-def _gate(model: Measured, thresholds: Thresholds) -> Gate:
+def _gate(model: MeasuredModel, thresholds: Thresholds) -> Gate:
     values, stderr = model.array(LMC), model.readings[LMC].stderr
     errors = np.zeros_like(values) if stderr is None else np.asarray(stderr, dtype=np.float64).reshape(-1)
     return three_regime.gate(

@@ -65,8 +65,8 @@ def _tuned(made: TuningGrid, density: float, rule: RegimeRule, asked: TuningQues
     aim = _aim(made.grid, rule, asked, grid_runs=grid_runs)
     at = bench.GridBench(grid=made.grid, full=made.full, density=density, store=session.store, complete=complete)
     session.note(f"density {density:g}: {len(aim.values)} values, {grid_runs} runs in the grid")
-    tuned = tuning.tune(at, aim)
-    models = measured.column(made.grid, session.store, density=density)
+    tuned = tuning.tune_grid(at, aim)
+    models = measured.measured_column(made.grid, session.store, density=density)
     regret = tuning.regret(models, aim, tuned.value)
     return TunedDensity(density=density, tuned=tuned, grid_runs=grid_runs, regret=regret)
 

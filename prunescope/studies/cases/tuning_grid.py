@@ -57,7 +57,7 @@ def _of_file(asked: TuningQuestion, knob: Knob, session: Session) -> TuningGrid:
         if value is not None:
             raise UsageError(f"{option} is given, but the study sets it", fix=f"leave out {option}, or {asked.file}")
     folder, trust = asked.folder, session.store.trust
-    studyfolder.settle(studyfolder.find(Path(str(asked.file))), folder, trust=trust)
+    studyfolder.settle(studyfolder.find_study_file(Path(str(asked.file))), folder, trust=trust)
     grid = studyfolder.load_grid(folder, trust=trust)
     if grid.study.knob != knob.name:
         raise UsageError(
@@ -95,7 +95,7 @@ def _study(asked: TuningQuestion, knob: Knob) -> Study:
     """Return the study that the fields describe, retrained on a compressed schedule."""
     from prunescope.data.live import NAME
     from prunescope.studies.diagnosis.plan import COMPRESSION
-    from prunescope.studies.grid.study import Choice, Study
+    from prunescope.studies.grid.study import PluginChoice, Study
 
     for density in asked.densities:
         if not 0 < density < 1:
@@ -112,10 +112,14 @@ def _study(asked: TuningQuestion, knob: Knob) -> Study:
         model=str(asked.model),
         model_options=dict(asked.model_options),
         data=str(asked.data) if isinstance(asked.data, str | Path) else NAME,
-        train=Choice(plugin=trainer, options=options),
-        prune=Choice(plugin="magnitude"),
-        retrain=Choice(plugin=RETRAINER, options=after | {"epochs": epochs}),
-        probes=(Choice(plugin="errors"), Choice(plugin="lmc", options={"test": False}), Choice(plugin="cka")),
+        train=PluginChoice(plugin=trainer, options=options),
+        prune=PluginChoice(plugin="magnitude"),
+        retrain=PluginChoice(plugin=RETRAINER, options=after | {"epochs": epochs}),
+        probes=(
+            PluginChoice(plugin="errors"),
+            PluginChoice(plugin="lmc", options={"test": False}),
+            PluginChoice(plugin="cka"),
+        ),
         knob=knob.name,
         values=values,
         hold="epochs",
@@ -142,7 +146,7 @@ def _trainer(knob: Knob) -> str:
     """Return the trainer that retrains where it has the knob, else the first that has."""
     from prunescope.plugins import registry
 
-    names = (RETRAINER, *sorted(plugin.name for plugin in registry.find("trainers")))
+    names = (RETRAINER, *sorted(plugin.name for plugin in registry.find_plugins("trainers")))
     found = next((name for name in names if knob.name in _options(name)), None)
     if found is None:
         raise UsageError(f"no trainer has an option {knob.name}", fix="install a trainer that has one")

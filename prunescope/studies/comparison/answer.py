@@ -12,10 +12,10 @@ from prunescope.studies.comparison.question import MODEL, MODEL_OPTIONS, TRAININ
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.session import Session
-    from prunescope.studies.comparison.layout import Layout
-    from prunescope.studies.comparison.measured import Measured
+    from prunescope.studies.comparison.layout import ComparisonLayout
+    from prunescope.studies.comparison.measured import MeasuredComparison
     from prunescope.studies.comparison.question import ComparisonQuestion
     from prunescope.studies.grid.study import Study
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 class Compared:
     """What a comparison found, and the steps behind it."""
 
-    found: Measured
-    layout: Layout
+    found: MeasuredComparison
+    layout: ComparisonLayout
     versions: Mapping[str, str]
     """Of the programs that made the last finished step."""
 
 
-def answer_comparison(asked: ComparisonQuestion, session: Session) -> Compared | Estimate:
+def answer_comparison(asked: ComparisonQuestion, session: Session) -> Compared | CostEstimate:
     """Run what is not finished and read what there is; the cost where only that is asked.
 
     Steps that fail leave gaps: their error is raised only where no dense model was measured.
@@ -40,28 +40,30 @@ def answer_comparison(asked: ComparisonQuestion, session: Session) -> Compared |
     if asked.dry_run:
         return estimate
     problem = _complete(laid, session)
-    found = measured.read(laid, session.store)
+    found = measured.read_comparison(laid, session.store)
     if problem is not None and not found.dense:
         raise problem
     return Compared(found=found, layout=laid, versions=_versions(laid, session))
 
 
-def lay_out_question(asked: ComparisonQuestion, session: Session) -> Layout:
+def lay_out_question(asked: ComparisonQuestion, session: Session) -> ComparisonLayout:
     """Return all steps of the comparison that is asked for; UsageError for what no plugin takes."""
     from prunescope.data import sources
     from prunescope.runs.opening import describe_data
-    from prunescope.studies.grid.studyfolder import Shape
+    from prunescope.studies.grid.studyfolder import DataShape
 
-    pruners = layout.choices([asked.pruners] if isinstance(asked.pruners, str) else asked.pruners)
+    pruners = layout.method_choices([asked.pruners] if isinstance(asked.pruners, str) else asked.pruners)
     _check_densities(asked.densities)
     source = describe_data(asked.data, session, limit_batches=asked.limit_batches)
     found = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
-    shape = Shape(source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size)
+    shape = DataShape(
+        source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size
+    )
     data = asked.data if isinstance(asked.data, str) else source.name
     return layout.lay_out(_study(asked, data), pruners, shape)
 
 
-def _complete(laid: Layout, session: Session) -> PrunescopeError | None:
+def _complete(laid: ComparisonLayout, session: Session) -> PrunescopeError | None:
     """Run what is not finished; return the first error, so that the rest is shown all the same."""
     try:
         session.complete(laid.recipes)
@@ -72,7 +74,7 @@ def _complete(laid: Layout, session: Session) -> PrunescopeError | None:
     return None
 
 
-def _versions(laid: Layout, session: Session) -> Mapping[str, str]:
+def _versions(laid: ComparisonLayout, session: Session) -> Mapping[str, str]:
     finished = frozenset(session.store.ids())
     last = next((recipe.id for recipe in reversed(laid.recipes) if recipe.id in finished), None)
     return dict(session.read(last).versions) if last else {}
@@ -81,7 +83,7 @@ def _versions(laid: Layout, session: Session) -> Mapping[str, str]:
 def _study(asked: ComparisonQuestion, data: str) -> Study:
     """Return the study of one knob's value and no pruner yet: the layout puts every pruner in."""
     from prunescope.studies.diagnosis.plan import COMPRESSION
-    from prunescope.studies.grid.study import Choice, Study
+    from prunescope.studies.grid.study import PluginChoice, Study
 
     training: dict[str, Any] = dict(TRAINING) if asked.trainer == "sgd" else {}
     training |= {**asked.trainer_options, "epochs": asked.epochs}
@@ -91,9 +93,9 @@ def _study(asked: ComparisonQuestion, data: str) -> Study:
         model=asked.model or MODEL,
         model_options=dict(asked.model_options) if asked.model else {**MODEL_OPTIONS, **asked.model_options},
         data=data,
-        train=Choice(plugin=asked.trainer, options=training),
-        prune=Choice(plugin=layout.CONTROL),
-        retrain=Choice(plugin=asked.trainer, options=training | {"epochs": after}),
+        train=PluginChoice(plugin=asked.trainer, options=training),
+        prune=PluginChoice(plugin=layout.CONTROL),
+        retrain=PluginChoice(plugin=asked.trainer, options=training | {"epochs": after}),
         probes=layout.PROBES,
         knob="epochs",
         values=(asked.epochs,),

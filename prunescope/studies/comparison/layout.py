@@ -10,24 +10,24 @@ from prunescope.data.spec import parse_spec
 from prunescope.plugins import registry
 from prunescope.runs import plan
 from prunescope.studies.grid import layout
-from prunescope.studies.grid.study import Choice, Study
+from prunescope.studies.grid.study import PluginChoice, Study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prunescope.runs.recipe import Recipe
     from prunescope.studies.grid.layout import Grid
-    from prunescope.studies.grid.studyfolder import Shape
+    from prunescope.studies.grid.studyfolder import DataShape
 
 CONTROL = "random"
 """The pruner that is always among those compared; the dense models are the other control."""
 
-PROBES = (Choice(plugin="errors"), Choice(plugin="size", options={"latency_repeats": 0}))
+PROBES = (PluginChoice(plugin="errors"), PluginChoice(plugin="size", options={"latency_repeats": 0}))
 """What is measured on every model."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class ComparisonLayout:
     """All steps of a comparison."""
 
     grids: Mapping[str, Grid]
@@ -49,27 +49,28 @@ class Layout:
         return tuple({recipe.id: recipe for recipe in steps}.values())
 
 
-def choices(texts: Sequence[str]) -> dict[str, Choice]:
+def method_choices(texts: Sequence[str]) -> dict[str, PluginChoice]:
     """Return the pruners that a person named, the random control first.
 
     A name may be followed by ":option=value,option=value".
 
-    >>> choices(["magnitude:scope=global,allocation=uniform"])["magnitude:scope=global,allocation=uniform"].options
+    >>> given = "magnitude:scope=global,allocation=uniform"
+    >>> method_choices([given])[given].options
     {'scope': 'global', 'allocation': 'uniform'}
 
     Raises:
         UsageError: a pruner is named twice.
     """
-    found: dict[str, Choice] = {} if CONTROL in texts else {CONTROL: Choice(plugin=CONTROL)}
+    found: dict[str, PluginChoice] = {} if CONTROL in texts else {CONTROL: PluginChoice(plugin=CONTROL)}
     for text in texts:
         if text in found:
             raise UsageError(f"the pruner {text!r} is named twice", fix="name it once, or with other options")
         name, values = parse_spec(text)
-        found[text] = Choice(plugin=name, options=values)
+        found[text] = PluginChoice(plugin=name, options=values)
     return {CONTROL: found[CONTROL], **found}
 
 
-def lay_out(study: Study, pruners: Mapping[str, Choice], shape: Shape) -> Layout:
+def lay_out(study: Study, pruners: Mapping[str, PluginChoice], shape: DataShape) -> ComparisonLayout:
     """Lay out one study for each pruner, and the probes of the dense models.
 
     Raises:
@@ -89,8 +90,9 @@ def lay_out(study: Study, pruners: Mapping[str, Choice], shape: Shape) -> Layout
     cells = next(iter(expanded.values())).cells
     dense = {
         cell.seed: tuple(
-            plan.probe(replicas=[cell.dense], probe=probe, data=shape.source, seed=cell.seed) for probe in probes
+            plan.probing_recipe(replicas=[cell.dense], probe=probe, data=shape.source, seed=cell.seed)
+            for probe in probes
         )
         for cell in cells
     }
-    return Layout(grids=expanded, dense=dense)
+    return ComparisonLayout(grids=expanded, dense=dense)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
-    from prunescope.studies.comparison.layout import Layout
+    from prunescope.studies.comparison.layout import ComparisonLayout
 
 Quantity = Literal["top1", "top5", "compression", "speedup"]
 
@@ -32,7 +32,7 @@ ERRORS = ("top1", "top5")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class ComparedPoint:
     """One retrained model, or a dense one; what was not measured is None."""
 
     seed: int
@@ -57,15 +57,15 @@ class Summary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class MeasuredComparison:
     """Everything a comparison found so far."""
 
     densities: tuple[float, ...]
     """From the densest on."""
     seeds: tuple[int, ...]
     """Of the dense training; everything that follows is drawn from the same."""
-    dense: tuple[Point, ...]
-    pruned: dict[str, dict[float, tuple[Point, ...]]]
+    dense: tuple[ComparedPoint, ...]
+    pruned: dict[str, dict[float, tuple[ComparedPoint, ...]]]
     """Pruner -> density -> a point for every seed that is finished."""
 
     @property
@@ -79,21 +79,21 @@ class Measured:
         ]
 
 
-def read(layout: Layout, store: Store) -> Measured:
+def read_comparison(layout: ComparisonLayout, store: Store) -> MeasuredComparison:
     """Return what is finished."""
     finished = frozenset(store.ids())
-    pruned: dict[str, dict[float, tuple[Point, ...]]] = {}
+    pruned: dict[str, dict[float, tuple[ComparedPoint, ...]]] = {}
     densities = tuple(sorted(layout.study.densities, reverse=True))
     for label, one in layout.grids.items():
-        found: dict[float, list[Point]] = {density: [] for density in densities}
+        found: dict[float, list[ComparedPoint]] = {density: [] for density in densities}
         for cell in one.cells:
             found[cell.density] += _points(cell.seed, cell.probes, store, finished)
         pruned[label] = {density: tuple(points) for density, points in found.items()}
     dense = [point for seed, probes in layout.dense.items() for point in _points(seed, probes, store, finished)]
-    return Measured(densities=densities, seeds=layout.study.dense_seeds, dense=tuple(dense), pruned=pruned)
+    return MeasuredComparison(densities=densities, seeds=layout.study.dense_seeds, dense=tuple(dense), pruned=pruned)
 
 
-def _points(seed: int, probes: Sequence[Recipe], store: Store, finished: AbstractSet[str]) -> list[Point]:
+def _points(seed: int, probes: Sequence[Recipe], store: Store, finished: AbstractSet[str]) -> list[ComparedPoint]:
     """Return one point, or none when no probe is finished."""
     found: dict[str, float] = {}
     for recipe in probes:
@@ -110,13 +110,13 @@ def _points(seed: int, probes: Sequence[Recipe], store: Store, finished: Abstrac
         for quantity, name in NAMES.items()
         if name in found
     }
-    return [Point(seed=seed, **values)]
+    return [ComparedPoint(seed=seed, **values)]
 
 
-def summary(points: Sequence[Point], quantity: Quantity) -> Summary | None:
+def summarize(points: Sequence[ComparedPoint], quantity: Quantity) -> Summary | None:
     """Return mean and standard deviation over seeds, None where nothing was measured.
 
-    >>> summary([Point(seed=seed, compression=2.0 + seed) for seed in range(3)], "compression")
+    >>> summarize([ComparedPoint(seed=seed, compression=2.0 + seed) for seed in range(3)], "compression")
     Summary(mean=3.0, deviation=1.0, n=3)
     """
     values = [value for point in points if (value := getattr(point, quantity)) is not None]
@@ -125,14 +125,14 @@ def summary(points: Sequence[Point], quantity: Quantity) -> Summary | None:
     return Summary(fmean(values), stdev(values) if len(values) > 1 else None, len(values))
 
 
-def best(measured: Measured, density: float) -> tuple[str, tuple[str, ...]] | None:
+def best(measured: MeasuredComparison, density: float) -> tuple[str, tuple[str, ...]] | None:
     """Return the pruner with the best mean top-1 accuracy at a density, and those that are level with it.
 
     Two pruners are level unless the 95 % interval (Student's t) of their difference, paired by seed, leaves out 0;
     with one seed all are. Many such comparisons are made: see them as a hint.
     """
     means = {
-        label: found.mean for label, points in measured.pruned.items() if (found := summary(points[density], "top1"))
+        label: found.mean for label, points in measured.pruned.items() if (found := summarize(points[density], "top1"))
     }
     if not means:
         return None
@@ -141,7 +141,7 @@ def best(measured: Measured, density: float) -> tuple[str, tuple[str, ...]] | No
     return first, beside
 
 
-def _apart(measured: Measured, density: float, one: str, other: str) -> bool:
+def _apart(measured: MeasuredComparison, density: float, one: str, other: str) -> bool:
     of_one, of_other = ({p.seed: p.top1 for p in measured.pruned[label][density]} for label in (one, other))
     paired = [a - b for seed, a in of_one.items() if a is not None and (b := of_other.get(seed)) is not None]
     if len(paired) < 2:

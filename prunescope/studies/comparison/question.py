@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from prunescope.runs.place import DataLike
 
-DENSITIES = (0.5, 0.2, 0.1, 0.05, 0.02)
+COMPARED_DENSITIES = (0.5, 0.2, 0.1, 0.05, 0.02)
 
 MODEL, MODEL_OPTIONS = "preresnet8", {"width": 0.5}
 """Small enough that five pruners take minutes on two cores."""
@@ -29,7 +29,7 @@ class ComparisonQuestion(Place):
     """Pruners, with options: "lamp", "magnitude:scope=global", "random:allocation=erk"."""
     data: DataLike
     """What the network is trained on."""
-    densities: Sequence[float] = DENSITIES
+    densities: Sequence[float] = COMPARED_DENSITIES
     """Shares of the prunable weights to keep, each in (0, 1)."""
     seeds: int = 3
     """Number of dense trainings, each pruned and retrained."""

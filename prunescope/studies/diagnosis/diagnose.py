@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data
     from prunescope.plugins.registry import Loaded
-    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.session import Session
     from prunescope.studies.diagnosis.family import Family
     from prunescope.studies.diagnosis.plan import DiagnosisPlan, DiagnosisSteps
@@ -46,7 +46,7 @@ class DiagnosisCost:
     """What a diagnosis would take."""
 
     steps: DiagnosisSteps
-    estimate: Estimate
+    estimate: CostEstimate
     executor: Loaded
     facts: Mapping[str, Any]
     """What is known of the dense network: its model, the settings of its training, how its file was read."""

@@ -108,7 +108,9 @@ def lay_out_diagnosis(asked: DiagnosisPlan) -> DiagnosisSteps:
     cases = [_case(asked, step) for step in pruned]
     if asked.dense_rule is not None:
         cases.append(plan.case(density=DENSE, rule=asked.dense_rule, probes=dense.probes))
-    return DiagnosisSteps(dense=dense, pruned=pruned, diagnosis=plan.diagnose(dense=asked.dense[0], cases=cases))
+    return DiagnosisSteps(
+        dense=dense, pruned=pruned, diagnosis=plan.diagnosis_recipe(dense=asked.dense[0], cases=cases)
+    )
 
 
 def _case(asked: DiagnosisPlan, step: AtDensity) -> dict[str, Any]:
@@ -122,9 +124,9 @@ def _case(asked: DiagnosisPlan, step: AtDensity) -> dict[str, Any]:
 
 def _at_density(asked: DiagnosisPlan, density: float) -> AtDensity:
     seed, data = asked.seed, asked.data
-    pruning = plan.prune(dense=asked.dense[0], pruner=asked.pruner, density=density, data=data, seed=seed)
+    pruning = plan.pruning_recipe(dense=asked.dense[0], pruner=asked.pruner, density=density, data=data, seed=seed)
     retrainings = tuple(
-        plan.retrain(pruned=pruning.id, trainer=asked.trainer, data=data, seed=seed + number + 1)
+        plan.retraining_recipe(pruned=pruning.id, trainer=asked.trainer, data=data, seed=seed + number + 1)
         for number in range(asked.replicas)
     )
     probes = _probes(asked.replica_probes, [recipe.id for recipe in retrainings], asked)
@@ -137,9 +139,9 @@ def _siblings(asked: DiagnosisPlan, density: float) -> tuple[Sibling, ...]:
         return ()
     seed, data, found = asked.seed, asked.data, []
     for one in asked.family.members:
-        pruning = plan.prune(dense=one.reference, pruner=asked.pruner, density=density, data=data, seed=seed)
+        pruning = plan.pruning_recipe(dense=one.reference, pruner=asked.pruner, density=density, data=data, seed=seed)
         retrainings = tuple(
-            plan.retrain(pruned=pruning.id, trainer=asked.brief, data=data, seed=seed + number + 1)
+            plan.retraining_recipe(pruned=pruning.id, trainer=asked.brief, data=data, seed=seed + number + 1)
             for number in range(REPLICAS)
         )
         found.append(Sibling(knobs={asked.family.knob: one.value}, prune=pruning, retrainings=retrainings))
@@ -156,7 +158,7 @@ def _dense_probes(asked: DiagnosisPlan) -> tuple[Recipe, ...]:
 
 def _probes(probes: Sequence[Loaded], replicas: Sequence[str], asked: DiagnosisPlan) -> tuple[Recipe, ...]:
     return tuple(
-        plan.probe(
+        plan.probing_recipe(
             replicas=() if probe.instance.replicas == 0 else replicas,
             probe=probe,
             data=asked.data if probe.instance.needs_data else None,

@@ -91,7 +91,7 @@ def probe_values(pairs: Mapping[str, str], used: Sequence[str]) -> dict[str, dic
 
 def _trainer_for(optimizer: object) -> str:
     """Return the trainer of that name, else the one that knows all of timm's optimizers, else SGD."""
-    names = {plugin.name for plugin in registry.find("trainers")}
+    names = {plugin.name for plugin in registry.find_plugins("trainers")}
     if optimizer in names:
         return str(optimizer)
     return "timm" if optimizer is not None and "timm" in names else "sgd"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layer:
+class WeightLayer:
     """One weight tensor that is prunable by default."""
 
     name: str
@@ -34,7 +34,7 @@ class WeightsAlone:
     network: str
     parameters: int
     """Number of floating-point values of the state_dict."""
-    layers: tuple[Layer, ...]
+    layers: tuple[WeightLayer, ...]
     masked: bool
     """Whether the checkpoint brings a mask."""
     facts: Mapping[str, Any]
@@ -70,17 +70,17 @@ def _measured(reference: str, session: Session, probes: Sequence[Loaded]) -> Map
                 "but level 0 uses only weights",
                 fix="give data: --data SPEC, or leave the probe out",
             )
-    recipes = [plan.probe(replicas=[reference], probe=probe, data=None, seed=0) for probe in probes]
+    recipes = [plan.probing_recipe(replicas=[reference], probe=probe, data=None, seed=0) for probe in probes]
     runs = [session.read(session.perform(recipe)) for recipe in recipes]
     return {name: readings for run in runs for name, readings in run.readings.items()}
 
 
-def _layers(found: Any) -> list[Layer]:  # noqa: ANN401 - a Checkpoint; torch is imported late
+def _layers(found: Any) -> list[WeightLayer]:  # noqa: ANN401 - a Checkpoint; torch is imported late
     from prunescope.networks import checkpoints, models
 
     masks = found.mask.kept if found.mask is not None else {}
     layers = []
     for name, weight in models.prunable(checkpoints.to_model(found)).items():
         kept = masks.get(name, weight != 0)
-        layers.append(Layer(name=name, weights=weight.numel(), kept=int(kept.sum())))
+        layers.append(WeightLayer(name=name, weights=weight.numel(), kept=int(kept.sum())))
     return layers

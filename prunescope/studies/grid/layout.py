@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prunescope.data.spec import Source
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
-    from prunescope.studies.grid.study import Choice, Study
+    from prunescope.studies.grid.study import PluginChoice, Study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,13 +140,15 @@ def _trainings(study: Study, spec: ModelSpec, data: Source) -> dict[tuple[float,
     trainers = {value: _trainer(study, value) for value in study.values}
     if not _by_snapshots(study):
         recipes = {
-            (value, seed): plan.train(trainer=trainers[value], model=spec, data=data, seed=seed)
+            (value, seed): plan.training_recipe(trainer=trainers[value], model=spec, data=data, seed=seed)
             for value, seed in product(study.values, study.dense_seeds)
         }
         return {key: (recipe, recipe.id) for key, recipe in recipes.items()}
     epochs = [int(value) for value in study.values]
     of_seed = {
-        seed: plan.train(trainer=trainers[study.values[0]], model=spec, data=data, seed=seed, snapshots=epochs)
+        seed: plan.training_recipe(
+            trainer=trainers[study.values[0]], model=spec, data=data, seed=seed, snapshots=epochs
+        )
         for seed in study.dense_seeds
     }
     return {
@@ -198,17 +200,19 @@ def _number(value: float) -> float:
 def _cell(
     study: Study, plugins: _Plugins, data: Source, *, value: float, seed: int, density: float, dense: str
 ) -> Cell:
-    prune = plan.prune(dense=dense, pruner=plugins.pruner, density=density, data=data, seed=seed)
+    prune = plan.pruning_recipe(dense=dense, pruner=plugins.pruner, density=density, data=data, seed=seed)
     retrainings = tuple(
-        plan.retrain(pruned=prune.id, trainer=plugins.retrainer, data=data, seed=SEED_STRIDE * seed + number + 1)
+        plan.retraining_recipe(
+            pruned=prune.id, trainer=plugins.retrainer, data=data, seed=SEED_STRIDE * seed + number + 1
+        )
         for number in range(study.replicas)
     )
     probes = tuple(
-        plan.probe(replicas=[recipe.id for recipe in retrainings], probe=probe, data=data, seed=seed)
+        plan.probing_recipe(replicas=[recipe.id for recipe in retrainings], probe=probe, data=data, seed=seed)
         for probe in plugins.probes
     )
     dense_probes = tuple(
-        plan.probe(replicas=[dense], probe=probe, data=data, seed=seed) for probe in plugins.dense_probes
+        plan.probing_recipe(replicas=[dense], probe=probe, data=data, seed=seed) for probe in plugins.dense_probes
     )
     return Cell(
         value=value,
@@ -222,7 +226,7 @@ def _cell(
     )
 
 
-def _make(group: str, choice: Choice, table: str) -> Loaded:
+def _make(group: str, choice: PluginChoice, table: str) -> Loaded:
     """Build a plugin; its errors name the table of the study that asks for it."""
     try:
         return registry.make(group, choice.plugin, choice.options)

@@ -30,7 +30,7 @@ SEED_STRIDE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class PluginChoice:
     """A plugin and its options as the study's author wrote them; checked when the plugin is loaded."""
 
     plugin: str
@@ -46,10 +46,10 @@ class Study:
     model_options: Mapping[str, Any]
     data: str
     """A data set's name with options, as `--data` takes it."""
-    train: Choice
-    prune: Choice
-    retrain: Choice
-    probes: tuple[Choice, ...]
+    train: PluginChoice
+    prune: PluginChoice
+    retrain: PluginChoice
+    probes: tuple[PluginChoice, ...]
     knob: str
     """The temperature-like option of the trainer that is varied."""
     values: tuple[float, ...]
@@ -61,11 +61,11 @@ class Study:
     dense_seeds: tuple[int, ...]
     replicas: int
     """Retrainings of each pruned model."""
-    dense_probes: tuple[Choice, ...] = ()
+    dense_probes: tuple[PluginChoice, ...] = ()
     """What is measured on every dense model, before pruning."""
 
 
-def load(path: Path) -> Study:
+def load_study(path: Path) -> Study:
     """Read a study; InputError names the file, the table and the key of whatever is wrong."""
     try:
         text = read_regular_text(path)
@@ -75,7 +75,7 @@ def load(path: Path) -> Study:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a text file", fix="give the path of a study.toml") from error
     try:
-        return parse(text, name=path.parent.name if path.name == "study.toml" else path.stem)
+        return parse_study(text, name=path.parent.name if path.name == "study.toml" else path.stem)
     except (InputError, UsageError) as error:
         raise InputError(f"{path}: {error.message}", fix=error.fix) from error
 
@@ -87,7 +87,7 @@ DEEP = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){32}""")
 """A name of many parts, each of which costs the reader of TOML as much as all before it."""
 
 
-def parse(text: str, *, name: str) -> Study:
+def parse_study(text: str, *, name: str) -> Study:
     """Return the study that a TOML text describes.
 
     Raises InputError for a text that is not TOML, an unknown or missing key, or a value out of range.
@@ -192,9 +192,9 @@ def _densities(found: tuple[float, ...]) -> tuple[float, ...]:
     return tuple(sorted(set(found)))
 
 
-def _choice(table: Mapping[str, Any], where: str) -> Choice:
+def _choice(table: Mapping[str, Any], where: str) -> PluginChoice:
     options = dict(table)
-    return Choice(plugin=str(_take(options, "plugin", where)), options=options)
+    return PluginChoice(plugin=str(_take(options, "plugin", where)), options=options)
 
 
 def _data(table: Mapping[str, Any]) -> str:

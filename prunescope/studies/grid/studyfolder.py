@@ -31,7 +31,7 @@ DATA_FILE = "data.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class DataShape:
     """A data set as recipes name it, and what a network must fit."""
 
     source: Source
@@ -40,7 +40,7 @@ class Shape:
     image_size: tuple[int, ...]
 
 
-def find(path: Path) -> Path:
+def find_study_file(path: Path) -> Path:
     """Return the study file a user means by a file or a study's folder."""
     return path / STUDY_FILE if path.is_dir() else path
 
@@ -51,7 +51,7 @@ def load_grid(folder: Path, *, at: Path | None = None, trust: Trust = NOTHING) -
     trust: the code that it may name for its data, where nothing is noted of these yet.
     """
     file = at or folder / STUDY_FILE
-    asked = study.load(file)
+    asked = study.load_study(file)
     shape = _known_shape(asked, folder) or _look(asked, trust)
     try:
         return layout.expand(
@@ -70,7 +70,7 @@ def settle(file: Path, folder: Path, *, trust: Trust = NOTHING) -> None:
 
     Raises InputError when the folder holds another study.
     """
-    asked, there = study.load(file), folder / STUDY_FILE
+    asked, there = study.load_study(file), folder / STUDY_FILE
     if there.is_file() and not file.samefile(there):
         _check_same(asked, there, file)
     try:
@@ -90,7 +90,7 @@ def settle(file: Path, folder: Path, *, trust: Trust = NOTHING) -> None:
 
 
 def _check_same(asked: Study, there: Path, file: Path) -> None:
-    found = study.load(there)
+    found = study.load_study(there)
     differing = [name for name in vars(asked) if name != "name" and getattr(found, name) != getattr(asked, name)]
     if differing:
         raise InputError(
@@ -100,7 +100,7 @@ def _check_same(asked: Study, there: Path, file: Path) -> None:
         )
 
 
-def _look(asked: Study, trust: Trust) -> Shape:
+def _look(asked: Study, trust: Trust) -> DataShape:
     """Load the data once."""
     from prunescope.data import sources
 
@@ -109,15 +109,15 @@ def _look(asked: Study, trust: Trust) -> Shape:
     except UsageError as error:
         raise InputError(f"the table [data]: {error.message}", fix=error.fix) from error
     found = sources.open_source(source.to_json(), device="cpu", trust=trust)
-    return Shape(source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size)
+    return DataShape(source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size)
 
 
-def _known_shape(asked: Study, folder: Path) -> Shape | None:
+def _known_shape(asked: Study, folder: Path) -> DataShape | None:
     """Return what an earlier command noted of the data, None where it noted nothing of these."""
     try:
         noted = json.loads(read_regular_text(folder / DATA_FILE))
         _check_digest(noted, folder / DATA_FILE)
-        shape = Shape(
+        shape = DataShape(
             source=Source(**noted["source"]),
             num_classes=int(noted["num_classes"]),
             in_chans=int(noted["in_chans"]),
@@ -128,7 +128,7 @@ def _known_shape(asked: Study, folder: Path) -> Shape | None:
     return shape if noted.get("data") == asked.data else None
 
 
-def _to_json(asked: Study, shape: Shape) -> str:
+def _to_json(asked: Study, shape: DataShape) -> str:
     noted = {
         "data": asked.data,
         "source": shape.source.to_json(),

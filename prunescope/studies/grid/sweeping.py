@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Outcome
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.session import Session
     from prunescope.studies.grid.layout import Grid
     from prunescope.studies.grid.question import SweepQuestion
@@ -73,7 +73,7 @@ class StepStates:
     """Name of a step -> one of STATES."""
 
 
-def answer_sweep(question: SweepQuestion, session: Session) -> Swept | StepStates | Estimate:
+def answer_sweep(question: SweepQuestion, session: Session) -> Swept | StepStates | CostEstimate:
     """Run every step that is asked for and not finished; the states or the cost where only those are asked."""
     file, store = question.file, session.store
     if not (question.list_steps or question.dry_run):

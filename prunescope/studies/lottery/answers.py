@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.scheduling.cost import Estimate
+    from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.session import Session
     from prunescope.studies.lottery.instability import Parting
     from prunescope.studies.lottery.lottery import IterativePruning, Ticket
@@ -47,7 +47,7 @@ class InstabilityAnswer:
     """The runs that hold the readings."""
 
 
-def answer_lottery(asked: LotteryQuestion, session: Session) -> LotteryAnswer | Estimate:
+def answer_lottery(asked: LotteryQuestion, session: Session) -> LotteryAnswer | CostEstimate:
     """Run what is not finished and compare tickets with the dense networks; the cost where only that is asked."""
     densities = levels(asked.schedule, final=asked.density, count=asked.levels)
     methods = check_items("--method", asked.methods, lottery.METHODS)
@@ -61,7 +61,7 @@ def answer_lottery(asked: LotteryQuestion, session: Session) -> LotteryAnswer | 
     )
 
 
-def answer_instability(asked: InstabilityQuestion, session: Session) -> InstabilityAnswer | Estimate:
+def answer_instability(asked: InstabilityQuestion, session: Session) -> InstabilityAnswer | CostEstimate:
     """Run what is not finished and measure the barriers between copies; the cost where only that is asked."""
     density = asked.density
     densities = () if density is None else levels(asked.schedule, final=density, count=asked.levels)
@@ -130,7 +130,7 @@ def _once(pruning: IterativePruning, others: Iterable[Recipe]) -> list[Recipe]:
     return list({recipe.id: recipe for recipe in (*found, *others)}.values())
 
 
-def _complete(recipes: list[Recipe], session: Session, *, dry_run: bool) -> Estimate | None:
+def _complete(recipes: list[Recipe], session: Session, *, dry_run: bool) -> CostEstimate | None:
     """Run every step that is not finished; return the estimate instead where only that is asked."""
     estimate = session.estimate(recipes)
     if dry_run:

@@ -65,10 +65,12 @@ def _part(
 ) -> Parting:
     trainer = lottery.changed(pruning, start_step=step)
     trained = tuple(
-        plan.retrain(pruned=made[-1].id, trainer=trainer, data=pruning.data, seed=lottery.noise(seed, copy=number))
+        plan.retraining_recipe(
+            pruned=made[-1].id, trainer=trainer, data=pruning.data, seed=lottery.noise(seed, copy=number)
+        )
         for number in range(copies)
     )
-    line = plan.probe(replicas=[run.id for run in trained], probe=lmc, data=pruning.data, seed=seed)
+    line = plan.probing_recipe(replicas=[run.id for run in trained], probe=lmc, data=pruning.data, seed=seed)
     return Parting(
         seed=seed,
         step=step,

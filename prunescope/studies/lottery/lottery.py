@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
 
-Method = Literal["weights", "rate", "fine-tune", "gradual"]
+LotteryMethod = Literal["weights", "rate", "fine-tune", "gradual"]
 
-METHODS: tuple[Method, ...] = ("weights", "rate", "fine-tune", "gradual")
+METHODS: tuple[LotteryMethod, ...] = ("weights", "rate", "fine-tune", "gradual")
 
 CONTROLS = ("random", "reinit")
 
@@ -57,7 +57,7 @@ class Ticket:
     seed: int
     step: int
     """Of the rewinding."""
-    method: Method
+    method: LotteryMethod
     control: str
     """ "" for the pruned network itself, else one of CONTROLS."""
     level: int
@@ -75,13 +75,13 @@ class Ticket:
 
 def dense(pruning: IterativePruning, *, seed: int) -> Recipe:
     """Return the whole training of the dense network."""
-    return plan.train(trainer=pruning.trainer, model=pruning.model, data=pruning.data, seed=seed)
+    return plan.training_recipe(trainer=pruning.trainer, model=pruning.model, data=pruning.data, seed=seed)
 
 
 def at_step(pruning: IterativePruning, *, step: int, seed: int) -> Recipe:
     """Return the training that ends at a step; 0: the network as it is initialised."""
     trainer = changed(pruning, stop_step=step)
-    return plan.train(trainer=trainer, model=pruning.model, data=pruning.data, seed=seed)
+    return plan.training_recipe(trainer=trainer, model=pruning.model, data=pruning.data, seed=seed)
 
 
 def noise(seed: int, *, copy: int = 0) -> int:
@@ -91,7 +91,9 @@ def noise(seed: int, *, copy: int = 0) -> int:
 
 def measured(pruning: IterativePruning, run: Recipe, *, seed: int) -> tuple[Recipe, ...]:
     """Return the probes of one trained network."""
-    return tuple(plan.probe(replicas=[run.id], probe=probe, data=pruning.data, seed=seed) for probe in pruning.probes)
+    return tuple(
+        plan.probing_recipe(replicas=[run.id], probe=probe, data=pruning.data, seed=seed) for probe in pruning.probes
+    )
 
 
 def changed(pruning: IterativePruning, **options: Any) -> Loaded:  # noqa: ANN401 - any option of the trainer
@@ -103,7 +105,7 @@ def changed(pruning: IterativePruning, **options: Any) -> Loaded:  # noqa: ANN40
 
 
 def tickets(
-    pruning: IterativePruning, *, step: int, seed: int, method: Method, controls: tuple[str, ...] = ()
+    pruning: IterativePruning, *, step: int, seed: int, method: LotteryMethod, controls: tuple[str, ...] = ()
 ) -> list[Ticket]:
     """Return the pruned networks of all rounds, and their controls, of one seed and one step of rewinding."""
     if method == "gradual":
@@ -112,14 +114,14 @@ def tickets(
 
 
 def _in_rounds(
-    pruning: IterativePruning, *, step: int, seed: int, method: Method, controls: tuple[str, ...]
+    pruning: IterativePruning, *, step: int, seed: int, method: LotteryMethod, controls: tuple[str, ...]
 ) -> Iterator[Ticket]:
     """Prune the trained network, go back, train it to the end again; the next round prunes what came out."""
     after = _after(pruning, step=step, method=method)
     start, current = at_step(pruning, step=step, seed=seed), dense(pruning, seed=seed)
     for level, density in enumerate(pruning.densities, start=1):
         pruned = _prune(pruning, current, density=density, seed=seed)
-        rewound = plan.rewind(pruned=pruned.id, weights=start.id) if method == "weights" else None
+        rewound = plan.rewinding_recipe(pruned=pruned.id, weights=start.id) if method == "weights" else None
         current = _retrain(pruning, rewound or pruned, trainer=after, seed=seed)
         about: Mapping[str, Any] = {"seed": seed, "step": step, "method": method, "level": level, "density": density}
         made = (start, pruned, rewound) if rewound else (pruned,)
@@ -134,11 +136,11 @@ def _control(
     """Return the same density in each layer with the kept weights drawn at random, or with other initial weights."""
     seed = about["seed"]
     if control == "random":
-        rewound = plan.rewind(pruned=pruned.id, weights=start.id, shuffle=seed)
+        rewound = plan.rewinding_recipe(pruned=pruned.id, weights=start.id, shuffle=seed)
         made = (start, pruned, rewound)
     else:
         other = at_step(pruning, step=0, seed=OTHER_START + seed)
-        rewound, trainer = plan.rewind(pruned=pruned.id, weights=other.id), pruning.trainer
+        rewound, trainer = plan.rewinding_recipe(pruned=pruned.id, weights=other.id), pruning.trainer
         made = (other, pruned, rewound)
     trained = _retrain(pruning, rewound, trainer=trainer, seed=seed)
     return _ticket(pruning, about, control=control, made=made, trained=trained)
@@ -159,7 +161,7 @@ def _gradually(pruning: IterativePruning, *, step: int, seed: int) -> Iterator[T
             current = _retrain(pruning, pruned, trainer=part, seed=seed)
 
 
-def _after(pruning: IterativePruning, *, step: int, method: Method) -> Loaded:
+def _after(pruning: IterativePruning, *, step: int, method: LotteryMethod) -> Loaded:
     """Return the trainer of the retraining: the schedule from the step on, or its last learning rate for as long."""
     if method != "fine-tune":
         return changed(pruning, start_step=step)
@@ -173,11 +175,11 @@ def _after(pruning: IterativePruning, *, step: int, method: Method) -> Loaded:
 
 
 def _prune(pruning: IterativePruning, run: Recipe, *, density: float, seed: int) -> Recipe:
-    return plan.prune(dense=run.id, pruner=pruning.pruner, density=density, data=pruning.data, seed=seed)
+    return plan.pruning_recipe(dense=run.id, pruner=pruning.pruner, density=density, data=pruning.data, seed=seed)
 
 
 def _retrain(pruning: IterativePruning, run: Recipe, *, trainer: Loaded, seed: int) -> Recipe:
-    return plan.retrain(pruned=run.id, trainer=trainer, data=pruning.data, seed=noise(seed))
+    return plan.retraining_recipe(pruned=run.id, trainer=trainer, data=pruning.data, seed=noise(seed))
 
 
 def _ticket(

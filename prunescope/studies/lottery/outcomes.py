@@ -112,10 +112,10 @@ def of_tickets(pruning: IterativePruning, tickets: Sequence[Ticket], store: Stor
     groups: dict[tuple[int, str, str, float], list[Ticket]] = {}
     for ticket in tickets:
         groups.setdefault((ticket.step, ticket.method, ticket.control, ticket.density), []).append(ticket)
-    return Lottery(dense=dense, rows=tuple(_row(key, found, dense, store) for key, found in groups.items()))
+    return Lottery(dense=dense, rows=tuple(_outcome_row(key, found, dense, store) for key, found in groups.items()))
 
 
-def _row(key: tuple[int, str, str, float], tickets: Sequence[Ticket], dense: Over, store: Store) -> Row:
+def _outcome_row(key: tuple[int, str, str, float], tickets: Sequence[Ticket], dense: Over, store: Store) -> Row:
     step, method, control, density = key
     test = Over(tuple(error(ticket.probes, store) for ticket in tickets))
     return Row(

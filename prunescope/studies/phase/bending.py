@@ -97,7 +97,7 @@ class Bending:
         return set(self.at_ends) == {self.verdict}
 
 
-def judge(diagram: PhaseDiagram, epsilon: Epsilon, *, seed: int | None = None) -> Bending:
+def judge_bend(diagram: PhaseDiagram, epsilon: Epsilon, *, seed: int | None = None) -> Bending:
     """Judge the boundary from all dense seeds, or from one of them."""
     seeds = diagram.seeds if seed is None else (seed,)
     middle, *ends = (

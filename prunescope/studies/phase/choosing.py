@@ -34,7 +34,7 @@ RULES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
+class ChosenModel:
     """What one way to choose does at one density."""
 
     density: float
@@ -49,7 +49,7 @@ class Way:
     """One way to choose, at every density."""
 
     key: str
-    chosen: tuple[Chosen | None, ...]
+    chosen: tuple[ChosenModel | None, ...]
     """None where it cannot choose."""
     missing: str = ""
     """Why it chooses nowhere."""
@@ -112,17 +112,17 @@ def _choices(diagram: PhaseDiagram, family: Sequence[Member], epsilon: float) ->
     return {one.rule: one for one in (*found, coldest)}
 
 
-def _way(key: str, chosen: tuple[Chosen | None, ...], missing: str) -> Way:
+def _way(key: str, chosen: tuple[ChosenModel | None, ...], missing: str) -> Way:
     return Way(key=key, chosen=chosen, missing="" if any(chosen) else missing)
 
 
-def _at(diagram: PhaseDiagram, density: float, found: Sequence[Choice | None]) -> Chosen | None:
+def _at(diagram: PhaseDiagram, density: float, found: Sequence[Choice | None]) -> ChosenModel | None:
     """Return a rule's choices over the dense seeds as one; None where it cannot choose from each."""
     known = [(one.member, one.regret) for one in found if one is not None and one.regret is not None]
     if not known or len(known) < len(found):
         return None
     taken = {name for name, _ in known}
-    return Chosen(
+    return ChosenModel(
         density=density,
         values=tuple(value for value in diagram.values if str(value) in taken),
         regret=fmean(regret for _, regret in known),

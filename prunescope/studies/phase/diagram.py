@@ -37,7 +37,7 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class CellSummary:
     """A quantity in one cell: the median over dense seeds of the mean over replicas, and the range of all of them."""
 
     centre: float
@@ -49,7 +49,7 @@ class Summary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class DiagramCell:
     """One value of the knob at one density."""
 
     value: float
@@ -57,13 +57,13 @@ class Cell:
     samples: tuple[Sample, ...] = ()
     """Of every dense seed that is there."""
 
-    def summary(self, quantity: Quantity) -> Summary | None:
+    def summary(self, quantity: Quantity) -> CellSummary | None:
         """Return a quantity's summary, None where it was not measured."""
         found = [getattr(sample, quantity) for sample in self.samples if getattr(sample, quantity)]
         if not found:
             return None
         every = [value for values in found for value in values]
-        return Summary(
+        return CellSummary(
             centre=median(fmean(values) for values in found),
             low=min(every),
             high=max(every),
@@ -82,7 +82,7 @@ class PhaseDiagram:
     """Of the knob, the hottest first."""
     densities: tuple[float, ...]
     """From few weights kept to many."""
-    cells: Mapping[tuple[float, float], Cell]
+    cells: Mapping[tuple[float, float], DiagramCell]
     """By (value, density); a cell nothing is known of has no samples."""
     seeds: tuple[int, ...] = (0,)
     """Of the dense trainings that were asked for."""
@@ -110,7 +110,7 @@ class PhaseDiagram:
         return np.asarray(error - best)
 
 
-def _centre(cell: Cell, quantity: Quantity, seed: int | None) -> float | None:
+def _centre(cell: DiagramCell, quantity: Quantity, seed: int | None) -> float | None:
     if seed is None:
         summary = cell.summary(quantity)
         return summary.centre if summary else None

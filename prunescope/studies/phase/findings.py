@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prunescope.studies.phase.boundary import Crossing
     from prunescope.studies.phase.choosing import Way
     from prunescope.studies.phase.diagram import PhaseDiagram
-    from prunescope.studies.phase.transition import Transition
+    from prunescope.studies.phase.transition import FoundTransition
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +35,8 @@ class Findings:
     bend: Bending
     seed_bends: tuple[Bend, ...]
     """The same from each dense seed alone."""
-    transition: Transition | None
-    to_the_end: Transition | None
+    transition: FoundTransition | None
+    to_the_end: FoundTransition | None
     """A hotter value against the coldest: the hotter side of a marked transition, else the hottest."""
     direction: tuple[Score, ...]
     plain_directions: Mapping[str, tuple[Score, ...]]
@@ -45,20 +45,20 @@ class Findings:
     ways: tuple[Way, ...]
 
 
-def find(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
+def find_phases(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
     """Compute everything from a diagram and a rule."""
     epsilon = threshold(rule)
-    verdicts = judging.judge(diagram, rule)
+    verdicts = judging.judge_cells(diagram, rule)
     crossings = boundary.crossings(diagram, epsilon)
-    across = transition.find(diagram)
+    across = transition.find_transition(diagram)
     return Findings(
         diagram=diagram,
         epsilon=epsilon,
         verdicts=verdicts,
         unlearned=judging.unlearned(diagram, verdicts, limit=(rule.thresholds() or PUBLISHED).learned),
         crossings=crossings,
-        bend=bending.judge(diagram, epsilon),
-        seed_bends=tuple(bending.judge(diagram, epsilon, seed=seed).verdict for seed in diagram.seeds),
+        bend=bending.judge_bend(diagram, epsilon),
+        seed_bends=tuple(bending.judge_bend(diagram, epsilon, seed=seed).verdict for seed in diagram.seeds),
         transition=across,
         to_the_end=transition.to_the_end(diagram, across),
         direction=direction.of_rule(diagram, verdicts),

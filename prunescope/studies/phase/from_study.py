@@ -9,7 +9,7 @@ import numpy as np
 from prunescope.plugins import registry
 from prunescope.regimes.direction import hottest_first
 from prunescope.runs.files import glance
-from prunescope.studies.phase.diagram import Cell, PhaseDiagram, Sample
+from prunescope.studies.phase.diagram import DiagramCell, PhaseDiagram, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ ONLY = ("errors/test_error", "lmc/lmc", "lmc/train_error_path", "cka/softmax")
 """The readings a phase diagram is made of."""
 
 
-def read(grid: grid.Grid, store: Store) -> PhaseDiagram:
+def read_study(grid: grid.Grid, store: Store) -> PhaseDiagram:
     """Return what is known of every cell of a study; steps that are not finished leave gaps."""
     return read_timed(grid, store)[0]
 
@@ -47,7 +47,7 @@ def read_timed(grid: grid.Grid, store: Store) -> tuple[PhaseDiagram, dict[str, f
         values=tuple(hottest_first(study.values, knob=study.knob)),
         densities=study.densities,
         cells={
-            (value, density): Cell(value=value, density=density, samples=tuple(found))
+            (value, density): DiagramCell(value=value, density=density, samples=tuple(found))
             for (value, density), found in samples.items()
         },
         seeds=study.dense_seeds,

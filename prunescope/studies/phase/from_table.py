@@ -16,7 +16,7 @@ from prunescope.api.errors import InputError
 from prunescope.api.knobs import KNOBS
 from prunescope.api.regular import read_regular_text
 from prunescope.regimes.direction import hottest_first
-from prunescope.studies.phase.diagram import Cell, PhaseDiagram, Sample
+from prunescope.studies.phase.diagram import DiagramCell, PhaseDiagram, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,13 +34,13 @@ PERCENT = ("density_pct",)
 QUANTITIES = ("test_error", "lmc", "cka")
 
 
-def read(path: Path) -> PhaseDiagram:
+def read_table(path: Path) -> PhaseDiagram:
     """Return the diagram in a CSV file; InputError says which line cannot be read."""
     try:
         lines = read_regular_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the table {path}: {error}", fix="give a CSV file in UTF-8") from error
-    comments, rows = _comments(lines), _rows(lines, path)
+    comments, rows = _comments(lines), _table_rows(lines, path)
     knob = _knob(rows[0][1], path)
     samples: dict[tuple[float, float], list[Sample]] = {}
     for line, row in rows:
@@ -56,7 +56,9 @@ def read(path: Path) -> PhaseDiagram:
         values=values,
         densities=densities,
         cells={
-            (value, density): Cell(value=value, density=density, samples=tuple(samples.get((value, density), ())))
+            (value, density): DiagramCell(
+                value=value, density=density, samples=tuple(samples.get((value, density), ()))
+            )
             for value in values
             for density in densities
         },
@@ -66,7 +68,7 @@ def read(path: Path) -> PhaseDiagram:
     )
 
 
-def _rows(lines: Sequence[str], path: Path) -> list[tuple[int, dict[str, float | str]]]:
+def _table_rows(lines: Sequence[str], path: Path) -> list[tuple[int, dict[str, float | str]]]:
     """Return (line number, values by column's name) of every row, percent turned into fractions."""
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip() and line[0] != "#"]
     reader = csv.DictReader(line for _, line in numbered)

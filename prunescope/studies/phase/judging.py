@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prunescope.api import Diagnosis, RegimeRule
-    from prunescope.studies.phase.diagram import Cell, PhaseDiagram, Sample
+    from prunescope.studies.phase.diagram import DiagramCell, PhaseDiagram, Sample
 
-KNOWN = ("lmc/lmc", "cka/softmax", "lmc/train_error_path")
+KNOWN_RULES = ("lmc/lmc", "cka/softmax", "lmc/train_error_path")
 
 
-def judge(diagram: PhaseDiagram, rule: RegimeRule) -> dict[tuple[float, float], Diagnosis]:
+def judge_cells(diagram: PhaseDiagram, rule: RegimeRule) -> dict[tuple[float, float], Diagnosis]:
     """Return the rule's diagnosis of every cell that has what the rule needs.
 
     Raises EvidenceError for a rule that needs readings a phase diagram does not have.
     """
-    beyond = sorted(set(rule.needs) - set(KNOWN))
+    beyond = sorted(set(rule.needs) - set(KNOWN_RULES))
     if beyond:
         raise EvidenceError(
-            f"the rule requires the reading {beyond[0]}, a phase diagram has {', '.join(KNOWN)}",
+            f"the rule requires the reading {beyond[0]}, a phase diagram has {', '.join(KNOWN_RULES)}",
             fix="choose another rule: --rule three-regime",
         )
     found = {}
@@ -60,7 +60,7 @@ def middle(samples: Sequence[Sample]) -> Sequence[Sample]:
     return known[half : len(known) - half]
 
 
-def _evidence(cell: Cell, knob: str) -> Evidence:
+def _evidence(cell: DiagramCell, knob: str) -> Evidence:
     """Return a cell as a rule gets it: medians over dense seeds, pair by pair.
 
     LMC is that of the dense seed whose mean is the median (the mean of the two around it, for an even number), so that

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepCost:
+class StudyCost:
     """The steps of one kind."""
 
     step: str
@@ -35,7 +35,7 @@ class StepCost:
 class Made:
     """The provenance of a phase diagram; empty for one that was read from a table."""
 
-    steps: tuple[StepCost, ...] = ()
+    steps: tuple[StudyCost, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
     """Name of a step that failed -> why."""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -82,7 +82,7 @@ def of_study(grid: Grid, store: Store, *, rule: str, known: Mapping[str, float] 
     last = next((store.read(run_id, only=()) for run_id in reversed(ids) if run_id in finished), None)
     return Made(
         steps=tuple(
-            StepCost(step=step, finished=done[step], of=total[step], seconds=float(seconds[step]))
+            StudyCost(step=step, finished=done[step], of=total[step], seconds=float(seconds[step]))
             for step in STEPS
             if total[step]
         ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunescope.runs.place import Question
+from prunescope.runs.place import AskedPlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ TABLE = ".csv"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportQuestion(Question):
+class ReportQuestion(AskedPlace):
     """The phase diagram of a study, and what it shows of the three regimes."""
 
     source: str | Path | HasStudy = field(kw_only=False)

@@ -9,7 +9,7 @@ from prunescope.api.errors import EvidenceError, InputError, StoreError, UsageEr
 from prunescope.regimes import chosen
 from prunescope.studies.grid import studyfolder
 from prunescope.studies.phase import from_study, from_table
-from prunescope.studies.phase.findings import find
+from prunescope.studies.phase.findings import find_phases
 from prunescope.studies.phase.provenance import Made, of_study
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ def answer_report(question: ReportQuestion, session: Session) -> Reported:
     if not any(cell.samples for cell in source.diagram.cells.values()):
         raise EvidenceError(f"{question.path} has no finished probe yet", fix=f"run: prunescope sweep {question.path}")
     rule = chosen.rule(question.rule, question.rule_options, question.rules, network=source.network)
-    findings = find(source.diagram, rule.instance)
+    findings = find_phases(source.diagram, rule.instance)
     return Reported(findings=findings, made=source.made, probes=source.probes, problems=source.problems)
 
 
 def _of_table(question: ReportQuestion) -> _Source:
-    return _Source(diagram=from_table.read(question.path), made=Made())
+    return _Source(diagram=from_table.read_table(question.path), made=Made())
 
 
 def _of_study(question: ReportQuestion, session: Session) -> _Source:

@@ -66,7 +66,7 @@ class Difference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transition:
+class FoundTransition:
     """Two neighbouring values of the knob, compared at every density."""
 
     hotter: float
@@ -77,7 +77,7 @@ class Transition:
     differences: tuple[Difference, ...]
 
 
-def find(diagram: PhaseDiagram) -> Transition | None:
+def find_transition(diagram: PhaseDiagram) -> FoundTransition | None:
     """Return the transition to look at; None with fewer than two values, or where no pair was tested."""
     if diagram.drops:
         first = diagram.drops[0]
@@ -89,7 +89,7 @@ def find(diagram: PhaseDiagram) -> Transition | None:
     return max(known, key=_flip, default=None)
 
 
-def to_the_end(diagram: PhaseDiagram, found: Transition | None) -> Transition | None:
+def to_the_end(diagram: PhaseDiagram, found: FoundTransition | None) -> FoundTransition | None:
     """Return a hotter value against the coldest; None where that is the same comparison.
 
     The hotter side of a transition that a drop marks; where the data picked it, the hottest value of all, so that
@@ -117,7 +117,7 @@ def student_t(freedom: int) -> float:
     return float(stdtrit(freedom, 0.975))
 
 
-def _flip(transition: Transition) -> float:
+def _flip(transition: FoundTransition) -> float:
     """Return how far the difference reaches to both sides; its largest size breaks ties."""
     means = [difference.mean for difference in transition.differences]
     return min(max(means), -min(means)) + 1e-3 * max(map(abs, means))
@@ -125,10 +125,10 @@ def _flip(transition: Transition) -> float:
 
 def _between(
     diagram: PhaseDiagram, hot: float, cold: float, *, picked: Literal["drop", "data", "end"]
-) -> Transition | None:
+) -> FoundTransition | None:
     found = [_difference(diagram, density, hot, cold) for density in diagram.densities]
     known = tuple(difference for difference in found if difference is not None)
-    return Transition(hotter=hot, colder=cold, picked=picked, differences=known) if known else None
+    return FoundTransition(hotter=hot, colder=cold, picked=picked, differences=known) if known else None
 
 
 def _difference(diagram: PhaseDiagram, density: float, hot: float, cold: float) -> Difference | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prunescope.runs.place import Question
+from prunescope.runs.place import AskedPlace
 
 
 @dataclass(frozen=True, kw_only=True)
-class WarningQuestion(Question):
+class WarningQuestion(AskedPlace):
     """Whether the fluctuations of a reading along an axis of a study announce a transition."""
 
     study: str | Path = field(kw_only=False)

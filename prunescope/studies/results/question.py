@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prunescope.runs.place import STUDY, Question
+from prunescope.runs.place import STUDY, AskedPlace
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResultsQuestion(Question):
+class ResultsQuestion(AskedPlace):
     """The finished runs of a study."""
 
     study: str | Path = field(default=STUDY, kw_only=False)

@@ -43,7 +43,7 @@ def answer_probing(question: ProbingQuestion, session: Session) -> Run:
     _check_count(probe, len(networks))
     references = [open_network(one, session, loading=question.loading, data=question.data) for one in networks]
     source = open_data(question.data, references, session) if probe.instance.needs_data else None
-    recipe = plan.probe(replicas=references, probe=probe, data=source, seed=question.seed)
+    recipe = plan.probing_recipe(replicas=references, probe=probe, data=source, seed=question.seed)
     return session.read(session.perform(recipe))
 
 

@@ -47,5 +47,5 @@ def answer_pruning(question: PruningQuestion, session: Session) -> Run:
     pruner = session.make_plugin("pruners", question.pruner, question.pruner_options)
     dense = open_network(question.network, session, loading=question.loading, data=question.data)
     source = open_data(question.data, [dense], session, limit_batches=question.limit_batches)
-    recipe = plan.prune(dense=dense, pruner=pruner, density=density, data=source, seed=question.seed)
+    recipe = plan.pruning_recipe(dense=dense, pruner=pruner, density=density, data=source, seed=question.seed)
     return session.store.read(session.perform(recipe), with_mask=True)

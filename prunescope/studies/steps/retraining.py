@@ -61,7 +61,7 @@ def answer_retraining(question: RetrainingQuestion, session: Session) -> tuple[R
     if left_out:
         session.note(f"the dense training used these, the retraining does not: {', '.join(left_out)}")
     seeds = range(question.seed, question.seed + question.replicas)
-    recipes = [plan.retrain(pruned=pruned, trainer=trainer, data=source, seed=seed) for seed in seeds]
+    recipes = [plan.retraining_recipe(pruned=pruned, trainer=trainer, data=source, seed=seed) for seed in seeds]
     return tuple(map(session.read, _perform(recipes, session)))
 
 

@@ -70,7 +70,9 @@ def answer_training(question: TrainingQuestion, session: Session) -> Run:
     else:
         start = _imported(question, session)
         spec = session.store.load_weights(start).spec
-    recipe = plan.train(trainer=trainer, model=spec, data=source, seed=question.seed, snapshots=epochs, start=start)
+    recipe = plan.training_recipe(
+        trainer=trainer, model=spec, data=source, seed=question.seed, snapshots=epochs, start=start
+    )
     return session.read(session.perform(recipe))
 
 

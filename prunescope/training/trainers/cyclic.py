@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Option
 from prunescope.training.trainers import fitting, together
-from prunescope.training.trainers.options import Shape
+from prunescope.training.trainers.options import ScheduleShape
 from prunescope.training.trainers.sgd_options import SgdOptions
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Cyclic(SgdOptions):
     """SGD in cycles, each ending at another temperature. One run gives all of them (Portes 2022)."""
 
-    schedule: Shape = "cosine"
+    schedule: ScheduleShape = "cosine"
     cycles: Annotated[int, Option("number of cycles", minimum=1)] = 4
     factor: Annotated[float, Option("ratio of the end of a cycle to the end of the one before", minimum=1)] = 2.0
 
@@ -38,7 +38,7 @@ class Cyclic(SgdOptions):
         """Train or retrain in cycles."""
         from prunescope.training.gradient import plain
 
-        return fitting.fit(
+        return fitting.fit_by_options(
             self, model, data, optimizer=fitting.sgd_of(self, model), gradient=plain, mask=mask, seed=seed
         )
 
@@ -46,10 +46,10 @@ class Cyclic(SgdOptions):
         self, models: Sequence[nn.Module], data: Data, *, masks: Sequence[Mask | None], seeds: Sequence[int]
     ) -> Iterator[tuple[Epoch, ...]]:
         """Train all as one grouped network."""
-        from prunescope.training.gradient_together import plain
+        from prunescope.training.gradient_together import plain_group
 
-        return together.fit(self, models, data, gradient=plain, masks=masks, seeds=seeds)
+        return together.fit_group(self, models, data, gradient=plain_group, masks=masks, seeds=seeds)
 
     def passes(self, *, train: int) -> float:
         """Every step goes forward and backward once."""
-        return fitting.passes(self, train=train, per_image=3.0)
+        return fitting.images_sent(self, train=train, per_image=3.0)

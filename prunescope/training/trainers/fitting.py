@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data, Epoch, Mask
     from prunescope.training.batches import Batches
-    from prunescope.training.gradient import Gradient
+    from prunescope.training.gradient import StepGradient
     from prunescope.training.schedule import Schedule
     from prunescope.training.trainers.options import BatchOptions, FittingOptions, MomentumOptions, ScheduleOptions
 
@@ -58,13 +58,13 @@ def batches_of(options: BatchOptions) -> Batches:
     )
 
 
-def fit(
+def fit_by_options(
     options: FittingOptions,
     model: nn.Module,
     data: Data,
     *,
     optimizer: Optimizer,
-    gradient: Callable[[nn.Module], Gradient],
+    gradient: Callable[[nn.Module], StepGradient],
     mask: Mask | None,
     seed: int,
     schedule: Schedule | None = None,
@@ -89,11 +89,11 @@ def fit(
     )
 
 
-def passes(options: FittingOptions, *, train: int, per_image: float) -> float:
+def images_sent(options: FittingOptions, *, train: int, per_image: float) -> float:
     """Return the images a fit sends forward: the share of the schedule's steps that it takes."""
     from prunescope.training.batches import steps_per_epoch
-    from prunescope.training.schedule import span
+    from prunescope.training.schedule import step_span
 
     steps = steps_per_epoch(train, options.batch_size)
-    share = len(span(schedule_of(options), steps_per_epoch=steps)) / (options.epochs * steps)
+    share = len(step_span(schedule_of(options), steps_per_epoch=steps)) / (options.epochs * steps)
     return per_image * options.epochs * train * share

@@ -11,7 +11,7 @@ LearningRate = Annotated[float, Option("initial learning rate", minimum=0)]
 Momentum = Annotated[float, Option("momentum of SGD", minimum=0, maximum=1)]
 WeightDecay = Annotated[float, Option("weight decay, on all parameters", minimum=0)]
 BatchSize = Annotated[int, Option("images per step", minimum=1)]
-Shape = Annotated[Literal["multistep", "cosine", "constant"], Option("schedule of the learning rate")]
+ScheduleShape = Annotated[Literal["multistep", "cosine", "constant"], Option("schedule of the learning rate")]
 Drops = Annotated[
     tuple[float, ...], Option("multistep: times of the drops, as fractions of the epochs", minimum=0, maximum=1)
 ]
@@ -73,7 +73,7 @@ class ScheduleOptions(Protocol):
         """Return the epochs of the whole schedule."""
 
     @property
-    def schedule(self) -> Shape:
+    def schedule(self) -> ScheduleShape:
         """Return how the learning rate moves."""
 
     @property

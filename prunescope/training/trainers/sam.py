@@ -33,7 +33,7 @@ class Sam(SgdOptions):
         from prunescope.training.gradient import sharpness_aware
 
         gradient = partial(sharpness_aware, rho=self.rho, adaptive=self.adaptive, mask=mask)
-        return fitting.fit(
+        return fitting.fit_by_options(
             self, model, data, optimizer=fitting.sgd_of(self, model), gradient=gradient, mask=mask, seed=seed
         )
 
@@ -43,11 +43,11 @@ class Sam(SgdOptions):
         """Train all as one grouped network."""
         from functools import partial
 
-        from prunescope.training.gradient_together import sharpness_aware
+        from prunescope.training.gradient_together import sharpness_aware_group
 
-        gradient = partial(sharpness_aware, rho=self.rho, adaptive=self.adaptive)
-        return together.fit(self, models, data, gradient=gradient, masks=masks, seeds=seeds)
+        gradient = partial(sharpness_aware_group, rho=self.rho, adaptive=self.adaptive)
+        return together.fit_group(self, models, data, gradient=gradient, masks=masks, seeds=seeds)
 
     def passes(self, *, train: int) -> float:
         """Every step goes forward and backward twice."""
-        return fitting.passes(self, train=train, per_image=6.0)
+        return fitting.images_sent(self, train=train, per_image=6.0)

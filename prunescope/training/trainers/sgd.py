@@ -26,7 +26,7 @@ class Sgd(SgdOptions):
         """Train or retrain with SGD."""
         from prunescope.training.gradient import plain
 
-        return fitting.fit(
+        return fitting.fit_by_options(
             self, model, data, optimizer=fitting.sgd_of(self, model), gradient=plain, mask=mask, seed=seed
         )
 
@@ -34,10 +34,10 @@ class Sgd(SgdOptions):
         self, models: Sequence[nn.Module], data: Data, *, masks: Sequence[Mask | None], seeds: Sequence[int]
     ) -> Iterator[tuple[Epoch, ...]]:
         """Train all as one grouped network."""
-        from prunescope.training.gradient_together import plain
+        from prunescope.training.gradient_together import plain_group
 
-        return together.fit(self, models, data, gradient=plain, masks=masks, seeds=seeds)
+        return together.fit_group(self, models, data, gradient=plain_group, masks=masks, seeds=seeds)
 
     def passes(self, *, train: int) -> float:
         """Every step goes forward and backward once."""
-        return fitting.passes(self, train=train, per_image=3.0)
+        return fitting.images_sent(self, train=train, per_image=3.0)

@@ -22,7 +22,7 @@ from prunescope.training.trainers.options import (
     Momentum,
     Nesterov,
     Precision,
-    Shape,
+    ScheduleShape,
     StartStep,
     StopStep,
     WarmupEpochs,
@@ -46,7 +46,7 @@ class SgdOptions(Trainer):
     momentum: Momentum = 0.9
     weight_decay: WeightDecay = 1e-4
     batch_size: BatchSize = 64
-    schedule: Shape = "multistep"
+    schedule: ScheduleShape = "multistep"
     drops: Drops = (0.5, 0.75)
     drop_factor: DropFactor = 0.1
     warmup_epochs: WarmupEpochs = 0.0

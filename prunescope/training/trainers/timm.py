@@ -21,7 +21,7 @@ from prunescope.training.trainers.options import (
     MixupAlpha,
     Momentum,
     Precision,
-    Shape,
+    ScheduleShape,
     StartStep,
     StopStep,
     WarmupEpochs,
@@ -46,7 +46,7 @@ class Timm(Trainer):
     momentum: Momentum = 0.9
     weight_decay: Annotated[float, Option("weight decay, not on norms and biases", minimum=0)] = 0.05
     batch_size: BatchSize = 64
-    schedule: Shape = "cosine"
+    schedule: ScheduleShape = "cosine"
     drops: Drops = (0.5, 0.75)
     drop_factor: DropFactor = 0.1
     warmup_epochs: WarmupEpochs = 0.0
@@ -79,7 +79,7 @@ class Timm(Trainer):
             weight_decay=self.weight_decay,
         )
         schedule = self._schedule(len(data.train))
-        return fitting.fit(
+        return fitting.fit_by_options(
             self, model, data, optimizer=optimizer, gradient=plain, mask=mask, seed=seed, schedule=schedule
         )
 
@@ -93,7 +93,7 @@ class Timm(Trainer):
 
     def passes(self, *, train: int) -> float:
         """Every step goes forward and backward once."""
-        return fitting.passes(self, train=train, per_image=3.0)
+        return fitting.images_sent(self, train=train, per_image=3.0)
 
     def _schedule(self, images: int) -> Schedule:
         from dataclasses import replace

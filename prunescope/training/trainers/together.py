@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data, Epoch, Mask, Split
     from prunescope.networks.grouped.grouping import Grouped
-    from prunescope.training.gradient_together import Gradient
+    from prunescope.training.gradient_together import GroupGradient
     from prunescope.training.trainers.options import TogetherOptions
 
 
@@ -33,12 +33,12 @@ def most(options: TogetherOptions, model: nn.Module, data: Data) -> int:
     return training_group(model, (images, data.in_chans, *data.image_size), device=device)
 
 
-def fit(
+def fit_group(
     options: TogetherOptions,
     models: Sequence[nn.Module],
     data: Data,
     *,
-    gradient: Callable[[Grouped, Sequence[Mask | None]], Gradient],
+    gradient: Callable[[Grouped, Sequence[Mask | None]], GroupGradient],
     masks: Sequence[Mask | None],
     seeds: Sequence[int],
 ) -> Iterator[tuple[Epoch, ...]]:

@@ -10,7 +10,7 @@ import pytest
 
 from prunescope.api import Advice
 from prunescope.api.errors import UsageError
-from prunescope.report.cases.advice import AdviceFinding, headline
+from prunescope.report.cases.advice import AdviceFinding, advice_headline
 from prunescope.runs.coordinates import Readings
 from prunescope.runs.files.weights import save_weights
 from prunescope.runs.store import Store
@@ -124,11 +124,11 @@ def test_the_confidence_is_said_to_be_of_the_connection_not_of_the_advice():
         value=2, regime="II-A", advice=Advice.LOWER, confidence=0.97, to=4, change=None, because=("measured",)
     )
     answer = AdviceAnswer(advised=(found,), knob="epochs", density=0.1)
-    text = headline(found, answer)
+    text = advice_headline(found, answer)
     assert text == (
         "lower the temperature for density 0.1: epochs 2 -> 4 (regime II-A, confidence 97% that replicas are connected)"
     )
-    assert "confidence 97% that replicas are poorly" in headline(replace(found, regime="I"), answer)
+    assert "confidence 97% that replicas are poorly" in advice_headline(replace(found, regime="I"), answer)
 
 
 def test_an_abstention_in_a_table_says_why(tmp_path):

@@ -81,7 +81,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 versions=synthetic.VERSIONS,
                 readings={recipe.plugin: dense_readings(recipe.plugin, cell.value)},
             )
-            runfile.write(store.path(recipe.id), run)
+            runfile.write_run(store.path(recipe.id), run)
     return folder / "tree"
 
 

@@ -79,7 +79,7 @@ def timm_file(path, run, epoch):
     """Write a snapshot as timm's saver does."""
     folder, dense = run
     reference = dense if epoch == 4 else f"{dense}@{epoch}"
-    state = checkpoints.load(Store(folder).weights_path(reference)).state
+    state = checkpoints.load_checkpoint(Store(folder).weights_path(reference)).state
     arguments = {"model": "preresnet8", "batch_size": 16, "epochs": 4, "lr": 0.1, "sched": "multistep"}
     arguments |= {"decay_milestones": [2], "decay_rate": 0.1, "opt": "sgd", "model_kwargs": {"width": 0.25}}
     torch.save({"epoch": epoch - 1, "arch": "preresnet8", "state_dict": dict(state), "args": arguments}, path)

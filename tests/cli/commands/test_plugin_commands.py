@@ -40,7 +40,7 @@ class Clashing(Many):
 
 def own(probe: plugin_commands.Chosen, *, density: Annotated[float, typer.Option(help="own option")] = 0.1) -> Output:
     """Show what came in."""
-    return Output(text=f"{options.build(Many, probe.options)} {density}")
+    return Output(text=f"{options.build_plugin(Many, probe.options)} {density}")
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def run(monkeypatch):
         built.append(made(plugin, values))
         return built[-1]
 
-    made = options.build
-    monkeypatch.setattr(options, "build", build)
+    made = options.build_plugin
+    monkeypatch.setattr(options, "build_plugin", build)
     app = typer.Typer(rich_markup_mode=None)
     app.command()(command(plugin_commands.bind(own, "probes", "many", Many)))
 
@@ -129,7 +129,7 @@ def test_a_plugin_that_cannot_be_used_is_listed_and_tells_why(monkeypatch):
     broken = registry.Plugin(
         group="probes", name="broken", distribution="acme", version="2", module="nowhere_at_all", attribute="X"
     )
-    monkeypatch.setattr(registry, "find", lambda _group: (broken,))
+    monkeypatch.setattr(registry, "find_plugins", lambda _group: (broken,))
     monkeypatch.setattr(registry, "get", lambda _group, _name: broken)
     app = plugin_commands.group_app("probes", own, filled=True)
     listed = CliRunner().invoke(app, ["--help"])
@@ -146,5 +146,5 @@ def test_completion_offers_the_choices():
 
 
 def test_plugins_are_loaded_only_for_the_command_that_is_named(monkeypatch):
-    monkeypatch.setattr(registry, "find", lambda _group: pytest.fail("looked for plugins"))
+    monkeypatch.setattr(registry, "find_plugins", lambda _group: pytest.fail("looked for plugins"))
     assert plugin_commands.group_app("probes", own, filled=False).registered_commands == []

@@ -12,8 +12,8 @@ from prunescope.runs.store import Store
 def quick(monkeypatch):
     """Make it quick: few images, few epochs, one process."""
     monkeypatch.setattr(quickstart, "DATA", "patches:images=120,test_images=60")
-    monkeypatch.setattr(quickstart, "TRAINING", {"epochs": 2})
-    monkeypatch.setattr(quickstart, "DENSITIES", (0.3,))
+    monkeypatch.setattr(quickstart, "QUICKSTART_TRAINING", {"epochs": 2})
+    monkeypatch.setattr(quickstart, "QUICKSTART_DENSITIES", (0.3,))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0}, raising=False)
 
 

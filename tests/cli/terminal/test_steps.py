@@ -32,7 +32,7 @@ def test_train_prints_its_id_and_nothing_else(tmp_path, program, train_words):
     assert ended.returncode == 0, ended.stderr
     assert re.fullmatch(r"train-[0-9a-f]{16}\n", ended.stdout)
     assert f"next: prunescope diagnose {ended.stdout.strip()}" in ended.stderr
-    assert checkpoints.load(tmp_path / "ckpt.safetensors").spec.name == "preresnet8"
+    assert checkpoints.load_checkpoint(tmp_path / "ckpt.safetensors").spec.name == "preresnet8"
 
 
 def test_snapshots_are_kept_and_named(study, invoke, train_words):

@@ -23,7 +23,7 @@ from prunescope.landscape.probes.lmc import Lmc
 from prunescope.landscape.probes.size import Size
 from prunescope.landscape.probes.spectral_density import SpectralDensity
 from prunescope.plugins.checks import check_readings
-from prunescope.plugins.options import build, fields
+from prunescope.plugins.options import build_plugin, fields
 
 ALL = (Errors, Lmc, Cka, Disagreement, Hessian, Size, SpectralDensity)
 QUICK = {
@@ -64,7 +64,7 @@ def test_every_option_has_help_and_the_probe_a_line_of_help(probe):
 def test_measuring_twice_gives_the_same_and_leaves_models_alone(probe, data, three):
     chosen = three if probe.replicas == "any" else three[:1]
     before = [state_of(replica.model.train()) for replica in chosen]
-    instance = build(probe, QUICK.get(probe, {}))
+    instance = build_plugin(probe, QUICK.get(probe, {}))
     first, second = measured(instance, chosen, data), measured(instance, chosen, data)
     assert all(same_state(old, state_of(replica.model)) for old, replica in zip(before, chosen, strict=True))
     assert first.keys() == second.keys()

@@ -149,7 +149,7 @@ def test_a_bomb_is_one_clear_error(what, tmp_path):
     path = BOMBS[what](tmp_path / "bomb.pt")
     before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, time.monotonic()
     with pytest.raises(PrunescopeError) as caught:
-        checkpoints.load(path)
+        checkpoints.load_checkpoint(path)
     assert time.monotonic() - started < 5 * SECONDS
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before < BYTES + 4 * path.stat().st_size
     assert caught.value.exit_code in (2, 3)
@@ -176,7 +176,7 @@ def test_what_torch_saves_is_followed_to_its_end(tmp_path):
         path = tmp_path / f"{new}.pt"
         path.write_bytes(buffer.getvalue())
         with pytest.raises(PrunescopeError, match="architecture"):  # it was read
-            checkpoints.load(path)
+            checkpoints.load_checkpoint(path)
 
 
 def test_the_scan_follows_each_opcode_in_constant_time():
@@ -188,7 +188,7 @@ def test_the_scan_follows_each_opcode_in_constant_time():
 def test_20_000_tensors_that_fit_nothing_are_matched_in_seconds(tmp_path):
     path = saved({f"part{number % 50}.x{number}.y.z": torch.zeros(1) for number in range(20_000)}, tmp_path / "many.pt")
     with pytest.raises(PrunescopeError) as caught:
-        checkpoints.load(path, model="resnet18")
+        checkpoints.load_checkpoint(path, model="resnet18")
     assert caught.value.exit_code == 3
 
 
@@ -233,7 +233,7 @@ def test_epochs_without_end_take_no_memory():
 def test_a_wrapper_with_foreign_values_is_read_without_looking_at_them(tmp_path):
     value = {"state_dict": {"w": torch.zeros(2)}, "args": {"lr": [[]] * 3}, 5: 1, (1, 2): 3}
     with pytest.raises(PrunescopeError, match="architecture"):
-        checkpoints.load(saved(value, tmp_path / "a.pt"))
+        checkpoints.load_checkpoint(saved(value, tmp_path / "a.pt"))
 
 
 DEEP = "[" * 100_000
@@ -247,7 +247,7 @@ def test_a_config_of_any_kind_is_an_error_or_plain(text, tmp_path):
     (tmp_path / "config.json").write_text(text)
     torch.save({"w": torch.zeros(1)}, tmp_path / "model.pth")
     with pytest.raises(PrunescopeError):
-        checkpoints.load(tmp_path)
+        checkpoints.load_checkpoint(tmp_path)
     if "e999" in text:
         assert "num_classes" not in locate(str(tmp_path)).config
 
@@ -286,4 +286,4 @@ def test_facts_of_any_kind_are_one_error(facts, tmp_path):
     )
     (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(4))
     with pytest.raises(InputError, match=r"a\.safetensors"):
-        checkpoints.load(tmp_path / "a.safetensors")
+        checkpoints.load_checkpoint(tmp_path / "a.safetensors")

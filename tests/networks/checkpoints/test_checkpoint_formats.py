@@ -37,7 +37,7 @@ def small(seed=0, **options):
 
 
 def assert_loads(path, model, /, **choices):
-    got = checkpoints.load(path, **choices)
+    got = checkpoints.load_checkpoint(path, **choices)
     assert list(got.state) == list(model.state_dict())
     for name, tensor in model.state_dict().items():
         assert torch.equal(got.state[name], tensor), name
@@ -94,7 +94,7 @@ def test_model_and_options_given_by_hand(tmp_path):
 def test_half_precision_becomes_the_networks_types(tmp_path):
     model = small().half()
     torch.save(model.state_dict(), tmp_path / "a.pth")
-    got = checkpoints.load(tmp_path / "a.pth")
+    got = checkpoints.load_checkpoint(tmp_path / "a.pth")
     assert got.state["conv1.weight"].dtype == torch.float32
     assert torch.equal(got.state["conv1.weight"], model.conv1.weight.float())
     assert said(got, "torch.float16 converted")
@@ -103,7 +103,7 @@ def test_half_precision_becomes_the_networks_types(tmp_path):
 def test_old_files_without_batch_counters(tmp_path):
     state = {name: tensor for name, tensor in small().state_dict().items() if "num_batches" not in name}
     torch.save(state, tmp_path / "a.pth")
-    got = checkpoints.load(tmp_path / "a.pth")
+    got = checkpoints.load_checkpoint(tmp_path / "a.pth")
     assert got.state["bn.num_batches_tracked"] == 0
     assert said(got, "counters")
 
@@ -135,7 +135,7 @@ def test_nested_wrappers(tmp_path):
 def test_several_unknown_sets_of_weights_are_refused(tmp_path):
     torch.save({"generator": small().state_dict(), "critic": small(1).state_dict()}, tmp_path / "a.pth")
     with pytest.raises(InputError, match="critic, generator"):
-        checkpoints.load(tmp_path / "a.pth")
+        checkpoints.load_checkpoint(tmp_path / "a.pth")
 
 
 def test_ema_or_raw_is_a_choice_that_is_said(tmp_path):
@@ -153,7 +153,7 @@ def test_a_choice_that_is_not_there_is_refused(tmp_path, key, choice):
     state = small().state_dict()
     torch.save({key: state} if key else state, tmp_path / "a.pth")
     with pytest.raises(UsageError, match="EMA weights"):
-        checkpoints.load(tmp_path / "a.pth", weights=choice)
+        checkpoints.load_checkpoint(tmp_path / "a.pth", weights=choice)
 
 
 def test_data_parallel(tmp_path):
@@ -187,7 +187,7 @@ def test_a_whole_module_gives_its_weights_when_unsafe(tmp_path):
     model = nn.Sequential(OrderedDict(net=small()))
     torch.save({"model": model, "epoch": 1}, tmp_path / "a.pth")
     with pytest.raises(InputError, match="was not loaded"):
-        checkpoints.load(tmp_path / "a.pth")
+        checkpoints.load_checkpoint(tmp_path / "a.pth")
     assert said(assert_loads(tmp_path / "a.pth", model.net, unsafe=True), "whole Sequential")
 
 
@@ -327,7 +327,7 @@ def test_a_timm_run_that_stopped_early_counts_its_epochs_and_reads_its_summary(t
         writer = csv.DictWriter(file, ["epoch", "train_loss", "eval_top1"])
         writer.writeheader()
         writer.writerows({"epoch": n, "train_loss": 1 / (n + 1), "eval_top1": n} for n in range(35))
-    got = checkpoints.load(path)
+    got = checkpoints.load_checkpoint(path)
     assert got.knobs["epochs"] == got.training["epochs"] == 30
     assert got.training["drops"] == [0.666667]
     assert said(got, "saved after epoch 30, planned were 60")
@@ -348,7 +348,7 @@ def test_a_damaged_args_yaml_is_named(tmp_path):
     torch.save(small().state_dict(), tmp_path / "model.pth")
     (tmp_path / "args.yaml").write_text("model: [unclosed")
     with pytest.raises(InputError, match=r"args\.yaml"):
-        checkpoints.load(tmp_path / "model.pth")
+        checkpoints.load_checkpoint(tmp_path / "model.pth")
 
 
 @pytest.mark.parametrize("safe", [True, False])
@@ -384,27 +384,27 @@ def test_a_hub_name_without_network_is_refused(monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
     with pytest.raises(InputError, match="no route to host") as caught:
-        checkpoints.load("hf-hub:me/net")
+        checkpoints.load_checkpoint("hf-hub:me/net")
     assert "network" in caught.value.fix
 
 
 def test_folders_that_say_too_little_are_refused(tmp_path):
     with pytest.raises(InputError, match="contains no weights"):
-        checkpoints.load(tmp_path)
+        checkpoints.load_checkpoint(tmp_path)
     with pytest.raises(InputError, match="no folder"):
-        checkpoints.load(f"local-dir:{tmp_path / 'nowhere'}")
+        checkpoints.load_checkpoint(f"local-dir:{tmp_path / 'nowhere'}")
     model = small()
     torch.save(model.state_dict(), tmp_path / "a.pth")
     assert_loads(tmp_path, model)
     torch.save(model.state_dict(), tmp_path / "b.pth")
     with pytest.raises(InputError, match="2 checkpoints"):
-        checkpoints.load(tmp_path)
+        checkpoints.load_checkpoint(tmp_path)
     (tmp_path / "config.json").write_text('{"architectures": ["ResNetForImageClassification"]}')
     with pytest.raises(InputError, match="no 'architecture'"):
-        checkpoints.load(tmp_path)
+        checkpoints.load_checkpoint(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(InputError, match=r"cannot read .*config\.json"):
-        checkpoints.load(tmp_path)
+        checkpoints.load_checkpoint(tmp_path)
 
 
 # ---- pruned -------------------------------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ def test_masks_of_torchs_prune_are_kept(tmp_path):
             prune.l1_unstructured(module, "weight", amount=0.75)
     prune.random_unstructured(model.fc, "bias", amount=2)
     torch.save({"state_dict": nn.DataParallel(model).state_dict()}, tmp_path / "a.pth")
-    got = checkpoints.load(tmp_path / "a.pth")
+    got = checkpoints.load_checkpoint(tmp_path / "a.pth")
     assert list(got.mask.kept) == list(prunable(small()))
     assert got.mask.kept["conv1.weight"].all()
     for name in got.mask.kept:
@@ -434,7 +434,7 @@ def test_a_pruned_linear_layer_joins_the_mask_and_prefixes_do_not_matter(tmp_pat
     model = small()
     prune.l1_unstructured(model.fc, "weight", amount=0.5)
     torch.save(lightning(model), tmp_path / "a.ckpt")
-    got = checkpoints.load(tmp_path / "a.ckpt")
+    got = checkpoints.load_checkpoint(tmp_path / "a.ckpt")
     assert list(got.mask.kept) == list(prunable(small(), linear=True))
     assert torch.equal(got.mask.kept["fc.weight"], model.fc.weight_mask.bool())
 
@@ -450,7 +450,7 @@ def test_spectral_norm_is_no_pruning(tmp_path):
     x = torch.randn(2, 1, 8, 8)
     expected = model(x)
     torch.save(model.state_dict(), tmp_path / "a.pth")
-    got = checkpoints.load(tmp_path / "a.pth")
+    got = checkpoints.load_checkpoint(tmp_path / "a.pth")
     assert got.mask is None
     assert said(got, "spectral norm of 2 tensors")
     torch.testing.assert_close(checkpoints.to_model(got).eval()(x), expected)
@@ -461,7 +461,7 @@ def test_a_mask_is_inferred_from_exact_zeros_and_said(tmp_path):
     with torch.no_grad():
         model.layer2[0].conv1.weight[:, ::2] = 0
     torch.save(model.state_dict(), tmp_path / "a.pth")
-    got = checkpoints.load(tmp_path / "a.pth")
+    got = checkpoints.load_checkpoint(tmp_path / "a.pth")
     assert torch.equal(got.mask.kept["layer2.0.conv1.weight"], model.layer2[0].conv1.weight != 0)
     assert said(got, f"mask inferred from exact zeros: density {got.mask.density:.4f}")
 
@@ -472,7 +472,7 @@ def test_a_few_zeros_are_no_mask(tmp_path):
     with torch.no_grad():
         model.conv1.weight[0, 0, 0, 0] = 0
     torch.save(model.state_dict(), tmp_path / "a.pth")
-    got = checkpoints.load(tmp_path / "a.pth")
+    got = checkpoints.load_checkpoint(tmp_path / "a.pth")
     assert got.mask is None
     assert said(got, f"1 of {n_weights} prunable weights are exactly zero")
 
@@ -480,7 +480,7 @@ def test_a_few_zeros_are_no_mask(tmp_path):
 def test_a_network_of_zeros_is_refused(tmp_path):
     torch.save({name: torch.zeros_like(tensor) for name, tensor in small().state_dict().items()}, tmp_path / "a.pth")
     with pytest.raises(InputError, match="all prunable weights are zero"):
-        checkpoints.load(tmp_path / "a.pth")
+        checkpoints.load_checkpoint(tmp_path / "a.pth")
 
 
 # ---- refused ------------------------------------------------------------------------------------------------------
@@ -493,7 +493,7 @@ def test_weights_that_are_no_numbers_are_named(tmp_path, value):
         model.layer1[0].conv1.weight[0, 0] = value
     torch.save(model.state_dict(), tmp_path / "a.pth")
     with pytest.raises(InputError, match=r"9 of the 144 values of 'layer1\.0\.conv1\.weight'"):
-        checkpoints.load(tmp_path / "a.pth")
+        checkpoints.load_checkpoint(tmp_path / "a.pth")
 
 
 def test_structurally_pruned_networks_are_refused(tmp_path):
@@ -501,7 +501,7 @@ def test_structurally_pruned_networks_are_refused(tmp_path):
     state["layer1.0.conv1.weight"] = state["layer1.0.conv1.weight"][:3].clone()
     torch.save(state, tmp_path / "a.pth")
     with pytest.raises(MismatchError, match="structurally pruned") as caught:
-        checkpoints.load(tmp_path / "a.pth", model="preresnet8")
+        checkpoints.load_checkpoint(tmp_path / "a.pth", model="preresnet8")
     assert "layer1.0.conv1.weight" in caught.value.message
     assert caught.value.exit_code == 3
 
@@ -511,7 +511,7 @@ def test_quantised_tensors_are_refused(tmp_path):
     state = {"fc.weight": torch.quantize_per_tensor(torch.ones(2, 2), 0.1, 0, torch.qint8), "fc.bias": torch.ones(2)}
     torch.save(state, tmp_path / "a.pth")
     with pytest.raises(InputError, match=r"'fc\.weight' is quantised"):
-        checkpoints.load(tmp_path / "a.pth")
+        checkpoints.load_checkpoint(tmp_path / "a.pth")
 
 
 def test_sparse_tensors_become_dense(tmp_path):
@@ -536,7 +536,7 @@ def test_a_hub_name_falls_back_to_the_older_layout(tmp_path, monkeypatch):
     assert_loads("hf-hub:me/net", model)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="no 'architecture'"):
-        checkpoints.load("hf-hub:me/net")
+        checkpoints.load_checkpoint("hf-hub:me/net")
 
 
 def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
@@ -545,7 +545,7 @@ def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pathlib.Path, "iterdir", refuse)
     with pytest.raises(InputError, match=r"cannot read folder .* Permission denied"):
-        checkpoints.load(tmp_path)
+        checkpoints.load_checkpoint(tmp_path)
 
 
 # ---- several files, several networks --------------------------------------------------------------------------------
@@ -572,7 +572,7 @@ def test_shards_and_their_index_are_one_checkpoint(tmp_path):
 
 def test_a_shard_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match="model-00002-of-00002"):
-        checkpoints.load(shard(tmp_path / "net", small(), lost=True))
+        checkpoints.load_checkpoint(shard(tmp_path / "net", small(), lost=True))
 
 
 @pytest.mark.parametrize("index", ["{}", '{"weight_map": {"a": "../x.safetensors"}}', "[", '{"weight_map": {}}'])
@@ -580,7 +580,7 @@ def test_an_index_that_names_no_shards_beside_it_is_refused(tmp_path, index):
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "model.safetensors.index.json").write_text(index)
     with pytest.raises(InputError):
-        checkpoints.load(tmp_path / "net")
+        checkpoints.load_checkpoint(tmp_path / "net")
 
 
 def test_thops_counters_are_left_out(tmp_path):
@@ -598,7 +598,7 @@ def test_two_networks_side_by_side_are_both_named(tmp_path, names):
     }
     torch.save(state, tmp_path / "preresnet8.pt")
     with pytest.raises(InputError, match="2 networks") as caught:
-        checkpoints.load(tmp_path / "preresnet8.pt")
+        checkpoints.load_checkpoint(tmp_path / "preresnet8.pt")
     assert all(prefix in str(caught.value) for prefix in names)
 
 
@@ -624,7 +624,7 @@ def test_arguments_of_the_train_script_reach_the_constructor(tmp_path, name, giv
     file = {"arch": name, "state_dict": model.state_dict(), "args": args, "epoch": 1, "version": 2}
     torch.save(file, tmp_path / "last.pth.tar")
     images = torch.randn(2, 3, 32, 32)
-    loaded = checkpoints.to_model(checkpoints.load(tmp_path / "last.pth.tar")).eval()
+    loaded = checkpoints.to_model(checkpoints.load_checkpoint(tmp_path / "last.pth.tar")).eval()
     with torch.no_grad():
         assert torch.equal(loaded(images), model(images))
         assert not torch.allclose(loaded(images), plain(images))

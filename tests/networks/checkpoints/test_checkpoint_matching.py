@@ -12,7 +12,7 @@ from torch import nn
 from prunescope.api.errors import MismatchError, UsageError
 from prunescope.networks import checkpoints
 from prunescope.networks.checkpoints.fingerprints import fingerprint, shapes
-from prunescope.networks.checkpoints.matching import Known, check_match, fit
+from prunescope.networks.checkpoints.matching import KnownNetwork, check_match, fit_state
 from prunescope.networks.checkpoints.names import strip_wrappers, views
 from prunescope.networks.checkpoints.search import hinted_names, search
 from prunescope.networks.models import ModelSpec, create
@@ -42,7 +42,7 @@ def saved(model, path):
 )
 def test_an_architecture_is_found_by_names_and_shapes(tmp_path, name, options, spec):
     model = make(name, **options)
-    got = checkpoints.load(saved(model, tmp_path / "a.pth"))
+    got = checkpoints.load_checkpoint(saved(model, tmp_path / "a.pth"))
     assert got.spec.name == name
     assert got.spec.num_classes == 4
     for key, value in spec.items():
@@ -53,7 +53,7 @@ def test_an_architecture_is_found_by_names_and_shapes(tmp_path, name, options, s
 
 
 def test_the_files_name_helps(tmp_path):
-    got = checkpoints.load(saved(make("resnet18"), tmp_path / "my-resnet18-flowers.pth"))
+    got = checkpoints.load_checkpoint(saved(make("resnet18"), tmp_path / "my-resnet18-flowers.pth"))
     assert any("named by the file" in note for note in got.notes)
     assert hinted_names(("runs/resnet18_best", "x")) == ["resnet18"]
     assert hinted_names(("wide_resnet50_2.pth",)) == ["wide_resnet50_2"]
@@ -71,9 +71,9 @@ def test_an_own_network_needs_its_factory(tmp_path, monkeypatch):
     spec = ModelSpec(name="flower_nets:net", num_classes=3, in_chans=2, image_size=(8, 8), options={"hidden": 8})
     path = saved(create(spec, seed=0), tmp_path / "a.pth")
     with pytest.raises(MismatchError, match="does not name its architecture") as caught:
-        checkpoints.load(path)
+        checkpoints.load_checkpoint(path)
     assert "--model pkg.mod:factory" in caught.value.fix
-    got = checkpoints.load(path, model=spec.name, options=spec.options, image_size=(8, 8))
+    got = checkpoints.load_checkpoint(path, model=spec.name, options=spec.options, image_size=(8, 8))
     assert got.spec == spec
     sys.modules.pop("flower_nets")
 
@@ -88,14 +88,14 @@ def test_a_network_that_cannot_be_built_on_the_meta_device(tmp_path, monkeypatch
     )
     monkeypatch.syspath_prepend(tmp_path)
     path = saved(nn.Linear(4, 7), tmp_path / "a.pth")
-    assert checkpoints.load(path, model="counting_nets:net").spec.num_classes == 7
+    assert checkpoints.load_checkpoint(path, model="counting_nets:net").spec.num_classes == 7
     sys.modules.pop("counting_nets")
 
 
 def test_a_wrong_architecture_lists_five_names_and_the_one_that_fits(tmp_path):
     path = saved(make("preresnet8", width=0.25), tmp_path / "a.pth")
     with pytest.raises(MismatchError, match="does not fit 'preresnet14'") as caught:
-        checkpoints.load(path, model="preresnet14")
+        checkpoints.load_checkpoint(path, model="preresnet14")
     message = caught.value.message
     assert message.count("layer1.1.") == 5
     assert ", ..." in message
@@ -108,7 +108,7 @@ def test_a_near_miss_names_the_three_nearest(tmp_path):
     state |= {"extra.weight": torch.ones(2), "extra.bias": torch.ones(2)}
     torch.save(state, tmp_path / "a.pth")
     with pytest.raises(MismatchError, match=r"2 unexpected \(extra\.weight, extra\.bias\)") as caught:
-        checkpoints.load(tmp_path / "a.pth", model="preresnet8")
+        checkpoints.load_checkpoint(tmp_path / "a.pth", model="preresnet8")
     assert caught.value.fix.count("of the tensors fit") == 3
     assert "'preresnet8'" in caught.value.fix
 
@@ -122,25 +122,25 @@ def test_never_loads_with_a_name_too_few_or_too_many(tmp_path):
     ):
         torch.save(broken, tmp_path / "a.pth")
         with pytest.raises(MismatchError):
-            checkpoints.load(tmp_path / "a.pth", model="preresnet8", options={"width": 0.25})
+            checkpoints.load_checkpoint(tmp_path / "a.pth", model="preresnet8", options={"width": 0.25})
 
 
 def test_an_unknown_model_is_a_usage_error(tmp_path):
     path = saved(make("preresnet8", width=0.25), tmp_path / "a.pth")
     with pytest.raises(UsageError, match="preresnet9"):
-        checkpoints.load(path, model="preresnet9")
+        checkpoints.load_checkpoint(path, model="preresnet9")
 
 
 def test_an_architecture_timm_does_not_know_is_only_a_hint(tmp_path):
     state = make("preresnet8", width=0.25).state_dict()
     torch.save({"arch": "cifar10_preresnet", "state_dict": state}, tmp_path / "a.pth")
-    assert checkpoints.load(tmp_path / "a.pth").spec.name == "preresnet8"
+    assert checkpoints.load_checkpoint(tmp_path / "a.pth").spec.name == "preresnet8"
 
 
 def test_the_prefix_with_most_matches_wins():
     state = {f"a.net.{name}": tensor for name, tensor in make("preresnet8", width=0.25).state_dict().items()}
     state |= {f"b.{name}": tensor for name, tensor in make("preresnet14", width=0.25).state_dict().items()}
-    eight, fourteen = (fit(state, Known(name=name)) for name in ("preresnet8", "preresnet14"))
+    eight, fourteen = (fit_state(state, KnownNetwork(name=name)) for name in ("preresnet8", "preresnet14"))
     assert any("'a.net.'" in note for note in eight.notes)
     assert any("'b.'" in note for note in fourteen.notes)
     assert any("left out: b.conv1.weight" in note for note in eight.notes)
@@ -166,7 +166,7 @@ def test_fingerprints_know_where_a_network_meets_the_data():
 
 
 def test_of_nothing_alike_nothing_is_near():
-    found = search({"zz.qq": torch.ones(3, 3)}, Known())
+    found = search({"zz.qq": torch.ones(3, 3)}, KnownNetwork())
     assert found.match is None
     assert all(share == 0 for _, share in found.nearest)
 
@@ -181,13 +181,13 @@ def test_shapes_that_grew_are_not_called_structurally_pruned():
 
 def test_a_perceptron_of_oblong_images_needs_their_size(tmp_path):
     path = saved(timm.create_model("small_mlp", num_classes=4, in_chans=2, img_size=(4, 5)), tmp_path / "a.pth")
-    got = checkpoints.load(path, model="small_mlp", image_size=(4, 5))
+    got = checkpoints.load_checkpoint(path, model="small_mlp", image_size=(4, 5))
     assert (got.spec.in_chans, got.spec.image_size) == (2, (4, 5))
     with pytest.raises(MismatchError, match="fc1"):
-        checkpoints.load(path, model="small_mlp")
+        checkpoints.load_checkpoint(path, model="small_mlp")
 
 
 def test_an_architecture_that_cannot_be_built_here_is_passed_over(monkeypatch):
     monkeypatch.setattr("prunescope.networks.checkpoints.search.COMMON", ("no_such_architecture",))
     state = make("preresnet8", width=0.25).state_dict()
-    assert search({**state, "extra": torch.ones(1)}, Known()).nearest[0][0] == "preresnet8"
+    assert search({**state, "extra": torch.ones(1)}, KnownNetwork()).nearest[0][0] == "preresnet8"

@@ -60,7 +60,7 @@ def facts(one):
 def test_everything_comes_back(tmp_path, suffix, masked):
     path, before = tmp_path / f"ckpt{suffix}", example(masked=masked)
     save_weights(path, before)
-    after = checkpoints.load(path)
+    after = checkpoints.load_checkpoint(path)
     assert facts(after) == facts(before)
     assert list(after.state) == list(before.state)
     assert all(torch.equal(after.state[name], tensor) for name, tensor in before.state.items())
@@ -94,7 +94,7 @@ def test_views_into_one_storage_are_saved_apart(tmp_path):
     for suffix in SUFFIXES:
         path = tmp_path / f"a{suffix}"
         save_weights(path, dataclasses.replace(before, state=state))
-        assert torch.equal(checkpoints.load(path).state["fc.bias"], whole[0])
+        assert torch.equal(checkpoints.load_checkpoint(path).state["fc.bias"], whole[0])
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -103,7 +103,7 @@ def test_saving_replaces_the_old_file_and_leaves_nothing_else(tmp_path, suffix):
     path.write_text("old")
     save_weights(path, example())
     save_weights(path, example(masked=False))
-    assert checkpoints.load(path).mask is None
+    assert checkpoints.load_checkpoint(path).mask is None
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
@@ -167,15 +167,15 @@ def test_damaged_files_of_our_own_are_refused(tmp_path, change, words):
     save_weights(path, example())
     rewrite(path, change)
     with pytest.raises(InputError, match=words):
-        checkpoints.load(path)
+        checkpoints.load_checkpoint(path)
 
 
 def test_another_model_than_the_file_says_must_fit(tmp_path):
     path = tmp_path / "a.pt"
     save_weights(path, example(masked=False))
-    assert checkpoints.load(path, model="preresnet8").recipe
+    assert checkpoints.load_checkpoint(path, model="preresnet8").recipe
     with pytest.raises(MismatchError, match="preresnet14"):
-        checkpoints.load(path, model="preresnet14")
+        checkpoints.load_checkpoint(path, model="preresnet14")
 
 
 def test_a_state_that_does_not_fit_its_spec_makes_no_model():
@@ -186,6 +186,6 @@ def test_a_state_that_does_not_fit_its_spec_makes_no_model():
 
 def test_our_files_hold_no_ema_weights(tmp_path):
     save_weights(tmp_path / "a.pt", example())
-    assert checkpoints.load(tmp_path / "a.pt", weights="raw").mask is not None
+    assert checkpoints.load_checkpoint(tmp_path / "a.pt", weights="raw").mask is not None
     with pytest.raises(UsageError, match="no EMA weights"):
-        checkpoints.load(tmp_path / "a.pt", weights="ema")
+        checkpoints.load_checkpoint(tmp_path / "a.pt", weights="ema")

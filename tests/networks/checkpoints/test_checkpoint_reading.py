@@ -24,7 +24,7 @@ from torch import nn
 
 from prunescope.api.errors import InputError, PrunescopeError
 from prunescope.networks import checkpoints
-from prunescope.networks.checkpoints.reading import read
+from prunescope.networks.checkpoints.reading import read_content
 
 
 class Payload:
@@ -72,11 +72,11 @@ def test_a_malicious_pickle_never_runs_unless_asked_to(tmp_path, write, which, w
     }[where]
     write(value, path)
     with pytest.raises(InputError, match="was not loaded") as caught:
-        checkpoints.load(path)
+        checkpoints.load_checkpoint(path)
     assert which in str(caught.value)
     assert "--unsafe-load" in caught.value.fix
     assert not marker.exists()
-    read(path, unsafe=True)  # the payload is a real one
+    read_content(path, unsafe=True)  # the payload is a real one
     assert marker.exists()
 
 
@@ -86,7 +86,7 @@ def test_a_plain_pickle_is_refused_unread_even_when_unsafe(tmp_path, protocol):
     path.write_bytes(pickle.dumps(payloads(marker)["system"], protocol=protocol))
     for unsafe in (False, True):
         with pytest.raises(InputError, match="not a checkpoint"):
-            checkpoints.load(path, unsafe=unsafe)
+            checkpoints.load_checkpoint(path, unsafe=unsafe)
     assert not marker.exists()
 
 
@@ -98,7 +98,7 @@ def test_a_pickle_behind_torchs_magic_number_is_not_run_either(tmp_path):
         parts[position] = pickle.dumps(payloads(marker)["system"], protocol=2)
         path.write_bytes(magic + b"".join(parts))
         with pytest.raises(InputError):
-            checkpoints.load(path)
+            checkpoints.load_checkpoint(path)
     assert not marker.exists()
 
 
@@ -119,7 +119,7 @@ def test_plain_data_beside_the_weights_is_read(tmp_path, write):
     }
     path = tmp_path / "rich.pt"
     write({"state_dict": {"fc.weight": torch.ones(2, 2)}, **beside}, path)
-    got = read(path, unsafe=False).value
+    got = read_content(path, unsafe=False).value
     assert vars(got["args"]) == vars(beside["args"])
     assert got["history"].tolist() == [0, 1, 2]
     assert (got["metric"], got["count"], got["when"], got["took"]) == (71.5, 3, beside["when"], beside["took"])
@@ -139,13 +139,13 @@ def test_numpys_old_and_new_names_are_read(tmp_path, name):
     with zipfile.ZipFile(path, "w") as archive:
         for other, content in parts.items():
             archive.writestr(other, content)
-    assert read(path, unsafe=False).value["metric"] == 0.5
+    assert read_content(path, unsafe=False).value["metric"] == 0.5
 
 
 def test_the_allowance_ends_with_the_call(tmp_path):
     before = set(map(str, torch.serialization.get_safe_globals()))
     torch.save({"fc.weight": torch.ones(1)}, tmp_path / "a.pt")
-    read(tmp_path / "a.pt", unsafe=False)
+    read_content(tmp_path / "a.pt", unsafe=False)
     assert set(map(str, torch.serialization.get_safe_globals())) == before
 
 
@@ -155,9 +155,9 @@ def test_a_whole_module_is_refused_and_loads_when_unsafe(tmp_path, write):
     path = tmp_path / "module.pt"
     write(Net(), path)
     with pytest.raises(InputError, match=r"whole pickled '.*Net'") as caught:
-        checkpoints.load(path)
+        checkpoints.load_checkpoint(path)
     assert "state_dict" in caught.value.fix
-    assert isinstance(read(path, unsafe=True).value, Net)
+    assert isinstance(read_content(path, unsafe=True).value, Net)
 
 
 def text(path):
@@ -247,7 +247,7 @@ def test_other_and_damaged_files_are_refused_by_what_they_are(tmp_path, what):
     path = tmp_path / "ckpt.pt"
     WRONG_FILES[what](path)
     with pytest.raises(InputError, match=what) as caught:
-        checkpoints.load(path)
+        checkpoints.load_checkpoint(path)
     assert str(path) in caught.value.message
     assert caught.value.fix
     assert "\n" not in caught.value.message
@@ -257,12 +257,12 @@ def test_other_and_damaged_files_are_refused_by_what_they_are(tmp_path, what):
 def test_a_file_without_weights_is_refused(tmp_path, value):
     torch.save(value, tmp_path / "ckpt.pt")
     with pytest.raises(InputError, match=r"ckpt\.pt"):
-        checkpoints.load(tmp_path / "ckpt.pt")
+        checkpoints.load_checkpoint(tmp_path / "ckpt.pt")
 
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="no file at"):
-        checkpoints.load(tmp_path / "nowhere.pt")
+        checkpoints.load_checkpoint(tmp_path / "nowhere.pt")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
@@ -271,7 +271,7 @@ def test_a_file_without_permission_is_refused(tmp_path):
     path.write_bytes(b"x")
     path.chmod(0)
     with pytest.raises(InputError, match=r"[Pp]ermission"):
-        checkpoints.load(path)
+        checkpoints.load_checkpoint(path)
     path.chmod(stat.S_IRUSR)
 
 
@@ -284,7 +284,7 @@ def test_an_unreadable_file_names_the_reason(tmp_path, monkeypatch):
 
     monkeypatch.setattr(pathlib.Path, "open", refuse)
     with pytest.raises(InputError, match="Permission denied"):
-        read(path, unsafe=False)
+        read_content(path, unsafe=False)
 
 
 def test_every_refusal_is_one_of_ours_for_any_cut_of_a_real_file(tmp_path):
@@ -295,7 +295,7 @@ def test_every_refusal_is_one_of_ours_for_any_cut_of_a_real_file(tmp_path):
         for end in range(0, len(content) - 1, max(1, len(content) // 60)):
             path.write_bytes(content[:end])
             with pytest.raises(PrunescopeError):
-                checkpoints.load(path)
+                checkpoints.load_checkpoint(path)
 
 
 def test_code_that_is_not_installed_is_named(tmp_path, monkeypatch):
@@ -307,6 +307,6 @@ def test_code_that_is_not_installed_is_named(tmp_path, monkeypatch):
     torch.save({"state_dict": {"weight": torch.ones(2)}, "cfg": module.Config()}, tmp_path / "a.ckpt")
     monkeypatch.delitem(sys.modules, "project_of_somebody")
     with pytest.raises(InputError, match="project_of_somebody") as caught:
-        read(tmp_path / "a.ckpt", unsafe=True)
+        read_content(tmp_path / "a.ckpt", unsafe=True)
     assert "damaged" not in str(caught.value)
     assert "install the package" in caught.value.fix

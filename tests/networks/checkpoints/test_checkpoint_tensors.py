@@ -17,7 +17,7 @@ def example():
     """Return a tensor of every type, scalars, empty ones, ones that share memory or lie anyhow."""
     made = torch.Generator().manual_seed(0)
     drawn = torch.randn(3, 4, 2, generator=made)
-    found = {f"of.{str(kind)[6:]}": (drawn * 3).to(kind) for kind in tensors.NAMES}
+    found = {f"of.{str(kind)[6:]}": (drawn * 3).to(kind) for kind in tensors.TYPE_NAMES}
     return {
         **found,
         "scalar": torch.tensor(7),
@@ -32,7 +32,7 @@ def example():
 
 
 def written(path, found, metadata):
-    path.write_bytes(b"".join(tensors.to_bytes(found, metadata)))
+    path.write_bytes(b"".join(tensors.safetensors_parts(found, metadata)))
     return path
 
 
@@ -67,7 +67,7 @@ def test_what_is_unusual_is_left_to_the_library(tmp_path, monkeypatch, why):
         found["eight bits"] = torch.tensor([1.5]).to(torch.float8_e4m3fn)
         path = written(tmp_path / "a.safetensors", found, METADATA)
     else:
-        plain = b"".join(tensors.to_bytes(found, METADATA))
+        plain = b"".join(tensors.safetensors_parts(found, METADATA))
         monkeypatch.setattr(tensors.sys, "byteorder", "big")
         monkeypatch.setattr(safetensors.torch.sys, "byteorder", "little")
         path = written(tmp_path / "a.safetensors", found, METADATA)
@@ -78,6 +78,6 @@ def test_what_is_unusual_is_left_to_the_library(tmp_path, monkeypatch, why):
 
 def test_tensors_are_not_copied():
     weights = torch.zeros(1000)
-    part = tensors.to_bytes({"a": weights}, {})[2]
+    part = tensors.safetensors_parts({"a": weights}, {})[2]
     weights += 1
     assert bytes(part) == weights.numpy().tobytes()

@@ -21,7 +21,7 @@ KINDS = get_args(scaffold.Kind)
 def written(tmp_path_factory):
     """Write a plugin of each kind; return kind -> folder."""
     parent = tmp_path_factory.mktemp("new")
-    return {kind: scaffold.write(scaffold.names(f"toy-{kind}", kind), parent) for kind in KINDS}
+    return {kind: scaffold.write_plugin(scaffold.names(f"toy-{kind}", kind), parent) for kind in KINDS}
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +85,11 @@ def test_an_existing_folder_is_refused_and_left_alone(tmp_path):
     folder.mkdir()
     (folder / "work.py").write_text("years of it")
     with pytest.raises(UsageError, match="exists already"):
-        scaffold.write(scaffold.names("mine", "probe"), tmp_path)
+        scaffold.write_plugin(scaffold.names("mine", "probe"), tmp_path)
     assert [path.name for path in folder.iterdir()] == ["work.py"]
 
 
 def test_a_place_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot make"):
-        scaffold.write(scaffold.names("mine", "probe"), tmp_path / "file")
+        scaffold.write_plugin(scaffold.names("mine", "probe"), tmp_path / "file")

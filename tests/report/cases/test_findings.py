@@ -18,7 +18,7 @@ from prunescope.runs.coordinates import Readings
 from prunescope.runs.store import Store
 from prunescope.studies.cases.calibrating import Fit, Interval
 from prunescope.studies.cases.calibration_answer import Calibrated
-from prunescope.studies.cases.measured import Measured
+from prunescope.studies.cases.measured import MeasuredModel
 from prunescope.studies.cases.questions import SelectionQuestion
 from prunescope.studies.cases.selection_answer import Selected
 from prunescope.studies.cases.tuning import Tuned
@@ -35,7 +35,7 @@ def model(name, value, *, lmc, error):
         "lmc/lmc": Reading(np.array([lmc]), "fraction", axes=("pair",)),
         "errors/test_error": Reading(np.array([error, error]), "fraction", axes=("replica",)),
     }
-    return Measured(name=name, density=0.1, value=value, readings=found)
+    return MeasuredModel(name=name, density=0.1, value=value, readings=found)
 
 
 def selection(tmp_path, readings, **given):
@@ -87,7 +87,7 @@ def test_a_calibration_is_the_pack_that_diagnose_reads(tmp_path):
     fit = Fit(epsilon=width, cka_gap=width, cells=9, raised=0, gate=0.9, accuracy=0.8, held_out=0.7, plain=0.6)
     pack = packs.Pack(rule="three-regime", options={"epsilon": 0.1}, knobs={"epochs": (1, 4)}, models=(), data=())
     found = CalibrationFinding(answer=Calibrated(fit=fit, tree=None, why_no_tree="none was measured", pack=pack))
-    assert packs.load(found.write(tmp_path / "rules.json")) == pack
+    assert packs.load_pack(found.write(tmp_path / "rules.json")) == pack
     assert json.loads(found.to_json()) == json.loads((tmp_path / "rules.json").read_text())
     assert "0.05 to 0.2" in str(found)
     assert "in 70% when left out" in " ".join(str(found).split())

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from prunescope.report.common import formatting
-from prunescope.report.common.view import Cell
+from prunescope.report.common.view import ReadingCell
 
 
 @pytest.mark.parametrize(
@@ -24,13 +24,13 @@ from prunescope.report.common.view import Cell
     ],
 )
 def test_cells(values, over, style, unit, text):
-    assert formatting.cell(Cell(values=values, over=over), style, unit) == text
+    assert formatting.cell(ReadingCell(values=values, over=over), style, unit) == text
 
 
 def test_digits_follow_the_standard_error():
-    assert formatting.cell(Cell(values=(0.51234,), stderr=0.01), "plain") == "0.512"
-    assert formatting.cell(Cell(values=(0.51234,), stderr=0.2), "plain") == "0.51"
+    assert formatting.cell(ReadingCell(values=(0.51234,), stderr=0.01), "plain") == "0.512"
+    assert formatting.cell(ReadingCell(values=(0.51234,), stderr=0.2), "plain") == "0.51"
 
 
 def test_brief_cells_are_never_a_range():
-    assert formatting.cell(Cell(values=(0.10, 0.12), over="replica"), "percent", brief=True) == "11.0 ± 1.4 %"
+    assert formatting.cell(ReadingCell(values=(0.10, 0.12), over="replica"), "percent", brief=True) == "11.0 ± 1.4 %"

@@ -7,7 +7,7 @@ import numpy as np
 
 from prunescope.api import Reading
 from prunescope.report.common.heat_map import heat_map
-from prunescope.report.diagnosis import evidence, html
+from prunescope.report.diagnosis import diagnosis_page, evidence
 
 LAYERS = ("stem", "head<b>")
 
@@ -53,6 +53,6 @@ def test_a_map_of_many_layers_has_no_numbers():
 
 def test_the_page_shows_it(report):
     (found,) = evidence.heat_maps([branch(map=similarity())])
-    page = html(replace(report, maps=(found,)))
+    page = diagnosis_page(replace(report, maps=(found,)))
     assert "Similarity of all layers" in page
-    assert "Similarity of all layers" not in html(report)
+    assert "Similarity of all layers" not in diagnosis_page(report)

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 
 from prunescope.report.common import svg
 from prunescope.report.comparison import figures, page, tables
-from prunescope.studies.comparison.measured import Measured, Point
+from prunescope.studies.comparison.measured import ComparedPoint, MeasuredComparison
 
 LABELS = ("random", *(f"p{number}" for number in range(11)))
 
@@ -21,7 +21,7 @@ def measured(labels=LABELS, *, seeds=3):
     pruned = {
         label: {
             density: tuple(
-                Point(
+                ComparedPoint(
                     seed=seed,
                     top1=0.8 * density**0.1 + 0.001 * number + 0.01 * seed,
                     top5=0.95,
@@ -34,12 +34,14 @@ def measured(labels=LABELS, *, seeds=3):
         }
         for number, label in enumerate(labels)
     }
-    dense = tuple(Point(seed=seed, top1=0.82, top5=0.99, compression=1.0, speedup=1.0) for seed in range(seeds))
-    return Measured(densities=(0.5, 0.1), seeds=tuple(range(seeds)), dense=dense, pruned=pruned)
+    dense = tuple(ComparedPoint(seed=seed, top1=0.82, top5=0.99, compression=1.0, speedup=1.0) for seed in range(seeds))
+    return MeasuredComparison(densities=(0.5, 0.1), seeds=tuple(range(seeds)), dense=dense, pruned=pruned)
 
 
 def html(found):
-    return page.html(found, facts={"data": "patches"}, versions={"torch": "2"}, citations=["Doe. T. V, 2020."])
+    return page.comparison_page(
+        found, facts={"data": "patches"}, versions={"torch": "2"}, citations=["Doe. T. V, 2020."]
+    )
 
 
 def test_the_page_needs_nothing_from_outside():
@@ -53,7 +55,7 @@ def test_the_page_needs_nothing_from_outside():
 def test_every_cell_of_the_table_is_on_the_page():
     found = measured()
     text = html(found).replace("\N{NO-BREAK SPACE}", " ")
-    rows = tables.rows(found)
+    rows = tables.comparison_rows(found)
     assert len(rows) == 1 + 2 * len(LABELS)
     for row in rows:
         assert all(cell in text for cell in row)
@@ -65,23 +67,23 @@ def test_what_is_missing_is_said_and_is_no_number():
     found.pruned["p3"][0.1] = ()
     text = html(found).replace("\N{NO-BREAK SPACE}", " ")
     assert "p3 at 10 %" in text
-    assert next(row for row in tables.rows(found) if row[:2] == ("p3", "10 %"))[2:6] == ("n/a",) * 4
-    assert tables.as_json(found, {})["missing"] == [{"pruner": "p3", "density": 0.1}]
+    assert next(row for row in tables.comparison_rows(found) if row[:2] == ("p3", "10 %"))[2:6] == ("n/a",) * 4
+    assert tables.comparison_as_json(found, {})["missing"] == [{"pruner": "p3", "density": 0.1}]
 
 
 def test_json_has_every_seed_and_no_infinity():
-    values = json.loads(json.dumps(tables.as_json(measured(seeds=1), {}), allow_nan=False))
+    values = json.loads(json.dumps(tables.comparison_as_json(measured(seeds=1), {}), allow_nan=False))
     assert values["pruners"]["p0"][1]["seeds"][0]["seed"] == 0
     assert values["pruners"]["p0"][1]["top1"]["deviation"] is None
     assert values["best"][0]["pruner"] == "p10"
 
 
 def test_fewer_than_three_seeds_test_no_difference():
-    assert "p10 has the best mean top-1 accuracy" in page.headline(measured())
-    assert "too few" not in page.headline(measured())
+    assert "p10 has the best mean top-1 accuracy" in page.comparison_headline(measured())
+    assert "too few" not in page.comparison_headline(measured())
     for seeds, told in ((1, "over 1 seed: too few"), (2, "over 2 seeds: too few")):
         found = measured(seeds=seeds)
-        for text in (page.headline(found), *page.answers(found)):
+        for text in (page.comparison_headline(found), *page.comparison_answers(found)):
             assert told in text
             assert "level" not in text
             assert "ahead" not in text

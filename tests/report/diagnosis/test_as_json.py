@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from prunescope.report.diagnosis import as_json
+from prunescope.report.diagnosis import diagnosis_as_json
 
 TEXT, NUMBER, MAYBE = (str,), (int, float), (int, float, type(None))
 
@@ -89,12 +89,12 @@ def conform(value, schema, where="report"):
 
 def test_schema(report, imported, dense_only):
     for made in (report, imported, dense_only):
-        conform(json.loads(json.dumps(as_json(made), allow_nan=False)), SCHEMA)
+        conform(json.loads(json.dumps(diagnosis_as_json(made), allow_nan=False)), SCHEMA)
 
 
 def test_readings_come_back_as_they_were_stored(study, report):
     store, _ = study
-    found = json.loads(json.dumps(as_json(report)))
+    found = json.loads(json.dumps(diagnosis_as_json(report)))
     for reading in found["readings"]:
         stored = store.read(reading["run"]).readings[reading["probe"]][reading["name"]]
         np.testing.assert_array_equal(np.asarray(reading["value"]), stored.value)
@@ -111,7 +111,7 @@ def test_readings_come_back_as_they_were_stored(study, report):
 
 
 def test_verdicts_and_votes_are_apart(report):
-    found = as_json(report)
+    found = diagnosis_as_json(report)
     assert [verdict["regime"] for verdict in found["verdicts"]] == ["I", "unresolved", "II"]
     assert [verdict["density"] for verdict in found["dense_votes"]] == [1.0]
     assert found["schema_version"] == 1

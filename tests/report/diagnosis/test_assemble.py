@@ -70,7 +70,7 @@ def test_paths_carry_lmc_and_the_threshold_of_the_rule(report):
 
 def test_a_rule_that_is_gone_leaves_its_verdict_and_no_band(tmp_path, monkeypatch):
     store, run_id = synthetic.study(tmp_path)
-    monkeypatch.setattr("prunescope.plugins.registry.find", lambda *_, **__: ())
+    monkeypatch.setattr("prunescope.plugins.registry.find_plugins", lambda *_, **__: ())
     report = assemble(store, run_id)
     assert report.paths[0].epsilon is None
     assert report.verdicts[0].regime is Regime.I

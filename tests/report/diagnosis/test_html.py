@@ -8,7 +8,7 @@ import pytest
 import synthetic_study as synthetic
 
 from prunescope.api import Regime
-from prunescope.report.diagnosis import assemble, html
+from prunescope.report.diagnosis import assemble, diagnosis_page
 from prunescope.report.diagnosis.html import card
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -136,7 +136,7 @@ def test_knobs_found_in_the_checkpoint_are_shown(page):
 
 
 def test_a_dense_model_alone_has_a_page_without_pictures(dense_only):
-    page = html(dense_only)
+    page = diagnosis_page(dense_only)
     assert 'role="img"' not in page
     assert "The vote on the dense model alone: raise the temperature." in page
     assert "Next steps" in page
@@ -148,7 +148,7 @@ def test_every_regime_and_many_densities_can_be_drawn(report):
         replace(report.verdicts[0], density=density, label=f"{100 * density:g} %", regime=regime)
         for density, regime in zip((0.05, 0.06, 0.07, 0.08, 0.1, 0.14, 0.2, 0.4, 0.8), regimes, strict=False)
     )
-    page = html(replace(report, verdicts=verdicts))
+    page = diagnosis_page(replace(report, verdicts=verdicts))
     for density in ("5", "6", "14", "80"):
         assert f">{density}\N{NO-BREAK SPACE}%</text>" in page
 
@@ -157,13 +157,13 @@ def test_many_neighbours_are_a_range(report):
     verdicts = tuple(
         replace(report.verdicts[2], density=density, label=f"{100 * density:g} %") for density in (0.1, 0.2, 0.4, 0.8)
     )
-    page = html(replace(report, verdicts=(report.verdicts[0], *verdicts)))
+    page = diagnosis_page(replace(report, verdicts=(report.verdicts[0], *verdicts)))
     assert "prune to 5\N{NO-BREAK SPACE}%; lower it to prune to 10\N{NO-BREAK SPACE}%–80\N{NO-BREAK SPACE}%." in page
 
 
 def test_one_density_can_be_drawn(tmp_path):
     report = assemble(*synthetic.study(tmp_path, cases=synthetic.CASES[:1], third_party=False))
-    page = html(report)
+    page = diagnosis_page(report)
     assert page.count('role="img"') == 2 + 1 + 3
     assert "Other probes" in page  # the Hessian of the dense model
     assert "rank/" not in page
@@ -171,26 +171,26 @@ def test_one_density_can_be_drawn(tmp_path):
 
 def test_no_confidence_has_a_reason(report):
     unsure = replace(report.verdicts[1], confidence=None, unsure="replicas have not learned")
-    page = html(replace(report, verdicts=(unsure,)))
+    page = diagnosis_page(replace(report, verdicts=(unsure,)))
     assert "<small>replicas have not learned</small>" in page
 
 
 def test_a_confidence_stands_beside_what_it_is_of(report):
     for verdict, side in ((report.verdicts[0], "poorly connected"), (report.verdicts[2], "connected")):
-        assert f"<small>that replicas are {side}</small>" in html(replace(report, verdicts=(verdict,)))
+        assert f"<small>that replicas are {side}</small>" in diagnosis_page(replace(report, verdicts=(verdict,)))
 
 
 def test_unknown_knobs_are_said_to_be_unknown(report):
-    page = html(replace(report, knobs=()))
+    page = diagnosis_page(replace(report, knobs=()))
     assert "n/a: the checkpoint does not record its training" in page
 
 
 def test_a_user_s_matplotlib_settings_do_not_matter(report):
     import matplotlib as mpl
 
-    before = html(report)
+    before = diagnosis_page(report)
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
-        assert html(report) == before
+        assert diagnosis_page(report) == before
         assert mpl.rcParams["font.size"] == 30
 
 

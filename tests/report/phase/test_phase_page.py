@@ -16,8 +16,8 @@ from prunescope.report.phase import labels, sentences
 from prunescope.runs.store import Store
 from prunescope.studies.phase import from_study, from_table
 from prunescope.studies.phase.bending import Bend
-from prunescope.studies.phase.findings import find
-from prunescope.studies.phase.transition import Transition
+from prunescope.studies.phase.findings import find_phases
+from prunescope.studies.phase.transition import FoundTransition
 
 VOID = {"meta", "br"}
 
@@ -60,17 +60,17 @@ def study(tmp_path_factory):
     found, store = synthetic.laid_out(), Store(tmp_path_factory.mktemp("study"))
     missing = {recipe.id for cell in found.cells if (cell.value, cell.density) == (20, 0.5) for recipe in cell.probes}
     synthetic.write(found, store, skip=lambda recipe: recipe.id in missing)
-    return find(from_study.read(found, store), RULE), phase.of_study(found, store, rule="three-regime")
+    return find_phases(from_study.read_study(found, store), RULE), phase.of_study(found, store, rule="three-regime")
 
 
 @pytest.fixture(scope="module")
 def page(study):
-    return phase.html(*study)
+    return phase.phase_page(*study)
 
 
 @pytest.fixture(scope="module")
 def published():
-    return find(from_table.read(FIGURE_2), RULE)
+    return find_phases(from_table.read_table(FIGURE_2), RULE)
 
 
 def plain(text):
@@ -130,14 +130,14 @@ def test_recipe_versions_and_cost_are_there(page):
 
 def test_hostile_names_stay_text(published):
     diagram = replace(published.diagram, name=HOSTILE, source=HOSTILE)
-    page = phase.html(replace(published, diagram=diagram), phase.Made(failed={HOSTILE: HOSTILE}))
+    page = phase.phase_page(replace(published, diagram=diagram), phase.Made(failed={HOSTILE: HOSTILE}))
     assert "<script" not in page
 
 
 def test_a_table_without_lmc_has_what_it_has(tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("rho,density,test_error\n0.1,0.1,0.2\n0.2,0.1,0.3\n0.1,0.5,0.1\n0.2,0.5,0.1\n")
-    page = phase.html(find(from_table.read(path), RULE), phase.Made())
+    page = phase.phase_page(find_phases(from_table.read_table(path), RULE), phase.Made())
     assert "Regimes and advice" not in page
     assert "n/a: the study has no finished probe “lmc”." in page
     assert len(re.findall(r'role="img" aria-label="[^"]+" viewBox', page)) == 2 + 2
@@ -146,23 +146,25 @@ def test_a_table_without_lmc_has_what_it_has(tmp_path):
 def test_one_cell_can_be_drawn(tmp_path):
     path = tmp_path / "one.csv"
     path.write_text("epochs,density,test_error,lmc,cka\n10,0.1,0.2,-0.3,0.9\n")
-    found = find(from_table.read(path), RULE)
-    assert "Regimes and advice" in phase.html(found, phase.Made())
+    found = find_phases(from_table.read_table(path), RULE)
+    assert "Regimes and advice" in phase.phase_page(found, phase.Made())
     assert len(phase.write_figures(phase.draw(found), tmp_path / "figures")) == 12
 
 
 def test_the_headline_says_what_crossing_the_transition_does(study, published):
-    assert sentences.headline(study[0]) == (
+    assert sentences.phase_headline(study[0]) == (
         "From 40 to 60 epochs, the pruned model gets worse at 10 % and gets better at 50 % density."
     )
-    assert sentences.headline(published) == "From 80 to 100 epochs, the pruned model gets worse at 5–10 % density."
-    assert "Not finished" in sentences.headline(replace(published, transition=None))
+    assert (
+        sentences.phase_headline(published) == "From 80 to 100 epochs, the pruned model gets worse at 5–10 % density."
+    )
+    assert "Not finished" in sentences.phase_headline(replace(published, transition=None))
 
 
 def test_no_difference_is_no_headline(study):
     found, across = study[0], study[0].transition
     quiet = replace(across, differences=tuple(one for one in across.differences if not one.better))
-    assert "no density shows a difference" in sentences.headline(replace(found, transition=quiet))
+    assert "no density shows a difference" in sentences.phase_headline(replace(found, transition=quiet))
 
 
 def unlearned(findings, cells):
@@ -179,18 +181,18 @@ def unlearned(findings, cells):
         else cell
         for key, cell in diagram.cells.items()
     }
-    return find(replace(diagram, cells=lost), RULE)
+    return find_phases(replace(diagram, cells=lost), RULE)
 
 
 def test_cells_that_learned_nothing_are_on_no_side(study):
     found = unlearned(study[0], study[0].diagram.cells)
-    assert sentences.headline(found).startswith("Not determined: in no cell have replicas learned")
+    assert sentences.phase_headline(found).startswith("Not determined: in no cell have replicas learned")
     *_, bend, _, choice = sentences.answers(found)
     assert (bend.mark, choice.mark) == ("open", "open")
     assert "the training error of replicas is 85 % in every cell" in bend.text
     assert "same side" not in bend.text
     assert not any("connected" in one for one in bend.details)
-    assert "in no cell have replicas learned" in phase.html(found, phase.Made())
+    assert "in no cell have replicas learned" in phase.phase_page(found, phase.Made())
 
 
 def test_a_density_where_some_replicas_learned_names_the_others(study):
@@ -240,7 +242,7 @@ def test_negative_results_are_told_too(study):
         told = replace(found.bend, verdict=bend, at_ends=(bend, bend))
         assert sentences.answers(replace(found, bend=told))[3].mark == mark
     turned = tuple(replace(one, by_seed=tuple(-value for value in one.by_seed)) for one in found.transition.differences)
-    across = Transition(hotter=40, colder=60, picked="drop", differences=turned)
+    across = FoundTransition(hotter=40, colder=60, picked="drop", differences=turned)
     answers = sentences.answers(replace(found, transition=across))
     assert answers[0].text.startswith("Not in order: 40 epochs is better at 50 %")
     assert [answer.mark for answer in answers[:2]] == ["no", "no"]
@@ -287,8 +289,8 @@ def test_another_knob_has_its_own_words_and_picked_neighbours(tmp_path):
         for seed in (0, 1)
     ]
     path.write_text("\n".join(["batch_size,density,seed,test_error", *lines]))
-    found = find(from_table.read(path), RULE)
-    assert sentences.headline(found) == (
+    found = find_phases(from_table.read_table(path), RULE)
+    assert sentences.phase_headline(found) == (
         "From batch size 32 to 64, the pruned model gets worse at 10 % and gets better at 50 % density."
     )
     assert "z is not corrected for this" in sentences.unit_of_analysis(found)
@@ -338,4 +340,4 @@ def test_figures_are_real_files(study, tmp_path):
 
 
 def test_the_same_study_gives_the_same_page(page, study):
-    assert phase.html(*study) == page
+    assert phase.phase_page(*study) == page

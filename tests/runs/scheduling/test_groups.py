@@ -36,15 +36,18 @@ def dense(data, *, seed, width=1.0, name="small_mlp", **options):
     extra = {} if name == "small_mlp" else {"width": width}
     spec = models.ModelSpec(name=name, **shape, options=extra)
     trainer = registry.make("trainers", "sgd", {"epochs": 2, **options})
-    return plan.train(trainer=trainer, model=spec, data=data, seed=seed, snapshots=(1,))
+    return plan.training_recipe(trainer=trainer, model=spec, data=data, seed=seed, snapshots=(1,))
 
 
 def cell(data, recipe, *, density, replicas=3):
     pruner = registry.make("pruners", "magnitude", {"linear": True})
-    pruned = plan.prune(dense=f"{recipe.id}@1", pruner=pruner, density=density, data=data, seed=0)
+    pruned = plan.pruning_recipe(dense=f"{recipe.id}@1", pruner=pruner, density=density, data=data, seed=0)
     trainer = registry.make("trainers", "sgd", {"epochs": 1})
     seeds = range(1, replicas + 1)
-    return [pruned, *(plan.retrain(pruned=pruned.id, trainer=trainer, data=data, seed=seed) for seed in seeds)]
+    return [
+        pruned,
+        *(plan.retraining_recipe(pruned=pruned.id, trainer=trainer, data=data, seed=seed) for seed in seeds),
+    ]
 
 
 def sizes(found, recipes):

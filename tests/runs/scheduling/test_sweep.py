@@ -282,7 +282,7 @@ def test_the_folder_holds_its_study_and_refuses_another(tiny, tmp_path):
     (tmp_path / "same.toml").write_text("# a comment more\n" + TINY)
     studyfolder.settle(tmp_path / "same.toml", store.study)
     assert (store.study / "study.toml").read_text() == TINY
-    assert studyfolder.find(store.study) == store.study / "study.toml"
+    assert studyfolder.find_study_file(store.study) == store.study / "study.toml"
 
 
 def test_the_data_are_looked_at_once(tiny, monkeypatch):
@@ -306,10 +306,10 @@ STUDY = study.Study(
     model="preresnet8",
     model_options={},
     data="patches",
-    train=study.Choice(plugin="sgd"),
-    prune=study.Choice(plugin="magnitude"),
-    retrain=study.Choice(plugin="sgd"),
-    probes=(study.Choice(plugin="errors"), study.Choice(plugin="lmc")),
+    train=study.PluginChoice(plugin="sgd"),
+    prune=study.PluginChoice(plugin="magnitude"),
+    retrain=study.PluginChoice(plugin="sgd"),
+    probes=(study.PluginChoice(plugin="errors"), study.PluginChoice(plugin="lmc")),
     knob="batch_size",
     values=(16, 32, 64),
     hold="epochs",

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from prunescope.api import Advice, Reading
 from prunescope.regimes.rules import ThreeRegime
-from prunescope.studies.cases.advising import advise, change, neighbour
-from prunescope.studies.cases.measured import Measured, merged
+from prunescope.studies.cases.advising import advise_model, change, neighbour
+from prunescope.studies.cases.measured import MeasuredModel, merged_readings
 
 
 def model(value, *, lmc, cka=0.9, errors=(0.2, 0.2, 0.2), seed=0, density=0.1):
@@ -19,7 +19,7 @@ def model(value, *, lmc, cka=0.9, errors=(0.2, 0.2, 0.2), seed=0, density=0.1):
         "cka/softmax": Reading(np.full(3, cka), "1", axes=("pair",)),
         "errors/test_error": Reading(np.array(errors), "fraction", axes=("replica",)),
     }
-    return Measured(name=f"{value:g}", density=density, value=value, readings=readings, seed=seed)
+    return MeasuredModel(name=f"{value:g}", density=density, value=value, readings=readings, seed=seed)
 
 
 def test_regime_one_goes_to_the_hotter_neighbour_with_its_change():
@@ -28,7 +28,7 @@ def test_regime_one_goes_to_the_hotter_neighbour_with_its_change():
         model(80, lmc=-0.5, errors=(0.20, 0.22, 0.24)),
         model(160, lmc=-0.6, errors=(0.3, 0.3, 0.3)),
     ]
-    found = advise(models, value=80, knob="epochs", rule=ThreeRegime())
+    found = advise_model(models, value=80, knob="epochs", rule=ThreeRegime())
     assert (found.advice, found.to, found.regime) == (Advice.RAISE, 40, "I")
     assert found.confidence > 0.95
     assert found.change.mean == pytest.approx(-0.10)
@@ -43,7 +43,7 @@ def test_seeds_vote_and_those_who_disagree_lower_the_confidence():
         for seed, cold, errors in ((0, -0.5, (0.1, 0.2)), (1, -0.5, (0.1, 0.2)), (2, -0.01, (0.2, 0.1)))
         for value, lmc, error in zip((40, 80), (-0.01, cold), errors, strict=True)
     ]
-    found = advise(models, value=80, knob="epochs", rule=ThreeRegime())
+    found = advise_model(models, value=80, knob="epochs", rule=ThreeRegime())
     assert found.advice is Advice.RAISE
     assert found.confidence == pytest.approx(2 / 3, abs=0.02)
     assert "2 of 3 dense seeds say raise" in found.because
@@ -51,8 +51,8 @@ def test_seeds_vote_and_those_who_disagree_lower_the_confidence():
 
 def test_a_seed_is_compared_with_its_own_temperatures_only():
     models = [model(40, lmc=0, errors=(0.1,) * 3), model(80, lmc=0), model(80, lmc=0, seed=1)]
-    assert advise([models[2]], value=80, knob="epochs", rule=ThreeRegime()).hotter < 0.1
-    both = advise(models[:2], value=80, knob="epochs", rule=ThreeRegime())
+    assert advise_model([models[2]], value=80, knob="epochs", rule=ThreeRegime()).hotter < 0.1
+    both = advise_model(models[:2], value=80, knob="epochs", rule=ThreeRegime())
     assert (both.advice, both.to) == (Advice.RAISE, 40)
     assert both.hotter > 0.9
 
@@ -63,15 +63,15 @@ def test_cka_never_overrides_a_measured_error():
         model(30, lmc=-0.01, cka=0.99, errors=(0.21, 0.22, 0.2)),
         model(45, lmc=-0.01, cka=0.9, errors=(0.2,) * 3),
     ]
-    found = advise(models, value=45, knob="epochs", rule=ThreeRegime())
+    found = advise_model(models, value=45, knob="epochs", rule=ThreeRegime())
     assert found.regime == "II-A"
     assert found.advice is not Advice.RAISE
 
 
 def test_keep_needs_both_neighbours_measured_and_worse():
     family = [model(40, lmc=0, errors=(0.3,) * 3), model(80, lmc=0, cka=0.8), model(160, lmc=0, errors=(0.3,) * 3)]
-    assert advise(family, value=80, knob="epochs", rule=ThreeRegime()).advice is Advice.KEEP
-    assert advise(family[:2], value=80, knob="epochs", rule=ThreeRegime()).advice is not Advice.KEEP
+    assert advise_model(family, value=80, knob="epochs", rule=ThreeRegime()).advice is Advice.KEEP
+    assert advise_model(family[:2], value=80, knob="epochs", rule=ThreeRegime()).advice is not Advice.KEEP
 
 
 def test_the_step_goes_to_the_best_of_the_next_and_the_wide_one():
@@ -79,13 +79,15 @@ def test_the_step_goes_to_the_best_of_the_next_and_the_wide_one():
         model(value, lmc=-0.3, errors=(error,) * 3)
         for value, error in ((20, 0.3), (40, 0.1), (70, 0.18), (80, 0.2), (160, 0.3))
     ]
-    assert advise(models, value=80, knob="epochs", rule=ThreeRegime()).to == 40
-    assert advise(models, value=160, knob="epochs", rule=ThreeRegime()).to == 80
+    assert advise_model(models, value=80, knob="epochs", rule=ThreeRegime()).to == 40
+    assert advise_model(models, value=160, knob="epochs", rule=ThreeRegime()).to == 80
 
 
 def test_position_decides_where_nothing_was_measured_beside_it():
     alone = [model(80, lmc=-0.4)]
-    past, before = (advise(alone, value=80, knob="epochs", rule=ThreeRegime(), first_drop=drop) for drop in (40, 120))
+    past, before = (
+        advise_model(alone, value=80, knob="epochs", rule=ThreeRegime(), first_drop=drop) for drop in (40, 120)
+    )
     assert (past.advice, before.advice) == (Advice.RAISE, Advice.LOWER)
     assert before.regime == "I"
 
@@ -107,7 +109,7 @@ def test_no_step_is_advised_that_its_own_change_shows_to_be_worse(rows, place, d
     ]
     value = values[place % len(values)]
     given_ = {"knob": "epochs", "rule": ThreeRegime(), "first_drop": drop, "certainty": certainty}
-    found = advise(models, value=value, **given_)
+    found = advise_model(models, value=value, **given_)
     if found.to is not None:
         assert found.advice in (Advice.RAISE, Advice.LOWER)
         assert found.change.mean <= 0
@@ -137,7 +139,9 @@ def test_no_neighbour_where_the_family_ends_or_nothing_is_to_change():
 
 
 def test_merged_models_have_all_replicas():
-    both = merged([model(40, lmc=-0.2, errors=(0.1, 0.1, 0.1)), model(40, lmc=0.0, errors=(0.3, 0.3, 0.3), seed=1)])
+    both = merged_readings(
+        [model(40, lmc=-0.2, errors=(0.1, 0.1, 0.1)), model(40, lmc=0.0, errors=(0.3, 0.3, 0.3), seed=1)]
+    )
     assert both.lmc == pytest.approx(-0.1)
     assert both.test_error == pytest.approx(0.2)
     assert both.array("errors/test_error").size == 6
@@ -145,4 +149,4 @@ def test_merged_models_have_all_replicas():
 
 def test_a_value_nobody_measured_is_named():
     with pytest.raises(ValueError, match="epochs 20"):
-        advise([model(40, lmc=0)], value=20, knob="epochs", rule=ThreeRegime())
+        advise_model([model(40, lmc=0)], value=20, knob="epochs", rule=ThreeRegime())

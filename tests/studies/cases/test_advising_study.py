@@ -10,8 +10,8 @@ import synthetic_phase as synthetic
 from prunescope.api import Advice
 from prunescope.regimes.rules import ThreeRegime
 from prunescope.runs.store import Store
-from prunescope.studies.cases.advising import advise
-from prunescope.studies.cases.measured import column
+from prunescope.studies.cases.advising import advise_model
+from prunescope.studies.cases.measured import measured_column
 from prunescope.studies.phase.from_study import drops
 
 STUDIES = {
@@ -32,10 +32,10 @@ def test_no_step_of_a_study_is_advised_that_is_measured_to_be_worse(study):
     grid, store = study
     told = []
     for density in grid.study.densities:
-        models = column(grid, store, density=density)
+        models = measured_column(grid, store, density=density)
         for value in sorted({model.value for model in models}):
             for certainty in (0.5, 0.8):
-                found = advise(
+                found = advise_model(
                     models,
                     value=value,
                     knob=grid.study.knob,

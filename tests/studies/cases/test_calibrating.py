@@ -9,7 +9,7 @@ from published_grid import columns
 
 from prunescope.api.errors import EvidenceError
 from prunescope.regimes.direction import Point
-from prunescope.studies.cases.calibrating import Column, fit
+from prunescope.studies.cases.calibrating import CalibrationColumn, fit_thresholds
 
 PLAIN = (0.10, 0.002)
 
@@ -22,11 +22,11 @@ def column(transition, density, *, scale=1.0):
         error = 0.3 - 0.01 * place if not poor else 0.4 + 0.01 * place
         cka = 0.9 + 0.01 * place if not poor else 0.5
         points.append(Point(value=10.0 * place, lmc=-0.02 * place * scale, cka=cka, test_error=error))
-    return Column(study="made", knob="epochs", density=density, points=tuple(points))
+    return CalibrationColumn(study="made", knob="epochs", density=density, points=tuple(points))
 
 
 def fitted(made, **given):
-    return fit(made, **{"tolerance": 0.004, "plain": PLAIN, "draws": 200, "seed": 0, **given})
+    return fit_thresholds(made, **{"tolerance": 0.004, "plain": PLAIN, "draws": 200, "seed": 0, **given})
 
 
 def test_epsilon_lies_between_the_regimes_whatever_their_scale():
@@ -47,7 +47,7 @@ def test_thresholds_of_another_scale_do_worse():
 
 def test_the_published_grid_gives_the_paper_s_interval():
     made = [
-        Column(study="published", knob="epochs", density=density / 100, points=tuple(points))
+        CalibrationColumn(study="published", knob="epochs", density=density / 100, points=tuple(points))
         for density, points in columns().items()
     ]
     found = fitted(made)
@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_interval():
 
 
 def test_too_few_cells_are_refused():
-    flat = Column(
+    flat = CalibrationColumn(
         study="flat",
         knob="epochs",
         density=0.1,

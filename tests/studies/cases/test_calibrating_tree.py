@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from prunescope.api.errors import EvidenceError
-from prunescope.regimes.md_tree import PUBLIC, Measured, TreeThresholds, decide
-from prunescope.studies.cases.calibrating_tree import Line, fit
+from prunescope.regimes.md_tree import PUBLIC, TreeReadings, TreeThresholds, decide
+from prunescope.studies.cases.calibrating_tree import FittedLine, fit_tree
 from prunescope.studies.cases.dense import Dense
 
 KNOWN = TreeThresholds(train_error=0.02, connectivity=-0.2, log_trace=3.0)
@@ -17,12 +17,14 @@ KNOWN = TreeThresholds(train_error=0.02, connectivity=-0.2, log_trace=3.0)
 
 def too_low(one: Dense, thresholds: TreeThresholds) -> bool:
     """Ask the tree itself."""
-    lmc = None if one.connectivity is None else Measured(value=one.connectivity, stderr=0.0)
-    measured = [Measured(value=value, stderr=0.0) for value in (one.train_error, one.trace)]
+    lmc = None if one.connectivity is None else TreeReadings(value=one.connectivity, stderr=0.0)
+    measured = [TreeReadings(value=value, stderr=0.0) for value in (one.train_error, one.trace)]
     return decide(train_error=measured[0], trace=measured[1], lmc=lmc, thresholds=thresholds).too_low
 
 
-def lines(count: int, *, thresholds: TreeThresholds = KNOWN, between: bool = True, wrong: float = 0.0) -> list[Line]:
+def lines(
+    count: int, *, thresholds: TreeThresholds = KNOWN, between: bool = True, wrong: float = 0.0
+) -> list[FittedLine]:
     """Return studies of two models: the best, and one that the tree judges, which lies where the tree says."""
     generator = np.random.default_rng(5)
     found = []
@@ -36,12 +38,12 @@ def lines(count: int, *, thresholds: TreeThresholds = KNOWN, between: bool = Tru
         )
         hotter = too_low(judged, thresholds) ^ (generator.random() < wrong)
         best = Dense(value=10.0 if hotter else 40.0, train_error=0.03, test_error=0.1, trace=10.0, connectivity=-0.3)
-        found.append(Line(study=f"study {number}", knob="epochs", models=(judged, best)))
+        found.append(FittedLine(study=f"study {number}", knob="epochs", models=(judged, best)))
     return found
 
 
 def fitted(made, **given):
-    return fit(made, **{"tolerance": 0.004, "plain": PUBLIC, "draws": 200, "seed": 0, **given})
+    return fit_tree(made, **{"tolerance": 0.004, "plain": PUBLIC, "draws": 200, "seed": 0, **given})
 
 
 def test_known_thresholds_are_found_again():
@@ -107,7 +109,7 @@ def test_models_on_both_sides_of_equal_optima_are_right_either_way():
     middle = [
         Dense(value=value, train_error=0.1, test_error=0.3, trace=5.0) for value in (20.0, 40.0, 50.0, 60.0, 70.0)
     ]
-    found = fitted([Line(study="two", knob="epochs", models=(*ends, *middle))])
+    found = fitted([FittedLine(study="two", knob="epochs", models=(*ends, *middle))])
     assert found.cells == 5
     assert found.accuracy == found.plain == found.held_out == 1.0
 

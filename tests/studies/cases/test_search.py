@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunescope.studies.cases.search import Look, search
+from prunescope.studies.cases.search import Look, search_values
 
 MOST = {1: 1, 2: 2, 3: 3, 4: 3, 5: 4, 6: 4, 7: 4, 12: 5, 20: 6}
 """Positions -> most looks: F(k + 1) > n positions take k - 1."""
@@ -21,7 +21,7 @@ def test_one_peak_is_found(steps, rising, poor_from):
         level += step if place < rising else -step
         scores.append(level)
     looks = [Look(place < poor_from, score if place < poor_from else -place) for place, score in enumerate(scores)]
-    found = search(len(looks), looks.__getitem__)
+    found = search_values(len(looks), looks.__getitem__)
     best = max(found, key=lambda place: found[place])
     assert looks[best] == max(looks)
 
@@ -35,7 +35,7 @@ def test_few_looks_are_enough_and_none_is_repeated(count, most):
             asked.append(place)
             return Look(connected=True, score=-abs(place - peak))
 
-        search(count, look)
+        search_values(count, look)
         assert len(asked) == len(set(asked)) <= most
         assert peak in asked
 
@@ -47,17 +47,17 @@ def test_nothing_colder_than_a_poorly_connected_model_is_looked_at():
         asked.append(place)
         return Look(connected=place < 2, score=place)
 
-    found = search(7, look)
+    found = search_values(7, look)
     assert max(found, key=found.get) == 1
     assert not any(place > min(p for p in asked if p >= 2) for place in asked)
 
 
 def test_where_all_are_poorly_connected_the_hottest_is_found():
-    found = search(7, lambda place: Look(connected=False, score=-0.1 * place))
+    found = search_values(7, lambda place: Look(connected=False, score=-0.1 * place))
     assert max(found, key=found.get) == 0
     assert len(found) == 3
 
 
 def test_an_empty_axis_is_refused():
     with pytest.raises(ValueError, match="nothing"):
-        search(0, lambda _: Look(connected=True, score=math.nan))
+        search_values(0, lambda _: Look(connected=True, score=math.nan))

@@ -11,8 +11,8 @@ from published_grid import columns
 from prunescope.api import Reading
 from prunescope.api.errors import EvidenceError
 from prunescope.regimes.thresholds import PUBLISHED
-from prunescope.studies.cases.measured import Measured
-from prunescope.studies.cases.tuning import Aim, regret, straddles, tune, worth
+from prunescope.studies.cases.measured import MeasuredModel
+from prunescope.studies.cases.tuning import Aim, regret, straddles, tune_grid, worth
 
 EPOCHS = (10, 20, 30, 38, 50, 65, 80)
 
@@ -24,7 +24,7 @@ def measured(value, *, lmc, cka=0.9, error=0.2, replicas=2, seed=0):
         "cka/softmax": Reading(np.full(pairs, cka), "1", axes=("pair",)),
         "errors/test_error": Reading(np.full(replicas, error), "fraction", axes=("replica",)),
     }
-    return Measured(name=f"epochs {value:g}", density=0.1, value=value, readings=readings, seed=seed)
+    return MeasuredModel(name=f"epochs {value:g}", density=0.1, value=value, readings=readings, seed=seed)
 
 
 @dataclass
@@ -69,7 +69,7 @@ def aim(**given):
 @pytest.mark.parametrize("peak", EPOCHS)
 def test_the_best_value_is_found_within_two_fifths_of_the_runs(peak):
     known = bench(peak=peak, poor_from=200)
-    found = tune(known, aim())
+    found = tune_grid(known, aim())
     assert found.value == peak
     assert found.connected
     assert found.runs == known.spent <= 0.4 * (2 + 7 * 2 * 3)
@@ -77,12 +77,12 @@ def test_the_best_value_is_found_within_two_fifths_of_the_runs(peak):
 
 def test_cka_alone_finds_it_without_labels():
     known = bench(cka={value: 0.9 - 0.01 * abs(EPOCHS.index(value) - 1) for value in EPOCHS})
-    assert tune(known, aim(by="cka")).value == 20
-    assert tune(bench(), aim()).value == 38
+    assert tune_grid(known, aim(by="cka")).value == 20
+    assert tune_grid(bench(), aim()).value == 38
 
 
 def test_a_better_error_beyond_the_gate_is_not_taken():
-    found = tune(bench(peak=80, poor_from=65), aim())
+    found = tune_grid(bench(peak=80, poor_from=65), aim())
     assert found.value == 50
     assert found.connected
 
@@ -90,7 +90,7 @@ def test_a_better_error_beyond_the_gate_is_not_taken():
 def test_where_none_is_connected_the_least_barrier_is_taken():
     known = bench(poor_from=0)
     known.lmc |= {10: -0.3}
-    found = tune(known, aim())
+    found = tune_grid(known, aim())
     assert found.value == 10
     assert not found.connected
 
@@ -98,7 +98,7 @@ def test_where_none_is_connected_the_least_barrier_is_taken():
 def test_a_straddling_value_gets_its_other_replicas_then_the_full_retraining():
     known = bench()
     known.lmc[38] = -0.11
-    found = tune(known, aim(full=True))
+    found = tune_grid(known, aim(full=True))
     assert found.straddled == (38,)
     assert [look for look in known.looks if look[0] == 38 and look[1] == 0] == [
         (38, 0, 2, False),
@@ -121,7 +121,7 @@ def test_a_network_too_hot_to_learn_is_neither_taken_nor_the_end_of_the_search(b
 
     plain = bench(peak=50, poor_from=200, cka={value: 0.9 - 0.001 * abs(value - 50) for value in EPOCHS})
     plain.lmc |= dict.fromkeys(EPOCHS[:3], 0.0)
-    assert tune(Collapsing(lmc=plain.lmc, error=plain.error, cka=plain.cka), aim(by=by)).value == 50
+    assert tune_grid(Collapsing(lmc=plain.lmc, error=plain.error, cka=plain.cka), aim(by=by)).value == 50
 
 
 def test_a_reading_that_is_missing_is_named():
@@ -134,28 +134,28 @@ def test_a_reading_that_is_missing_is_named():
 
 def test_the_other_dense_seeds_correct_a_lucky_screening():
     known = bench(seed_error={(50, 0): -0.05, (50, 1): 0.05})
-    assert tune(known, aim(seeds=(0,))).value == 50
-    assert tune(known, aim()).value == 38
+    assert tune_grid(known, aim(seeds=(0,))).value == 50
+    assert tune_grid(known, aim()).value == 38
 
 
 def test_the_worse_leave_after_every_dense_seed():
     known = bench(seed_error={(50, 0): -0.05, (50, 1): 0.03, (50, 2): 0.05, (30, 1): 0.05})
-    assert tune(known, aim(seeds=(0, 1, 2, 3), limit=35)).value == 38
+    assert tune_grid(known, aim(seeds=(0, 1, 2, 3), limit=35)).value == 38
     confirmed = {seed: {value for value, at, *_ in known.looks if at == seed} for seed in (1, 2, 3)}
     assert confirmed == {1: {30, 38, 50}, 2: {38, 50}, 3: {38, 50}}
 
 
 def test_only_values_seen_on_the_same_dense_seeds_are_compared():
     known = bench(seed_error={(38, 1): 0.05, (38, 2): -0.5})
-    screened = tune(bench(), aim(seeds=(0,))).runs
-    found = tune(known, aim(seeds=(0, 1, 2), limit=screened + 7 + 4))  # a third seed for one value does not help
+    screened = tune_grid(bench(), aim(seeds=(0,))).runs
+    found = tune_grid(known, aim(seeds=(0, 1, 2), limit=screened + 7 + 4))  # a third seed for one value does not help
     assert {seed for _, seed, *_ in known.looks} == {0, 1}
     assert found.value != 38
 
 
 def test_confirming_stops_at_the_limit():
     known = bench()
-    found = tune(known, aim(limit=9))
+    found = tune_grid(known, aim(limit=9))
     assert found.runs == 9
     assert {seed for _, seed, *_ in known.looks} == {0}
 
@@ -187,6 +187,6 @@ def test_the_published_grid_is_tuned_within_a_point_by_the_regime():
         )
         for by in ("test-error", "cka"):
             asked = Aim(values=tuple(point.value for point in column), seeds=(0,), replicas=3, limit=99, by=by)
-            found = tune(known, asked)
+            found = tune_grid(known, asked)
             assert known.error[found.value] - min(known.error.values()) <= 0.01
             assert len(found.looked) <= 4

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import math
 
-from prunescope.studies.comparison.measured import Measured, Point, best, summary
+from prunescope.studies.comparison.measured import ComparedPoint, MeasuredComparison, best, summarize
 
 
 def points(*values):
-    return tuple(Point(seed=seed, top1=value) for seed, value in enumerate(values))
+    return tuple(ComparedPoint(seed=seed, top1=value) for seed, value in enumerate(values))
 
 
 def measured(**pruned):
     found = {label: {0.1: points(*values)} for label, values in pruned.items()}
-    return Measured(densities=(0.1,), seeds=(0, 1, 2), dense=points(0.9, 0.9, 0.9), pruned=found)
+    return MeasuredComparison(densities=(0.1,), seeds=(0, 1, 2), dense=points(0.9, 0.9, 0.9), pruned=found)
 
 
 def test_mean_and_deviation_are_over_seeds():
-    found = summary(points(0.5, 0.6, 0.7), "top1")
+    found = summarize(points(0.5, 0.6, 0.7), "top1")
     assert (found.mean, found.n) == (0.6, 3)
     assert math.isclose(found.deviation, 0.1)
-    assert summary(points(0.5), "top1").deviation is None
-    assert summary(points(0.5), "speedup") is None
-    assert summary((), "top1") is None
+    assert summarize(points(0.5), "top1").deviation is None
+    assert summarize(points(0.5), "speedup") is None
+    assert summarize((), "top1") is None
 
 
 def test_a_difference_that_every_seed_repeats_is_one_and_one_within_the_spread_is_not():

@@ -20,10 +20,10 @@ STUDY = study.Study(
     model="preresnet8",
     model_options={"width": 0.5},
     data="patches",
-    train=study.Choice(plugin="sgd", options={"epochs": 40, "batch_size": 32}),
-    prune=study.Choice(plugin="magnitude"),
-    retrain=study.Choice(plugin="sgd", options={"epochs": 4}),
-    probes=(study.Choice(plugin="errors"), study.Choice(plugin="lmc")),
+    train=study.PluginChoice(plugin="sgd", options={"epochs": 40, "batch_size": 32}),
+    prune=study.PluginChoice(plugin="magnitude"),
+    retrain=study.PluginChoice(plugin="sgd", options={"epochs": 4}),
+    probes=(study.PluginChoice(plugin="errors"), study.PluginChoice(plugin="lmc")),
     knob="epochs",
     values=(10, 20, 40),
     hold="epochs",
@@ -38,7 +38,7 @@ def expand(**changes):
     return layout.expand(replace(STUDY, **changes), SOURCE, num_classes=10, in_chans=3, image_size=(8, 8))
 
 
-CYCLIC = study.Choice(plugin="cyclic", options={"epochs": 40, "cycles": 3})
+CYCLIC = study.PluginChoice(plugin="cyclic", options={"epochs": 40, "cycles": 3})
 
 
 def options_of(found):
@@ -78,7 +78,7 @@ def test_every_step_is_there_once_and_after_what_it_needs():
 
 
 def test_a_dense_model_is_measured_once_whatever_the_densities():
-    found = expand(dense_probes=(study.Choice(plugin="errors"),))
+    found = expand(dense_probes=(study.PluginChoice(plugin="errors"),))
     dense = {cell.dense for cell in found.cells}
     probes = [recipe for recipe in found.recipes if recipe.step == "probe" and dense.issuperset(recipe.inputs)]
     assert sorted(recipe.inputs for recipe in probes) == sorted({(cell.dense,) for cell in found.cells})
@@ -89,7 +89,7 @@ def test_a_dense_model_is_measured_once_whatever_the_densities():
 
 def test_a_probe_of_replicas_cannot_measure_a_dense_model():
     with pytest.raises(InputError, match="'lmc' compares replicas"):
-        expand(dense_probes=(study.Choice(plugin="lmc"),))
+        expand(dense_probes=(study.PluginChoice(plugin="lmc"),))
 
 
 def test_no_two_replicas_share_their_noise():
@@ -125,7 +125,7 @@ def test_other_knobs_change_their_option_alone(knob, values):
 
 
 def test_the_radius_of_sam():
-    sam = study.Choice(plugin="sam", options={"epochs": 40})
+    sam = study.PluginChoice(plugin="sam", options={"epochs": 40})
     given = options_of(expand(train=sam, knob="rho", values=(0.0, 0.1), dense_seeds=(0,)))
     assert list(given.values()) == [{"epochs": 40, "rho": 0.0}, {"epochs": 40, "rho": 0.1}]
 
@@ -136,7 +136,7 @@ def test_what_two_studies_share_has_the_same_id():
 
 
 def test_names_are_of_one_step_each():
-    found = expand(probes=(study.Choice(plugin="lmc"), study.Choice(plugin="lmc", options={"points": 5})))
+    found = expand(probes=(study.PluginChoice(plugin="lmc"), study.PluginChoice(plugin="lmc", options={"points": 5})))
     assert len(found.named) == len(found.recipes) == 2 + 12 * (1 + 3 + 2)
     assert "retrain/epochs=20,density=0.5,seed=1,replica=3" in found.named
     assert found.named["probe/lmc/epochs=20,density=0.5,seed=1"].options == {}
@@ -149,9 +149,9 @@ def test_names_are_of_one_step_each():
         ({"values": (10, 30), "train": CYCLIC}, InputError, "cycles end at: 10, 20, 40"),
         ({"knob": "rho", "values": (0.1,)}, InputError, "no option 'rho'"),
         ({"replicas": 1}, InputError, "compares replicas"),
-        ({"train": study.Choice(plugin="sgd", options={"epoch": 3})}, UsageError, "no option 'epoch'"),
-        ({"prune": study.Choice(plugin="magnitud")}, UsageError, "did you mean 'magnitude'"),
-        ({"retrain": study.Choice(plugin="sgd", options={"epochs": 0})}, UsageError, "at least 1"),
+        ({"train": study.PluginChoice(plugin="sgd", options={"epoch": 3})}, UsageError, "no option 'epoch'"),
+        ({"prune": study.PluginChoice(plugin="magnitud")}, UsageError, "did you mean 'magnitude'"),
+        ({"retrain": study.PluginChoice(plugin="sgd", options={"epochs": 0})}, UsageError, "at least 1"),
     ],
 )
 def test_what_no_plugin_takes_is_refused(changes, error, told):
@@ -163,8 +163,8 @@ def test_what_no_plugin_takes_is_refused(changes, error, told):
 def test_a_misspelt_option_is_named_with_its_table_and_the_nearest():
     wrong = {"learning_rat": 0.1}
     for table, change in {
-        "[train]": {"train": study.Choice(plugin="sgd", options=wrong)},
-        "[retrain]": {"retrain": study.Choice(plugin="sgd", options=wrong)},
+        "[train]": {"train": study.PluginChoice(plugin="sgd", options=wrong)},
+        "[retrain]": {"retrain": study.PluginChoice(plugin="sgd", options=wrong)},
     }.items():
         with pytest.raises(UsageError) as caught:
             expand(**change)

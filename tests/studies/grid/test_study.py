@@ -40,17 +40,17 @@ replicas = 2
 
 
 def test_a_study_is_read_in_full():
-    found = study.parse(TEXT, name="mine")
+    found = study.parse_study(TEXT, name="mine")
     assert (found.name, found.model, dict(found.model_options)) == ("mine", "preresnet8", {"width": 0.5})
     assert found.data == "patches:noise=0.4,flip=true"
     assert (found.train.plugin, dict(found.train.options)) == ("sgd", {"epochs": 80})
-    assert found.probes == (study.Choice(plugin="lmc", options={"points": 5}),)
+    assert found.probes == (study.PluginChoice(plugin="lmc", options={"points": 5}),)
     assert (found.knob, found.values, found.densities) == ("epochs", (10, 50), (0.05, 0.35))
     assert (found.dense_seeds, found.replicas, found.snapshots, found.hold) == ((0, 3), 2, True, "epochs")
 
 
 def test_dense_models_may_have_probes_of_their_own():
-    assert study.parse(TEXT, name="mine").dense_probes == ()
+    assert study.parse_study(TEXT, name="mine").dense_probes == ()
     asked = (
         TEXT
         + """
@@ -59,12 +59,12 @@ plugin = "errors"
 batch_size = 100
 """
     )
-    found = study.parse(asked, name="mine")
-    assert found.dense_probes == (study.Choice(plugin="errors", options={"batch_size": 100}),)
+    found = study.parse_study(asked, name="mine")
+    assert found.dense_probes == (study.PluginChoice(plugin="errors", options={"batch_size": 100}),)
 
 
 def test_seeds_have_defaults():
-    found = study.parse(TEXT.partition("[seeds]")[0], name="mine")
+    found = study.parse_study(TEXT.partition("[seeds]")[0], name="mine")
     assert (found.dense_seeds, found.replicas) == ((0,), 3)
 
 
@@ -106,17 +106,17 @@ def test_mistakes_are_named(tmp_path, old, new, told):
     path = tmp_path / "mine.toml"
     path.write_text(TEXT.replace(old, new, 1))
     with pytest.raises(InputError) as caught:
-        study.load(path)
+        study.load_study(path)
     assert told in str(caught.value)
     assert str(path) in caught.value.message
 
 
 def test_files_that_are_no_studies(tmp_path):
     with pytest.raises(InputError, match="No such file"):
-        study.load(tmp_path / "none.toml")
+        study.load_study(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="not a text file"):
-        study.load(tmp_path / "binary.toml")
+        study.load_study(tmp_path / "binary.toml")
 
 
 def test_the_name_is_the_file_s_or_the_folder_s(tmp_path):
@@ -124,12 +124,12 @@ def test_the_name_is_the_file_s_or_the_folder_s(tmp_path):
     folder.mkdir()
     for path in (folder / "study.toml", tmp_path / "night.toml"):
         path.write_text(TEXT)
-        assert study.load(path).name == "night"
+        assert study.load_study(path).name == "night"
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_shipped_study_can_be_read(path):
-    found = study.load(path)
+    found = study.load_study(path)
     assert {choice.plugin for choice in found.probes} >= {"errors", "lmc", "cka"}
     assert len(found.values) > 1
     assert len(found.densities) > 1

@@ -9,13 +9,13 @@ from published_grid import FILE as FIGURE_2
 from prunescope.plugins import registry
 from prunescope.runs.store import Store
 from prunescope.studies.phase import from_study, from_table
-from prunescope.studies.phase.diagram import Cell, PhaseDiagram, Sample
-from prunescope.studies.phase.findings import find
+from prunescope.studies.phase.diagram import DiagramCell, PhaseDiagram, Sample
+from prunescope.studies.phase.findings import find_phases
 
 
 @pytest.fixture(scope="session")
 def published():
-    return from_table.read(FIGURE_2)
+    return from_table.read_table(FIGURE_2)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def made_up(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("study"))
     found = synthetic.laid_out()
     synthetic.write(found, store)
-    return find(from_study.read(found, store), registry.make("rules", "three-regime", {}).instance)
+    return find_phases(from_study.read_study(found, store), registry.make("rules", "three-regime", {}).instance)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def diagram():
             return Sample(seed=0, **{name: (float(value),) for name, value in picked.items() if value is not None})
 
         cells = {
-            (value, density): Cell(value=value, density=density, samples=(sample(row, column),))
+            (value, density): DiagramCell(value=value, density=density, samples=(sample(row, column),))
             for row, value in enumerate(values)
             for column, density in enumerate(densities)
         }

@@ -5,9 +5,9 @@ from math import nan, sqrt
 import numpy as np
 import pytest
 
-from prunescope.studies.phase.bending import Bend, Drift, judge
+from prunescope.studies.phase.bending import Bend, Drift, judge_bend
 from prunescope.studies.phase.boundary import Epsilon
-from prunescope.studies.phase.diagram import Cell, PhaseDiagram, Sample
+from prunescope.studies.phase.diagram import DiagramCell, PhaseDiagram, Sample
 
 EPSILON = Epsilon(middle=0.1, low=0.08, high=0.15)
 
@@ -24,7 +24,7 @@ def steps(places, *, values=6):
         return -0.1 - (row - place) * 0.1 / STEEP
 
     cells = {
-        (value, density): Cell(
+        (value, density): DiagramCell(
             value=value,
             density=density,
             samples=tuple(
@@ -42,7 +42,7 @@ def steps(places, *, values=6):
 
 
 def verdict(places, **more):
-    return judge(steps(places, **more), EPSILON).verdict
+    return judge_bend(steps(places, **more), EPSILON).verdict
 
 
 @pytest.mark.parametrize(
@@ -58,16 +58,16 @@ def verdict(places, **more):
     ],
 )
 def test_one_seed_is_judged_by_bare_signs(diagram, rows, wanted):
-    assert judge(diagram(rows), EPSILON).verdict is wanted
+    assert judge_bend(diagram(rows), EPSILON).verdict is wanted
 
 
 def test_one_seed_that_goes_both_ways_is_said_to(diagram):
     rows = [(0.0, 0.0, 0.0), (-0.3, 0.0, -0.3), (-0.3, -0.3, -0.3)]
-    assert judge(diagram(rows, densities=(0.1, 0.2, 0.4)), EPSILON).verdict is Bend.BOTH
+    assert judge_bend(diagram(rows, densities=(0.1, 0.2, 0.4)), EPSILON).verdict is Bend.BOTH
 
 
 def test_the_slope_and_its_interval_are_those_of_student():
-    found = judge(steps([(0.5, 1.5, 3.5), (1.0, 1.25, 2.0), (0.5, 2.5, 3.5)]), EPSILON)
+    found = judge_bend(steps([(0.5, 1.5, 3.5), (1.0, 1.25, 2.0), (0.5, 2.5, 3.5)]), EPSILON)
     slopes = [(3.5 - 0.5) / 2, (2.0 - 1.0) / 2, (3.5 - 0.5) / 2]  # of three columns, the middle one has no weight
     assert found.slope.by_seed == pytest.approx(slopes, abs=0.01)
     reach = 4.303 * np.std(slopes, ddof=1) / sqrt(3)
@@ -76,21 +76,21 @@ def test_the_slope_and_its_interval_are_those_of_student():
 
 
 def test_a_column_beyond_the_grid_counts_half_a_row_beyond():
-    found = judge(steps([(-1, 2.5, 9)]), EPSILON)
+    found = judge_bend(steps([(-1, 2.5, 9)]), EPSILON)
     assert found.slope.mean == pytest.approx((5.5 - -0.5) / 2, abs=0.01)
     assert [move.mean for move in found.moves] == pytest.approx([3.0, 3.0], abs=0.01)
 
 
 def test_a_dip_within_the_noise_does_not_spoil_the_trend():
     noisy = [(1.9, 1.4, 3.6, 9), (1.3, 1.8, 2.9, 9), (1.7, 1.2, 3.3, 9), (1.5, 1.6, 3.8, 9)]
-    found = judge(steps(noisy), EPSILON)
+    found = judge_bend(steps(noisy), EPSILON)
     assert found.moves[0].mean < 0
     assert found.verdict is Bend.COLDER
 
 
 def test_a_dip_beyond_the_noise_does():
     dip = [(1.9, 0.9, 3.6, 9), (1.8, 0.7, 2.9, 9), (1.7, 0.8, 3.3, 9), (1.6, 0.5, 3.8, 9)]
-    assert judge(steps(dip), EPSILON).slope.shown == 1
+    assert judge_bend(steps(dip), EPSILON).slope.shown == 1
     assert verdict(dip) is Bend.BOTH
 
 
@@ -113,7 +113,7 @@ def test_noise_alone_is_called_a_trend_about_as_often_as_the_interval_says():
 
 
 def test_what_a_seed_does_not_know_is_left_out():
-    found = judge(steps([(0.5, nan, 2.5), (nan, 1.5, nan)]), EPSILON)
+    found = judge_bend(steps([(0.5, nan, 2.5), (nan, 1.5, nan)]), EPSILON)
     assert found.slope.by_seed == pytest.approx((1.0,), abs=0.01)
     assert found.moves == ()
 
@@ -122,11 +122,11 @@ def test_both_ends_of_epsilon_are_judged():
     #: 0.12 is poor at an epsilon of 0.08 or 0.10, and connected at one of 0.15
     lmc = [(0.0, 0.0), (-0.12, 0.0), (-0.12, 0.0)]
     cells = {
-        (value, density): Cell(value=value, density=density, samples=(Sample(seed=0, lmc=(lmc[row][column],)),))
+        (value, density): DiagramCell(value=value, density=density, samples=(Sample(seed=0, lmc=(lmc[row][column],)),))
         for row, value in enumerate((10, 20, 40))
         for column, density in enumerate((0.1, 0.2))
     }
-    found = judge(
+    found = judge_bend(
         PhaseDiagram(name="few", knob="epochs", values=(10, 20, 40), densities=(0.1, 0.2), cells=cells), EPSILON
     )
     assert found.verdict is Bend.COLDER

@@ -7,12 +7,12 @@ import pytest
 from prunescope.plugins import registry
 from prunescope.studies.phase.bending import Bend
 from prunescope.studies.phase.boundary import Side
-from prunescope.studies.phase.findings import find
+from prunescope.studies.phase.findings import find_phases
 
 
 @pytest.fixture(scope="module")
 def found(published, rule):
-    return find(published, rule)
+    return find_phases(published, rule)
 
 
 def counts(directions):
@@ -33,7 +33,7 @@ def test_the_advice_is_right_wherever_the_rule_judges(found):
 
 def test_without_abstaining_the_direction_is_right_in_at_least_nine_of_ten_cells(published):
     bold = registry.make("rules", "three-regime", {"certainty": 0.5}).instance
-    cells, right, _, abstained = counts(find(published, bold).direction)
+    cells, right, _, abstained = counts(find_phases(published, bold).direction)
     assert abstained == 0
     assert right >= 0.9 * cells
     assert (cells, right) == (16, 16)

@@ -14,7 +14,7 @@ from prunescope.runs.store import Store
 from prunescope.studies.grid import study
 from prunescope.studies.phase import from_study
 from prunescope.studies.phase.bending import Bend
-from prunescope.studies.phase.findings import find
+from prunescope.studies.phase.findings import find_phases
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def whole(tmp_path_factory):
 
 def test_every_reading_of_every_cell_is_there(whole):
     grid, store = whole
-    diagram = from_study.read(grid, store)
+    diagram = from_study.read_study(grid, store)
     assert diagram.values == (10, 20, 40, 60, 80)
     assert set(diagram.cells) == {(value, density) for value in diagram.values for density in diagram.densities}
     cell = next(one for one in grid.cells if (one.value, one.density, one.seed) == (40, 0.1, 2))
@@ -40,7 +40,7 @@ def test_every_reading_of_every_cell_is_there(whole):
 
 
 def test_a_cell_is_the_median_over_dense_seeds_of_means_over_replicas(whole):
-    cell = from_study.read(*whole).cells[40, 0.1]
+    cell = from_study.read_study(*whole).cells[40, 0.1]
     means = sorted(np.mean(sample.test_error) for sample in cell.samples)
     every = [value for sample in cell.samples for value in sample.test_error]
     summary = cell.summary("test_error")
@@ -54,7 +54,7 @@ def test_unfinished_steps_leave_gaps(tmp_path):
     gone = {recipe.id for cell in grid.cells if (cell.value, cell.density) == (20, 0.1) for recipe in cell.probes}
     lost = {recipe.id for cell in grid.cells if cell.seed == 1 for recipe in cell.probes if recipe.plugin == "cka"}
     synthetic.write(grid, store, skip=lambda recipe: recipe.id in gone | lost)
-    diagram = from_study.read(grid, store)
+    diagram = from_study.read_study(grid, store)
     assert diagram.cells[20, 0.1].samples == ()
     assert np.isnan(diagram.grid("lmc")).sum() == 1
     assert diagram.cells[40, 0.1].summary("cka").seeds == 2
@@ -62,9 +62,9 @@ def test_unfinished_steps_leave_gaps(tmp_path):
 
 
 def test_an_empty_study_is_a_diagram_of_gaps(tmp_path):
-    diagram = from_study.read(synthetic.laid_out(), Store(tmp_path))
+    diagram = from_study.read_study(synthetic.laid_out(), Store(tmp_path))
     assert all(cell.samples == () for cell in diagram.cells.values())
-    found = find(diagram, registry.make("rules", "three-regime", {}).instance)
+    found = find_phases(diagram, registry.make("rules", "three-regime", {}).instance)
     assert found.verdicts == {}
     assert found.transition is None
 
@@ -74,34 +74,34 @@ def test_dense_errors_are_found_where_they_were_measured(whole, tmp_path):
     synthetic.write(grid, store, skip=lambda recipe: recipe.step != "train")
     dense = grid.cells[0]
     probe = registry.make("probes", "errors", {})
-    recipe = plan.probe(replicas=[dense.dense], probe=probe, data=None, seed=0)
+    recipe = plan.probing_recipe(replicas=[dense.dense], probe=probe, data=None, seed=0)
     reading = Reading(np.array([0.07]), "fraction", axes=("replica",))
     run = runfile.Run(
         recipe=recipe, created="", wall_seconds=1, device="", versions={}, readings={"errors": {"test_error": reading}}
     )
-    runfile.write(store.path(run.id), run)
-    assert from_study.read(grid, store).dense_error == {(dense.value, dense.seed): 0.07}
-    assert from_study.read(*whole).dense_error == {}
+    runfile.write_run(store.path(run.id), run)
+    assert from_study.read_study(grid, store).dense_error == {(dense.value, dense.seed): 0.07}
+    assert from_study.read_study(*whole).dense_error == {}
 
 
 def test_a_study_that_probes_its_dense_models_knows_their_errors(tmp_path):
-    asked = replace(synthetic.STUDY, dense_probes=(study.Choice(plugin="errors"),))
+    asked = replace(synthetic.STUDY, dense_probes=(study.PluginChoice(plugin="errors"),))
     grid, store = synthetic.laid_out(asked), Store(tmp_path)
     synthetic.write(grid, store)
-    diagram = from_study.read(grid, store)
+    diagram = from_study.read_study(grid, store)
     assert set(diagram.dense_error) == {(value, seed) for value in diagram.values for seed in diagram.seeds}
     cell = next(one for one in grid.cells if (one.value, one.density, one.seed) == (40, 0.1, 2))
     measured = store.read(cell.dense_probes[0].id).readings["errors"]["test_error"].value
     assert diagram.dense_error[40, 2] == measured.item() != diagram.dense_error[40, 1]
     assert diagram.cells[40, 0.1].samples[2].test_error != (measured.item(),)
-    found = find(diagram, registry.make("rules", "three-regime", {}).instance)
+    found = find_phases(diagram, registry.make("rules", "three-regime", {}).instance)
     assert {way.key: way.regret is None for way in found.ways}["dense"] is False
 
 
 def test_drops_are_marked_on_snapshots_only():
     assert from_study.drops(synthetic.STUDY) == (40, 60)
     assert from_study.drops(replace(synthetic.STUDY, snapshots=False)) == ()
-    cosine = study.Choice(plugin="sgd", options={"epochs": 80, "schedule": "cosine"})
+    cosine = study.PluginChoice(plugin="sgd", options={"epochs": 80, "schedule": "cosine"})
     assert from_study.drops(replace(synthetic.STUDY, train=cosine)) == ()
 
 
@@ -109,7 +109,7 @@ def test_the_hottest_value_comes_first_whatever_the_knob(tmp_path):
     asked = replace(synthetic.STUDY, knob="learning_rate", values=(0.05, 0.1, 0.2), snapshots=False, dense_seeds=(0,))
     grid, store = synthetic.laid_out(asked), Store(tmp_path)
     synthetic.write(grid, store)
-    assert from_study.read(grid, store).values == (0.2, 0.1, 0.05)
+    assert from_study.read_study(grid, store).values == (0.2, 0.1, 0.05)
 
 
 def test_the_regimes_that_were_put_in_come_out(made_up):

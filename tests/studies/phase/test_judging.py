@@ -11,7 +11,7 @@ from prunescope.studies.phase.diagram import Sample
 
 def test_two_a_and_two_b_are_relative_to_the_same_density(diagram, rule):
     cka = [(0.90, 0.99), (0.95, 0.95), (0.95, 0.95)]
-    found = judging.judge(diagram([(0.0, 0.0)] * 3, cka=cka), rule)
+    found = judging.judge_cells(diagram([(0.0, 0.0)] * 3, cka=cka), rule)
     assert found[10, 0.1].regime is Regime.II_A
     assert found[10, 0.1].advice is Advice.LOWER
     assert found[10, 0.2].regime is Regime.II_B
@@ -19,7 +19,7 @@ def test_two_a_and_two_b_are_relative_to_the_same_density(diagram, rule):
 
 
 def test_a_cell_without_lmc_has_no_verdict(diagram, rule):
-    found = judging.judge(diagram([(None, -0.5), (0.0, 0.0), (0.0, 0.0)], cka=[(0.9, 0.9)] * 3), rule)
+    found = judging.judge_cells(diagram([(None, -0.5), (0.0, 0.0), (0.0, 0.0)], cka=[(0.9, 0.9)] * 3), rule)
     assert (10, 0.1) not in found
     assert found[10, 0.2].regime is Regime.I
 
@@ -28,7 +28,7 @@ def test_replicas_that_have_not_learned_are_not_judged(diagram, rule):
     few = diagram([(0.0, 0.0)] * 3)
     lost = Sample(seed=0, lmc=(0.0,), paths=((0.9, 0.9, 0.9),))
     few.cells[10, 0.1].__dict__["samples"] = (lost,)
-    assert judging.judge(few, rule)[10, 0.1].regime is Regime.UNRESOLVED
+    assert judging.judge_cells(few, rule)[10, 0.1].regime is Regime.UNRESOLVED
 
 
 def test_the_middle_is_the_median_seed_or_the_two_around_it():
@@ -41,4 +41,4 @@ def test_the_middle_is_the_median_seed_or_the_two_around_it():
 def test_a_rule_that_needs_more_is_refused(diagram):
     tree = registry.make("rules", "md-tree", {}).instance
     with pytest.raises(EvidenceError, match="needs the reading errors/train_error"):
-        judging.judge(diagram([(0.0, 0.0)] * 3), tree)
+        judging.judge_cells(diagram([(0.0, 0.0)] * 3), tree)

@@ -34,12 +34,12 @@ def _write(checkpoint: str, output: Path, *, trust: Trust, batch: int, repeats: 
     import torch
 
     from prunescope.landscape.latency import latency
-    from prunescope.networks.checkpoints import load, to_model
+    from prunescope.networks.checkpoints import load_checkpoint, to_model
     from prunescope_structured import compact, files
 
     if output.suffix not in SUFFIXES:
         raise UsageError(f"{output} has the suffix {output.suffix!r}", fix=f"end it in {' or '.join(SUFFIXES)}")
-    found = load(checkpoint, trust=trust)
+    found = load_checkpoint(checkpoint, trust=trust)
     if found.mask is None:
         raise UsageError(f"{checkpoint} has no mask", fix="prune it first: prunescope prune channels")
     model = to_model(found).eval().to(memory_format=torch.channels_last)
