@@ -85,7 +85,7 @@ def test_without_its_line_there_is_no_such_knob(tmp_path):
     file.write_text(STUDY)
     assert find_knob("momentum") is None
     assert advice._knob("momentum", 0.9).hotter == ""
-    with pytest.raises(Exception, match=r"axes\.momentum is no temperature-like knob"):
+    with pytest.raises(Exception, match=r"axes\.momentum is not a temperature-like knob"):
         study.load_study(file)
 
 

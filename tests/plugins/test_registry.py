@@ -55,7 +55,7 @@ def test_our_own_plugins_are_declared_like_anyones() -> None:
 def test_finding_plugins_imports_none_of_them() -> None:
     code = (
         "import sys; from prunescope.plugins import registry;"
-        "[registry.find(group) for group in registry.INTERFACES];"
+        "[registry.find_plugins(group) for group in registry.INTERFACES];"
         "rooms = ('prunescope.training', 'prunescope.landscape', 'prunescope.pruning');"
         "print([name for name in sys.modules if name.startswith(rooms)"
         " or name in ('torch', 'numpy', 'h5py', 'timm')])"

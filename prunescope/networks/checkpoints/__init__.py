@@ -1,7 +1,7 @@
 """Checkpoints: every format a practitioner has -> network, weights, mask, and how it was trained as far as known.
 
 >>> from prunescope.networks import checkpoints
->>> one = checkpoints.load("ckpt.pt")  # doctest: +SKIP
+>>> one = checkpoints.load_checkpoint("ckpt.pt")  # doctest: +SKIP
 >>> model = checkpoints.to_model(one)  # doctest: +SKIP
 """
 

@@ -71,7 +71,7 @@ def test_the_budget_ends_the_search(study, invoke, tmp_path):
     target = tmp_path / "s"
     little = invoke("advise", tmp_path / "ckpt.pt", *FAST, "--budget", 1, "--study", target)
     assert little.exit_code == 4
-    assert "does not pay for 2 retrainings" in little.stderr
+    assert "--budget 1 is too small for 2 retrainings" in little.stderr
     some = invoke("advise", tmp_path / "ckpt.pt", *FAST, *WIDE, "--budget", 3, "--study", target)
     assert some.exit_code == 0, some.stderr
     assert some.stdout.strip() == "raise"  # the learning rate fell after its first epoch

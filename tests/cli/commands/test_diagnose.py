@@ -173,7 +173,7 @@ def test_a_pruned_model_is_not_pruned_to_more_than_it_has(study, invoke):
     pruned = invoke("prune", "magnitude", dense, "--density", 0.1, "--study", folder).stdout.strip()
     result = invoke("diagnose", pruned, "--density", "0.5", "--study", folder)
     assert result.exit_code == 2
-    assert "is pruned to density 0.1" in result.stderr
+    assert "is already pruned to density 0.1" in result.stderr
 
 
 def test_a_failing_step_leaves_the_others_finished(study, invoke, tmp_path):

@@ -113,7 +113,7 @@ def test_instability_measures_dense_and_masked_networks(folder, told, invoke):
         (("--rewind", "x"), "it requires steps such as 100"),
         (("--method", "weight"), "weights, rate, fine-tune, gradual"),
         (("--control", "some"), "random, reinit, none"),
-        (("--density", 1), "it requires the share that is kept"),
+        (("--density", 1), "it requires a fraction"),
         (("--trainer", "nothing"), "there is no trainer 'nothing'"),
         (("--report", "l.pdf"), "end it in .html"),
     ],

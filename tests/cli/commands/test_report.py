@@ -100,11 +100,11 @@ def test_options_of_the_rule_move_the_boundary(invoke):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("nowhere",), "nowhere is no study"),
+        (("nowhere",), "nowhere is not a study"),
         (("none.csv",), "cannot read the table none.csv"),
         ((FIGURE_2, "--json", "--csv"), "both go to stdout"),
         ((FIGURE_2, "--output", "page.pdf"), "has the suffix '.pdf'"),
-        ((FIGURE_2, "--rule", "md-tree"), "needs the reading errors/train_error"),
+        ((FIGURE_2, "--rule", "md-tree"), "requires the reading errors/train_error"),
     ],
 )
 def test_what_cannot_work_is_said(invoke, words, message):

@@ -97,7 +97,7 @@ def test_the_pages_hold_every_number_and_no_outside_reference():
 
 def test_the_figures_draw_a_line_for_every_kind(tmp_path):
     drawings = {
-        "errors": lambda paint: lottery.errors(FOUND, paint=paint),
+        "errors": lambda paint: lottery.lottery_errors(FOUND, paint=paint),
         "barriers": lambda paint: lottery.barriers([curve((0.3, 0.01))], 0.02, 0.1, paint=paint),
     }
     made = lottery.write_figures({name: lottery.draw_picture(draw) for name, draw in drawings.items()}, tmp_path)

@@ -202,7 +202,7 @@ def test_a_density_where_some_replicas_learned_names_the_others(study):
     assert low.startswith("5 %: replicas have not learned (their training error is 85 %), so no barrier")
     assert "10 %: critical epochs" in middle
     assert "learned" not in middle
-    assert phase.as_json(found, phase.Made())["unlearned"][-1] == {"value": 40, "density": 0.5, "train_error": 0.85}
+    assert phase.phase_as_json(found, phase.Made())["unlearned"][-1] == {"value": 40, "density": 0.5, "train_error": 0.85}
     assert high == "50 %: connected wherever replicas have learned; they have not at epochs 10 and 40"
 
 
@@ -306,7 +306,7 @@ def test_one_dense_seed_is_said_to_be_one(study):
 
 
 def test_json_holds_everything_and_is_json(study):
-    found = json.loads(json.dumps(phase.as_json(*study), allow_nan=False))
+    found = json.loads(json.dumps(phase.phase_as_json(*study), allow_nan=False))
     assert found["schema_version"] == 1
     assert len(found["cells"]) == 15
     assert (found["bend"], found["bend_at_ends"]) == ("colder", ["colder", "colder"])
@@ -319,7 +319,7 @@ def test_json_holds_everything_and_is_json(study):
 
 
 def test_csv_has_a_line_per_cell(study):
-    lines = [line for line in phase.as_csv(study[0]).splitlines() if not line.startswith("#")]
+    lines = [line for line in phase.phase_as_csv(study[0]).splitlines() if not line.startswith("#")]
     assert len(lines) == 1 + 15
     header, gap = lines[0].split(","), next(line for line in lines if line.startswith("20,0.5,"))
     assert header[:4] == ["epochs", "density", "test_error", "test_error_low"]
