@@ -202,8 +202,8 @@ def test_a_density_where_some_replicas_learned_names_the_others(study):
     assert low.startswith("5 %: replicas have not learned (their training error is 85 %), so no barrier")
     assert "10 %: critical epochs" in middle
     assert "learned" not in middle
-    unlearned = phase.phase_as_json(found, phase.Made())["unlearned"]
-    assert unlearned[-1] == {"value": 40, "density": 0.5, "train_error": 0.85}
+    listed = phase.phase_as_json(found, phase.Made())["unlearned"]
+    assert listed[-1] == {"value": 40, "density": 0.5, "train_error": 0.85}
     assert high == "50 %: connected wherever replicas have learned; they have not at epochs 10 and 40"
 
 
