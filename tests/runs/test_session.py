@@ -86,7 +86,7 @@ def test_a_finished_step_is_reported_and_not_performed(session, notes, monkeypat
     recipe = Recipe(step="prune", plugin="magnitude", arguments={"density": 0.1, "seed": 0})
     monkeypatch.setattr(Store, "has", lambda _store, run_id: run_id == recipe.id)
     assert session.perform(recipe) == recipe.id
-    assert notes.lines == ["prune magnitude, density 0.1: already there, nothing to compute"]
+    assert notes.lines == ["prune magnitude, density 0.1: already finished"]
 
 
 def test_of_several_failures_the_one_that_somebody_can_mend_is_raised(session, notes):
@@ -100,6 +100,6 @@ def test_of_several_failures_the_one_that_somebody_can_mend_is_raised(session, n
     with pytest.raises(PrunescopeError, match="train sgd, seed 1: diverged") as raised:
         raise_failure(outcomes, recipes, session)
     assert raised.value.fix == "lower the learning rate"
-    assert notes.lines[0].startswith("failed: 2 of 4 steps; 1 were finished")
+    assert notes.lines[0].startswith("failed: 2 of 4 steps; 1 are finished")
     assert notes.lines[1:] == ["failed too: train sgd, seed 0: KeyError: 3"]
     raise_failure(outcomes[3:], recipes, session)

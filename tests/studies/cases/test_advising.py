@@ -46,7 +46,7 @@ def test_seeds_vote_and_those_who_disagree_lower_the_confidence():
     found = advise_model(models, value=80, knob="epochs", rule=ThreeRegime())
     assert found.advice is Advice.RAISE
     assert found.confidence == pytest.approx(2 / 3, abs=0.02)
-    assert "2 of 3 dense seeds say raise" in found.because
+    assert "2 of 3 dense seeds advise raise" in found.because
 
 
 def test_a_seed_is_compared_with_its_own_temperatures_only():

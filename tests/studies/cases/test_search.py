@@ -59,5 +59,5 @@ def test_where_all_are_poorly_connected_the_hottest_is_found():
 
 
 def test_an_empty_axis_is_refused():
-    with pytest.raises(ValueError, match="nothing"):
+    with pytest.raises(ValueError, match="no values"):
         search_values(0, lambda _: Look(connected=True, score=math.nan))

@@ -40,5 +40,5 @@ def test_the_middle_is_the_median_seed_or_the_two_around_it():
 
 def test_a_rule_that_needs_more_is_refused(diagram):
     tree = registry.make("rules", "md-tree", {}).instance
-    with pytest.raises(EvidenceError, match="needs the reading errors/train_error"):
+    with pytest.raises(EvidenceError, match="requires the reading errors/train_error"):
         judging.judge_cells(diagram([(0.0, 0.0)] * 3), tree)
