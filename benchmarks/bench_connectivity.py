@@ -90,7 +90,7 @@ def rows(case: Case) -> list[Row]:
     sides = [plain.loader(side, batch_size=case.batch_size, training=False) for side in (data.train, data.test)]
 
     def as_they_are() -> list[Line]:
-        with mock.patch("prunescope.landscape.connectivity.traced", return_value=(None, "")):
+        with mock.patch("prunescope.landscape.connectivity.traced_network", return_value=(None, "")):
             return fast(case, replicas, data)
 
     def plainly() -> list[list[list[float]]]:

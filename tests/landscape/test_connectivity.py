@@ -114,7 +114,7 @@ def test_masked_weights_stay_zero_along_the_line(monkeypatch):
     import prunescope.landscape.connectivity as module
 
     original = module.outcomes
-    monkeypatch.setattr(module, "traced", lambda _: (None, ""))
+    monkeypatch.setattr(module, "traced_network", lambda _: (None, ""))
     monkeypatch.setattr(
         module,
         "outcomes",

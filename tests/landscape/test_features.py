@@ -67,7 +67,7 @@ def test_layers_that_cannot_be_compared_are_refused():
         layer_features(model, "never", data.train, images=4, batch_size=4)
     with pytest.raises(UsageError, match="'lstm' returns tuple"):
         layer_features(model, "lstm", data.train, images=4, batch_size=4)
-    with pytest.raises(UsageError, match="no layer of the model is called 'share'") as caught:
+    with pytest.raises(UsageError, match="no layer of the model matches 'share'") as caught:
         layer_features(model, "share", data.train, images=4, batch_size=4)
     assert "shared" in caught.value.fix
     assert not model.lstm._forward_hooks

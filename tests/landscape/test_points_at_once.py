@@ -25,7 +25,7 @@ def _device(request, monkeypatch):
 
 def plain(monkeypatch, models, data, **options):
     with monkeypatch.context() as patch:
-        patch.setattr(module, "traced", lambda _: (None, ""))
+        patch.setattr(module, "traced_network", lambda _: (None, ""))
         patch.setattr(module, "at_points", None)
         return list(lines(models, data.train, test=data.test, **options))
 
