@@ -78,13 +78,13 @@ class Replayed:
         return self
 
     def product(self, vector: Tensor) -> Tensor:
-        """Return H v; see `Gradient.product`."""
+        """Return H v; see `GradientOfWeights.product`."""
         self._inner.copy_(vector)
         self._multiply()
         return self._image.clone()
 
     def forms(self, vector: Tensor, inner: Tensor) -> Tensor:
-        """Return uᵀ H u and the parts of vᵀ H u; see `Gradient.forms`."""
+        """Return uᵀ H u and the parts of vᵀ H u; see `GradientOfWeights.forms`."""
         self._vector.copy_(vector)
         self._inner.copy_(inner)
         self._multiply()

@@ -205,7 +205,7 @@ def test_points_at_once_equal_one_after_the_other(make, monkeypatch):
     models = [model.eval() for model in networks(data, 2)]
     ask = {"test": data.test, "points": 3, "batch_size": 32, "objective": data.objective}
     (fast,) = lines(models, data.train, **ask)
-    monkeypatch.setattr(connectivity, "traced", lambda _: (None, "not here"))
+    monkeypatch.setattr(connectivity, "traced_network", lambda _: (None, "not here"))
     (slow,) = lines(models, data.train, **ask)
     for side in ("train", "test"):
         for one, other in zip(getattr(fast, side), getattr(slow, side), strict=True):

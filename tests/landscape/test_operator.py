@@ -21,7 +21,7 @@ def test_products_are_the_same_however_many_graphs_are_kept(kept, monkeypatch):
     )
     built = []
     monkeypatch.setattr(
-        replayed, "Gradient", lambda *given, **named: built.append(given) or GradientOfWeights(*given, **named)
+        replayed, "GradientOfWeights", lambda *given, **named: built.append(given) or GradientOfWeights(*given, **named)
     )
     multiply = operator(model, at, batches, graph_bytes=kept * graph_bytes(model, batches[0][0]))
     torch.testing.assert_close(multiply(vector), wanted)
@@ -33,7 +33,7 @@ def test_a_single_batch_keeps_its_graph_whatever_it_takes(monkeypatch):
     model, batches = net(), list(learnable_data().train.batches(75))
     built = []
     monkeypatch.setattr(
-        replayed, "Gradient", lambda *given, **named: built.append(given) or GradientOfWeights(*given, **named)
+        replayed, "GradientOfWeights", lambda *given, **named: built.append(given) or GradientOfWeights(*given, **named)
     )
     multiply = operator(model, weights(model), batches, graph_bytes=0)
     for _ in range(3):
