@@ -29,7 +29,7 @@ def torch_settings() -> list[Triple]:
     torch = sys.modules["torch"]
     return [
         ("torch.set_default_dtype", torch.get_default_dtype, torch.set_default_dtype),
-        ("torch.set_default_device", torch.get_default_device, _write_device),
+        ("torch.set_default_device", _device, _write_device),
         ("torch.set_grad_enabled", torch.is_grad_enabled, torch.set_grad_enabled),
         ("torch.autograd.set_detect_anomaly", torch.is_anomaly_enabled, torch.set_anomaly_enabled),
         ("torch.use_deterministic_algorithms", _deterministic, _write_deterministic),
@@ -40,6 +40,15 @@ def torch_settings() -> list[Triple]:
         ("torch.backends", _backends, _write_backends),
         ("the global hooks of torch.nn.Module", _hooks, _write_hooks),
     ]
+
+
+def _device() -> Any:  # noqa: ANN401 - a torch.device
+    """Return the default device; torch 2.7 has no answer where none was set again."""
+    torch = sys.modules["torch"]
+    try:
+        return torch.get_default_device()
+    except AttributeError:
+        return torch.device("cpu")
 
 
 def _write_device(before: Any) -> None:  # noqa: ANN401 - a torch.device

@@ -2,7 +2,6 @@
 
 import pytest
 import timm
-import torch
 from torch import nn
 
 import prunescope.networks.zoo  # noqa: F401 - registers them with timm
@@ -13,8 +12,7 @@ from prunescope.plugins.testing import toy_data
 
 
 def empty(name, **options):
-    with torch.device("meta"):
-        return timm.create_model(name, **options)
+    return timm.create_model(name, **options)  # with weights: on the meta device timm 1.0.16 cannot build all of them
 
 
 @pytest.mark.parametrize(
