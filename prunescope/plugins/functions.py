@@ -47,7 +47,9 @@ def _is_function(value: object) -> bool:
 def _by_torch(now: object, before: object) -> bool:
     """Whether torch itself wrapped a function: the step of an optimiser for its hooks, others once it compiles."""
     hooked = getattr(now, "hooked", False) and getattr(now, "__wrapped__", None) is before
-    return hooked or str(getattr(now, "__module__", "")).startswith("torch._dynamo")
+    globals_of = getattr(now, "__globals__", {})
+    wrapped = getattr(now, "__wrapped__", None) is before and globals_of.get("__name__", "").startswith("torch.")
+    return hooked or wrapped or str(getattr(now, "__module__", "")).startswith("torch._dynamo")
 
 
 OF_NUMPY = ("ufunc", "_ArrayFunctionDispatcher")

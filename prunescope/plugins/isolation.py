@@ -74,10 +74,15 @@ def _restore(settings: list[Setting], before: list[Any]) -> list[str]:
     for setting, value in zip(settings, before, strict=True):
         with suppress(FileNotFoundError):  # a directory that was removed
             now = setting.read()
-            if now != value:
+            if now != value and not _only_longer(value, now):
                 setting.write(value)
                 changed.append(_named(setting, value, now))
     return changed
+
+
+def _only_longer(before: object, now: object) -> bool:
+    """Whether a list has got entries at its end alone: libraries extend the search path when they are imported."""
+    return isinstance(before, list) and isinstance(now, list) and now[: len(before)] == before
 
 
 def _named(setting: Setting, before: Any, now: Any) -> str:  # noqa: ANN401 - whatever the setting is
