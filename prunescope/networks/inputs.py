@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunescope.api.errors import UsageError
-from prunescope.networks.models import create_empty
+from prunescope.networks.models import create, create_empty
 from prunescope.networks.spec import ModelSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from torch import nn
 
 
 def takes_size(model: Mapping[str, Any], size: tuple[int, ...]) -> bool:
@@ -37,9 +39,17 @@ def takes_size(model: Mapping[str, Any], size: tuple[int, ...]) -> bool:
 def _computes(model: str, size: tuple[int, ...]) -> bool:
     spec = ModelSpec.from_json(json.loads(model))
     try:
-        network = create_empty(spec).eval()
+        network = _empty(spec).eval()
         with torch.no_grad():
             network(torch.empty(2, spec.in_chans, *size, device="meta"))
     except (AssertionError, RuntimeError, ValueError, TypeError, IndexError, UsageError):
         return False
     return True
+
+
+def _empty(spec: ModelSpec) -> nn.Module:
+    """Return the network without weights; some of timm 1.0.16 cannot be built so, and lose theirs afterwards."""
+    try:
+        return create_empty(spec)
+    except (NotImplementedError, RuntimeError, UsageError):
+        return create(spec, seed=0).to("meta")
