@@ -82,6 +82,11 @@ def test_a_room_imports_only_the_rooms_it_may(graph, name):
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_file_has_at_most_400_lines():
+    lines = {name: path.read_text(encoding="utf-8").count("\n") for name, path in modules().items()}
+    assert not {name: number for name, number in lines.items() if number > 400}
+
+
 def test_no_circle_between_files(graph):
     circles = list(strong(graph))
     assert not circles, circles

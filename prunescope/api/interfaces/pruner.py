@@ -1,0 +1,33 @@
+"""The interface of a pruner: a dense network in, a mask out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from prunescope.api.interfaces.data import Data
+    from prunescope.api.interfaces.mask import Mask
+
+
+class Pruner(ABC):
+    """Chooses which weights of a dense model to keep."""
+
+    citations: ClassVar[tuple[str, ...]] = ()
+    """Publications of the method: keys of entries in `references.bib` of the plugin's package, or of prunescope's."""
+
+    version: ClassVar[int] = 1
+    """Raise it when the same options give other numbers: it is part of every run's id."""
+
+    exact: ClassVar[bool] = True
+    """False for a pruner of whole structures (channels): its mask keeps at most round(density * n) weights, as near as
+    they come, and at least one; what it keeps is recorded."""
+
+    @abstractmethod
+    def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:
+        """Return a mask of exactly round(density * n) kept weights per scope; leave `model` as it was.
+
+        n counts the weights the mask speaks of. UsageError where the method cannot reach the density.
+        """
