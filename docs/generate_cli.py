@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Union, get_args, get_origin
 from typer import Context
 from typer.models import ArgumentInfo, CommandInfo, OptionInfo
 
-from prunescope.cli import GROUPS, build
+from prunescope.cli.application import GROUPS, build
 from prunescope.plugins import registry
 
 if TYPE_CHECKING:

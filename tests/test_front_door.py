@@ -16,7 +16,7 @@ import typer
 from typer.testing import CliRunner
 
 import prunescope
-from prunescope.cli import build
+from prunescope.cli.application import build
 from prunescope.report.common.finding import Finding
 from prunescope.runs.store import Store
 

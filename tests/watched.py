@@ -44,7 +44,7 @@ def run(asked: dict) -> list[dict]:
     from typer.testing import CliRunner
 
     import prunescope.runs.pipeline  # noqa: F401 - torch and timm are loaded before anything is watched
-    from prunescope.cli import build
+    from prunescope.cli.application import build
 
     watch, found = Watch(asked["modules"], asked["files"]), []
     sys.addaudithook(watch)

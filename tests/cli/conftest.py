@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from prunescope.cli import build
+from prunescope.cli.application import build
 
 MODEL = ("--model", "preresnet8", "--model-option", "width=0.25")
 

@@ -114,10 +114,9 @@ def _outcome(function: Callable[..., Output], values: dict[str, Any], pressed: l
 def _interrupted(values: dict[str, Any], pressed: list[int], *, debug: bool) -> Output:
     folder = values.get("study") or values.get("folder") or ("its folder" if "study" in values else "")
     kept = f"; what was finished is kept in {folder}" if folder else ""
-    number = pressed[0] if pressed else signal.SIGINT
-    how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    how = interrupts.describe_end(pressed)
     _report_error(f"{how}{kept}", "the same command resumes" if kept else "", debug=debug)
-    return Output(exit_code=interrupts.exit_code(number))
+    return Output(exit_code=interrupts.exit_code(pressed[0] if pressed else signal.SIGINT))
 
 
 def _unforeseen(error: Exception, *, debug: bool) -> Output:

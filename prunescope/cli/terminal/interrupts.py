@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
 INTERRUPTED = 130
@@ -29,6 +29,9 @@ PRESSED_AT_ONCE = 3
 A_MOMENT = 0.2
 """Seconds between two looks at whether the program is ending."""
 
+_noted: list[list[int]] = []
+"""What `noting` yielded and has not ended: one at most."""
+
 
 def exit_code(number: int) -> int:
     """Return the exit code of a program that a signal ended: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
@@ -37,6 +40,16 @@ def exit_code(number: int) -> int:
     143
     """
     return 128 + number
+
+
+def describe_end(pressed: Sequence[int]) -> str:
+    """Return the words for what ended the program.
+
+    >>> describe_end([signal.SIGTERM])
+    'ended by SIGTERM'
+    """
+    number = pressed[0] if pressed else signal.SIGINT
+    return "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
 
 
 @contextmanager
@@ -48,12 +61,13 @@ def noting() -> Iterator[list[int]]:
 
     The second time changes nothing, for the program is ending already: what stops the workers must not be interrupted
     (some programs send the signal twice). The third time ends it at once; files are whole or not there all the same.
-    Where a library or a finalizer caught it and went on, it is pressed again a moment later.
+    Where a library or a finalizer caught it and went on, it is pressed again a moment later. Within another `noting`
+    the list is that one's.
     """
     main = threading.main_thread()
-    usual = _usual_handlers() if threading.current_thread() is main else {}
+    usual = _usual_handlers() if threading.current_thread() is main and not _noted else {}
     if not usual:
-        yield []
+        yield _noted[-1] if _noted else []
         return
     pressed: list[int] = []
     over = threading.Event()
@@ -79,9 +93,11 @@ def noting() -> Iterator[list[int]]:
 
     _handle(dict.fromkeys(usual, note))
     told, sys.unraisablehook = sys.unraisablehook, hush
+    _noted.append(pressed)
     try:
         yield pressed
     finally:  # where it was pressed, Python itself is about to end: another one would make that a death by the signal
+        _noted.pop()
         over.set()
         _handle(dict.fromkeys(usual, signal.SIG_IGN) if pressed else usual)
         sys.unraisablehook = told

@@ -16,12 +16,22 @@ from prunescope.runs.store import Store
 DENSITIES = ",".join(str(number / 100) for number in range(5, 25, 5))
 
 PROGRAM = """
-import signal
+import os, pathlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from prunescope.cli import main
+
+class Noticed:
+    def find_spec(self, name, path=None, target=None):
+        if name == "prunescope.cli.application":
+            pathlib.Path(os.environ["LOADING"]).touch()
+
+sys.meta_path.insert(0, Noticed())
 main()
 """
-"""What `python -m prunescope` does, listening to Ctrl-C even where whoever runs the tests ignores it."""
+"""What `python -m prunescope` does, listening to Ctrl-C even where whoever runs the tests ignores it.
+
+It makes the file LOADING when it begins to load its commands.
+"""
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -63,17 +73,20 @@ def started(run_id):
     return run_id.startswith("prune")
 
 
-def test_ctrl_c_at_the_very_beginning(tmp_path):
-    words = ("train", "sgd", "--model", "preresnet8", "--data", "digits", "--study", tmp_path / "s")
-    ended, told = interrupted(words, until=lambda: time.sleep(0.6) is None)
+@pytest.mark.parametrize("after", [0, 0.05, 0.2, 0.6, 1.5])
+def test_ctrl_c_at_the_very_beginning(tmp_path, after):
+    words = ("train", "sgd", "--model", "preresnet8", "--data", "digits", "--epochs", 500, "--study", tmp_path / "s")
+    loading = tmp_path / "loading"
+    ended, told = interrupted(words, until=lambda: loading.exists() and time.sleep(after) is None, loading=loading)
     assert ended == 130
+    assert told.count("error: interrupted") == 1
     assert "Traceback" not in told
 
 
-def interrupted(words, *, until, again=None):
+def interrupted(words, *, until, again=None, loading=os.devnull):
     """Run the program in a process group of its own; press Ctrl-C when `until` says so; return how it ended.
 
-    again: seconds after which it is pressed a second time.
+    again: seconds after which it is pressed a second time; loading: file made when the program loads its commands.
     """
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *map(str, words)],
@@ -81,6 +94,7 @@ def interrupted(words, *, until, again=None):
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        env={**os.environ, "LOADING": str(loading)},
     )
     try:
         deadline = time.monotonic() + 120
