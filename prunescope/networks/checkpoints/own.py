@@ -1,8 +1,9 @@
 """Prunescope's own checkpoints: `.pt` (loads with weights_only=True) and `.safetensors`, everything inside.
 
 Both hold the plain state_dict any program can read, and beside it one JSON text: spec, knobs, training, recipe,
-provenance, notes. In `.pt` the masks stand under "mask"; in `.safetensors` they are bool tensors named
-"prunescope.mask/<name>". Nothing is written here: `to_parts` returns the bytes, `runs.files.weights` writes them.
+provenance, notes. In `.pt` the masks stand under "mask"; in `.safetensors` they are text of the metadata, so that the
+tensors are those of the network and nothing else (schema 1 had bool tensors named "prunescope.mask/<name>", which are
+still read). Nothing is written here: `to_parts` returns the bytes, `runs.files.weights` writes them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from prunescope.api.trust import NOTHING, Trust
 from prunescope.networks.checkpoints import tensors
 from prunescope.networks.checkpoints.finite import check_finite
 from prunescope.networks.checkpoints.layouts import dense_tensors
+from prunescope.networks.checkpoints.mask_text import decode_mask, encode_mask
 from prunescope.networks.checkpoints.plain import plain
 from prunescope.networks.checkpoints.reading import Content, read_content
 from prunescope.networks.checkpoints.record import Checkpoint
@@ -31,11 +33,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-CHECKPOINT_SCHEMA = 1
+CHECKPOINT_SCHEMA = 2
 
 KEY = "prunescope"
 
-MASK = "prunescope.mask/"
+MASK = "prunescope.mask"
+"""Key of the masks in the metadata; in schema 1, with a slash, the beginning of their tensors' names."""
 
 
 def to_parts(checkpoint: Checkpoint, *, suffix: str) -> list[bytes | memoryview]:
@@ -64,8 +67,8 @@ def to_safetensors(checkpoint: Checkpoint) -> list[bytes | memoryview]:
         InputError: a weight is NaN or infinite.
     """
     check_finite(checkpoint.state, source="the checkpoint to save")
-    masks = {f"{MASK}{name}": kept for name, kept in checkpoint.mask.kept.items()} if checkpoint.mask else {}
-    return tensors.safetensors_parts({**checkpoint.state, **masks}, {"format": "pt", KEY: _facts_text(checkpoint)})
+    masked = {MASK: encode_mask(checkpoint.mask, checkpoint.state)} if checkpoint.mask else {}
+    return tensors.safetensors_parts(checkpoint.state, {"format": "pt", KEY: _facts_text(checkpoint), **masked})
 
 
 def reads_back(checkpoint: Checkpoint, path: Path) -> bool:
@@ -93,7 +96,7 @@ def unpack(content: Content, *, source: str, trust: Trust = NOTHING) -> Checkpoi
     try:
         if content.kind == "safetensors":
             facts = json.loads(content.metadata[KEY])
-            state, kept = _split_masks(content.value, facts)
+            state, kept = _split_masks(content, facts)
         else:
             facts = json.loads(content.value[KEY])
             state, kept = dense_tensors(content.value["state_dict"]), content.value["mask"]
@@ -157,12 +160,16 @@ def _from_facts(facts: Mapping[str, Any], *, source: str, trust: Trust) -> Check
 
 
 def _split_masks(
-    found: Mapping[str, Tensor], facts: Mapping[str, Any]
-) -> tuple[dict[str, Tensor], dict[str, Tensor] | None]:
+    content: Content, facts: Mapping[str, Any]
+) -> tuple[dict[str, Tensor], Mapping[str, Tensor] | None]:
     """Put tensors back into the order they had, which safetensors does not keep."""
-    state = {name: found[name] for name in facts["names"]}
+    state = {name: content.value[name] for name in facts["names"]}
     masked = facts["masked"]
-    return state, None if masked is None else {name: found[f"{MASK}{name}"] for name in masked}
+    if masked is None:
+        return state, None
+    if facts["schema"] == 1:
+        return state, {name: content.value[f"{MASK}/{name}"] for name in masked}
+    return state, decode_mask(content.metadata[MASK], state).kept
 
 
 # ---- comparing ----------------------------------------------------------------------------------------------------

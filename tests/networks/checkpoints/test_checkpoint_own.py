@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
+import zlib
 
 import pytest
 import safetensors.torch
+import timm
 import torch
 
 from prunescope.api import Mask
 from prunescope.api.errors import InputError, MismatchError, StoreError, UsageError
 from prunescope.networks import checkpoints
 from prunescope.networks.checkpoints import own
+from prunescope.networks.checkpoints.reading import read_content
 from prunescope.networks.checkpoints.record import Checkpoint
+from prunescope.networks.masks import apply, keep_largest
 from prunescope.networks.models import ModelSpec, create, prunable
 from prunescope.runs.files import whole
 from prunescope.runs.files.weights import save_weights
@@ -21,6 +26,9 @@ from prunescope.runs.files.weights import save_weights
 SPEC = ModelSpec(name="preresnet8", num_classes=3, in_chans=1, image_size=(8, 8), options={"width": 0.25})
 
 SUFFIXES = [".pt", ".safetensors"]
+
+LONG = json.dumps({"conv1.weight": base64.b64encode(zlib.compress(bytes(1_000_000))).decode()})
+"""Far more bits than the tensor has weights."""
 
 
 def example(*, masked=True):
@@ -47,7 +55,7 @@ def test_equal_checkpoints_have_equal_bytes(tmp_path):
         save_weights(path, example())
         found.add(path.read_bytes())
     assert len(found) == 1
-    assert len(safetensors.torch.load(found.pop())) == len(example().state) + len(example().mask.kept)
+    assert len(safetensors.torch.load(found.pop())) == len(example().state)
 
 
 def facts(one):
@@ -84,7 +92,43 @@ def test_other_programs_read_the_weights(tmp_path):
     for name, tensor in before.state.items():
         assert torch.equal(plain[name], tensor)
         assert torch.equal(tensors[name], tensor)
-    assert set(tensors) - set(before.state) == {f"prunescope.mask/{name}" for name in before.mask.kept}
+    assert set(tensors) == set(plain) == set(before.state)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_timm_loads_a_pruned_network_strictly(tmp_path, suffix):
+    model = timm.create_model("resnet10t", num_classes=3).eval()
+    mask = keep_largest({name: weight.abs() for name, weight in prunable(model).items()}, 0.2, scope="global")
+    apply(model, mask)
+    spec = ModelSpec(name="resnet10t", num_classes=3, in_chans=3, image_size=(32, 32))
+    save_weights(tmp_path / f"a{suffix}", Checkpoint(spec=spec, state=model.state_dict(), mask=mask))
+    other = timm.create_model("resnet10t", num_classes=3, checkpoint_path=str(tmp_path / f"a{suffix}")).eval()
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.equal(other(images), model(images))
+
+
+def test_masks_of_the_first_schema_are_read(tmp_path):
+    before = example()
+    facts = json.loads(own._facts_text(before)) | {"schema": 1}
+    tensors = {**before.state, **{f"prunescope.mask/{name}": kept for name, kept in before.mask.kept.items()}}
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    safetensors.torch.save_file(whole, tmp_path / "a.safetensors", {"prunescope": json.dumps(facts)})
+    after = checkpoints.load_checkpoint(tmp_path / "a.safetensors")
+    assert list(after.state) == list(before.state)
+    assert all(torch.equal(after.mask.kept[name], kept) for name, kept in before.mask.kept.items())
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", '{"no such tensor": ""}', '{"conv1.weight": "!"}', '{"conv1.weight": "QUJD"}', "{", LONG]
+)
+def test_a_damaged_mask_is_an_error(tmp_path, text):
+    parts = own.to_safetensors(example())
+    (tmp_path / "a.safetensors").write_bytes(b"".join(parts))
+    metadata = read_content(tmp_path / "a.safetensors", unsafe=False).metadata
+    state = {name: tensor.contiguous() for name, tensor in example().state.items()}
+    safetensors.torch.save_file(state, tmp_path / "b.safetensors", {**metadata, own.MASK: text})
+    with pytest.raises(InputError, match="damaged prunescope checkpoint"):
+        checkpoints.load_checkpoint(tmp_path / "b.safetensors")
 
 
 def test_views_into_one_storage_are_saved_apart(tmp_path):
