@@ -18,7 +18,7 @@ from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 nox.needs_version = ">=2025.5.1"
-nox.options.sessions = ["lint", "docs", "plugins", "tests"]
+nox.options.sessions = ["lint", "docs", "plugins", "interop", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -26,6 +26,9 @@ PLUGINS = sorted(path.parent for path in Path("plugins").glob("*/pyproject.toml"
 
 KINDS = ("probe", "pruner", "trainer", "rule", "dataset", "executor")
 """Of the plugins that `prunescope plugins new` writes."""
+
+EXTRAS = ("onnx",)
+"""Extras whose libraries the tests of `interop` run."""
 
 COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--durations=15")
 PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
@@ -98,6 +101,15 @@ def plugins(session: nox.Session, plugin: Path | None) -> None:
     folder = Path(session.create_tmp()).resolve()
     for kind in KINDS:
         _test_plugin(session, _new_plugin(session, "python", kind, folder))
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Run the tests that load exports in other libraries, those of every extra, against the wheel."""
+    _upon_the_wheel(session)
+    extras = [package for name in EXTRAS for package in PROJECT["project"]["optional-dependencies"][name]]
+    session.install(*extras, "./plugins/prunescope-structured", *_group("interop"))
+    session.run("python", "-P", "-m", "pytest", "tests/interop", env={**TEST_ENVIRONMENT, "PRUNESCOPE_INTEROP": "1"})
 
 
 @nox.session(python=False)

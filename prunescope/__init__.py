@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prunescope.report.lottery.finding import instability, lottery
     from prunescope.report.phase.finding import report
     from prunescope.report.phase.warning import warn
+    from prunescope.report.results.exporting import export
     from prunescope.report.results.finding import open_study
     from prunescope.report.steps.probing import probe
     from prunescope.report.steps.pruning import prune
@@ -37,6 +38,7 @@ FUNCTIONS = {
     "calibrate": "prunescope.report.cases.calibration",
     "compare": "prunescope.report.comparison.finding",
     "diagnose": "prunescope.report.diagnosis.finding",
+    "export": "prunescope.report.results.exporting",
     "instability": "prunescope.report.lottery.finding",
     "lottery": "prunescope.report.lottery.finding",
     "open_study": "prunescope.report.results.finding",
@@ -58,6 +60,7 @@ __all__ = [
     "calibrate",
     "compare",
     "diagnose",
+    "export",
     "instability",
     "lottery",
     "open_study",

@@ -335,6 +335,15 @@ def test_a_study_is_opened_as_results_lists_it(swept):
     assert len(found.rows()) == len(study.rows())
 
 
+def test_export_answers_as_its_command(made, folder, tmp_path):
+    found = prunescope.export(made["prune"][0], to="torch-prune", output=tmp_path / "a.pt", study=folder)
+    words = ("results", "export", *made["prune"], "--to", "torch-prune", "--output", tmp_path / "b.pt")
+    printed = json.loads(command(*words, "--json", "--study", folder))
+    assert printed == json.loads(found.to_json().replace("a.pt", "b.pt"))
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+    assert command(*words, "--study", folder).strip() == str(tmp_path / "b.pt")
+
+
 def test_a_finding_is_its_text_at_the_prompt():
     for module in prunescope.FUNCTIONS.values():
         import_module(module)
@@ -347,7 +356,7 @@ def test_a_finding_is_its_text_at_the_prompt():
 
 
 def test_every_function_is_shown_to_answer_as_its_command():
-    assert {*DOORS, *STEPS, "sweep", "report", "open_study"} == set(prunescope.FUNCTIONS)
+    assert {*DOORS, *STEPS, "sweep", "report", "open_study", "export"} == set(prunescope.FUNCTIONS)
 
 
 def test_importing_the_package_loads_nothing_heavy_and_names_every_function():

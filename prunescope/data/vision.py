@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from timm.data.config import resolve_data_config
 from timm.data.transforms import ToNumpy
 from timm.data.transforms_factory import create_transform
-from torchvision.transforms import Compose, RandomHorizontalFlip  # type: ignore[import-untyped]
+from torchvision.transforms import Compose, RandomHorizontalFlip
 
 from prunescope.api import Data
 from prunescope.api.errors import UsageError

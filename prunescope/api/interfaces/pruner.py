@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from prunescope.api.interfaces.data import Data
     from prunescope.api.interfaces.mask import Mask
@@ -31,3 +31,11 @@ class Pruner(ABC):
 
         n counts the weights the mask speaks of. UsageError where the method cannot reach the density.
         """
+
+    def compact_network(self, model: nn.Module, mask: Mask, inputs: Tensor) -> nn.Module | None:
+        """Return the smaller network that computes what `model` computes under `mask`, which exports and timings take.
+
+        None, the default: there is none, because single weights are pruned. inputs: a few examples.
+        """
+        del model, mask, inputs
+        return None

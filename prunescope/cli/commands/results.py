@@ -5,13 +5,14 @@ from __future__ import annotations
 import json as json_text
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prunescope.api.errors import PrunescopeError
+from prunescope.api.errors import PrunescopeError, UsageError
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.options.questions import open_session
+from prunescope.cli.terminal import showing
 from prunescope.cli.terminal.command import Output, command
 from prunescope.cli.terminal.damage import report_damage
 from prunescope.report.common import console
@@ -72,14 +73,56 @@ def check(*, study: parameters.Study = parameters.STUDY) -> Output:
 
 
 def export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write: .h5, .hdf5, .json, or .csv.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|CHECKPOINT",
+            help="File to write: .h5, .hdf5, .json, or .csv. With --to: a run id or its beginning, or a checkpoint.",
+        ),
+    ],
     *,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[timm|torchvision|hf|onnx|torch-prune]",
+            help="Write one network for another library, load it back there, and compare the outputs.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="With --to: the file to write; of hf a new folder.")
+    ] = None,
+    model: parameters.Model = None,
+    weights: parameters.Weights = None,
+    unsafe_load: parameters.UnsafeLoad = False,
+    trust: parameters.Trust = None,
+    json: parameters.Json = False,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
-    """Export all runs, without weights, to one file.
+    """Export all runs, without weights, to one file; or one network for another library.
 
-    HDF5 contains all data; JSON all except the masks; CSV the readings, one line per number.
+    HDF5 contains all data; JSON all except the masks; CSV the readings, one line per number. Networks: timm and
+    torchvision load their file strictly; hf is a folder with a model card, as the Hugging Face Hub keeps networks of
+    timm; onnx is the compact network where whole channels were pruned; torch-prune has weight_orig and weight_mask.
     """
+    if to is not None:
+        loading = {"model": model, "weights": weights, "unsafe_load": unsafe_load, "trust": tuple(trust or ())}
+        return _export_network(what, to=to, output=output, json=json, study=study, **loading)
+    return _export_runs(Path(what), study)
+
+
+def _export_network(network: str, *, output: Path | None, json: bool, **given: Any) -> Output:  # noqa: ANN401 - as typed
+    from prunescope.report.results.exporting import find_export
+    from prunescope.studies.results.exporting import ExportQuestion
+
+    if output is None:
+        raise UsageError("--to requires a place to write to", fix="name it: --output PATH")
+    question = ExportQuestion(network, output=output, **given)
+    found = find_export(question, open_session(question))
+    showing.say_lines(found.lines())
+    return Output(text=found.to_json() if json else str(found.path))
+
+
+def _export_runs(file: Path, study: Path) -> Output:
     from prunescope.report.results.finding import SUFFIXES
 
     parsing.check_output(file, SUFFIXES, option="FILE")

@@ -159,9 +159,7 @@ def _from_facts(facts: Mapping[str, Any], *, source: str, trust: Trust) -> Check
     )
 
 
-def _split_masks(
-    content: Content, facts: Mapping[str, Any]
-) -> tuple[dict[str, Tensor], Mapping[str, Tensor] | None]:
+def _split_masks(content: Content, facts: Mapping[str, Any]) -> tuple[dict[str, Tensor], Mapping[str, Tensor] | None]:
     """Put tensors back into the order they had, which safetensors does not keep."""
     state = {name: content.value[name] for name in facts["names"]}
     masked = facts["masked"]

@@ -40,6 +40,12 @@ class ChannelPruning(Pruner):
         removed = choosing.choose(sets, scores, choosing.counter(sets, weights), wanted)
         return choosing.mask(sets, removed, weights)
 
+    def compact_network(self, model: nn.Module, mask: Mask, inputs: Tensor) -> nn.Module:
+        """Return the network without the channels that the mask leaves empty, in eval mode."""
+        from prunescope_structured.compact import compact
+
+        return compact(model, mask, inputs)[0]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Compact(Probe):

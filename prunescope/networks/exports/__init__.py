@@ -1,0 +1,1 @@
+"""Networks as files of other libraries; each is loaded back there before it takes its name."""

@@ -1,0 +1,72 @@
+"""A folder as the Hugging Face Hub keeps networks of timm: weights, config.json, a card; and the masks."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import timm
+
+from prunescope.networks.checkpoints import to_safetensors
+from prunescope.networks.checkpoints.tensors import safetensors_parts
+from prunescope.networks.exports.artefact import Artefact, ExportSubject
+from prunescope.networks.exports.comparison import compare_outputs, outputs_of
+from prunescope.networks.exports.to_timm import registration_notes, timm_arguments, timm_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prunescope.networks.checkpoints import Checkpoint
+
+WEIGHTS, CONFIG, MASKS = "model.safetensors", "config.json", "masks.safetensors"
+
+
+def export_to_hugging_face(subject: ExportSubject) -> Artefact:
+    """Return the files that `timm.create_model("local-dir:...", pretrained=True)` loads, and the masks as bool tensors.
+
+    On the Hub the same folder is "hf-hub:...". Raises MismatchError for a network that timm does not have.
+    """
+    checkpoint, mask = subject.checkpoint, subject.checkpoint.mask
+    files = {WEIGHTS: b"".join(to_safetensors(checkpoint)), CONFIG: _config_text(checkpoint).encode()}
+    if mask is not None:
+        files[MASKS] = b"".join(safetensors_parts(mask.kept, {"format": "pt"}))
+    files |= {name: text.encode() for name, text in subject.documents.items()}
+    return Artefact(
+        files=files,
+        load="timm.create_model('local-dir:' + {path!r}, pretrained=True)",
+        check=partial(_check_folder, subject),
+        notes=registration_notes(checkpoint.spec),
+    )
+
+
+def _config_text(checkpoint: Checkpoint) -> str:
+    """Return config.json in timm's keys; without `first_conv`, so that timm takes the stem as it is."""
+    spec, arguments = checkpoint.spec, timm_arguments(checkpoint.spec)
+    config: dict[str, Any] = {
+        "architecture": timm_name(spec),
+        "num_classes": spec.num_classes,
+        "model_args": {name: value for name, value in arguments.items() if name != "num_classes"},
+        "pretrained_cfg": {
+            "num_classes": spec.num_classes,
+            "input_size": [spec.in_chans, *spec.image_size],
+            **_transforms(checkpoint),
+        },
+    }
+    return json.dumps(config, indent=2, sort_keys=True) + "\n"
+
+
+def _transforms(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return how images are prepared, in timm's keys, where it is known."""
+    known = {name: (checkpoint.data or {}).get(name) for name in ("interpolation", "crop_pct", "crop_mode")}
+    found = {name: value for name, value in known.items() if value is not None}
+    if checkpoint.normalization is None:
+        return found
+    mean, std = checkpoint.normalization
+    return found | {"mean": list(mean), "std": list(std)}
+
+
+def _check_folder(subject: ExportSubject, path: Path) -> float:
+    model = timm.create_model(f"local-dir:{path}", pretrained=True)
+    wanted = outputs_of(subject.model, subject.inputs)
+    return compare_outputs(outputs_of(model, subject.inputs), wanted, library="timm, from the folder")

@@ -1,0 +1,93 @@
+"""The card of an exported network: what it is, how it was pruned, and the verdicts on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prunescope.api.version import __version__
+from prunescope.report.common.formatting import density_text
+from prunescope.studies.results.ancestry import diagnoses_of, follow_inputs, measured_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prunescope.networks.checkpoints import Checkpoint
+    from prunescope.runs.files.runfile import Run, Verdict
+    from prunescope.runs.session import Session
+
+HEAD = """---
+library_name: timm
+pipeline_tag: image-classification
+tags:
+- timm
+- image-classification
+- pruning
+- prunescope
+---
+"""
+"""What the Hugging Face Hub reads of a card."""
+
+OWN = "import prunescope.networks  # registers the architecture with timm\n"
+"""What an example of code begins with where the architecture is one of prunescope's."""
+
+
+def write_model_card(reference: str, checkpoint: Checkpoint, session: Session) -> str:
+    """Return the card as Markdown with its YAML head."""
+    from prunescope.networks.exports.to_timm import registration_notes
+
+    chain = follow_inputs(reference, session)
+    sections = [
+        f"# {checkpoint.spec.name}, {_density(checkpoint)}",
+        "\n".join(_about(checkpoint, chain)),
+        "## How to load it\n\n```python\nimport timm\n"
+        + (OWN if registration_notes(checkpoint.spec) else "")
+        + 'model = timm.create_model("hf-hub:OWNER/NAME", pretrained=True)  # or "local-dir:FOLDER"\n```',
+        "## Verdict\n\n" + "\n".join(_verdicts(chain, checkpoint, session)),
+    ]
+    if checkpoint.mask is not None:
+        sections.append("## Masks\n\n`masks.safetensors` holds a bool tensor for every pruned weight: true = kept.")
+    return HEAD + "\n" + "\n\n".join(sections) + "\n"
+
+
+def _density(checkpoint: Checkpoint) -> str:
+    return "dense" if checkpoint.mask is None else f"pruned to density {checkpoint.mask.density:.4g}"
+
+
+def _about(checkpoint: Checkpoint, chain: list[Run]) -> Iterator[str]:
+    spec = checkpoint.spec
+    size = "x".join(map(str, spec.image_size))
+    yield f"- Network: {spec.name}, {spec.num_classes} classes, {spec.in_chans} channels, {size} pixels"
+    for run in reversed(chain):
+        with_plugin = f" with {run.recipe.plugin}" if run.recipe.plugin else ""
+        yield f"- {run.recipe.step.capitalize()}{with_plugin}: `{run.id}`"
+    data = next((run.recipe.arguments["data"] for run in chain if "data" in run.recipe.arguments), None)
+    if data:
+        yield f"- Data: {data['name']}"
+    if checkpoint.mask is not None:
+        yield f"- Weights kept: {checkpoint.mask.n_kept:,} of {checkpoint.mask.n_weights:,} prunable ones"
+    yield f"- Made by prunescope {__version__}"
+
+
+def _verdicts(chain: list[Run], checkpoint: Checkpoint, session: Session) -> Iterator[str]:
+    errors = measured_errors(chain[0], session)
+    if errors:
+        yield f"Test error: {', '.join(f'{error:.2%}' for error in errors)}."
+    found = diagnoses_of(chain, session)
+    own = None if checkpoint.mask is None else checkpoint.mask.density
+    if not found:
+        yield "n/a: this study holds no diagnosis of the dense network."
+        return
+    yield f"The dense network was diagnosed (`{found[-1].id}`):"
+    yield ""
+    yield "| density | regime | advice | P(advice) |"
+    yield "|---|---|---|---|"
+    for verdict in found[-1].verdicts:
+        near = own is not None and abs(verdict.density - own) < 5e-4
+        yield _row(verdict, mark="**" if near else "")
+
+
+def _row(verdict: Verdict, *, mark: str) -> str:
+    one = verdict.diagnosis
+    sure = "n/a" if one.confidence is None else f"{one.confidence:.0%}"
+    cells = (density_text(verdict.density), str(one.regime), str(one.advice), sure)
+    return "| " + " | ".join(f"{mark}{cell}{mark}" for cell in cells) + " |"

@@ -1,0 +1,137 @@
+"""A network as a file of another library: what the export is asked, with its defaults, and what it wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prunescope.api.errors import UsageError
+from prunescope.runs.place import CheckpointQuestion
+from prunescope.runs.recipe import run_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor, nn
+
+    from prunescope.networks.checkpoints import Checkpoint
+    from prunescope.runs.place import Network
+    from prunescope.runs.session import Session
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportQuestion(CheckpointQuestion):
+    """A network, written for another library and loaded back there."""
+
+    network: Network = field(kw_only=False)
+    """The network: a path, a run id, or what `train`, `prune` or `retrain` returned."""
+    to: str
+    """The format: timm, torchvision, hf, onnx, or torch-prune."""
+    output: str | Path
+    """The file to write; of hf a folder, which does not exist yet or is empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportedNetwork:
+    """A network that another library loaded."""
+
+    run: str
+    """The run (or snapshot) that was exported."""
+    path: Path
+    load: str
+    """The expression that loads it there."""
+    difference: float
+    """Largest difference of the outputs there over the largest output; NaN where it could not be loaded back here."""
+    parameters: int
+    """Of the network as exported."""
+    compact: bool
+    """Whether it is the smaller network, without the channels that were pruned."""
+    notes: tuple[str, ...]
+
+
+def answer_export(
+    question: ExportQuestion,
+    session: Session,
+    *,
+    documents: Callable[[str, Checkpoint, Session], Mapping[str, str]] | None = None,
+) -> ExportedNetwork:
+    """Write a network for another library, and load it back there.
+
+    documents: returns the texts for a folder, by file name, from the run, its checkpoint and the session.
+
+    Raises:
+        UsageError: an unknown format, a wrong suffix, or a place that is taken.
+        MismatchError: the other library has no such network, or computes something else.
+    """
+    from prunescope.networks import checkpoints
+    from prunescope.networks.exports import formats
+    from prunescope.networks.exports.artefact import ExportSubject
+    from prunescope.runs.files.artefacts import write_artefact
+    from prunescope.runs.opening import open_network
+
+    chosen, target = formats.find_format(question.to), Path(question.output)
+    _check_target(target, chosen.suffixes)
+    reference = open_network(question.network, session, loading=question.loading)
+    checkpoint = session.store.load_weights(reference)
+    model = checkpoints.to_model(checkpoint).eval()
+    inputs = _examples(reference, checkpoint, session)
+    compact = _compact(reference, checkpoint, session, model=model, inputs=inputs) if chosen.compact else None
+    texts = documents(reference, checkpoint, session) if documents and not chosen.suffixes else {}
+    subject = ExportSubject(checkpoint=checkpoint, model=model, inputs=inputs, compact=compact, documents=texts)
+    artefact = formats.make_artefact(question.to, subject)
+    difference = write_artefact(target, artefact)
+    return ExportedNetwork(
+        run=reference,
+        path=target,
+        load=artefact.load.format(path=str(target)),
+        difference=difference,
+        parameters=sum(parameter.numel() for parameter in (compact or model).parameters()),
+        compact=compact is not None,
+        notes=artefact.notes,
+    )
+
+
+def _check_target(target: Path, suffixes: tuple[str, ...]) -> None:
+    from prunescope.runs.files.artefacts import check_free
+
+    if suffixes and target.suffix not in suffixes:
+        raise UsageError(
+            f"--output {target} has the suffix {target.suffix!r}", fix=f"end it in {' or '.join(suffixes)}"
+        )
+    if not target.absolute().parent.is_dir():
+        raise UsageError(
+            f"--output {target} is in {target.parent}, which is no folder", fix="name a folder that exists"
+        )
+    check_free(target, folder=not suffixes)
+
+
+def _examples(reference: str, checkpoint: Checkpoint, session: Session) -> Tensor:
+    """Return the first examples the network was made for; images of noise, always the same, where these are unknown."""
+    import torch
+
+    from prunescope.data import sources
+    from prunescope.runs.opening import inherited_source
+
+    spec = checkpoint.spec
+    source = inherited_source([reference], session)
+    if source is not None:
+        opened = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
+        return next(iter(opened.test.batches(2, limit=1)))[0]
+    draw = torch.Generator().manual_seed(0)
+    return torch.randn(2, spec.in_chans, *spec.image_size, generator=draw)
+
+
+def _compact(
+    reference: str, checkpoint: Checkpoint, session: Session, *, model: nn.Module, inputs: Tensor
+) -> nn.Module | None:
+    """Return the smaller network that the pruner of this run, or of the run it was retrained from, makes."""
+    run = session.read(run_of(reference))
+    while run.recipe.step in {"retrain", "rewind"}:
+        run = session.read(run_of(run.recipe.inputs[0]))
+    if run.recipe.step != "prune" or checkpoint.mask is None:
+        return None
+    pruner = session.make_plugin("pruners", run.recipe.plugin, run.recipe.options)
+    with pruner.unchanged():
+        made: nn.Module | None = pruner.instance.compact_network(model, checkpoint.mask, inputs)
+    return made

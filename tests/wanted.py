@@ -1,0 +1,13 @@
+"""Libraries that some tests need and most environments lack: skipped without, but not where they are promised."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+import pytest
+
+
+def wanted(name):
+    """Return a library; skip the tests of the module where it is not installed, except in `nox -s interop`."""
+    return import_module(name) if os.environ.get("PRUNESCOPE_INTEROP") else pytest.importorskip(name)
