@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from prunescope.report import diagnosis as report
+from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 
 IMAGES = Path(__file__).parent / "images"
@@ -27,7 +28,7 @@ def main() -> None:
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=folder)
         made = Path(folder) / "prunescope-quickstart"
         console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
-        console.print(report.terminal(report.assemble(Store(made / "study"), done.stdout.strip())))
+        console.print(report.terminal(report.assemble(Session(store=Store(made / "study")), done.stdout.strip())))
         text = console.export_svg(title="prunescope diagnose ckpt.pt", unique_id="verdict")
         (IMAGES / "verdict.svg").write_text(text, encoding="utf-8")
         _photograph(made / "report.html")

@@ -13,6 +13,7 @@ from prunescope.regimes.rules import MdTree, ThreeRegime
 from prunescope.runs.files import runfile
 from prunescope.runs.files.runfile import Run, Verdict
 from prunescope.runs.recipe import Recipe
+from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ CASES = (
 
 def study(
     folder: Path, *, imported: bool = False, third_party: bool = True, cases: tuple[Case, ...] = CASES
-) -> tuple[Store, str]:
-    """Write a study of three densities (Regime I, unresolved, II) and return it with the diagnosis's id."""
+) -> tuple[Session, str]:
+    """Write a study of three densities (Regime I, unresolved, II) and return its session and the diagnosis's id."""
     store = Store(folder)
     dense = write(store, _imported() if imported else _trained())
     asked, verdicts = [], []
@@ -79,10 +80,12 @@ def study(
     recipe = Recipe(
         step="diagnose", arguments={"cases": asked}, inputs=(dense, *sorted({run.id for run in _all(asked, store)}))
     )
-    return store, write(store, _run(recipe, seconds=0.02, verdicts=tuple(verdicts), facts={"dense": dense}))
+    return Session(store=store), write(
+        store, _run(recipe, seconds=0.02, verdicts=tuple(verdicts), facts={"dense": dense})
+    )
 
 
-def dense_only(folder: Path, *, more: dict[str, dict[str, Reading]] | None = None) -> tuple[Store, str]:
+def dense_only(folder: Path, *, more: dict[str, dict[str, Reading]] | None = None) -> tuple[Session, str]:
     """Write a diagnosis of a dense model alone."""
     store = Store(folder)
     dense = write(store, _trained())
@@ -94,7 +97,7 @@ def dense_only(folder: Path, *, more: dict[str, dict[str, Reading]] | None = Non
         arguments={"cases": [_case(1.0, "md-tree", probes)]},
         inputs=(dense, *sorted(probe.id for probe in probes)),
     )
-    return store, write(store, _run(recipe, seconds=0.02, verdicts=(verdict,)))
+    return Session(store=store), write(store, _run(recipe, seconds=0.02, verdicts=(verdict,)))
 
 
 def _trained() -> Run:

@@ -87,6 +87,22 @@ def test_a_file_has_at_most_400_lines():
     assert not {name: number for name, number in lines.items() if number > 400}
 
 
+def annotations(path):
+    """What the arguments of functions and the fields of classes are, by line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
+            yield node.lineno, ast.unparse(node.annotation)
+
+
+def test_a_store_travels_in_a_session_above_its_own_room():
+    known = {name: path for name, path in modules().items() if room(name) in ("studies", "report", "cli")}
+    wrong = [
+        f"{name}:{line}" for name, path in known.items() for line, kind in annotations(path) if "Store" in kind.split()
+    ]
+    assert len(known) > 100
+    assert not wrong, wrong
+
+
 def test_no_circle_between_files(graph):
     circles = list(strong(graph))
     assert not circles, circles

@@ -22,6 +22,7 @@ from prunescope.regimes.direction import hottest_first
 from prunescope.report.common import formatting
 from prunescope.report.phase import labels
 from prunescope.runs.scheduling import scheduler
+from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 from prunescope.studies.cases import bench, measured, tuning
 from prunescope.studies.grid import studyfolder
@@ -206,15 +207,15 @@ def tuned(name: str, folder: Path) -> Iterable[Sequence[str]]:
             "on a dense seed left out",
             "of the whole grid there",
         )
-    grid, store = studyfolder.load_grid(folder), Store(folder)
+    grid, session = studyfolder.load_grid(folder), Session(store=Store(folder))
     for density in grid.study.densities:
-        column = measured.measured_column(grid, store, density=density)
-        whole = [_tuned(grid, store, density, seeds) for seeds in _rotated(grid.study.dense_seeds)]
+        column = measured.measured_column(grid, session, density=density)
+        whole = [_tuned(grid, session, density, seeds) for seeds in _rotated(grid.study.dense_seeds)]
         left = [
             (_charge(column, one.value, out), _charge(column, _best(column, seeds), out))
             for out, *others in _rotated(grid.study.dense_seeds)
             for seeds in _rotated(others)
-            for one, _ in [_tuned(grid, store, density, seeds)]
+            for one, _ in [_tuned(grid, session, density, seeds)]
         ]
         aim = _aim(grid, grid.study.dense_seeds, runs=0)
         yield (
@@ -232,10 +233,10 @@ def _rotated(seeds: Sequence[int]) -> list[tuple[int, ...]]:
     return [(*seeds[place:], *seeds[:place]) for place in range(len(seeds))]
 
 
-def _tuned(grid: Grid, store: Store, density: float, seeds: Sequence[int]) -> tuple[tuning.Tuned, int]:
+def _tuned(grid: Grid, session: Session, density: float, seeds: Sequence[int]) -> tuple[tuning.Tuned, int]:
     """Return what tuning on some dense seeds finds, and how many runs the grid of these seeds takes."""
     runs = bench.runs(grid, density=density) * len(seeds) // len(grid.study.dense_seeds)
-    at = bench.GridBench(grid=grid, full=None, density=density, store=store, complete=partial(_complete, store))
+    at = bench.GridBench(grid=grid, full=None, density=density, session=session, complete=partial(_complete, session))
     return tuning.tune_grid(at, _aim(grid, seeds, runs=runs)), runs
 
 
@@ -249,10 +250,10 @@ def _aim(grid: Grid, seeds: Sequence[int], *, runs: int) -> tuning.Aim:
     )
 
 
-def _complete(store: Store, recipes: Sequence[Recipe]) -> None:
+def _complete(session: Session, recipes: Sequence[Recipe]) -> None:
     """Measure the pairs that a first look compares: the trainings themselves are the sweep's."""
     executor = registry.make("executors", "local", {"in_process": True}).instance
-    for outcome in scheduler.run(recipes, store, executor, device="cpu"):
+    for outcome in scheduler.run(recipes, session.store, executor, device="cpu"):
         if outcome.error:
             raise SystemExit(outcome.error)
 

@@ -38,10 +38,10 @@ def are_needed(recipes: Sequence[Recipe], store: Store) -> bool:
     inputs = sorted({run_of(reference) for recipe in recipes for reference in recipe.inputs})
     finished = [run_id for run_id in inputs if store.has(run_id)]
     return any(map(live_networks.is_live, named)) or any(
-        live_networks.is_live(_network(run_id, store)) for run_id in finished
+        live_networks.is_live(_network(store.read(run_id, only=()))) for run_id in finished
     )
 
 
-def _network(run_id: str, store: Store) -> str:
-    model = store.read(run_id, only=()).facts.get("model") or {}
+def _network(run: Run) -> str:
+    model = run.facts.get("model") or {}
     return str(model.get("name", ""))

@@ -15,6 +15,7 @@ from prunescope.api.trust import NOTHING
 from prunescope.runs.recipe import Recipe, parse
 from prunescope.runs.scheduling import devices
 from prunescope.runs.steps import fitting, judging, probing, pruning, rewinding
+from prunescope.runs.steps.context import StepContext
 from prunescope.runs.steps.finishing import finish_run
 from prunescope.runs.store import Store
 
@@ -44,7 +45,7 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
     While another process performs it: wait for that, or raise BusyError when `wait` is False. device: "auto" is decided
     here, where the step runs.
     """
-    steps: dict[str, Callable[[Recipe, Store, str], StepResult]] = {
+    steps: dict[str, Callable[[Recipe, StepContext], StepResult]] = {
         "train": fitting.fit_network,
         "prune": pruning.prune_network,
         "rewind": rewinding.rewind_network,
@@ -60,7 +61,7 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
             return recipe.id
         started = monotonic()
         with _exits_caught(recipe):
-            made = steps[recipe.step](recipe, store, here)
+            made = steps[recipe.step](recipe, StepContext(store, here))
         return finish_run(recipe, made, store, device=here, seconds=monotonic() - started)
 
 
@@ -92,7 +93,7 @@ def perform_together(recipes: Sequence[Recipe], store: Store, *, device: str) ->
             return
         started = monotonic()
         with _exits_caught(recipes[0]):
-            made = fitting.fit_networks(recipes, store, here, wanted=sorted(wanted))
+            made = fitting.fit_networks(recipes, StepContext(store, here), wanted=sorted(wanted))
         seconds = (monotonic() - started) / len(recipes)
         for recipe, one in zip(recipes, made, strict=True):
             if recipe.id in wanted:

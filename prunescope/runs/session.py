@@ -11,7 +11,7 @@ from prunescope.runs.place import Place, StudyPlace
 from prunescope.runs.watching import Silent, Watcher, label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from torch import nn
@@ -25,19 +25,31 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
 
 
+def this_process() -> Loaded:
+    """Return the executor that runs steps in this process, replicas of a tiny network together."""
+    return registry.make("executors", "local", {"in_process": True})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A study that is open: what functions take in place of a store, a device and an executor."""
+    """A study that is open: what functions take in place of a store, a device and an executor.
+
+    One of a store alone reads the study, and performs steps in this process on the CPU.
+    """
 
     store: Store
-    device: str
+    device: str = "cpu"
     """As torch names it, or "auto": decided where a step runs (`scheduling.devices`)."""
-    executor: Loaded
+    executor: Loaded = field(default_factory=this_process)
     watcher: Watcher = field(default_factory=Silent)
 
-    def read(self, run_id: str) -> Run:
-        """Return a finished run."""
-        return self.store.read(run_id)
+    def read(self, run_id: str, *, only: Collection[str] | None = None) -> Run:
+        """Return a finished run; only: which readings to read, as "<probe>/<name>", all when None."""
+        return self.store.read(run_id, only=only)
+
+    def unfinished(self, recipes: Sequence[Recipe]) -> list[Recipe]:
+        """Return the recipes that are not finished yet, each once, in the order given."""
+        return self.store.unfinished(recipes)
 
     def make_plugin(self, group: str, name: str, options: Mapping[str, Any]) -> Loaded:
         """Return a plugin with options; the code they may name is what the study's files may."""
@@ -66,14 +78,12 @@ class Session:
         if self.store.has(recipe.id):
             self.note(f"{label(recipe)}: already finished")
             return recipe.id
-        with self.watcher.watch([recipe], self.store, {}):
+        with self.watcher.watch([recipe], self.store.progress, {}):
             return pipeline.perform(recipe, self.store, device=self.device)
 
     def complete(self, recipes: Sequence[Recipe]) -> None:
         """Run every unfinished step; raise the first error when some failed, after the others were finished."""
-        from prunescope.runs.scheduling import scheduler
-
-        todo = scheduler.pending(recipes, self.store)
+        todo = self.unfinished(recipes)
         if len(todo) < len(recipes):
             self.note(f"{len(recipes) - len(todo)} of {len(recipes)} steps are already finished")
         if not todo:
@@ -85,7 +95,7 @@ class Session:
         """Run recipes, those in `todo` being unfinished, and return how each job ended."""
         from prunescope.runs.scheduling import scheduler
 
-        with self.watcher.watch(todo, self.store, self.shares(todo)):
+        with self.watcher.watch(todo, self.store.progress, self.shares(todo)):
             return list(scheduler.run(recipes, self.store, self.executor_for(todo), device=self.device))
 
     def executor_for(self, recipes: Sequence[Recipe]) -> Any:  # noqa: ANN401 - an Executor
@@ -145,11 +155,6 @@ def typed_plugins(question: AskedPlace) -> tuple[Loaded, ...]:
         if isinstance(name, str) and options:
             found.append(registry.make(group, name, options, trust=None))
     return tuple(found)
-
-
-def this_process() -> Loaded:
-    """Return the executor that runs steps in this process, replicas of a tiny network together."""
-    return registry.make("executors", "local", {"in_process": True})
 
 
 def check_study(study: Path) -> Path:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from prunescope.api.trust import Trust
     from prunescope.networks.checkpoints import Checkpoint
     from prunescope.runs.files.runfile import Run
+    from prunescope.runs.recipe import Recipe
 
 CHUNK = 1 << 20
 
@@ -69,6 +70,11 @@ class Store:
         """Return the ids of all finished runs, sorted."""
         found = (path.stem for path in self.runs.glob("*.h5") if not path.name.startswith("."))
         return sorted(run_id for run_id in found if run_id not in self.without)
+
+    def unfinished(self, steps: Iterable[Recipe]) -> list[Recipe]:
+        """Return the steps that are not finished yet, each once, in the order given."""
+        once, finished = {step.id: step for step in steps}, set(self.ids())
+        return [step for run_id, step in once.items() if run_id not in finished]
 
     def read(self, run_id: str, *, with_mask: bool = False, only: Collection[str] | None = None) -> Run:
         """Return a finished run; InputError when there is none of that id.

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.scheduling.cost import CostEstimate
-    from prunescope.runs.store import Store
 
     Watched = AbstractContextManager[None]
+    Progress = Callable[[str], float]
 
 
 class Watcher(Protocol):
@@ -26,9 +26,10 @@ class Watcher(Protocol):
     def estimated(self, estimate: CostEstimate, slots: int) -> None:
         """Receive what is left to compute; `slots` jobs run at a time."""
 
-    def watch(self, recipes: Sequence[Recipe], store: Store, shares: Mapping[str, float]) -> Watched:
+    def watch(self, recipes: Sequence[Recipe], progress: Progress, shares: Mapping[str, float]) -> Watched:
         """Show the progress of unfinished recipes while the block runs.
 
+        progress: run id -> how far the step is, in [0, 1].
         shares: run id -> its share of the work, in any unit; equal shares where empty.
         """
 
@@ -43,9 +44,9 @@ class Silent:
     def estimated(self, estimate: CostEstimate, slots: int) -> None:
         """Drop the estimate."""
 
-    def watch(self, recipes: Sequence[Recipe], store: Store, shares: Mapping[str, float]) -> Watched:
+    def watch(self, recipes: Sequence[Recipe], progress: Progress, shares: Mapping[str, float]) -> Watched:
         """Show nothing."""
-        del recipes, store, shares
+        del recipes, progress, shares
         return nullcontext()
 
 

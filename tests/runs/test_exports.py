@@ -16,8 +16,8 @@ from prunescope.runs import exports
 
 @pytest.fixture
 def store(tmp_path):
-    found, _ = synthetic_study.dense_only(tmp_path / "study")
-    return found
+    session, _ = synthetic_study.dense_only(tmp_path / "study")
+    return session.store
 
 
 def test_json_holds_every_run(store, tmp_path):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from prunescope.plugins.citations import Cited, Method
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
 
 RULE = "three-regime"
 """Whose paper the tool is about: cited where nothing is asked for."""
@@ -38,8 +38,8 @@ def cite(
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
     """Print the publications to cite. For prunescope, a plugin's method, or all methods of a run or a study."""
-    store = open_session(ResultsQuestion(study)).store
-    used = [found for text in what or () for found in _methods(text, store)] or [citations.method("rules", RULE)]
+    session = open_session(ResultsQuestion(study))
+    used = [found for text in what or () for found in _methods(text, session)] or [citations.method("rules", RULE)]
     unique = list({(method.group, method.name): method for method in used}.values())
     _tell_gaps(unique)
     found = citations.cited(unique)
@@ -60,7 +60,7 @@ def _tell_gaps(used: list[Method]) -> None:
             say(f"{method.label}: no publication")
 
 
-def _methods(text: str, store: Store) -> tuple[Method, ...]:
+def _methods(text: str, session: Session) -> tuple[Method, ...]:
     """Return the methods that a name stands for: a plugin's, a study's, or a run's with all it was made from."""
     from prunescope.runs.store import Store
 
@@ -74,22 +74,22 @@ def _methods(text: str, store: Store) -> tuple[Method, ...]:
     if (Path(text) / "runs").is_dir():
         of_study = Store(Path(text))
         return credited_methods(of_study.read(run_id, only=()).recipe for run_id in of_study.ids())
-    reference = store.resolve(text)
+    reference = session.store.resolve(text)
     if reference is None:
         raise UsageError(
-            f"there is no plugin, no study and no run {text!r} in {store.study}",
+            f"there is no plugin, no study and no run {text!r} in {session.store.study}",
             fix="see: prunescope plugins, or prunescope results list --study DIR",
         )
-    return credited_methods(_behind(run_of(reference), store))
+    return credited_methods(_behind(run_of(reference), session))
 
 
-def _behind(run_id: str, store: Store) -> Iterator[Recipe]:
+def _behind(run_id: str, session: Session) -> Iterator[Recipe]:
     """Yield the recipe of a run and of every run it was made from."""
     todo, seen = [run_id], set()
     while todo:
         current = todo.pop()
         if current not in seen:
             seen.add(current)
-            recipe = store.read(current, only=()).recipe
+            recipe = session.read(current, only=()).recipe
             yield recipe
             todo += [run_of(reference) for reference in recipe.inputs]

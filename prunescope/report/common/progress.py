@@ -14,14 +14,13 @@ from prunescope.report.common.console import duration, say
 from prunescope.runs import watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from rich.progress import Progress, TaskID
 
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.scheduling.cost import CostEstimate
-    from prunescope.runs.store import Store
 
 POLL_SECONDS = 0.5
 
@@ -77,16 +76,19 @@ class Bars:
 
 
 @contextmanager
-def watched(recipes: Sequence[Recipe], store: Store, *, weights: Mapping[str, float] | None = None) -> Iterator[None]:
+def watched(
+    recipes: Sequence[Recipe], progress: Callable[[str], float], *, weights: Mapping[str, float] | None = None
+) -> Iterator[None]:
     """Show the progress of unfinished recipes while the block runs.
 
+    progress: run id -> how far the step is, in [0, 1].
     weights: what share of the work each run id is, in any unit; equal shares when None.
     """
     shares = {recipe.id: (weights or {}).get(recipe.id, 0.0 if weights else 1.0) for recipe in recipes}
     labels = {recipe.id: watching.label(recipe) for recipe in recipes}
     stop = threading.Event()
     with _meter() as meter:
-        look = _Look(store, shares, labels, meter)
+        look = _Look(progress, shares, labels, meter)
         thread = threading.Thread(target=_poll, args=(look, stop), daemon=True)
         thread.start()
         try:
@@ -99,14 +101,14 @@ def watched(recipes: Sequence[Recipe], store: Store, *, weights: Mapping[str, fl
 
 @dataclass(frozen=True)
 class _Look:
-    store: Store
+    progress: Callable[[str], float]
     shares: Mapping[str, float]
     labels: Mapping[str, str]
     meter: Meter
 
     def once(self) -> None:
         """Ask every step how far it is and show it."""
-        done = {run_id: self.store.progress(run_id) for run_id in self.shares}
+        done = {run_id: self.progress(run_id) for run_id in self.shares}
         total = sum(self.shares.values()) or 1.0
         whole = sum(self.shares[run_id] * fraction for run_id, fraction in done.items()) / total
         running = {self.labels[run_id]: fraction for run_id, fraction in done.items() if 0 < fraction < 1}
@@ -153,7 +155,7 @@ class OnTerminal:
             say(f"estimate: {costs.in_words(estimate, slots)}")
 
     def watch(
-        self, recipes: Sequence[Recipe], store: Store, shares: Mapping[str, float]
+        self, recipes: Sequence[Recipe], progress: Callable[[str], float], shares: Mapping[str, float]
     ) -> AbstractContextManager[None]:
         """Show bars on a terminal and in a notebook, lines elsewhere."""
-        return watched(recipes, store, weights=shares)
+        return watched(recipes, progress, weights=shares)

@@ -1,6 +1,6 @@
 """What a diagnosis says, to a person and to a program: terminal, one-file HTML, JSON.
 
-report = assemble(store, diagnose_id)
+report = assemble(session, diagnose_id)
 console.print(terminal(report))
 Path("verdict.html").write_text(diagnosis_page(report), encoding="utf-8")
 json.dumps(diagnosis_as_json(report))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prunescope.runs.files.runfile import Run, Verdict
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
     from prunescope.studies.diagnosis.trail import Branch, Trail
 
 PATH = "lmc/train_error_path"
@@ -29,7 +29,7 @@ PATH = "lmc/train_error_path"
 STEP_ORDER = ("import", "train", "prune", "retrain", "probe", "diagnose")
 
 
-def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Report:
+def assemble(session: Session, diagnose_id: str, *, notes: Sequence[str] = ()) -> Report:
     """Return everything a report on a diagnosis says; it computes no new reading.
 
     notes: assumptions made on the way that no run records; they join the warnings.
@@ -37,7 +37,7 @@ def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Re
     Raises UsageError where the id is not a diagnosis, InputError or StoreError where a run behind it is missing or
     damaged.
     """
-    trail = follow(store, diagnose_id)
+    trail = follow(session, diagnose_id)
     branches = trail.branches
     verdicts = tuple(_headline(verdict) for branch in trail.pruned for verdict in branch.verdicts)
     pruned = {branch.density for branch in trail.pruned}
@@ -67,7 +67,7 @@ def assemble(store: Store, diagnose_id: str, *, notes: Sequence[str] = ()) -> Re
         versions=diagnosis.versions,
         seeds=_seeds(trail),
         device=diagnosis.device,
-        commands=advice.commands(trail, verdicts, study=store.study),
+        commands=advice.commands(trail, verdicts, study=session.store.study),
         taken=tuple(
             _taken(branch, run, probe) for branch in branches for run in branch.probes for probe in run.readings
         ),

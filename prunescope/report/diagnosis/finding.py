@@ -145,14 +145,13 @@ def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> 
     from prunescope.report.diagnosis.assemble import assemble
     from prunescope.runs import coordinates
 
-    store = session.store
-    view = assemble(store, run)
+    view = assemble(session, run)
     return DiagnosisFinding(
         run=run,
-        study=store.study,
-        verdicts=store.read(run).verdicts,
+        study=session.store.study,
+        verdicts=session.read(run).verdicts,
         view=replace(view, warnings=(*notes, *view.warnings)),
-        readings=tuple(coordinates.rows([taken.run for taken in view.taken], store)),
+        readings=tuple(coordinates.rows([taken.run for taken in view.taken], session.store)),
     )
 
 

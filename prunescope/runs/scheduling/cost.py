@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api.trust import NOTHING
-from prunescope.data import sources
 from prunescope.networks import checkpoints, models
 from prunescope.networks.capture import NotCapturable, capture_on
 from prunescope.networks.grouped.grouping import Grouped, supports
 from prunescope.networks.layout import laid_out
 from prunescope.plugins import checks, registry
-from prunescope.runs.recipe import run_of
-from prunescope.runs.scheduling import devices, groups, scheduler
+from prunescope.runs.scheduling import devices, groups
+from prunescope.runs.steps.context import StepContext
 from prunescope.runs.steps.result import model_on_device
 
 if TYPE_CHECKING:
@@ -92,12 +91,13 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> CostEst
     The recipes start from one finished model (or train one). Passes come from the plugins; a plugin that does not say
     is counted as one pass over the data. A measured rate replaces any assumption about the machine.
     """
-    todo = scheduler.pending(recipes, store)
+    todo = store.unfinished(recipes)
     if not todo:
         return CostEstimate(by_step=(), rates=Rates(), bytes=0)
     here = devices.resolve(device)
-    data = _data(todo, store, here)
-    start = _start(todo, store)
+    context = StepContext(store, here)
+    data = _data(todo, context)
+    start = _start(todo, context)
     together = {run_id: len(group) for run_id, group in groups.divide(recipes, store, device=here).items()}
     sizes = sorted(set(together.values()))
     rates = (
@@ -221,21 +221,21 @@ def _best(work: Callable[[], object]) -> float:
     return min(times)
 
 
-def _data(todo: Sequence[Recipe], store: Store, device: str) -> Data | None:
+def _data(todo: Sequence[Recipe], context: StepContext) -> Data | None:
     for recipe in todo:
         if "data" in recipe.arguments:
-            return sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
+            return context.open_data(recipe.arguments["data"])
     return None
 
 
-def _start(todo: Sequence[Recipe], store: Store) -> checkpoints.Checkpoint:
+def _start(todo: Sequence[Recipe], context: StepContext) -> checkpoints.Checkpoint:
     for recipe in todo:
         if "model" in recipe.arguments:
-            spec = models.ModelSpec.from_json(recipe.arguments["model"], trust=store.trust)
+            spec = context.parse_spec(recipe.arguments["model"])
             return checkpoints.Checkpoint(spec=spec, state=models.create(spec, seed=0).state_dict())
         for reference in recipe.inputs:
-            if store.weights_path(reference).is_file() and store.has(run_of(reference)):
-                return store.load_weights(reference)
+            if context.has_weights(reference):
+                return context.load_weights(reference)
     raise LookupError("a plan starts from a finished run or trains a model")
 
 

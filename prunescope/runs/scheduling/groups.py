@@ -13,12 +13,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PluginError, PrunescopeError
-from prunescope.data import sources
 from prunescope.networks import models
-from prunescope.plugins import registry
 from prunescope.runs.recipe import run_of
 from prunescope.runs.scheduling import devices
 from prunescope.runs.steps import fitting
+from prunescope.runs.steps.context import StepContext
 from prunescope.runs.steps.result import make_usable
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str,
     """
     here = devices.resolve(device)
     kinds: dict[str, list[Recipe]] = {}
-    origins = _Origins({recipe.id: recipe for recipe in recipes}, store)
+    origins = _Origins({recipe.id: recipe for recipe in recipes}, StepContext(store, here))
     for recipe in origins.steps.values():
         spec = origins.spec(recipe.id) if recipe.step in fitting.TRAINING_STEPS else None
         if spec is not None:
@@ -48,7 +47,7 @@ def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str,
     found: dict[str, Group] = {}
     for kind in kinds.values():
         if len(kind) > 1 and not all(store.has(recipe.id) for recipe in kind):
-            most = _together(kind[0], origins, here)
+            most = _together(kind[0], origins)
             if here.startswith("cuda"):
                 divided = fully(kind, most)
             else:
@@ -90,13 +89,14 @@ def _kind(recipe: Recipe, spec: Mapping[str, Any], depth: int) -> str:
     )
 
 
-def _together(recipe: Recipe, origins: _Origins, device: str) -> int:
+def _together(recipe: Recipe, origins: _Origins) -> int:
     """Ask the trainer how many it trains at a time; 1 where the step cannot even begin: it will say why itself."""
+    context = origins.context
     try:
-        loaded = registry.make("trainers", recipe.plugin, recipe.options, trust=origins.store.trust)
-        spec = models.ModelSpec.from_json(origins.spec(recipe.id) or {}, trust=origins.store.trust)
-        model = models.create(spec, seed=0).to(device)
-        data = sources.open_source(recipe.arguments["data"], device=device, trust=origins.store.trust)
+        loaded = context.make_plugin("trainers", recipe.plugin, recipe.options)
+        spec = context.parse_spec(origins.spec(recipe.id) or {})
+        model = models.create(spec, seed=0).to(context.device)
+        data = context.open_data(recipe.arguments["data"])
         make_usable(model, spec, data)
     except PrunescopeError:
         return 1
@@ -115,7 +115,7 @@ class _Origins:
     """Finds the network that a step works on, through its inputs."""
 
     steps: Mapping[str, Recipe]
-    store: Store
+    context: StepContext
     known: dict[str, Mapping[str, Any] | None] = field(default_factory=dict)
     depths: dict[str, int] = field(default_factory=dict)
 
@@ -147,7 +147,7 @@ class _Origins:
 
     def _read(self, run_id: str) -> Mapping[str, Any] | None:
         try:
-            found: Mapping[str, Any] | None = self.store.read(run_id).facts.get("model")
+            found: Mapping[str, Any] | None = self.context.read(run_id).facts.get("model")
         except PrunescopeError:
             return None  # the step that needs the run will say what is wrong with it
         return found

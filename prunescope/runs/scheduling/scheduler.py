@@ -22,6 +22,7 @@ from prunescope.runs.store import CANNOT_WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from prunescope.api import Executor
     from prunescope.runs.recipe import Recipe
@@ -29,13 +30,6 @@ if TYPE_CHECKING:
     from prunescope.runs.store import Store
 
 WAIT_SECONDS = 0.5
-
-
-def pending(recipes: Sequence[Recipe], store: Store) -> list[Recipe]:
-    """Return the recipes that are not finished yet, each once, in the order given."""
-    once = {recipe.id: recipe for recipe in recipes}
-    finished = set(store.ids())
-    return [recipe for run_id, recipe in once.items() if run_id not in finished]
 
 
 @dataclass(frozen=True)
@@ -51,20 +45,22 @@ def works(recipes: Sequence[Recipe], store: Store, together: Mapping[str, Group]
 
     Every job waits for those that make its inputs. A group with one unfinished run is performed whole.
     """
-    todo = {recipe.id: recipe for recipe in pending(recipes, store)}
+    todo = {recipe.id: recipe for recipe in store.unfinished(recipes)}
     groups_of = {run_id: together.get(run_id, (recipe,)) for run_id, recipe in todo.items()}
     task_of = {recipe.id: task_id(group) for group in groups_of.values() for recipe in group}
-    found = {task_of[run_id]: _work(group, todo, task_of, store) for run_id, group in groups_of.items()}
+    found = {
+        task_of[run_id]: _work(group, todo, task_of, study=str(store.study)) for run_id, group in groups_of.items()
+    }
     return _in_order(found)
 
 
-def _work(group: Group, todo: Collection[str], task_of: Mapping[str, str], store: Store) -> Work:
+def _work(group: Group, todo: Collection[str], task_of: Mapping[str, str], *, study: str) -> Work:
     inputs = {run_of(reference) for recipe in group for reference in recipe.inputs}
     job = Job(
         id=task_id(group),
         needs=tuple(sorted({task_of[run_id] for run_id in inputs if run_id in todo})),
         recipes=tuple(recipe.canonical() for recipe in group),
-        study=str(store.study),
+        study=study,
     )
     return Work(job, group)
 
@@ -96,6 +92,7 @@ def _in_order(found: Mapping[str, Work]) -> list[Work]:
 class _State:
     """How far a sweep is."""
 
+    store: Store
     left: dict[str, Recipe]
     """Steps whose outcome is not known yet."""
     together: dict[str, Group]
@@ -119,6 +116,13 @@ class _State:
             self.failed.add(run_id)
         return Outcome(id=run_id, error=error, skipped=skipped, details=details)
 
+    def wait(self) -> None:
+        """Wait until another process is done with one of the steps it performs, or gone."""
+        if not self.busy:
+            raise PluginError("the executor ended before all steps", fix="report it to the author of the executor")
+        while all(self.store.is_busy(run_id) for run_id in self.busy):
+            time.sleep(WAIT_SECONDS)
+
 
 def run(
     recipes: Sequence[Recipe], store: Store, executor: Executor, *, device: str, of: Sequence[Recipe] = ()
@@ -130,22 +134,23 @@ def run(
     """
     perform = partial(pipeline.perform_job, device=device, trust=store.trust)
     state = _State(
-        left={recipe.id: recipe for recipe in pending(recipes, store)},
+        store,
+        left={recipe.id: recipe for recipe in store.unfinished(recipes)},
         together=_asked(groups.divide(of or recipes, store, device=device), recipes),
     )
     while state.left:
         round_ = {work.job.id: work for work in works(list(state.left.values()), store, state.together)}
         here = {recipe.id for work in round_.values() for recipe in work.recipes}
         for run_id in [run_id for run_id in state.left if run_id not in here]:
-            yield _noted(store, state.end(run_id))
+            yield _noted(state.end(run_id), study=store.study)
         state.busy, state.split = set(), False
         for outcome in executor.run([work.job for work in round_.values()], perform):
-            for ended in _ended(outcome, round_[outcome.id].recipes, state, store):
-                yield _noted(store, ended)
+            for ended in _ended(outcome, round_[outcome.id].recipes, state):
+                yield _noted(ended, study=store.study)
             if outcome.error.startswith(CANNOT_WRITE):
                 return
         if state.left and not state.split:
-            _wait(store, state.busy)
+            state.wait()
 
 
 def _asked(found: Mapping[str, Group], recipes: Sequence[Recipe]) -> dict[str, Group]:
@@ -155,11 +160,11 @@ def _asked(found: Mapping[str, Group], recipes: Sequence[Recipe]) -> dict[str, G
     return {run_id: group for run_id, group in parts.items() if len(group) > 1 and run_id in asked}
 
 
-def _ended(outcome: Outcome, recipes: Group, state: _State, store: Store) -> Iterator[Outcome]:
+def _ended(outcome: Outcome, recipes: Group, state: _State) -> Iterator[Outcome]:
     """Yield how the steps of one job ended; those that must be asked for again stay in `left`."""
     mine = [recipe for recipe in recipes if recipe.id in state.left]
     if outcome.error.startswith(BUSY):
-        state.busy |= {recipe.id for recipe in mine if store.is_busy(recipe.id)} or {mine[0].id}
+        state.busy |= {recipe.id for recipe in mine if state.store.is_busy(recipe.id)} or {mine[0].id}
     elif outcome.skipped:
         for recipe in mine:
             lost = state.failed.intersection(map(run_of, recipe.inputs))
@@ -173,17 +178,9 @@ def _ended(outcome: Outcome, recipes: Group, state: _State, store: Store) -> Ite
             yield state.end(recipe.id, error=outcome.error, details=outcome.details)
 
 
-def _noted(store: Store, outcome: Outcome) -> Outcome:
+def _noted(outcome: Outcome, *, study: Path) -> Outcome:
     if outcome.error and not outcome.skipped:
-        failures.note(store.study, outcome)
+        failures.note(study, outcome)
     elif not outcome.error:
-        failures.forget(store.study, outcome.id)
+        failures.forget(study, outcome.id)
     return outcome
-
-
-def _wait(store: Store, busy: set[str]) -> None:
-    """Wait until another process is done with one of the steps it performs, or gone."""
-    if not busy:
-        raise PluginError("the executor ended before all steps", fix="report it to the author of the executor")
-    while all(store.is_busy(run_id) for run_id in busy):
-        time.sleep(WAIT_SECONDS)

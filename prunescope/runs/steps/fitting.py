@@ -13,9 +13,8 @@ import torch
 
 from prunescope.api.errors import PluginError, UsageError
 from prunescope.api.knobs import KNOBS
-from prunescope.data import sources
 from prunescope.networks import checkpoints, masks, models
-from prunescope.plugins import checks, options, registry
+from prunescope.plugins import checks, options
 from prunescope.runs.steps import threads
 from prunescope.runs.steps.result import StepResult, facts, model_on_device, seeded, state, unchanged_by
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from prunescope.networks.checkpoints import Checkpoint
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.steps.context import StepContext
 
 TRAINING_STEPS = ("train", "retrain")
 
@@ -46,48 +45,48 @@ def grouped_words(count: int) -> str:
     return f"grouped({count})"
 
 
-def fit_network(recipe: Recipe, store: Store, device: str) -> StepResult:
+def fit_network(recipe: Recipe, context: StepContext) -> StepResult:
     """Perform one training step."""
     try:
-        return _fit_alone(recipe, store, device)
+        return _fit_alone(recipe, context)
     except torch.OutOfMemoryError as error:
         if _freed():
-            return fit_network(recipe, store, device)
+            return fit_network(recipe, context)
         raise UsageError(
-            f"the memory of {device} is too small for a step of this training",
+            f"the memory of {context.device} is too small for a step of this training",
             fix="train with smaller batches (--batch-size), or on another device",
         ) from error
 
 
-def _fit_alone(recipe: Recipe, store: Store, device: str) -> StepResult:
-    loaded = registry.make("trainers", recipe.plugin, recipe.options, trust=store.trust)
-    data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
-    run = _begin(recipe, loaded, store, device, data)
+def _fit_alone(recipe: Recipe, context: StepContext) -> StepResult:
+    loaded = context.make_plugin("trainers", recipe.plugin, recipe.options)
+    data = context.open_data(recipe.arguments["data"])
+    run = _begin(recipe, loaded, context, data)
     seed = recipe.arguments["seed"]
     with threads.suited_to(run.model, data), loaded.unchanged(), seeded(seed):
         epochs = _Epochs(loaded.instance.fit(run.model, data, mask=run.mask, seed=seed))
         for epoch in epochs:
             _note(run, epoch, loaded)
-            store.note_progress(recipe.id, epoch.number / epoch.of)
+            context.note_progress(recipe.id, epoch.number / epoch.of)
     return _end(run, engine=epochs.engine(ALONE))
 
 
-def fit_networks(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[StepResult]:
+def fit_networks(recipes: Sequence[Recipe], context: StepContext, *, wanted: Sequence[str]) -> list[StepResult]:
     """Perform training steps that differ in their seeds and inputs only, in one call of the trainer.
 
     wanted: ids of the runs that are not finished yet, whose progress is noted. Where a GPU's memory does not hold all
     of them, each half is trained by itself, and so on; the engine that is recorded is the one that trained.
     """
     if len(recipes) == 1:
-        return [fit_network(recipes[0], store, device)]
+        return [fit_network(recipes[0], context)]
     try:
-        return _fit_together(recipes, store, device, wanted=wanted)
+        return _fit_together(recipes, context, wanted=wanted)
     except torch.OutOfMemoryError:
         middle = len(recipes) if _freed() else -(-len(recipes) // 2)
     gc.collect()
     torch.cuda.empty_cache()
     halves = [half for half in (recipes[:middle], recipes[middle:]) if half]
-    return [made for half in halves for made in fit_networks(half, store, device, wanted=wanted)]
+    return [made for half in halves for made in fit_networks(half, context, wanted=wanted)]
 
 
 def _freed() -> bool:
@@ -97,11 +96,11 @@ def _freed() -> bool:
     return recordings().forget()
 
 
-def _fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wanted: Sequence[str]) -> list[StepResult]:
+def _fit_together(recipes: Sequence[Recipe], context: StepContext, *, wanted: Sequence[str]) -> list[StepResult]:
     first = recipes[0]
-    loaded = registry.make("trainers", first.plugin, first.options, trust=store.trust)
-    data = sources.open_source(first.arguments["data"], device=device, trust=store.trust)
-    runs = [_begin(recipe, loaded, store, device, data) for recipe in recipes]
+    loaded = context.make_plugin("trainers", first.plugin, first.options)
+    data = context.open_data(first.arguments["data"])
+    runs = [_begin(recipe, loaded, context, data) for recipe in recipes]
     kept, seeds = [run.mask for run in runs], [recipe.arguments["seed"] for recipe in recipes]
     with threads.suited_to(runs[0].model, data), loaded.unchanged(), seeded(seeds[0]):
         found = _Epochs(loaded.instance.fit_together([run.model for run in runs], data, masks=kept, seeds=seeds))
@@ -114,7 +113,7 @@ def _fit_together(recipes: Sequence[Recipe], store: Store, device: str, *, wante
             for run, epoch in zip(runs, epochs, strict=True):
                 _note(run, epoch, loaded)
             for run_id in wanted:
-                store.note_progress(run_id, epochs[0].number / epochs[0].of)
+                context.note_progress(run_id, epochs[0].number / epochs[0].of)
     return [_end(run, engine=found.engine(grouped_words(len(runs)))) for run in runs]
 
 
@@ -154,31 +153,30 @@ class _Run:
     snapshots: dict[int | None, Checkpoint] = field(default_factory=dict)
 
 
-def _begin(recipe: Recipe, loaded: Loaded, store: Store, device: str, data: Data) -> _Run:
-    start = _dense(recipe, loaded, store) if recipe.step == "train" else _continued(recipe, loaded, store)
-    mask = None if start.mask is None else masks.mask_to_device(start.mask, device)
-    return _Run(
-        start=start, model=model_on_device(start, device, data), mask=mask, keep=recipe.arguments.get("snapshots", ())
-    )
+def _begin(recipe: Recipe, loaded: Loaded, context: StepContext, data: Data) -> _Run:
+    start = _dense(recipe, loaded, context) if recipe.step == "train" else _continued(recipe, loaded, context)
+    mask = None if start.mask is None else masks.mask_to_device(start.mask, context.device)
+    model = model_on_device(start, context.device, data)
+    return _Run(start=start, model=model, mask=mask, keep=recipe.arguments.get("snapshots", ()))
 
 
-def _dense(recipe: Recipe, loaded: Loaded, store: Store) -> Checkpoint:
+def _dense(recipe: Recipe, loaded: Loaded, context: StepContext) -> Checkpoint:
     """Return what a dense training starts from: weights drawn from the seed, or those of the run it names."""
-    spec = models.ModelSpec.from_json(recipe.arguments["model"], trust=store.trust)
+    spec = context.parse_spec(recipe.arguments["model"])
     with unchanged_by(spec):
         drawn = None if recipe.inputs else models.create(spec, seed=recipe.arguments["seed"]).state_dict()
     return checkpoints.Checkpoint(
         spec=spec,
-        state=store.load_weights(recipe.inputs[0]).state if drawn is None else drawn,
+        state=context.load_weights(recipe.inputs[0]).state if drawn is None else drawn,
         training=_settings(recipe, loaded),
         data=recipe.arguments["data"],
         recipe=recipe.canonical(),
     )
 
 
-def _continued(recipe: Recipe, loaded: Loaded, store: Store) -> Checkpoint:
+def _continued(recipe: Recipe, loaded: Loaded, context: StepContext) -> Checkpoint:
     """Return what a retraining starts from; a dense network that is trained on records how."""
-    found = replace(store.load_weights(recipe.inputs[0]), recipe=recipe.canonical())
+    found = replace(context.load_weights(recipe.inputs[0]), recipe=recipe.canonical())
     return found if found.mask is not None else replace(found, training=_settings(recipe, loaded))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from prunescope.api import Evidence, Reading
 from prunescope.api.errors import EvidenceError
 from prunescope.api.knobs import KNOBS
-from prunescope.plugins import checks, registry
+from prunescope.plugins import checks
 from prunescope.runs.files.runfile import Verdict
 from prunescope.runs.recipe import run_of, snapshot_of
 from prunescope.runs.steps.result import StepResult
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.steps.context import StepContext
 
 
-def judge_cases(recipe: Recipe, store: Store, device: str) -> StepResult:  # noqa: ARG001 - every step has this shape
+def judge_cases(recipe: Recipe, context: StepContext) -> StepResult:
     """Judge every case of a diagnosis by its rule."""
-    dense = store.read(run_of(recipe.inputs[0]))
+    dense = context.read(run_of(recipe.inputs[0]))
     epoch = snapshot_of(recipe.inputs[0])
     knobs = dense.facts.get("knobs", {}) | ({} if epoch is None else {"epochs": epoch})
-    verdicts = tuple(_judge(case, store, knobs) for case in recipe.arguments["cases"])
+    verdicts = tuple(_judge(case, context, knobs) for case in recipe.arguments["cases"])
     return StepResult(facts={**dense.facts, "dense": recipe.inputs[0]}, verdicts=verdicts)
 
 
-def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> Verdict:
-    loaded = registry.make("rules", case["rule"], case["options"], trust=store.trust)
+def _judge(case: Mapping[str, Any], context: StepContext, knobs: Mapping[str, Any]) -> Verdict:
+    loaded = context.make_plugin("rules", case["rule"], case["options"])
     readings = {
         f"{probe}/{name}": reading
         for run_id in case["probes"]
-        for probe, named in store.read(run_id).readings.items()
+        for probe, named in context.read(run_id).readings.items()
         for name, reading in named.items()
     }
     missing = sorted(set(loaded.instance.needs) - set(readings))
@@ -49,7 +49,7 @@ def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> V
         density=case["density"],
         readings=readings,
         knobs=numeric,
-        siblings=tuple(_sibling(case["density"], one, store) for one in case.get("siblings", ())),
+        siblings=tuple(_sibling(case["density"], one, context) for one in case.get("siblings", ())),
         first_drop=case.get("first_drop"),
     )
     with loaded.unchanged():
@@ -58,9 +58,9 @@ def _judge(case: Mapping[str, Any], store: Store, knobs: Mapping[str, Any]) -> V
     return Verdict(density=case["density"], rule=case["rule"], diagnosis=diagnosis)
 
 
-def _sibling(density: float, sibling: Mapping[str, Any], store: Store) -> Evidence:
+def _sibling(density: float, sibling: Mapping[str, Any], context: StepContext) -> Evidence:
     """Return what the last epoch of a brief retraining says: the training error over its augmented mini-batches."""
-    errors = [store.read(run_id, only=()).history[-1].train_error for run_id in sibling["retrainings"]]
+    errors = [context.read(run_id, only=()).history[-1].train_error for run_id in sibling["retrainings"]]
     how = "last epoch of retraining, augmented mini-batches"
     reading = Reading(np.array(errors), "fraction", estimator=how, axes=("replica",))
     return Evidence(density=density, readings={"errors/train_error": reading}, knobs=sibling["knobs"])

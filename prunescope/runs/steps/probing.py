@@ -9,9 +9,8 @@ import torch
 
 from prunescope.api import Reading, Replica
 from prunescope.api.errors import UsageError
-from prunescope.data import sources
 from prunescope.networks import masks
-from prunescope.plugins import checks, registry
+from prunescope.plugins import checks
 from prunescope.plugins.stacking import stack
 from prunescope.runs.steps import threads
 from prunescope.runs.steps.result import StepResult, model_on_device, seeded
@@ -21,15 +20,15 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data, Probe
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.steps.context import StepContext
 
 
-def measure_replicas(recipe: Recipe, store: Store, device: str) -> StepResult:
+def measure_replicas(recipe: Recipe, context: StepContext) -> StepResult:
     """Build the replicas, and measure them with the probe of the recipe."""
-    loaded = registry.make("probes", recipe.plugin, recipe.options, trust=store.trust)
+    loaded = context.make_plugin("probes", recipe.plugin, recipe.options)
     described = recipe.arguments.get("data")
-    data = None if described is None else sources.open_source(described, device=device, trust=store.trust)
-    replicas = [_replica(store, reference, device, data) for reference in recipe.inputs]
+    data = None if described is None else context.open_data(described)
+    replicas = [_replica(context, reference, data) for reference in recipe.inputs]
     largest = replicas[0].model if replicas else torch.nn.Identity()
     with threads.suited_to(largest, data), loaded.unchanged():
         readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=loaded.title)
@@ -52,7 +51,7 @@ def measure(probe: Probe, replicas: Sequence[Replica], data: Data | None, *, see
     return stack(found, axis=axis, who=who) if axis else found[0]
 
 
-def _replica(store: Store, reference: str, device: str, data: Data | None) -> Replica:
-    found = store.load_weights(reference)
-    mask = masks.mask_to_device(found.mask, device) if found.mask is not None else None
-    return Replica(model=model_on_device(found, device, data).eval(), mask=mask, run=reference)
+def _replica(context: StepContext, reference: str, data: Data | None) -> Replica:
+    found = context.load_weights(reference)
+    mask = masks.mask_to_device(found.mask, context.device) if found.mask is not None else None
+    return Replica(model=model_on_device(found, context.device, data).eval(), mask=mask, run=reference)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prunescope.data import sources
 from prunescope.networks import layers, masks, multiplied
-from prunescope.plugins import checks, registry
+from prunescope.plugins import checks
 from prunescope.runs.steps.result import StepResult, facts, model_on_device, seeded, state
 
 if TYPE_CHECKING:
@@ -15,15 +14,15 @@ if TYPE_CHECKING:
 
     from prunescope.api import Pruner
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.steps.context import StepContext
 
 
-def prune_network(recipe: Recipe, store: Store, device: str) -> StepResult:
+def prune_network(recipe: Recipe, context: StepContext) -> StepResult:
     """Choose a mask for the dense network, check it, and apply it."""
-    dense = store.load_weights(recipe.inputs[0])
-    data = sources.open_source(recipe.arguments["data"], device=device, trust=store.trust)
-    loaded = registry.make("pruners", recipe.plugin, recipe.options, trust=store.trust)
-    model = model_on_device(dense, device, data)
+    dense = context.load_weights(recipe.inputs[0])
+    data = context.open_data(recipe.arguments["data"])
+    loaded = context.make_plugin("pruners", recipe.plugin, recipe.options)
+    model = model_on_device(dense, context.device, data)
     density, who = recipe.arguments["density"], loaded.title
     masks.check_room(dense.mask, density)
     _refuse_computed(loaded.instance, model)

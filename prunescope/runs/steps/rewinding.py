@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.steps.context import StepContext
 
 
-def rewind_network(recipe: Recipe, store: Store, device: str) -> StepResult:
+def rewind_network(recipe: Recipe, context: StepContext) -> StepResult:
     """Perform one step of rewinding.
 
     Raises UsageError where the first run has no mask, MismatchError where the second is another network.
     """
-    pruned, start = (store.load_weights(reference) for reference in recipe.inputs)
+    pruned, start = (context.load_weights(reference) for reference in recipe.inputs)
     if pruned.mask is None:
         raise UsageError(f"{recipe.inputs[0]} has no mask for rewinding", fix="prune it first")
     if pruned.spec != start.spec:
@@ -34,7 +34,7 @@ def rewind_network(recipe: Recipe, store: Store, device: str) -> StepResult:
         )
     seed = recipe.arguments.get("shuffle")
     mask = pruned.mask if seed is None else shuffled(pruned.mask, seed=seed)
-    model = model_on_device(start, device)
+    model = model_on_device(start, context.device)
     masks.apply(model, mask)
     made = replace(pruned, state=state(model), mask=mask, recipe=recipe.canonical())
     return StepResult(facts={**facts(pruned), "density": mask.density}, weights={None: made}, mask=mask)

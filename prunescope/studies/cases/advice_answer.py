@@ -59,7 +59,7 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
     from prunescope.studies.phase.from_study import drops
 
     grid = studyfolder.load_grid(file.parent, at=file, trust=session.store.trust)
-    models = measured.measured_column(grid, session.store, density=asked.density)
+    models = measured.measured_column(grid, session, density=asked.density)
     if not models:
         raise EvidenceError(
             f"no cell of {file.parent} is finished at density {asked.density:g}",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
     from prunescope.studies.grid.layout import Cell, Grid
 
 COUNTED = ("train", "retrain")
@@ -28,7 +28,7 @@ class GridBench:
     full: Grid | None
     """The same grid with retraining as long as training."""
     density: float
-    store: Store
+    session: Session
     complete: Callable[[Sequence[Recipe]], None]
     """Performs recipes that are not finished."""
     used: set[str] = field(default_factory=set)
@@ -45,7 +45,7 @@ class GridBench:
         self.used.update(recipe.id for recipe in steps if recipe.step in COUNTED)
         self.complete(steps)
         name = f"{self.grid.study.knob} {value:g}"
-        found = probe_readings(probes, self.store)
+        found = probe_readings(probes, self.session)
         return MeasuredModel(name=name, density=self.density, value=value, seed=seed, readings=found)
 
     def price(self, value: float, *, seed: int, replicas: int) -> int:

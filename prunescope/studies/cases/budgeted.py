@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from prunescope.api import RegimeRule
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.session import Session
-    from prunescope.runs.store import Store
     from prunescope.studies.cases.advising import Advised
     from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.questions import AdviceQuestion
@@ -88,21 +87,16 @@ class Purchase:
     """Ids of the probes of every look so far."""
 
     @property
-    def store(self) -> Store:
-        """Where the runs are."""
-        return self.session.store
-
-    @property
     def value(self) -> float | None:
         """Of the knob of the model that is asked about, where known."""
-        return read_knobs(self.here, self.store).get(self.knob)
+        return read_knobs(self.here, self.session).get(self.knob)
 
 
 def advise_within_budget(asked: AdviceQuestion, rule: RegimeRule, session: Session) -> Bought:
     """Measure the network at the density, then a neighbour if the budget allows, and advise."""
     budget = purse(asked.budget)
     (here,) = open_members([asked.target], asked, session)
-    knob = _knob(asked.knob, read_knobs(here, session.store))
+    knob = _knob(asked.knob, read_knobs(here, session))
     to = Purchase(asked=asked, session=session, budget=budget, here=here, knob=knob)
     first = _look(here, to)
     if first is None:
@@ -111,7 +105,7 @@ def advise_within_budget(asked: AdviceQuestion, rule: RegimeRule, session: Sessi
             fix=f"give at least --budget {asked.replicas}, or lower --replicas or --retrain-epochs",
         )
     value = first.value
-    drop = first_drop([here], session.store) if knob == "epochs" else None
+    drop = first_drop([here], session) if knob == "epochs" else None
     given: dict[str, Any] = {"knob": knob, "rule": rule, "first_drop": drop, "certainty": asked.certainty}
     other, notes = _neighbour(to, advise_model([first], value=value, **given).advice)
     models = [first, *([other] if other is not None else [])]
@@ -152,16 +146,16 @@ def _look(reference: str, to: Purchase) -> MeasuredModel | None:
     if not _pay(recipes, to):
         return None
     to.probes.extend(recipe.id for recipe in recipes if recipe.step == "probe")
-    return measure_member(reference, steps, to.store, name=reference, knob=to.knob)
+    return measure_member(reference, steps, to.session, name=reference, knob=to.knob)
 
 
 def _pay(recipes: Sequence[Recipe], to: Purchase) -> bool:
     """Run the steps if the budget allows; what is finished costs nothing."""
-    from prunescope.runs.scheduling import cost, scheduler
+    from prunescope.runs.scheduling import cost
 
-    runs = sum(recipe.step in ("train", "retrain") for recipe in scheduler.pending(recipes, to.store))
+    runs = sum(recipe.step in ("train", "retrain") for recipe in to.session.unfinished(recipes))
     timed = to.budget.seconds is not None
-    seconds = cost.estimate(recipes, to.store, device=to.session.device).seconds if timed else 0.0
+    seconds = cost.estimate(recipes, to.session.store, device=to.session.device).seconds if timed else 0.0
     if not to.budget.allows(runs, seconds):
         return False
     to.session.estimate(recipes)
@@ -201,7 +195,7 @@ def _trained(to: Purchase, advice: Advice) -> tuple[MeasuredModel | None, tuple[
     recipe, why = _training(to, advice)
     if recipe is None:
         return None, (f"no neighbour was trained: {why}",)
-    runs = to.asked.replicas + (not to.store.has(recipe.id))
+    runs = to.asked.replicas + (not to.session.store.has(recipe.id))
     if not to.budget.allows(runs, 0.0) or not _pay([recipe], to):
         return None, (f"no neighbour was trained: it takes {runs} more trainings than the rest of the budget",)
     found = _look(recipe.id, to)
@@ -210,7 +204,7 @@ def _trained(to: Purchase, advice: Advice) -> tuple[MeasuredModel | None, tuple[
 
 def _compared(other: str, to: Purchase) -> str:
     """Return which neighbour was trained, and on which side of the network it lies."""
-    value, own = (read_knobs(reference, to.store)[to.knob] for reference in (other, to.here))
+    value, own = (read_knobs(reference, to.session)[to.knob] for reference in (other, to.here))
     side = "hotter" if (value - own) * KNOBS[to.knob].hotter > 0 else "colder"
     name = knob_words(to.knob)
     return f"compared with {other}, trained {side}: {name} {value:g} instead of {own:g}"
@@ -236,5 +230,5 @@ def _training(to: Purchase, advice: Advice) -> tuple[Recipe | None, str]:
     except UsageError as error:  # the knob ends before the next step
         return None, error.message
     data = open_data(to.asked.data, [to.here], to.session, limit_batches=to.asked.limit_batches)
-    model = ModelSpec.from_json(facts["model"], trust=to.store.trust)
+    model = ModelSpec.from_json(facts["model"], trust=to.session.store.trust)
     return plan.training_recipe(trainer=trainer, model=model, data=data, seed=to.asked.seed), ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,11 +90,12 @@ def _study(path: Path, asked: CalibrationQuestion, session: Session) -> Source:
     from prunescope.studies.grid import studyfolder
 
     file = studyfolder.find_study_file(path)
-    store = Store(file.parent, trust=trusted_code(file.parent, note=session.note, allowed=asked.trust))
-    grid = studyfolder.load_grid(file.parent, at=file, trust=store.trust)
+    trust = trusted_code(file.parent, note=session.note, allowed=asked.trust)
+    there = replace(session, store=Store(file.parent, trust=trust))
+    grid = studyfolder.load_grid(file.parent, at=file, trust=trust)
     columns = []
     for density in grid.study.densities:
-        models = [one for one in measured.measured_column(grid, store, density=density) if one.test_error is not None]
+        models = [one for one in measured.measured_column(grid, there, density=density) if one.test_error is not None]
         points = []
         for value in grid.study.values:
             found = [model for model in models if model.value == value]
@@ -109,7 +110,7 @@ def _study(path: Path, asked: CalibrationQuestion, session: Session) -> Source:
             )
     if not columns:
         raise EvidenceError(f"no cell of {path} is finished", fix=f"run: prunescope sweep {path}")
-    line = calibrating_tree.FittedLine(study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, store))
+    line = calibrating_tree.FittedLine(study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, there))
     lines = (line,) if line.models else ()
     return Source(columns=columns, models=(grid.study.model,), data=(grid.study.data,), dense=lines)
 

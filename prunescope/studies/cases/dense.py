@@ -13,7 +13,7 @@ from prunescope.runs.files import glance
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
     from prunescope.studies.grid.layout import Grid
 
 DENSE_NAMES = ("errors/train_error", "errors/test_error", "hessian/trace", "lmc/lmc", "bezier/connectivity")
@@ -33,10 +33,10 @@ class Dense:
     """Between dense models of different seeds, along a trained curve or else the line; None: not measured."""
 
 
-def models(grid: Grid, store: Store) -> tuple[Dense, ...]:
+def models(grid: Grid, session: Session) -> tuple[Dense, ...]:
     """Return the dense models of which errors and trace are known, in the order of the knob's values."""
     found: dict[float, dict[str, list[float]]] = {}
-    for value, name, mean in _readings(grid, store):
+    for value, name, mean in _readings(grid, session):
         found.setdefault(value, {}).setdefault(name, []).append(mean)
     whole = {value: known for value, known in found.items() if set(DENSE_NAMES[:3]) <= set(known)}
     return tuple(_dense(value, whole[value]) for value in grid.study.values if value in whole)
@@ -53,15 +53,15 @@ def _dense(value: float, known: dict[str, list[float]]) -> Dense:
     )
 
 
-def _readings(grid: Grid, store: Store) -> Iterator[tuple[float, str, float]]:
+def _readings(grid: Grid, session: Session) -> Iterator[tuple[float, str, float]]:
     """Yield (value of the knob, name, mean) of every reading of dense models, whoever ran its probe."""
     values = {cell.dense: cell.value for cell in grid.cells}
     of_replicas = {recipe.id for cell in grid.cells for recipe in cell.probes}
-    for run_id in store.ids():
+    for run_id in session.store.ids():
         if run_id.startswith("probe-") and run_id not in of_replicas:
-            inputs = store.read(run_id, only=()).recipe.inputs
+            inputs = session.read(run_id, only=()).recipe.inputs
             at = {values.get(reference) for reference in inputs}
             if len(at) == 1 and (value := at.pop()) is not None:
-                for name, (array, _) in glance.arrays(store.path(run_id), DENSE_NAMES).items():
+                for name, (array, _) in glance.arrays(session.store.path(run_id), DENSE_NAMES).items():
                     if np.isfinite(array).all():
                         yield value, name, float(array.mean())

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from prunescope.runs.place import Network
     from prunescope.runs.session import Session
-    from prunescope.runs.store import Store
     from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.questions import FamilyQuestion
     from prunescope.studies.diagnosis.plan import DiagnosisPlan, DiagnosisSteps
@@ -55,15 +54,15 @@ def lay_out_member(
     return plan.lay_out_diagnosis(_plan(reference, asked, session, found)), found.notes
 
 
-def measure_member(reference: str, steps: DiagnosisSteps, store: Store, *, name: str, knob: str) -> MeasuredModel:
+def measure_member(reference: str, steps: DiagnosisSteps, session: Session, *, name: str, knob: str) -> MeasuredModel:
     """Return what the finished steps say of one member."""
-    at, knobs = steps.pruned[0], read_knobs(reference, store)
-    before = measured.probe_readings(steps.dense.probes, store).get(measured.TEST_ERROR)
+    at, knobs = steps.pruned[0], read_knobs(reference, session)
+    before = measured.probe_readings(steps.dense.probes, session).get(measured.TEST_ERROR)
     return measured.MeasuredModel(
         name=name,
         density=at.density,
         value=knobs.get(knob, float("nan")),
-        readings=measured.probe_readings(at.probes, store),
+        readings=measured.probe_readings(at.probes, session),
         dense_error=None
         if before is None
         else float(before.value.mean() if hasattr(before.value, "mean") else before.value),
@@ -71,9 +70,9 @@ def measure_member(reference: str, steps: DiagnosisSteps, store: Store, *, name:
     )
 
 
-def read_knobs(reference: str, store: Store) -> dict[str, float]:
+def read_knobs(reference: str, session: Session) -> dict[str, float]:
     """Return the temperature-like settings of a dense model, where known."""
-    run, epoch = store.read(run_of(reference)), snapshot_of(reference)
+    run, epoch = session.read(run_of(reference)), snapshot_of(reference)
     found = dict(run.facts.get("knobs", {})) | ({} if epoch is None else {"epochs": epoch})
     return {name: float(value) for name, value in found.items() if name in KNOBS and value is not None}
 

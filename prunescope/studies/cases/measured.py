@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Diagnosis, Reading, RegimeRule
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
     from prunescope.studies.grid.layout import Grid
 
 LMC, CKA, TEST_ERROR, TRAIN_ERROR = "lmc/lmc", "cka/softmax", "errors/test_error", "errors/train_error"
@@ -85,17 +85,17 @@ class MeasuredModel:
         )
 
 
-def probe_readings(probes: Sequence[Recipe], store: Store) -> dict[str, Reading]:
+def probe_readings(probes: Sequence[Recipe], session: Session) -> dict[str, Reading]:
     """Return what the finished ones among the probes read; the first of a name counts."""
     found: dict[str, Reading] = {}
     for recipe in probes:
-        if store.has(recipe.id):
-            for probe, named in store.read(recipe.id).readings.items():
+        if session.store.has(recipe.id):
+            for probe, named in session.read(recipe.id).readings.items():
                 found = {f"{probe}/{name}": reading for name, reading in named.items()} | found
     return found
 
 
-def measured_column(grid: Grid, store: Store, *, density: float) -> list[MeasuredModel]:
+def measured_column(grid: Grid, session: Session, *, density: float) -> list[MeasuredModel]:
     """Return the measured cells of a study at one density, in the order of the grid.
 
     Raises UsageError for a density that is not on the grid.
@@ -108,7 +108,7 @@ def measured_column(grid: Grid, store: Store, *, density: float) -> list[Measure
     found = []
     for cell in grid.cells:
         if cell.density == near:
-            known = probe_readings(cell.probes, store)
+            known = probe_readings(cell.probes, session)
             if LMC in known:
                 name = f"{grid.study.knob} {cell.value:g}"
                 found.append(MeasuredModel(name=name, density=near, value=cell.value, seed=cell.seed, readings=known))

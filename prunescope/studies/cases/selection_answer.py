@@ -95,8 +95,8 @@ def _lay_out(references: Sequence[str], asked: SelectionQuestion, session: Sessi
 
 
 def _measured(reference: str, laid: Layout, session: Session, *, name: str) -> MeasuredModel:
-    found = measure_member(reference, laid.brief[reference], session.store, name=name, knob="epochs")
+    found = measure_member(reference, laid.brief[reference], session, name=name, knob="epochs")
     if reference not in laid.full:
         return found
-    after = measure_member(reference, laid.full[reference], session.store, name=name, knob="epochs")
+    after = measure_member(reference, laid.full[reference], session, name=name, knob="epochs")
     return replace(found, final_error=after.test_error)

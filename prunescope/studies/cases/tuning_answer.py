@@ -56,17 +56,15 @@ def answer_tuning(asked: TuningQuestion, session: Session) -> TuningAnswer:
 
 def _tuned(made: TuningGrid, density: float, rule: RegimeRule, asked: TuningQuestion, session: Session) -> TunedDensity:
     def complete(recipes: Sequence[Recipe]) -> None:
-        from prunescope.runs.scheduling import scheduler
-
-        if scheduler.pending(recipes, session.store):
+        if session.unfinished(recipes):
             session.complete(recipes)
 
     grid_runs = bench.runs(made.grid, density=density)
     aim = _aim(made.grid, rule, asked, grid_runs=grid_runs)
-    at = bench.GridBench(grid=made.grid, full=made.full, density=density, store=session.store, complete=complete)
+    at = bench.GridBench(grid=made.grid, full=made.full, density=density, session=session, complete=complete)
     session.note(f"density {density:g}: {len(aim.values)} values, {grid_runs} runs in the grid")
     tuned = tuning.tune_grid(at, aim)
-    models = measured.measured_column(made.grid, session.store, density=density)
+    models = measured.measured_column(made.grid, session, density=density)
     regret = tuning.regret(models, aim, tuned.value)
     return TunedDensity(density=density, tuned=tuned, grid_runs=grid_runs, regret=regret)
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from prunescope.api.knobs import Knob
     from prunescope.runs.session import Session
-    from prunescope.runs.store import Store
     from prunescope.studies.cases.questions import TuningQuestion
     from prunescope.studies.grid.layout import Grid
     from prunescope.studies.grid.study import Study
@@ -64,7 +63,7 @@ def _of_file(asked: TuningQuestion, knob: Knob, session: Session) -> TuningGrid:
             f"the knob of {asked.file} is {grid.study.knob}, not {knob.name}", fix="name that knob, or another study"
         )
     known = {_nearest(grid.study, density) for density in asked.densities}
-    return TuningGrid(grid=grid, full=_fully(grid, session.store), densities=tuple(sorted(known)))
+    return TuningGrid(grid=grid, full=_fully(grid, session), densities=tuple(sorted(known)))
 
 
 def _nearest(study: Study, density: float) -> float:
@@ -88,7 +87,7 @@ def _of_fields(asked: TuningQuestion, knob: Knob, session: Session) -> TuningGri
     laid = layout.expand(
         study, source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size
     )
-    return TuningGrid(grid=laid, full=_fully(laid, session.store), densities=study.densities)
+    return TuningGrid(grid=laid, full=_fully(laid, session), densities=study.densities)
 
 
 def _study(asked: TuningQuestion, knob: Knob) -> Study:
@@ -169,7 +168,7 @@ def _length(trainer: str, options: dict[str, Any]) -> int:
     return int(found)
 
 
-def _fully(grid: Grid, store: Store) -> Grid | None:
+def _fully(grid: Grid, session: Session) -> Grid | None:
     """Return the grid with retraining as long as training; None where the trainers do not count epochs."""
     from prunescope.data.spec import Source
     from prunescope.networks.spec import ModelSpec
@@ -182,7 +181,7 @@ def _fully(grid: Grid, store: Store) -> Grid | None:
         return None
     longer = replace(study.retrain, options={**study.retrain.options, "epochs": epochs})
     arguments = grid.trainings[0].arguments
-    spec = ModelSpec.from_json(arguments["model"], trust=store.trust)
+    spec = ModelSpec.from_json(arguments["model"], trust=session.store.trust)
     return grids.expand(
         replace(study, retrain=longer),
         Source(**arguments["data"]),

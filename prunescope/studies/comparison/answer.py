@@ -40,7 +40,7 @@ def answer_comparison(asked: ComparisonQuestion, session: Session) -> Compared |
     if asked.dry_run:
         return estimate
     problem = _complete(laid, session)
-    found = measured.read_comparison(laid, session.store)
+    found = measured.read_comparison(laid, session)
     if problem is not None and not found.dense:
         raise problem
     return Compared(found=found, layout=laid, versions=_versions(laid, session))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
     from prunescope.studies.comparison.layout import ComparisonLayout
 
 Quantity = Literal["top1", "top5", "compression", "speedup"]
@@ -79,21 +79,21 @@ class MeasuredComparison:
         ]
 
 
-def read_comparison(layout: ComparisonLayout, store: Store) -> MeasuredComparison:
+def read_comparison(layout: ComparisonLayout, session: Session) -> MeasuredComparison:
     """Return what is finished."""
-    finished = frozenset(store.ids())
+    finished = frozenset(session.store.ids())
     pruned: dict[str, dict[float, tuple[ComparedPoint, ...]]] = {}
     densities = tuple(sorted(layout.study.densities, reverse=True))
     for label, one in layout.grids.items():
         found: dict[float, list[ComparedPoint]] = {density: [] for density in densities}
         for cell in one.cells:
-            found[cell.density] += _points(cell.seed, cell.probes, store, finished)
+            found[cell.density] += _points(cell.seed, cell.probes, session, finished)
         pruned[label] = {density: tuple(points) for density, points in found.items()}
-    dense = [point for seed, probes in layout.dense.items() for point in _points(seed, probes, store, finished)]
+    dense = [point for seed, probes in layout.dense.items() for point in _points(seed, probes, session, finished)]
     return MeasuredComparison(densities=densities, seeds=layout.study.dense_seeds, dense=tuple(dense), pruned=pruned)
 
 
-def _points(seed: int, probes: Sequence[Recipe], store: Store, finished: AbstractSet[str]) -> list[ComparedPoint]:
+def _points(seed: int, probes: Sequence[Recipe], session: Session, finished: AbstractSet[str]) -> list[ComparedPoint]:
     """Return one point, or none when no probe is finished."""
     found: dict[str, float] = {}
     for recipe in probes:
@@ -101,7 +101,7 @@ def _points(seed: int, probes: Sequence[Recipe], store: Store, finished: Abstrac
         if recipe.id in finished:
             found |= {
                 name: float(value.reshape(-1)[0])
-                for name, (value, _) in glance.arrays(store.path(recipe.id), names).items()
+                for name, (value, _) in glance.arrays(session.store.path(recipe.id), names).items()
             }
     if not found:
         return []

@@ -152,9 +152,7 @@ def _plan(
         seed=question.seed,
         family=related,
         brief=brief,
-        first_drop=family.first_drop(
-            [one.reference for one in related.members] if related else dense[:1], session.store
-        ),
+        first_drop=family.first_drop([one.reference for one in related.members] if related else dense[:1], session),
     )
     labels = (swapped,) if swapped else ()
     return asked, (*labels, *retrained.notes, *_unheeded(dense[0], session), *lost) if densities else labels

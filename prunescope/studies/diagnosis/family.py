@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from prunescope.runs.place import Network
     from prunescope.runs.session import Session
-    from prunescope.runs.store import Store
 
 EPOCHS = 2
 """Of a brief retraining."""
@@ -72,41 +71,41 @@ def find_family(
     """
     if asked is not None:
         found = [resolve(one) for pattern in asked for one in _matches(pattern)]
-        return (_related(reference, found, session.store, asked=True) if found else None), ()
-    own = own_snapshots(reference, session.store)
+        return (_related(reference, found, session, asked=True) if found else None), ()
+    own = own_snapshots(reference, session)
     if own:
-        return _related(reference, own, session.store, asked=False), ()
+        return _related(reference, own, session, asked=False), ()
     path = Path(network) if isinstance(network, str | Path) else None
-    return (None, ()) if path is None else _from_files(reference, path, session.store, resolve)
+    return (None, ()) if path is None else _from_files(reference, path, session, resolve)
 
 
-def own_snapshots(reference: str, store: Store) -> tuple[str, ...]:
+def own_snapshots(reference: str, session: Session) -> tuple[str, ...]:
     """Return the snapshots of the run that made a network, its end included, without the network itself.
 
     The file that a training of this study wrote knows its run by the recipe in it.
     """
     run_id = run_of(reference)
-    if store.read(run_id, only=()).recipe.step == "import":
-        recipe = store.load_weights(reference).recipe
+    if session.read(run_id, only=()).recipe.step == "import":
+        recipe = session.store.load_weights(reference).recipe
         run_id = parse(recipe).id if recipe else ""
-        if not run_id or not store.has(run_id):
+        if not run_id or not session.store.has(run_id):
             return ()
-    run = store.read(run_id, only=())
+    run = session.read(run_id, only=())
     if run.recipe.step != "train":
         return ()
     kept = sorted(name.removesuffix(".safetensors") for name in run.weights)
-    return tuple(name for name in kept if name != reference and store.weights_path(name).is_file())
+    return tuple(name for name in kept if name != reference and session.store.weights_path(name).is_file())
 
 
-def knobs_of(reference: str, store: Store) -> dict[str, float]:
+def knobs_of(reference: str, session: Session) -> dict[str, float]:
     """Return the temperature-like settings of a dense network where known."""
     epoch = snapshot_of(reference)
-    known = dict(store.read(run_of(reference), only=()).facts.get("knobs", {}))
+    known = dict(session.read(run_of(reference), only=()).facts.get("knobs", {}))
     known |= {} if epoch is None else {"epochs": epoch}
     return {name: float(value) for name, value in known.items() if name in KNOBS and value is not None}
 
 
-def first_drop(references: Iterable[str], store: Store) -> float | None:
+def first_drop(references: Iterable[str], session: Session) -> float | None:
     """Return the epoch after which the learning rate of a training first fell, as its networks recorded it.
 
     None where none recorded it, and where they disagree: then they are trainings of their own, whose drops move along
@@ -114,7 +113,7 @@ def first_drop(references: Iterable[str], store: Store) -> float | None:
     """
     found = set()
     for reference in references:
-        training: Mapping[str, Any] = store.read(run_of(reference), only=()).facts.get("training", {})
+        training: Mapping[str, Any] = session.read(run_of(reference), only=()).facts.get("training", {})
         drops, epochs = training.get("drops"), training.get("epochs")
         if training.get("schedule") == "multistep" and drops and epochs:
             found.add(float(max(1, round(float(min(drops)) * float(epochs)))))
@@ -133,10 +132,10 @@ def _matches(pattern: Network) -> Sequence[Network]:
     return found
 
 
-def _related(reference: str, others: Sequence[str], store: Store, *, asked: bool) -> Family | None:
+def _related(reference: str, others: Sequence[str], session: Session, *, asked: bool) -> Family | None:
     """Return the members that differ in one knob, those to compare chosen; UsageError where they were asked for."""
-    here = knobs_of(reference, store)
-    known = {one: knobs_of(one, store) for one in dict.fromkeys(others) if one != reference}
+    here = knobs_of(reference, session)
+    known = {one: knobs_of(one, session) for one in dict.fromkeys(others) if one != reference}
     differing = [
         name
         for name in KNOBS
@@ -149,7 +148,7 @@ def _related(reference: str, others: Sequence[str], store: Store, *, asked: bool
         raise UsageError(f"the members of the family {what}", fix="name networks that differ in one knob")
     knob = differing[0]
     values = {each[knob]: one for one, each in known.items() if knob in each and each[knob] != here[knob]}
-    drop = first_drop([reference, *values.values()], store) if knob == "epochs" else None
+    drop = first_drop([reference, *values.values()], session) if knob == "epochs" else None
     chosen = choose_siblings([*values, here[knob]], here[knob], knob=knob, drop=drop)
     return Family(
         knob=knob,
@@ -161,13 +160,13 @@ def _related(reference: str, others: Sequence[str], store: Store, *, asked: bool
 
 
 def _from_files(
-    reference: str, path: Path, store: Store, resolve: Callable[[Network], str]
+    reference: str, path: Path, session: Session, resolve: Callable[[Network], str]
 ) -> tuple[Family | None, tuple[str, ...]]:
     """Import those of the numbered files beside a checkpoint that are to be compared."""
-    files, epochs = find_sibling_files(path), knobs_of(reference, store).get("epochs")
+    files, epochs = find_sibling_files(path), knobs_of(reference, session).get("epochs")
     if not files or epochs is None:
         return None, ()
-    drop = first_drop([reference], store)
+    drop = first_drop([reference], session)
     counted = {float(number + 1): file for number, file in files.items() if number + 1 != epochs}
     found, notes = [], []
     for value in choose_siblings([*counted, epochs], epochs, knob="epochs", drop=drop):
@@ -176,4 +175,4 @@ def _from_files(
                 found.append(resolve(str(counted[value])))
             except PrunescopeError as error:
                 notes.append(f"{counted[value].name} beside the checkpoint is not compared: {error.message}")
-    return _related(reference, found, store, asked=False), tuple(notes)
+    return _related(reference, found, session, asked=False), tuple(notes)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prunescope.runs.files.runfile import Run, Verdict
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +61,9 @@ class Trail:
         return ((None, self.dense), *found.values(), (None, self.diagnosis))
 
 
-def follow(store: Store, diagnose_id: str) -> Trail:
+def follow(session: Session, diagnose_id: str) -> Trail:
     """Read a diagnosis and the runs it stands on; UsageError where the id is of another step."""
-    diagnosis = store.read(diagnose_id)
+    diagnosis = session.read(diagnose_id)
     if diagnosis.recipe.step != "diagnose":
         raise UsageError(
             f"{diagnose_id} is a {diagnosis.recipe.step} run, a report requires a diagnosis",
@@ -74,21 +74,21 @@ def follow(store: Store, diagnose_id: str) -> Trail:
     densities = sorted({float(case["density"]) for case in cases})
     return Trail(
         diagnosis=diagnosis,
-        dense=store.read(run_of(reference)),
+        dense=session.read(run_of(reference)),
         reference=reference,
-        branches=tuple(_branch(store, diagnosis, density) for density in densities),
+        branches=tuple(_branch(session, diagnosis, density) for density in densities),
     )
 
 
-def _branch(store: Store, diagnosis: Run, density: float) -> Branch:
+def _branch(session: Session, diagnosis: Run, density: float) -> Branch:
     cases = [case for case in diagnosis.recipe.arguments["cases"] if case["density"] == density]
-    probes = [store.read(run_id) for run_id in dict.fromkeys(chain.from_iterable(case["probes"] for case in cases))]
+    probes = [session.read(run_id) for run_id in dict.fromkeys(chain.from_iterable(case["probes"] for case in cases))]
     inputs = dict.fromkeys(chain.from_iterable(probe.recipe.inputs for probe in probes))
-    measured = [store.read(run_of(reference)) for reference in inputs]
+    measured = [session.read(run_of(reference)) for reference in inputs]
     retrainings = tuple(run for run in measured if run.recipe.step == "retrain")
-    prunings = [store.read(run_of(run.recipe.inputs[0])) for run in retrainings[:1]]
-    brief = [store.read(one) for case in cases for each in case.get("siblings", ()) for one in each["retrainings"]]
-    started = [store.read(run_of(run.recipe.inputs[0])) for run in brief]
+    prunings = [session.read(run_of(run.recipe.inputs[0])) for run in retrainings[:1]]
+    brief = [session.read(one) for case in cases for each in case.get("siblings", ()) for one in each["retrainings"]]
+    started = [session.read(run_of(run.recipe.inputs[0])) for run in brief]
     return Branch(
         siblings=tuple({run.id: run for run in (*started, *brief)}.values()),
         density=density,

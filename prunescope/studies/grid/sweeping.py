@@ -143,13 +143,13 @@ def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Rec
     if not store.has_locks():
         session.note(f"note: this file system has no locks: files in {store.runs / '.locks'} are used instead")
         session.note("fix: after the crash of a machine, remove its *.lease there when none of its processes runs")
-    todo = scheduler.pending(recipes, store)
+    todo = store.unfinished(recipes)
     names = {recipe.id: name for name, recipe in named.items()}
     before, outcomes, started = len(named) - len(todo), [], monotonic()
     if before:
         session.note(f"{before} of {len(named)} steps are already finished")
     if todo:
-        with session.watcher.watch(todo, store, session.shares(todo)):
+        with session.watcher.watch(todo, store.progress, session.shares(todo)):
             executor = session.executor_for(todo)
             for outcome in scheduler.run(recipes, store, executor, device=session.device, of=of):
                 outcomes.append(outcome)

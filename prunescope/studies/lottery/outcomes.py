@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
     from prunescope.studies.lottery.instability import Parting
     from prunescope.studies.lottery.lottery import IterativePruning, Ticket
     from prunescope.studies.lottery.stability import Stability
@@ -101,65 +101,65 @@ class Curve:
         return "dense" if self.density == 1 else f"density {self.density:g}"
 
 
-def of_tickets(pruning: IterativePruning, tickets: Sequence[Ticket], store: Store) -> Lottery:
+def of_tickets(pruning: IterativePruning, tickets: Sequence[Ticket], session: Session) -> Lottery:
     """Read what was measured on tickets and on their dense networks."""
     dense = Over(
         tuple(
-            error(lottery.measured(pruning, lottery.dense(pruning, seed=seed), seed=seed), store)
+            error(lottery.measured(pruning, lottery.dense(pruning, seed=seed), seed=seed), session)
             for seed in pruning.seeds
         )
     )
     groups: dict[tuple[int, str, str, float], list[Ticket]] = {}
     for ticket in tickets:
         groups.setdefault((ticket.step, ticket.method, ticket.control, ticket.density), []).append(ticket)
-    return Lottery(dense=dense, rows=tuple(_outcome_row(key, found, dense, store) for key, found in groups.items()))
+    return Lottery(dense=dense, rows=tuple(_outcome_row(key, found, dense, session) for key, found in groups.items()))
 
 
-def _outcome_row(key: tuple[int, str, str, float], tickets: Sequence[Ticket], dense: Over, store: Store) -> Row:
+def _outcome_row(key: tuple[int, str, str, float], tickets: Sequence[Ticket], dense: Over, session: Session) -> Row:
     step, method, control, density = key
-    test = Over(tuple(error(ticket.probes, store) for ticket in tickets))
+    test = Over(tuple(error(ticket.probes, session) for ticket in tickets))
     return Row(
         step=step,
         method=method,
         control=control,
         density=density,
         test=test,
-        train=Over(tuple(error(ticket.probes, store, side="train") for ticket in tickets)),
+        train=Over(tuple(error(ticket.probes, session, side="train") for ticket in tickets)),
         matching=test.mean <= dense.mean + (dense.deviation or 0.0),
         runs=tuple(ticket.trained.id for ticket in tickets),
     )
 
 
-def of_partings(partings: Sequence[Parting], store: Store, *, side: str, threshold: float) -> list[Curve]:
+def of_partings(partings: Sequence[Parting], session: Session, *, side: str, threshold: float) -> list[Curve]:
     """Read the barriers of all partings, the dense ones first; side: "test" or "train"."""
     found = []
     for density in sorted({parting.density for parting in partings}, reverse=True):
         at = {(p.seed, p.step): p for p in partings if p.density == density}
         seeds, steps = sorted({seed for seed, _ in at}), sorted({step for _, step in at})
-        barrier = _table(at, seeds, steps, lambda parting: _barrier(parting, store, side=side))
+        barrier = _table(at, seeds, steps, lambda parting: _barrier(parting, session, side=side))
         found.append(
             Curve(
                 density=density,
                 steps=tuple(steps),
                 barrier=barrier,
-                error=_table(at, seeds, steps, lambda parting: error(parting.probes, store)),
+                error=_table(at, seeds, steps, lambda parting: error(parting.probes, session)),
                 stability=step_of_stability(steps, barrier, threshold=threshold),
             )
         )
     return found
 
 
-def error(probes: Sequence[Recipe], store: Store, *, side: str = "test") -> float:
+def error(probes: Sequence[Recipe], session: Session, *, side: str = "test") -> float:
     """Return the mean error over the networks that these probes measured."""
     name = f"{side}_error"
     found = [
-        np.mean(store.read(probe.id).readings["errors"][name].value) for probe in probes if probe.plugin == "errors"
+        np.mean(session.read(probe.id).readings["errors"][name].value) for probe in probes if probe.plugin == "errors"
     ]
     return float(np.mean(found))
 
 
-def _barrier(parting: Parting, store: Store, *, side: str) -> float:
-    readings = store.read(parting.line.id).readings["lmc"]
+def _barrier(parting: Parting, session: Session, *, side: str) -> float:
+    readings = session.read(parting.line.id).readings["lmc"]
     return float(np.mean(readings["barrier" if side == "train" else "barrier_test"].value))
 
 

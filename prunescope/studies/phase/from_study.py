@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from prunescope.runs.files.glance import Array
     from prunescope.runs.recipe import Recipe
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
     from prunescope.studies.grid import layout as grid
     from prunescope.studies.grid.study import Study
 
@@ -25,19 +25,19 @@ ONLY = ("errors/test_error", "lmc/lmc", "lmc/train_error_path", "cka/softmax")
 """The readings a phase diagram is made of."""
 
 
-def read_study(grid: grid.Grid, store: Store) -> PhaseDiagram:
+def read_study(grid: grid.Grid, session: Session) -> PhaseDiagram:
     """Return what is known of every cell of a study; steps that are not finished leave gaps."""
-    return read_timed(grid, store)[0]
+    return read_timed(grid, session)[0]
 
 
-def read_timed(grid: grid.Grid, store: Store) -> tuple[PhaseDiagram, dict[str, float]]:
+def read_timed(grid: grid.Grid, session: Session) -> tuple[PhaseDiagram, dict[str, float]]:
     """Return the diagram, and by its id how long each probe took: its file need not be opened again for that."""
-    finished = frozenset(store.ids())
+    finished = frozenset(session.store.ids())
     seconds: dict[str, float] = {}
     samples: dict[tuple[float, float], list[Sample]] = {}
     for cell in grid.cells:
         found = samples.setdefault((cell.value, cell.density), [])
-        readings = _readings(cell.probes, store, finished, seconds)
+        readings = _readings(cell.probes, session, finished, seconds)
         if readings:
             found.append(_sample(cell.seed, readings))
     study = grid.study
@@ -52,7 +52,7 @@ def read_timed(grid: grid.Grid, store: Store) -> tuple[PhaseDiagram, dict[str, f
         },
         seeds=study.dense_seeds,
         drops=drops(study),
-        dense_error=_dense_errors(grid, store, finished),
+        dense_error=_dense_errors(grid, session, finished),
     )
     return diagram, seconds
 
@@ -69,7 +69,7 @@ def drops(study: Study) -> tuple[float, ...]:
 
 
 def _readings(
-    probes: tuple[Recipe, ...], store: Store, finished: AbstractSet[str], seconds: dict[str, float]
+    probes: tuple[Recipe, ...], session: Session, finished: AbstractSet[str], seconds: dict[str, float]
 ) -> dict[str, Array]:
     """Return the first reading of every name: a study may have one probe twice, with other options.
 
@@ -79,7 +79,7 @@ def _readings(
     for recipe in probes:
         names = [name for name in ONLY if name.startswith(f"{recipe.plugin}/")]
         if names and recipe.id in finished:
-            seconds[recipe.id], mine = glance.glance(store.path(recipe.id), names)
+            seconds[recipe.id], mine = glance.glance(session.store.path(recipe.id), names)
             found = mine | found
     return found
 
@@ -107,15 +107,15 @@ def _paths(found: Array | None) -> tuple[tuple[float, ...], ...]:
     return () if found is None else tuple(tuple(path) for path in np.atleast_2d(found[0]).tolist())
 
 
-def _dense_errors(grid: grid.Grid, store: Store, finished: AbstractSet[str]) -> dict[tuple[float, int], float]:
+def _dense_errors(grid: grid.Grid, session: Session, finished: AbstractSet[str]) -> dict[tuple[float, int], float]:
     """Return the dense models' test errors where somebody ran the probe `errors` on them."""
     keys = {cell.dense: (cell.value, cell.seed) for cell in grid.cells}
     known = {recipe.id for cell in grid.cells for recipe in cell.probes}
     found = {}
     for run_id in sorted(finished - known):
         if run_id.startswith("probe-"):
-            inputs = store.read(run_id, only=()).recipe.inputs
-            values = _values(glance.arrays(store.path(run_id), ONLY[:1]).get(ONLY[0]))
+            inputs = session.read(run_id, only=()).recipe.inputs
+            values = _values(glance.arrays(session.store.path(run_id), ONLY[:1]).get(ONLY[0]))
             if values and len(inputs) == 1 and inputs[0] in keys:
                 found[keys[inputs[0]]] = float(np.mean(values))
     return found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prunescope.plugins.citations import Cited
-    from prunescope.runs.store import Store
+    from prunescope.runs.session import Session
     from prunescope.studies.grid.layout import Grid
 
 
@@ -64,29 +64,29 @@ class Made:
         return sum(step.of for step in self.steps)
 
 
-def of_study(grid: Grid, store: Store, *, rule: str, known: Mapping[str, float] | None = None) -> Made:
+def of_study(grid: Grid, session: Session, *, rule: str, known: Mapping[str, float] | None = None) -> Made:
     """Return how a study was made and which rule judges it; times are read, results are not.
 
     known: run ids -> how long the runs took whose files somebody has opened.
     """
     known = known or {}
-    finished, named = set(store.ids()), grid.named
+    finished, named = set(session.store.ids()), grid.named
     ids = {recipe.id: (name, recipe.step) for name, recipe in named.items()}
     seconds: Counter[str] = Counter()
     for run_id, (_, step) in ids.items():
         if run_id in finished:
-            took = known[run_id] if run_id in known else glance.wall_seconds(store.path(run_id))
+            took = known[run_id] if run_id in known else glance.wall_seconds(session.store.path(run_id))
             seconds[step] += took  # type: ignore[assignment]
     total = Counter(step for _, step in ids.values())
     done = Counter(step for run_id, (_, step) in ids.items() if run_id in finished)
-    last = next((store.read(run_id, only=()) for run_id in reversed(ids) if run_id in finished), None)
+    last = next((session.read(run_id, only=()) for run_id in reversed(ids) if run_id in finished), None)
     return Made(
         steps=tuple(
             StudyCost(step=step, finished=done[step], of=total[step], seconds=float(seconds[step]))
             for step in STEPS
             if total[step]
         ),
-        failed={ids[run_id][0]: why for run_id, why in failures.known(store.study).items() if run_id in ids},
+        failed={ids[run_id][0]: why for run_id, why in failures.known(session.store.study).items() if run_id in ids},
         versions=last.versions if last else {},
         device=last.device if last else "",
         created=last.created if last else "",

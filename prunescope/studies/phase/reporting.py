@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import EvidenceError, InputError, StoreError, UsageError
@@ -62,18 +62,19 @@ def _of_table(question: ReportQuestion) -> _Source:
 
 
 def _of_study(question: ReportQuestion, session: Session) -> _Source:
-    path, store = question.path, session.store
+    path = question.path
     if not (path / studyfolder.STUDY_FILE).is_file():
         raise UsageError(
             f"{path} is not a study: it has no {studyfolder.STUDY_FILE}",
             fix="give the folder that `prunescope sweep` printed, or a CSV table of cells",
         )
-    grid = studyfolder.load_grid(path, trust=store.trust)
-    sound, problems = store, list[str]()
+    grid = studyfolder.load_grid(path, trust=session.store.trust)
+    sound, problems = session, list[str]()
     try:
-        diagram, seconds = from_study.read_timed(grid, store)
+        diagram, seconds = from_study.read_timed(grid, session)
     except (StoreError, InputError):  # one file is damaged: look which are, and show the rest
-        sound, problems = store.sound()
+        store, problems = session.store.sound()
+        sound = replace(session, store=store)
         diagram, seconds = from_study.read_timed(grid, sound)
     return _Source(
         diagram=diagram,

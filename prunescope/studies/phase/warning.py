@@ -87,14 +87,14 @@ def _read(asked: WarningQuestion, session: Session) -> list[Series]:
     from prunescope.studies.grid import studyfolder
     from prunescope.studies.phase.series import read_series
 
-    study, store = asked.folder, session.store
+    study = asked.folder
     if not (study / studyfolder.STUDY_FILE).is_file():
         raise UsageError(
             f"{study} is not a study: it has no {studyfolder.STUDY_FILE}",
             fix="give the folder that `prunescope sweep` printed",
         )
-    grid = studyfolder.load_grid(study, trust=store.trust)
-    found = read_series(grid, store, axis=asked.axis, reading=asked.reading)
+    grid = studyfolder.load_grid(study, trust=session.store.trust)
+    found = read_series(grid, session, axis=asked.axis, reading=asked.reading)
     if not found:
         raise EvidenceError(
             f"{study} has no finished step with {asked.reading}",

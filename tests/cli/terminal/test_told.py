@@ -76,12 +76,12 @@ def test_every_reading_keeps_its_line(monkeypatch, width, capsys):
 
 
 def test_a_diagnosis_is_shown_as_diagnose_told_it(invoke, tmp_path):
-    store, run_id = synthetic_study.dense_only(tmp_path / "study")
-    shown = invoke("results", "show", run_id[:14], "--study", store.study)
+    session, run_id = synthetic_study.dense_only(tmp_path / "study")
+    shown = invoke("results", "show", run_id[:14], "--study", session.store.study)
     assert shown.exit_code == 0
     assert "The dense model" in shown.stdout or "dense" in shown.stdout.splitlines()[2]
     assert "Next" in shown.stdout or "next" in shown.stdout
-    found = json.loads(invoke("results", "show", run_id, "--json", "--study", store.study).stdout)
+    found = json.loads(invoke("results", "show", run_id, "--json", "--study", session.store.study).stdout)
     assert "verdicts" in found
     assert found["schema_version"] == 1
 

@@ -49,13 +49,13 @@ def test_lines_skip_tenths_that_pass_at_once(capsys):
 
 
 def test_weights_decide_how_much_a_step_counts(store, capsys):
-    with watched(RECIPES, store, weights={RECIPES[0].id: 3.0, RECIPES[1].id: 1.0}):
+    with watched(RECIPES, store.progress, weights={RECIPES[0].id: 3.0, RECIPES[1].id: 1.0}):
         store.note_progress(RECIPES[0].id, 0.9999)
     assert capsys.readouterr().err.startswith(" 70%")
 
 
 def test_equal_shares_without_weights(store, capsys):
-    with watched(RECIPES, store):
+    with watched(RECIPES, store.progress):
         store.note_progress(RECIPES[0].id, 0.9)
     assert capsys.readouterr().err.startswith(" 40%")
 
@@ -99,7 +99,7 @@ from prunescope.runs.store import Store
 
 store = Store(Path(sys.argv[1]))
 recipe = Recipe(step="train", plugin="sgd", arguments={"seed": 0})
-with watched([recipe], store):
+with watched([recipe], store.progress):
     store.note_progress(recipe.id, 0.5)
     time.sleep(1)
 """

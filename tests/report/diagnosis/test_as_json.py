@@ -93,10 +93,10 @@ def test_schema(report, imported, dense_only):
 
 
 def test_readings_come_back_as_they_were_stored(study, report):
-    store, _ = study
+    session, _ = study
     found = json.loads(json.dumps(diagnosis_as_json(report)))
     for reading in found["readings"]:
-        stored = store.read(reading["run"]).readings[reading["probe"]][reading["name"]]
+        stored = session.read(reading["run"]).readings[reading["probe"]][reading["name"]]
         np.testing.assert_array_equal(np.asarray(reading["value"]), stored.value)
         assert (reading["unit"], reading["n"], tuple(reading["axes"])) == (stored.unit, stored.n, stored.axes)
     assert {reading["probe"] for reading in found["readings"]} == {

@@ -30,9 +30,9 @@ def test_the_title_names_model_and_data_as_one_types_them(report):
 
 
 def test_cells_hold_the_stored_values(study, report):
-    store, _ = study
+    session, _ = study
     taken = next(taken for taken in report.taken if taken.probe == "lmc" and taken.density == 0.1)
-    stored = store.read(taken.run).readings["lmc"]["lmc"]
+    stored = session.read(taken.run).readings["lmc"]["lmc"]
     cell = row(report, "lmc/lmc").cells[1]
     assert cell.values == tuple(stored.value)
     assert (cell.over, cell.n, cell.stderr) == ("pair", 2000, pytest.approx(0.009))
@@ -54,9 +54,9 @@ def test_a_foreign_probe_comes_in_every_shape(report):
 
 
 def test_vectors_average_over_replicas(study, report):
-    store, _ = study
+    session, _ = study
     taken = next(taken for taken in report.taken if taken.probe == "rank" and taken.density == 0.05)
-    stored = store.read(taken.run).readings["rank"]["per <b>block</b>"]
+    stored = session.read(taken.run).readings["rank"]["per <b>block</b>"]
     vector = next(vector for vector in report.vectors if vector.key == "rank/per <b>block</b>")
     assert vector.values[0] == pytest.approx(tuple(np.mean(stored.value, axis=0)))
 
@@ -69,9 +69,9 @@ def test_paths_carry_lmc_and_the_threshold_of_the_rule(report):
 
 
 def test_a_rule_that_is_gone_leaves_its_verdict_and_no_band(tmp_path, monkeypatch):
-    store, run_id = synthetic.study(tmp_path)
+    session, run_id = synthetic.study(tmp_path)
     monkeypatch.setattr("prunescope.plugins.registry.find_plugins", lambda *_, **__: ())
-    report = assemble(store, run_id)
+    report = assemble(session, run_id)
     assert report.paths[0].epsilon is None
     assert report.verdicts[0].regime is Regime.I
 
@@ -98,14 +98,14 @@ def test_levels(report, dense_only):
 
 
 def test_a_study_around_it_is_level_four(tmp_path):
-    store, run_id = synthetic.study(tmp_path)
-    path = store.path(run_id)
-    run = store.read(run_id)
+    session, run_id = synthetic.study(tmp_path)
+    path = session.store.path(run_id)
+    run = session.read(run_id)
     first = run.verdicts[0]
     settled = replace(first, diagnosis=replace(first.diagnosis, regime=Regime.II_B, advice=Advice.KEEP))
     path.unlink()
-    synthetic.write(store, replace(run, verdicts=(settled, *run.verdicts[1:])))
-    report = assemble(store, run_id)
+    synthetic.write(session.store, replace(run, verdicts=(settled, *run.verdicts[1:])))
+    report = assemble(session, run_id)
     assert report.level.name == "L4"
     assert report.commands[-2].lines[0][:3] == ("prunescope", "prune", "magnitude")
 
@@ -117,12 +117,12 @@ def test_two_dense_replicas_are_level_two(tmp_path):
 
 
 def test_only_a_diagnosis_has_a_report(study):
-    store, run_id = study
-    dense = store.read(run_id).recipe.inputs[0]
+    session, run_id = study
+    dense = session.read(run_id).recipe.inputs[0]
     with pytest.raises(UsageError, match="is a train run"):
-        assemble(store, dense)
+        assemble(session, dense)
     with pytest.raises(InputError, match="there is no run"):
-        assemble(store, "diagnose-0")
+        assemble(session, "diagnose-0")
 
 
 def test_notes_join_the_warnings(study):

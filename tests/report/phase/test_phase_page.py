@@ -13,6 +13,7 @@ from published_grid import FILE as FIGURE_2
 from prunescope.plugins import registry
 from prunescope.report import phase
 from prunescope.report.phase import labels, sentences
+from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 from prunescope.studies.phase import from_study, from_table
 from prunescope.studies.phase.bending import Bend
@@ -60,7 +61,8 @@ def study(tmp_path_factory):
     found, store = synthetic.laid_out(), Store(tmp_path_factory.mktemp("study"))
     missing = {recipe.id for cell in found.cells if (cell.value, cell.density) == (20, 0.5) for recipe in cell.probes}
     synthetic.write(found, store, skip=lambda recipe: recipe.id in missing)
-    return find_phases(from_study.read_study(found, store), RULE), phase.of_study(found, store, rule="three-regime")
+    session = Session(store=store)
+    return find_phases(from_study.read_study(found, session), RULE), phase.of_study(found, session, rule="three-regime")
 
 
 @pytest.fixture(scope="module")

@@ -115,14 +115,14 @@ def test_what_another_process_finishes_meanwhile_is_told_too(tiny, monkeypatch):
     store, found = tiny
     training = found.trainings[0]
 
-    def finish(store, busy):
-        assert busy == {training.id}
+    def finish(state):
+        assert state.busy == {training.id}
         lock.__exit__(None, None, None)
         end_all(found, store)
 
     lock = store.lock(training.id)
     lock.__enter__()
-    monkeypatch.setattr(scheduler, "_wait", finish)
+    monkeypatch.setattr(scheduler._State, "wait", finish)
     outcomes = list(scheduler.run(found.recipes, store, SERIAL, device="cpu"))
     assert [outcome.error for outcome in outcomes] == [""] * len(found.recipes)
 
@@ -243,13 +243,13 @@ def test_a_group_that_another_process_trains_is_waited_for(tiny, monkeypatch):
     held = held_kin(found)[2]
     seen = []
 
-    def finish(_store, busy):
-        seen.append(busy)
+    def finish(state):
+        seen.append(state.busy)
         lock.__exit__(None, None, None)
 
     lock = store.lock(held.id)
     lock.__enter__()
-    monkeypatch.setattr(scheduler, "_wait", finish)
+    monkeypatch.setattr(scheduler._State, "wait", finish)
     end_all(found, store)
     assert seen == [{held.id}]
 

@@ -9,6 +9,7 @@ import synthetic_phase as synthetic
 
 from prunescope.api import Advice
 from prunescope.regimes.rules import ThreeRegime
+from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 from prunescope.studies.cases.advising import advise_model
 from prunescope.studies.cases.measured import measured_column
@@ -25,14 +26,14 @@ STUDIES = {
 def study(request, tmp_path):
     grid, store = synthetic.laid_out(STUDIES[request.param]), Store(tmp_path)
     synthetic.write(grid, store)
-    return grid, store
+    return grid, Session(store=store)
 
 
 def test_no_step_of_a_study_is_advised_that_is_measured_to_be_worse(study):
-    grid, store = study
+    grid, session = study
     told = []
     for density in grid.study.densities:
-        models = measured_column(grid, store, density=density)
+        models = measured_column(grid, session, density=density)
         for value in sorted({model.value for model in models}):
             for certainty in (0.5, 0.8):
                 found = advise_model(

@@ -7,6 +7,7 @@ import synthetic_phase as synthetic
 from published_grid import FILE as FIGURE_2
 
 from prunescope.plugins import registry
+from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 from prunescope.studies.phase import from_study, from_table
 from prunescope.studies.phase.diagram import DiagramCell, PhaseDiagram, Sample
@@ -29,7 +30,9 @@ def made_up(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("study"))
     found = synthetic.laid_out()
     synthetic.write(found, store)
-    return find_phases(from_study.read_study(found, store), registry.make("rules", "three-regime", {}).instance)
+    return find_phases(
+        from_study.read_study(found, Session(store=store)), registry.make("rules", "three-regime", {}).instance
+    )
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from prunescope.api import Reading, Regime
 from prunescope.plugins import registry
 from prunescope.runs import plan
 from prunescope.runs.files import runfile
+from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 from prunescope.studies.grid import study
 from prunescope.studies.phase import from_study
@@ -21,17 +22,17 @@ from prunescope.studies.phase.findings import find_phases
 def whole(tmp_path_factory):
     found, store = synthetic.laid_out(), Store(tmp_path_factory.mktemp("whole"))
     synthetic.write(found, store)
-    return found, store
+    return found, Session(store=store)
 
 
 def test_every_reading_of_every_cell_is_there(whole):
-    grid, store = whole
-    diagram = from_study.read_study(grid, store)
+    grid, session = whole
+    diagram = from_study.read_study(grid, session)
     assert diagram.values == (10, 20, 40, 60, 80)
     assert set(diagram.cells) == {(value, density) for value in diagram.values for density in diagram.densities}
     cell = next(one for one in grid.cells if (one.value, one.density, one.seed) == (40, 0.1, 2))
     sample = diagram.cells[40, 0.1].samples[2]
-    errors, lmc, cka = (store.read(recipe.id).readings[recipe.plugin] for recipe in cell.probes)
+    errors, lmc, cka = (session.read(recipe.id).readings[recipe.plugin] for recipe in cell.probes)
     assert sample.test_error == tuple(errors["test_error"].value)
     assert sample.lmc == tuple(lmc["lmc"].value)
     assert sample.lmc_stderr == tuple(lmc["lmc"].stderr)
@@ -54,7 +55,7 @@ def test_unfinished_steps_leave_gaps(tmp_path):
     gone = {recipe.id for cell in grid.cells if (cell.value, cell.density) == (20, 0.1) for recipe in cell.probes}
     lost = {recipe.id for cell in grid.cells if cell.seed == 1 for recipe in cell.probes if recipe.plugin == "cka"}
     synthetic.write(grid, store, skip=lambda recipe: recipe.id in gone | lost)
-    diagram = from_study.read_study(grid, store)
+    diagram = from_study.read_study(grid, Session(store=store))
     assert diagram.cells[20, 0.1].samples == ()
     assert np.isnan(diagram.grid("lmc")).sum() == 1
     assert diagram.cells[40, 0.1].summary("cka").seeds == 2
@@ -62,7 +63,7 @@ def test_unfinished_steps_leave_gaps(tmp_path):
 
 
 def test_an_empty_study_is_a_diagram_of_gaps(tmp_path):
-    diagram = from_study.read_study(synthetic.laid_out(), Store(tmp_path))
+    diagram = from_study.read_study(synthetic.laid_out(), Session(store=Store(tmp_path)))
     assert all(cell.samples == () for cell in diagram.cells.values())
     found = find_phases(diagram, registry.make("rules", "three-regime", {}).instance)
     assert found.verdicts == {}
@@ -80,7 +81,7 @@ def test_dense_errors_are_found_where_they_were_measured(whole, tmp_path):
         recipe=recipe, created="", wall_seconds=1, device="", versions={}, readings={"errors": {"test_error": reading}}
     )
     runfile.write_run(store.path(run.id), run)
-    assert from_study.read_study(grid, store).dense_error == {(dense.value, dense.seed): 0.07}
+    assert from_study.read_study(grid, Session(store=store)).dense_error == {(dense.value, dense.seed): 0.07}
     assert from_study.read_study(*whole).dense_error == {}
 
 
@@ -88,7 +89,7 @@ def test_a_study_that_probes_its_dense_models_knows_their_errors(tmp_path):
     asked = replace(synthetic.STUDY, dense_probes=(study.PluginChoice(plugin="errors"),))
     grid, store = synthetic.laid_out(asked), Store(tmp_path)
     synthetic.write(grid, store)
-    diagram = from_study.read_study(grid, store)
+    diagram = from_study.read_study(grid, Session(store=store))
     assert set(diagram.dense_error) == {(value, seed) for value in diagram.values for seed in diagram.seeds}
     cell = next(one for one in grid.cells if (one.value, one.density, one.seed) == (40, 0.1, 2))
     measured = store.read(cell.dense_probes[0].id).readings["errors"]["test_error"].value
@@ -109,7 +110,7 @@ def test_the_hottest_value_comes_first_whatever_the_knob(tmp_path):
     asked = replace(synthetic.STUDY, knob="learning_rate", values=(0.05, 0.1, 0.2), snapshots=False, dense_seeds=(0,))
     grid, store = synthetic.laid_out(asked), Store(tmp_path)
     synthetic.write(grid, store)
-    assert from_study.read_study(grid, store).values == (0.2, 0.1, 0.05)
+    assert from_study.read_study(grid, Session(store=store)).values == (0.2, 0.1, 0.05)
 
 
 def test_the_regimes_that_were_put_in_come_out(made_up):
