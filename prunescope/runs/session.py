@@ -43,6 +43,13 @@ class Session:
     executor: Loaded = field(default_factory=this_process)
     watcher: Watcher = field(default_factory=Silent)
 
+    @property
+    def device_here(self) -> str:
+        """The device of this process: the CPU where the one that was named is of other machines alone."""
+        from prunescope.runs.scheduling import devices
+
+        return devices.resolve_here(self.device)
+
     def read(self, run_id: str, *, only: Collection[str] | None = None) -> Run:
         """Return a finished run; only: which readings to read, as "<probe>/<name>", all when None."""
         return self.store.read(run_id, only=only)
@@ -110,16 +117,16 @@ class Session:
         """Return the cost of what is left, and report it."""
         from prunescope.runs.scheduling import cost
 
-        found = cost.estimate(recipes, self.store, device=self.device)
+        found = cost.estimate(recipes, self.store, device=self.device_here)
         self.watcher.estimated(found, self.executor.instance.slots())
         return found
 
     def shares(self, recipes: Sequence[Recipe]) -> dict[str, float]:
         """Return the share of each step: what it sends through the network, and a little for anything else."""
         from prunescope.data import sources
-        from prunescope.runs.scheduling import cost, devices
+        from prunescope.runs.scheduling import cost
 
-        here = devices.resolve(self.device)
+        here = self.device_here
         described = [recipe.arguments["data"] for recipe in recipes if "data" in recipe.arguments]
         data = sources.open_source(described[0], device=here, trust=self.store.trust) if described else None
         passes = cost.passes_by_id(recipes, data, trust=self.store.trust)
@@ -136,13 +143,16 @@ def open_session(question: AskedPlace, *, watcher: Watcher | None = None) -> Ses
     from prunescope.runs.trusting import trusted_code
 
     study, watcher = check_study(question.folder), watcher or Silent()
-    device = resolve_device(question.device) if isinstance(question, StudyPlace) else "cpu"
+    device, executor = "cpu", this_process()
+    if isinstance(question, StudyPlace):
+        executor = choose_executor(question, device=question.device) if isinstance(question, Place) else executor
+        device = question.device if executor.instance.remote else resolve_device(question.device)
     typed = {name: getattr(question, name, None) for name in ("model", "data")}
     trust = trusted_code(study, note=watcher.note, allowed=question.trust, plugins=typed_plugins(question), **typed)
     return Session(
         store=Store(study, trust=trust),
         device=device,
-        executor=choose_executor(question, device=device) if isinstance(question, Place) else this_process(),
+        executor=executor,
         watcher=watcher,
     )
 
@@ -177,7 +187,7 @@ def choose_executor(place: Place, *, device: str) -> Loaded:
             raise UsageError("--step-timeout is of the executor local alone", fix="give an --executor-option instead")
         values["step_timeout"] = str(seconds)
     loaded = registry.make("executors", place.executor, values)
-    wanted = place.workers or devices.workers(device)
+    wanted = place.workers or (0 if loaded.instance.remote else devices.workers(device))
     sized = loaded.instance.with_slots(wanted) if wanted else None
     if place.workers and sized is None:
         raise UsageError(

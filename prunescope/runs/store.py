@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import REPAIR, InputError, PrunescopeError, StoreError
+from prunescope.api.progress import report_progress
 from prunescope.api.regular import read_regular_text, require_regular
 from prunescope.api.trust import NOTHING
 from prunescope.runs import recipe as recipes
@@ -167,6 +168,7 @@ class Store:
 
     def note_progress(self, run_id: str, fraction: float) -> None:
         """Say how far a step under way is; any process may ask with `progress`. A full disk goes without."""
+        report_progress(run_id, fraction)
         path = self._progress_path(run_id)
         with suppress(OSError):
             temporary = path.with_name(temporary_name())

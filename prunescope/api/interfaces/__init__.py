@@ -25,7 +25,16 @@ from __future__ import annotations
 from prunescope.api.interfaces.data import Data, Split
 from prunescope.api.interfaces.dataset import Dataset
 from prunescope.api.interfaces.diagnosis import Advice, Diagnosis, Evidence, Regime
-from prunescope.api.interfaces.executor import Executor, Job, Outcome, describe_failure
+from prunescope.api.interfaces.executor import (
+    Executor,
+    Job,
+    Outcome,
+    Progress,
+    Resources,
+    attempt_job,
+    describe_failure,
+    describe_skip,
+)
 from prunescope.api.interfaces.mask import Mask
 from prunescope.api.interfaces.option import Option
 from prunescope.api.interfaces.probe import Probe, Replica
@@ -51,13 +60,17 @@ __all__ = [
     "Option",
     "Outcome",
     "Probe",
+    "Progress",
     "Pruner",
     "Reading",
     "Regime",
     "RegimeRule",
     "Replica",
+    "Resources",
     "Split",
     "Thresholds",
     "Trainer",
+    "attempt_job",
     "describe_failure",
+    "describe_skip",
 ]

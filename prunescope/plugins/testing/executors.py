@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from prunescope.api import Executor, Outcome
+from prunescope.api import Executor, Outcome, Progress
 from prunescope.plugins.testing import jobs as given
 from prunescope.plugins.testing.plugin import check_plugin, require, title
 
@@ -23,8 +24,10 @@ def check_executor(executor: Executor, *, folder: Path | None = None) -> None:
     """Check that an executor performs every job once, after those it needs, and yields how each ended.
 
     A job that fails, be it by an exit or by an exception that pickle cannot restore, is yielded with its error; those
-    that need it are skipped, the others are performed. Outcomes come as soon as they are known. The jobs leave files in
-    `folder`, where the processes that perform them must be able to write; None: a temporary folder of this machine.
+    that need it are skipped, the others are performed. Outcomes come as soon as they are known. Each job finds its
+    inputs in the folder of its study, and its result lies in the study's folder here when its outcome comes, whether
+    the workers share that folder or not. The jobs leave notes in `folder`, where the processes that perform them must
+    be able to write; None: a temporary folder of this machine.
 
     Raises:
         AssertionError: what is wrong.
@@ -33,6 +36,7 @@ def check_executor(executor: Executor, *, folder: Path | None = None) -> None:
     who = title(executor)
     _check_slots(who, executor)
     with _folder(folder) as place:
+        require(isinstance(executor.remote, bool), f"{who}.remote is {executor.remote!r}, wanted True or False")
         require(not _run(who, executor, (), place), f"{who} yields outcomes where there are no jobs")
         _check(who, executor, given.CHAIN, place / "chain")
         _check(who, executor, given.FAILING, place / "failing")
@@ -53,9 +57,10 @@ def _folder(folder: Path | None) -> Iterator[Path]:
 
 def _check(who: str, executor: Executor, jobs: Sequence[Job], folder: Path) -> None:
     folder.mkdir()
+    jobs = given.in_study(jobs, folder / "study")
     outcomes = _run(who, executor, jobs, folder)
     _check_each_once(who, jobs, outcomes)
-    _check_performed(who, [job for job in jobs if job.id not in given.SKIPPED], folder)
+    _check_performed(who, [job for job in jobs if job.id not in given.SKIPPED], folder, remote=executor.remote)
     _check_order(who, jobs, [outcome.id for outcome in outcomes])
     for outcome in outcomes:
         _check_outcome(who, outcome)
@@ -65,12 +70,32 @@ def _run(who: str, executor: Executor, jobs: Sequence[Job], folder: Path) -> lis
     """Return the outcomes in the order they come, and note when the first has come."""
     outcomes: list[Outcome] = []
     try:
-        for outcome in executor.run(jobs, partial(given.perform_marked, folder=str(folder))):
+        for found in executor.run(jobs, partial(given.perform_marked, folder=str(folder))):
+            if isinstance(found, Progress):
+                _check_progress(who, jobs, found)
+                continue
             (folder / given.SEEN).touch()
-            outcomes.append(outcome)
+            outcomes.append(found)
+            _check_arrived(who, jobs, found)
+    except AssertionError:
+        raise
     except (Exception, SystemExit) as error:
         raise AssertionError(f"{who}.run raises {error!r}: yield the failure of a job as its outcome") from error
     return outcomes
+
+
+def _check_progress(who: str, jobs: Sequence[Job], found: Progress) -> None:
+    known = found.run in {job.id for job in jobs} and 0 <= found.fraction <= 1
+    require(known, f"{who} yields {found}, wanted the id of a run under way and a fraction in [0, 1]")
+
+
+def _check_arrived(who: str, jobs: Sequence[Job], outcome: object) -> None:
+    """Check that what a job writes lies in the folder of the study here when its outcome comes."""
+    if not isinstance(outcome, Outcome) or outcome.error:
+        return
+    for job in jobs:
+        there = job.id != outcome.id or Path(job.study, job.outputs[-1]).is_file()
+        require(there, f"{who} yields the outcome of {job.id!r}, but its result is not in the study's folder here")
 
 
 def _check_each_once(who: str, jobs: Sequence[Job], outcomes: Sequence[object]) -> None:
@@ -83,13 +108,16 @@ def _check_each_once(who: str, jobs: Sequence[Job], outcomes: Sequence[object]) 
         require(counts[job.id] == 1, f"{who} yields {counts[job.id]} outcomes of one job, wanted 1")
 
 
-def _check_performed(who: str, wanted: Sequence[Job], folder: Path) -> None:
-    notes = given.read_notes(folder)
-    counts = Counter(job.id for job, _ in notes)
-    for job, early in notes:
-        require(not early, f"{who} runs a job before the jobs it requires are done")
-        require(job.id in {one.id for one in wanted}, f"{who} runs a job that requires a failed one")
-        require(job in wanted, f"{who} passes on a different job from the one given: {job}")
+def _check_performed(who: str, wanted: Sequence[Job], folder: Path, *, remote: bool) -> None:
+    notes, by_id = given.read_notes(folder), {job.id: job for job in wanted}
+    counts = Counter(note.job.id for note in notes)
+    for note in notes:
+        job = note.job
+        require(not note.early, f"{who} runs a job before the jobs it requires are done")
+        require(job.id in by_id, f"{who} runs a job that requires a failed one")
+        as_given = replace(job, study=by_id[job.id].study) if remote else job
+        require(as_given == by_id[job.id], f"{who} passes on a different job from the one given: {job}")
+        require(not note.absent, f"{who} runs a job in whose study the input {note.absent} is not")
     for job in wanted:
         require(counts[job.id] == 1, f"{who} runs a job {counts[job.id]} times, wanted 1")
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from prunescope.api import Job
+from prunescope.api import Job, Resources
 from prunescope.api.errors import InputError
+from prunescope.api.progress import report_progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,20 @@ PATIENCE_SECONDS = 30.0
 
 
 def _job(name: str, *needs: str, act: str = "") -> Job:
-    return Job(id=name, needs=needs, recipes=(json.dumps({"act": act}), '{"step": "é"}'), study="a study/of checks")
+    return Job(
+        id=name,
+        needs=needs,
+        recipes=(json.dumps({"act": act}), '{"step": "é"}'),
+        inputs=tuple(f"runs/{need}.h5" for need in needs),
+        outputs=(f"runs/{name}@*.safetensors", f"runs/{name}.safetensors", f"runs/{name}.h5"),
+        resources=Resources(seconds=1.5),
+        retries=2,
+    )
+
+
+def in_study(jobs: Sequence[Job], study: Path) -> list[Job]:
+    """Return the jobs with the folder of a study."""
+    return [replace(job, study=str(study)) for job in jobs]
 
 
 FAILING: Sequence[Job] = (
@@ -56,23 +70,44 @@ CHAIN: Sequence[Job] = (_job("one"), _job("two", "one"), _job("three", "two", ac
 
 
 def perform_marked(job: Job, *, folder: str) -> None:
-    """Note in `folder` that a job was performed, and how it came here; then do what its recipe says."""
+    """Note in `folder` that a job was performed, and how it came here; then do what its recipe says.
+
+    Its last output is written into the folder of its study.
+    """
     early = [need for need in job.needs if not Path(folder, need).is_file()]
-    note = {"job": asdict(job), "early": early}
+    absent = [path for path in job.inputs if not Path(job.study, path).is_file()]
+    note = {"job": asdict(job), "early": early, "absent": absent}
     Path(folder, f"{job.id}.{uuid4().hex}.json").write_text(json.dumps(note), encoding="utf-8")
+    report_progress(job.id, 0.5)
     _act(json.loads(job.recipes[0])["act"], Path(folder, SEEN))
+    result = Path(job.study, job.outputs[-1])
+    result.parent.mkdir(parents=True, exist_ok=True)
+    result.write_text(job.id, encoding="utf-8")
     Path(folder, job.id).touch()
 
 
-def read_notes(folder: Path) -> list[tuple[Job, list[str]]]:
-    """Return each performed job as it came, and those it needs that were not done by then."""
+@dataclass(frozen=True)
+class Note:
+    """A job that was performed."""
+
+    job: Job
+    """As it came."""
+    early: list[str]
+    """Jobs it needs that were not done by then."""
+    absent: list[str]
+    """Inputs that were not there."""
+
+
+def read_notes(folder: Path) -> list[Note]:
+    """Return what the jobs have noted."""
     read = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    return [(_job_of(note["job"]), note["early"]) for note in read]
+    return [Note(_job_of(note["job"]), note["early"], note["absent"]) for note in read]
 
 
-def _job_of(fields: Mapping[str, object]) -> Job:
+def _job_of(fields: Mapping[str, Any]) -> Job:
     """Return a job from its fields, of whose tuples JSON made lists."""
-    return Job(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})  # type: ignore[arg-type]
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return Job(**{**given, "resources": Resources(**fields["resources"])})  # type: ignore[arg-type]
 
 
 def _act(what: str, seen: Path) -> None:

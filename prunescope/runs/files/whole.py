@@ -73,3 +73,11 @@ def sync_folder(path: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def list_folder(path: Path) -> list[str]:
+    """Return the names in a folder, asked anew: network file systems then see those that others have made."""
+    try:
+        return sorted(os.listdir(path))  # noqa: PTH208 - names alone
+    except OSError:
+        return []

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api.trust import NOTHING
+from prunescope.data.memory import InMemorySplit
 from prunescope.networks import checkpoints, models
 from prunescope.networks.capture import NotCapturable, capture_on
 from prunescope.networks.grouped.grouping import Grouped, supports
 from prunescope.networks.layout import laid_out
 from prunescope.plugins import checks, registry
-from prunescope.runs.scheduling import devices, groups
+from prunescope.runs.scheduling import devices, groups, works
 from prunescope.runs.steps.context import StepContext
 from prunescope.runs.steps.result import model_on_device
 
@@ -68,6 +69,16 @@ class CostEstimate:
     by_step: tuple[StepCost, ...]
     rates: Rates
     bytes: int
+    """On the disk."""
+    seconds_by_id: Mapping[str, float] = field(default_factory=dict)
+    """Of every unfinished step, on one worker."""
+    memory: int = 0
+    """Bytes that a training holds: the data, and the weights, gradients and momentum of one network."""
+
+    def expected(self, *, device: str) -> works.Expected:
+        """Return what the executor is given of it; a device that is named "cuda" takes a GPU."""
+        gpus = 1.0 if device.startswith("cuda") else 0.0
+        return works.Expected(seconds=self.seconds_by_id, memory=self.memory, gpus=gpus)
 
     @property
     def steps(self) -> int:
@@ -106,14 +117,22 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> CostEst
         else measure_rates(model_on_device(start, here, data), data, sizes=sizes, capture=_capture(here))
     )
     kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
-    rows = []
+    rows, seconds_by_id = [], {}
     for step, plugin in kinds:
         group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
         images = passes_by_id(group, data, trust=store.trust)
         rate = rates.measuring if step not in ("train", "retrain") else rates.training
-        seconds = sum(number * rates.together.get(together.get(run_id, 1), rate) for run_id, number in images.items())
+        each = {run_id: number * rates.together.get(together.get(run_id, 1), rate) for run_id, number in images.items()}
+        seconds_by_id |= each
+        seconds = sum(each.values())
         rows.append(StepCost(step=step, plugin=plugin, count=len(group), passes=sum(images.values()), seconds=seconds))
-    return CostEstimate(by_step=tuple(rows), rates=rates, bytes=_bytes(todo, start))
+    return CostEstimate(
+        by_step=tuple(rows),
+        rates=rates,
+        bytes=_bytes(todo, start),
+        seconds_by_id=seconds_by_id,
+        memory=3 * _weight_bytes(start) + _data_bytes(data),
+    )
 
 
 def _capture(device: str) -> Capture | None:
@@ -241,7 +260,16 @@ def _start(todo: Sequence[Recipe], context: StepContext) -> checkpoints.Checkpoi
 
 def _bytes(todo: Sequence[Recipe], start: checkpoints.Checkpoint) -> int:
     """Return the disk the plan takes: one set of weights per model made, and the result files."""
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in start.state.values())
     makers = [recipe for recipe in todo if recipe.step in ("train", "prune", "rewind", "retrain")]
     made = sum(1 + len(recipe.arguments.get("snapshots", ())) for recipe in makers)
-    return made * weights + len(todo) * RESULT_BYTES
+    return made * _weight_bytes(start) + len(todo) * RESULT_BYTES
+
+
+def _weight_bytes(start: checkpoints.Checkpoint) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in start.state.values())
+
+
+def _data_bytes(data: Data | None) -> int:
+    """Return the memory of images that are in memory; 0 for other data."""
+    splits = [] if data is None else [data.train, data.test]
+    return sum(split.images.nbytes for split in splits if isinstance(split, InMemorySplit))

@@ -34,6 +34,12 @@ def resolve(text: str) -> str:
     return f"cuda:{_SLOT.get() % count}" if count > 1 else "cuda"
 
 
+def resolve_here(text: str) -> str:
+    """Return the device for what this process does itself: the CPU where `text` is of other machines alone."""
+    here = resolve(text)
+    return "cpu" if here.startswith("cuda") and not gpus() else here
+
+
 def gpus() -> int:
     """Return the number of GPUs this process can use."""
     import torch

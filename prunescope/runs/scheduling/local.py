@@ -9,18 +9,19 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from graphlib import TopologicalSorter
-from heapq import heappop, heappush
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
-from prunescope.api import Executor, Job, Option, Outcome, describe_failure
+from prunescope.api import Executor, Job, Option, Outcome, attempt_job, describe_failure, describe_skip
+from prunescope.api.queue import queue_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from multiprocessing.process import BaseProcess
     from multiprocessing.sharedctypes import Synchronized
+
+    from prunescope.api.queue import JobQueue
 
 DIED = "a worker process died (killed, or out of memory): the same command resumes"
 
@@ -86,21 +87,10 @@ def _in_this_process(jobs: Sequence[Job], perform: Callable[[Job], None]) -> Ite
     """Perform jobs one after the other; they come in dependency order."""
     failed: set[str] = set()
     for job in jobs:
-        outcome = _skipped(job, failed) if failed.intersection(job.needs) else _attempt(perform, job)
+        outcome = describe_skip(job, failed) if failed.intersection(job.needs) else attempt_job(job, perform)
         if outcome.error:
             failed.add(job.id)
         yield outcome
-
-
-def _attempt(perform: Callable[[Job], None], job: Job) -> Outcome:
-    """Perform a job and return how it ended: text, which reaches another process whatever the exception is made of."""
-    try:
-        perform(job)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - one failed step must not end the others
-        return describe_failure(job, error)
-    return Outcome(id=job.id)
 
 
 def _in_processes(jobs: Sequence[Job], perform: Callable[[Job], None], share: _Share) -> Iterator[Outcome]:
@@ -109,9 +99,9 @@ def _in_processes(jobs: Sequence[Job], perform: Callable[[Job], None], share: _S
     When a worker dies, the jobs under way are lost with it and nobody knows whose fault it was: each is tried again
     alone in a new worker, and fails if that dies too.
     """
-    queue = _queue(jobs)
+    queue = queue_jobs(jobs)
     suspects: list[Job] = []
-    while queue.sorter.is_active():
+    while queue.is_active():
         while suspects:
             with _pool(1, share.threads) as pool:
                 yield queue.end(_alone(suspects.pop(0), perform, pool, share))
@@ -169,7 +159,7 @@ def _outcome(job: Job, future: Future[Outcome]) -> Outcome:
 
 
 def _side_by_side(
-    queue: _Queue, perform: Callable[[Job], None], pool: ProcessPoolExecutor, share: _Share, *, lost: list[Job]
+    queue: JobQueue, perform: Callable[[Job], None], pool: ProcessPoolExecutor, share: _Share, *, lost: list[Job]
 ) -> Iterator[Outcome]:
     """Perform the queue until it is empty, a worker dies, or a job takes too long.
 
@@ -178,7 +168,7 @@ def _side_by_side(
     """
     running: dict[Future[Outcome], Job] = {}
     until: dict[str, float] = {}
-    while running or (queue.sorter.is_active() and not lost):
+    while running or (queue.is_active() and not lost):
         yield from queue.skip()
         for job in queue.take(0 if lost else share.workers - len(running)):
             running[_submit(pool, perform, job)] = job
@@ -209,61 +199,11 @@ def _submit(pool: ProcessPoolExecutor, perform: Callable[[Job], None], job: Job)
     """Hand a job to the pool; a pool that a dying worker broke loses it as that worker lost its own."""
     try:
         with _ctrl_c_held(), _safe_path():
-            return pool.submit(_attempt, perform, job)
+            return pool.submit(attempt_job, job, perform)
     except BrokenProcessPool as error:
         broken: Future[Outcome] = Future()
         broken.set_exception(error)
         return broken
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Queue:
-    """Jobs in the order given, each ready once those it needs have ended."""
-
-    jobs: Sequence[Job]
-    sorter: TopologicalSorter[int]
-    """Of their positions in the order."""
-    positions: Mapping[str, int]
-    ready: list[int] = field(default_factory=list)
-    """A heap: a cell begun early is finished early."""
-    failed: set[str] = field(default_factory=set)
-
-    def skip(self) -> Iterator[Outcome]:
-        """Move what became ready to the heap; yield what is skipped because a job it needs failed."""
-        while found := self.sorter.get_ready():
-            for position in found:
-                if self.failed.isdisjoint(self.jobs[position].needs):
-                    heappush(self.ready, position)
-                else:
-                    yield self.end(_skipped(self.jobs[position], self.failed))
-
-    def take(self, count: int) -> list[Job]:
-        """Return up to so many ready jobs, those that come first."""
-        return [self.jobs[heappop(self.ready)] for _ in range(min(count, len(self.ready)))]
-
-    def put_back(self, jobs: Sequence[Job]) -> None:
-        """Let jobs that were taken be taken again."""
-        for job in jobs:
-            heappush(self.ready, self.positions[job.id])
-
-    def end(self, outcome: Outcome) -> Outcome:
-        """Record how a job ended."""
-        if outcome.error:
-            self.failed.add(outcome.id)
-        self.sorter.done(self.positions[outcome.id])
-        return outcome
-
-
-def _queue(jobs: Sequence[Job]) -> _Queue:
-    positions = {job.id: position for position, job in enumerate(jobs)}
-    graph = {positions[job.id]: [positions[need] for need in job.needs if need in positions] for job in jobs}
-    sorter = TopologicalSorter(graph)
-    sorter.prepare()
-    return _Queue(jobs=jobs, sorter=sorter, positions=positions)
-
-
-def _skipped(job: Job, failed: set[str]) -> Outcome:
-    return Outcome(id=job.id, error=f"needs {min(failed.intersection(job.needs))}", skipped=True)
 
 
 @contextmanager

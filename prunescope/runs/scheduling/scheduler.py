@@ -7,85 +7,30 @@ trainer can do are one job; when that fails, they are asked for one by one.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prunescope.api import Job, Outcome
+from prunescope.api import Outcome, Progress
 from prunescope.api.errors import BUSY, PluginError
 from prunescope.runs import failures, pipeline
-from prunescope.runs.recipe import ID_DIGITS, run_of
-from prunescope.runs.scheduling import groups
+from prunescope.runs.recipe import run_of
+from prunescope.runs.scheduling import arrivals, devices, groups
+from prunescope.runs.scheduling.works import works
 from prunescope.runs.store import CANNOT_WRITE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from prunescope.api import Executor
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.scheduling.groups import Group
+    from prunescope.runs.scheduling.works import Expected
     from prunescope.runs.store import Store
 
 WAIT_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Work:
-    """A job and the recipes it performs."""
-
-    job: Job
-    recipes: Group
-
-
-def works(recipes: Sequence[Recipe], store: Store, together: Mapping[str, Group]) -> list[Work]:
-    """Return the work that is left, in dependency order: a group of trainings is one job, any other step is its own.
-
-    Every job waits for those that make its inputs. A group with one unfinished run is performed whole.
-    """
-    todo = {recipe.id: recipe for recipe in store.unfinished(recipes)}
-    groups_of = {run_id: together.get(run_id, (recipe,)) for run_id, recipe in todo.items()}
-    task_of = {recipe.id: task_id(group) for group in groups_of.values() for recipe in group}
-    found = {
-        task_of[run_id]: _work(group, todo, task_of, study=str(store.study)) for run_id, group in groups_of.items()
-    }
-    return _in_order(found)
-
-
-def _work(group: Group, todo: Collection[str], task_of: Mapping[str, str], *, study: str) -> Work:
-    inputs = {run_of(reference) for recipe in group for reference in recipe.inputs}
-    job = Job(
-        id=task_id(group),
-        needs=tuple(sorted({task_of[run_id] for run_id in inputs if run_id in todo})),
-        recipes=tuple(recipe.canonical() for recipe in group),
-        study=study,
-    )
-    return Work(job, group)
-
-
-def task_id(group: Group) -> str:
-    """Return the id of the job that performs these recipes: the run's own, or one of the group."""
-    if len(group) == 1:
-        return group[0].id
-    members = " ".join(recipe.id for recipe in group)
-    return f"{group[0].step}-together-{hashlib.sha256(members.encode()).hexdigest()[:ID_DIGITS]}"
-
-
-def _in_order(found: Mapping[str, Work]) -> list[Work]:
-    """Put every job after those it needs, otherwise as given: a group needs the inputs of its last member too."""
-    placed: dict[str, Work] = {}
-
-    def place(work: Work) -> None:
-        if work.job.id not in placed:
-            for need in work.job.needs:
-                place(found[need])
-            placed[work.job.id] = work
-
-    for work in found.values():
-        place(work)
-    return list(placed.values())
 
 
 @dataclass
@@ -124,28 +69,39 @@ class _State:
             time.sleep(WAIT_SECONDS)
 
 
-def run(
-    recipes: Sequence[Recipe], store: Store, executor: Executor, *, device: str, of: Sequence[Recipe] = ()
+def run(  # noqa: PLR0913 - what is run, where, and what is known of it
+    recipes: Sequence[Recipe],
+    store: Store,
+    executor: Executor,
+    *,
+    device: str,
+    of: Sequence[Recipe] = (),
+    expected: Expected | None = None,
 ) -> Iterator[Outcome]:
     """Run what is not finished; yield how each step ended, those included that another process finished.
 
     of: all steps of the study, where `recipes` are a part: groups are those of the whole, as far as they are asked for.
-    Stops after a step whose result could not be written: the next ones would be computed in vain.
+    expected: what the steps take, where an estimate was made. A step succeeded once its result is in the study's folder
+    and opens. Stops after a step whose result could not be written: the next ones would be computed in vain.
     """
     perform = partial(pipeline.perform_job, device=device, trust=store.trust)
     state = _State(
         store,
         left={recipe.id: recipe for recipe in store.unfinished(recipes)},
-        together=_asked(groups.divide(of or recipes, store, device=device), recipes),
+        together=_asked(groups.divide(of or recipes, store, device=devices.resolve_here(device)), recipes),
     )
     while state.left:
-        round_ = {work.job.id: work for work in works(list(state.left.values()), store, state.together)}
+        round_ = {work.job.id: work for work in works(list(state.left.values()), store, state.together, expected)}
         here = {recipe.id for work in round_.values() for recipe in work.recipes}
         for run_id in [run_id for run_id in state.left if run_id not in here]:
             yield _noted(state.end(run_id), study=store.study)
         state.busy, state.split = set(), False
-        for outcome in executor.run([work.job for work in round_.values()], perform):
-            for ended in _ended(outcome, round_[outcome.id].recipes, state):
+        for found in executor.run([work.job for work in round_.values()], perform):
+            if isinstance(found, Progress):
+                store.note_progress(found.run, found.fraction)
+                continue
+            outcome = arrivals.check_arrival(found, round_[found.id].recipes, store)
+            for ended in _ended(outcome, round_[found.id].recipes, state):
                 yield _noted(ended, study=store.study)
             if outcome.error.startswith(CANNOT_WRITE):
                 return

@@ -85,7 +85,7 @@ def answer_sweep(question: SweepQuestion, session: Session) -> Swept | StepState
         return StepStates(named=named, states=find_states(named, session, damaged))
     mended = _mended(named, damaged, session, question)
     estimate = mended.estimate(list(named.values()))
-    return estimate if question.dry_run else _complete(named, mended, of=grid.recipes)
+    return estimate if question.dry_run else _complete(named, mended, of=grid.recipes, estimate=estimate)
 
 
 def find_states(named: Mapping[str, Recipe], session: Session, damaged: Mapping[str, str]) -> dict[str, str]:
@@ -135,7 +135,9 @@ def _mended(
     return session
 
 
-def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Recipe]) -> Swept:
+def _complete(
+    named: Mapping[str, Recipe], session: Session, *, of: Sequence[Recipe], estimate: CostEstimate
+) -> Swept:
     """Run what is not finished, a part of the study `of`, and report every failure as it comes."""
     from prunescope.runs.scheduling import scheduler
 
@@ -151,7 +153,10 @@ def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Rec
     if todo:
         with session.watcher.watch(todo, store.progress, session.shares(todo)):
             executor = session.executor_for(todo)
-            for outcome in scheduler.run(recipes, store, executor, device=session.device, of=of):
+            expected = estimate.expected(device=session.device)
+            for outcome in scheduler.run(
+                recipes, store, executor, device=session.device, of=of, expected=expected
+            ):
                 outcomes.append(outcome)
                 _report_failure(outcome, names[outcome.id], session)
     seconds = monotonic() - started

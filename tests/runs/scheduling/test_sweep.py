@@ -13,7 +13,7 @@ from prunescope.api.errors import InputError, PluginError, StoreError, UsageErro
 from prunescope.data.spec import Source
 from prunescope.runs import failures
 from prunescope.runs.recipe import Recipe, run_of
-from prunescope.runs.scheduling import groups, scheduler
+from prunescope.runs.scheduling import groups, scheduler, works
 from prunescope.runs.scheduling.local import Local
 from prunescope.runs.store import Store
 from prunescope.studies.grid import layout, selection, study, studyfolder
@@ -364,5 +364,5 @@ def test_only_several_and_none():
 def test_jobs_wait_for_unfinished_inputs_alone(tmp_path):
     first = Recipe(step="train", plugin="sgd")
     second = Recipe(step="prune", plugin="magnitude", inputs=(f"{first.id}@10", "train-elsewhere"))
-    found = scheduler.works([first, second, first], Store(Path(tmp_path)), {})
+    found = works.works([first, second, first], Store(Path(tmp_path)), {})
     assert [(work.job.id, work.job.needs) for work in found] == [(first.id, ()), (second.id, (first.id,))]
