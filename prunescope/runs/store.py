@@ -171,6 +171,7 @@ class Store:
         report_progress(run_id, fraction)
         path = self._progress_path(run_id)
         with suppress(OSError):
+            make_folder(path.parent)
             temporary = path.with_name(temporary_name())
             temporary.write_text(f"{fraction:.4f}")
             temporary.replace(path)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from defects import fails, plugin
 
-from prunescope.api import Executor, Outcome, describe_failure
+from prunescope.api import Executor, Outcome, Progress, describe_failure
 from prunescope.plugins.testing import check_executor, jobs
 
 
@@ -63,7 +66,7 @@ def exits(perform, job):
 
 
 def changed(perform, job):
-    return attempt(perform, replace(job, study="elsewhere"))
+    return attempt(perform, replace(job, study="/dev/null/elsewhere"))
 
 
 def prefixed(perform, job):
@@ -153,6 +156,48 @@ def test_the_folder_is_left_empty(tmp_path):
 def test_what_is_wrong_is_named(run, complaint, monkeypatch):
     monkeypatch.setattr(jobs, "PATIENCE_SECONDS", 0.01)
     fails(check_executor, plugin(Executor, run=run), complaint)
+
+
+def elsewhere(bring_back, take_along):
+    """Return the `run` of an executor whose workers share no folder with this process, in this process."""
+
+    def run(_self, given, perform):
+        for job in given:
+            with TemporaryDirectory() as folder:
+                here, there = Path(job.study), Path(folder)
+                (there / "runs").mkdir()
+                for path in job.inputs if take_along else ():
+                    shutil.copy(here / path, there / path)
+                outcome = attempt(perform, replace(job, study=folder))
+                for path in there.glob("runs/*.h5") if bring_back else ():
+                    (here / "runs").mkdir(parents=True, exist_ok=True)
+                    shutil.copy(path, here / "runs")
+            yield from (Progress(run=job.id, fraction=0.5), outcome)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "complaint"),
+    [
+        (elsewhere(bring_back=False, take_along=False), "in whose study the input .'runs/.*.h5'. is not"),
+        (each(lambda _: Progress(run="nobody", fraction=0.5)), "wanted the id of a run under way"),
+        (each(lambda outcome: Progress(run=outcome.id, fraction=50)), "a fraction in .0, 1."),
+    ],
+)
+def test_files_that_do_not_travel_and_false_progress_are_named(run, complaint):
+    fails(check_executor, plugin(Executor, run=run, remote=True), complaint)
+
+
+def test_a_result_that_does_not_come_back_is_named(monkeypatch):
+    monkeypatch.setattr(jobs, "CHAIN", jobs.CHAIN[:1])
+    run = elsewhere(bring_back=False, take_along=False)
+    fails(check_executor, plugin(Executor, run=run, remote=True), "of .'one'., but the result is not in the study's")
+
+
+def test_what_shares_no_folder_may_bring_files_along_and_back(monkeypatch):
+    monkeypatch.setattr(jobs, "FAILING", jobs.CHAIN)
+    check_executor(plugin(Executor, run=elsewhere(bring_back=True, take_along=True), remote=True))
 
 
 def test_what_is_no_executor_is_refused():

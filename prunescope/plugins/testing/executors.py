@@ -37,7 +37,7 @@ def check_executor(executor: Executor, *, folder: Path | None = None) -> None:
     _check_slots(who, executor)
     with _folder(folder) as place:
         require(isinstance(executor.remote, bool), f"{who}.remote is {executor.remote!r}, wanted True or False")
-        require(not _run(who, executor, (), place), f"{who} yields outcomes where there are no jobs")
+        require(not _run(who, executor, (), place)[0], f"{who} yields outcomes where there are no jobs")
         _check(who, executor, given.CHAIN, place / "chain")
         _check(who, executor, given.FAILING, place / "failing")
 
@@ -58,17 +58,19 @@ def _folder(folder: Path | None) -> Iterator[Path]:
 def _check(who: str, executor: Executor, jobs: Sequence[Job], folder: Path) -> None:
     folder.mkdir()
     jobs = given.in_study(jobs, folder / "study")
-    outcomes = _run(who, executor, jobs, folder)
+    outcomes, late = _run(who, executor, jobs, folder)
     _check_each_once(who, jobs, outcomes)
     _check_performed(who, [job for job in jobs if job.id not in given.SKIPPED], folder, remote=executor.remote)
     _check_order(who, jobs, [outcome.id for outcome in outcomes])
     for outcome in outcomes:
         _check_outcome(who, outcome)
+    require(not late, f"{who} yields the outcome of {late}, but the result is not in the study's folder here")
 
 
-def _run(who: str, executor: Executor, jobs: Sequence[Job], folder: Path) -> list[Outcome]:
-    """Return the outcomes in the order they come, and note when the first has come."""
+def _run(who: str, executor: Executor, jobs: Sequence[Job], folder: Path) -> tuple[list[Outcome], list[str]]:
+    """Return the outcomes in the order they come, and the jobs whose results came later than they."""
     outcomes: list[Outcome] = []
+    late: list[str] = []
     try:
         for found in executor.run(jobs, partial(given.perform_marked, folder=str(folder))):
             if isinstance(found, Progress):
@@ -76,12 +78,12 @@ def _run(who: str, executor: Executor, jobs: Sequence[Job], folder: Path) -> lis
                 continue
             (folder / given.SEEN).touch()
             outcomes.append(found)
-            _check_arrived(who, jobs, found)
+            late += [] if _lies_here(jobs, found) else [found.id]
     except AssertionError:
         raise
     except (Exception, SystemExit) as error:
         raise AssertionError(f"{who}.run raises {error!r}: yield the failure of a job as its outcome") from error
-    return outcomes
+    return outcomes, late
 
 
 def _check_progress(who: str, jobs: Sequence[Job], found: Progress) -> None:
@@ -89,13 +91,11 @@ def _check_progress(who: str, jobs: Sequence[Job], found: Progress) -> None:
     require(known, f"{who} yields {found}, wanted the id of a run under way and a fraction in [0, 1]")
 
 
-def _check_arrived(who: str, jobs: Sequence[Job], outcome: object) -> None:
-    """Check that what a job writes lies in the folder of the study here when its outcome comes."""
+def _lies_here(jobs: Sequence[Job], outcome: object) -> bool:
+    """Whether the result of a job that succeeded is in the study's folder of this process."""
     if not isinstance(outcome, Outcome) or outcome.error:
-        return
-    for job in jobs:
-        there = job.id != outcome.id or Path(job.study, job.outputs[-1]).is_file()
-        require(there, f"{who} yields the outcome of {job.id!r}, but its result is not in the study's folder here")
+        return True
+    return all(Path(job.study, job.outputs[-1]).is_file() for job in jobs if job.id == outcome.id)
 
 
 def _check_each_once(who: str, jobs: Sequence[Job], outcomes: Sequence[object]) -> None:

@@ -117,7 +117,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> CostEst
         else measure_rates(model_on_device(start, here, data), data, sizes=sizes, capture=_capture(here))
     )
     kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
-    rows, seconds_by_id = [], {}
+    rows, seconds_by_id = [], dict[str, float]()
     for step, plugin in kinds:
         group = [recipe for recipe in todo if (recipe.step, recipe.plugin) == (step, plugin)]
         images = passes_by_id(group, data, trust=store.trust)

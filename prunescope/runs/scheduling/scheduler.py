@@ -69,7 +69,7 @@ class _State:
             time.sleep(WAIT_SECONDS)
 
 
-def run(  # noqa: PLR0913 - what is run, where, and what is known of it
+def run(
     recipes: Sequence[Recipe],
     store: Store,
     executor: Executor,

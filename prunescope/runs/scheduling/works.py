@@ -1,4 +1,4 @@
-"""The jobs of a plan: which recipes each performs, what it waits for, which files it reads and writes, what it takes."""
+"""The jobs of a plan: which recipes each performs, what it waits for, its files, and what it is expected to take."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def works(
     return _in_order(found)
 
 
-def _job(
-    group: Group, todo: Collection[str], task_of: Mapping[str, str], *, study: str, expected: Expected
-) -> Job:
+def _job(group: Group, todo: Collection[str], task_of: Mapping[str, str], *, study: str, expected: Expected) -> Job:
     references = list(dict.fromkeys(reference for recipe in group for reference in recipe.inputs))
     made = {run_of(reference) for reference in references if run_of(reference) in todo}
     return Job(

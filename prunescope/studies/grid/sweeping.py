@@ -135,9 +135,7 @@ def _mended(
     return session
 
 
-def _complete(
-    named: Mapping[str, Recipe], session: Session, *, of: Sequence[Recipe], estimate: CostEstimate
-) -> Swept:
+def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Recipe], estimate: CostEstimate) -> Swept:
     """Run what is not finished, a part of the study `of`, and report every failure as it comes."""
     from prunescope.runs.scheduling import scheduler
 
@@ -154,9 +152,7 @@ def _complete(
         with session.watcher.watch(todo, store.progress, session.shares(todo)):
             executor = session.executor_for(todo)
             expected = estimate.expected(device=session.device)
-            for outcome in scheduler.run(
-                recipes, store, executor, device=session.device, of=of, expected=expected
-            ):
+            for outcome in scheduler.run(recipes, store, executor, device=session.device, of=of, expected=expected):
                 outcomes.append(outcome)
                 _report_failure(outcome, names[outcome.id], session)
     seconds = monotonic() - started

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from prunescope.api import Executor, Outcome
+from prunescope.api import Executor, Outcome, Progress, Resources
 from prunescope.api.errors import InputError, PluginError, StoreError, UsageError
 from prunescope.data.spec import Source
 from prunescope.runs import failures
 from prunescope.runs.recipe import Recipe, run_of
-from prunescope.runs.scheduling import groups, scheduler, works
+from prunescope.runs.scheduling import arrivals, groups, scheduler, works
 from prunescope.runs.scheduling.local import Local
 from prunescope.runs.store import Store
 from prunescope.studies.grid import layout, selection, study, studyfolder
@@ -270,6 +270,63 @@ def test_an_executor_that_forgets_jobs_is_reported(tiny):
     store, found = tiny
     with pytest.raises(PluginError, match="before all steps"):
         list(scheduler.run(found.recipes, store, Lazy(), device="cpu"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elsewhere(Executor):
+    """Performs every job in another folder, and leaves the results there."""
+
+    folder: str
+
+    def run(self, jobs, perform):
+        for job in jobs[:1]:
+            perform(replace(job, study=self.folder))
+            yield Progress(run=job.id, fraction=0.5)
+            yield Outcome(id=job.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoiling(Executor):
+    """Spoils each result once it is there."""
+
+    def run(self, jobs, perform):
+        for job in jobs[:1]:
+            perform(job)
+            path = Path(job.study, job.outputs[-1])
+            path.write_bytes(path.read_bytes()[:-1])
+            yield Outcome(id=job.id)
+
+
+def test_a_result_that_lies_elsewhere_is_a_failure_that_names_the_shared_folder(tiny, tmp_path, monkeypatch):
+    store, found = tiny
+    monkeypatch.setattr(arrivals, "PATIENCE_SECONDS", 0.1)
+    executor = Elsewhere(folder=str(tmp_path / "node"))
+    outcome = next(scheduler.run(found.recipes[:1], store, executor, device="cpu"))
+    assert str(store.path(outcome.id)) in outcome.error
+    assert "one folder that all machines reach under the same path" in outcome.error
+    assert store.progress(outcome.id) == 0.5
+
+
+def test_a_result_that_arrives_damaged_is_a_failure(tiny):
+    store, found = tiny
+    outcome = next(scheduler.run(found.recipes[:1], store, Spoiling(), device="cpu"))
+    assert "do not match their digest" in outcome.error
+
+
+def test_a_job_names_its_files_and_what_it_takes(tiny, monkeypatch):
+    store, found = tiny
+    monkeypatch.chdir(store.study.parent)
+    relative = Store(Path(store.study.name))
+    expected = works.Expected(seconds={recipe.id: 2.0 for recipe in found.recipes}, memory=100, gpus=0.5)
+    together = groups.divide(found.recipes, store, device="cpu")
+    jobs = {work.job.id: work.job for work in works.works(found.recipes, relative, together, expected)}
+    group = together[found.cells[0].retrainings[0].id]
+    job = jobs[works.task_id(group)]
+    assert job.study == str(store.study)
+    assert job.resources == Resources(gpus=0.5, memory=100 * len(group), seconds=2.0 * len(group))
+    assert job.outputs[-1] == f"runs/{group[-1].id}.h5"
+    pruned = group[0].inputs[0]
+    assert {f"runs/{pruned}.h5", f"runs/{pruned}.safetensors"} <= set(job.inputs)
 
 
 def test_the_folder_holds_its_study_and_refuses_another(tiny, tmp_path):
