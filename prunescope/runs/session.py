@@ -143,15 +143,13 @@ def open_session(question: AskedPlace, *, watcher: Watcher | None = None) -> Ses
     from prunescope.runs.trusting import trusted_code
 
     study, watcher = check_study(question.folder), watcher or Silent()
-    executor = choose_executor(question, device=question.device) if isinstance(question, Place) else this_process()
-    device = question.device if isinstance(question, StudyPlace) else "cpu"
-    if not (isinstance(question, Place) and executor.instance.remote):
-        device = resolve_device(device)
     typed = {name: getattr(question, name, None) for name in ("model", "data")}
     trust = trusted_code(study, note=watcher.note, allowed=question.trust, plugins=typed_plugins(question), **typed)
+    device = question.device if isinstance(question, StudyPlace) else "cpu"
+    executor = choose_executor(question, device=device) if isinstance(question, Place) else this_process()
     return Session(
         store=Store(study, trust=trust),
-        device=device,
+        device=device if executor.instance.remote else resolve_device(device),
         executor=executor,
         watcher=watcher,
     )

@@ -75,7 +75,7 @@ def test_options_that_name_code_count_where_a_person_typed_them(tmp_path, monkey
 
     def make(group, name, options, **named):
         made.append((group, name, options, named))
-        return SimpleNamespace(code=("mine:loss",), instance=None)
+        return SimpleNamespace(code=("mine:loss",), instance=SimpleNamespace(remote=False))
 
     monkeypatch.setattr(registry, "make", make)
     assert "mine:loss" in open_session(Asked(study=tmp_path)).store.trust.names
