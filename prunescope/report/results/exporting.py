@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from prunescope.networks.checkpoints import Checkpoint
     from prunescope.runs.session import Session
-    from prunescope.studies.results.exporting import ExportedNetwork
+    from prunescope.studies.results.exporting import CardSubject, ExportedNetwork
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -76,5 +75,5 @@ def find_export(question: ExportQuestion, session: Session) -> Export:
     return Export(found=answer_export(question, session, documents=_documents), to=question.to)
 
 
-def _documents(reference: str, checkpoint: Checkpoint, session: Session) -> Mapping[str, str]:
-    return {"README.md": write_model_card(reference, checkpoint, session)}
+def _documents(subject: CardSubject, session: Session) -> Mapping[str, str]:
+    return {"README.md": write_model_card(subject, session)}

@@ -11,9 +11,9 @@ from prunescope.studies.results.ancestry import diagnoses_of, follow_inputs, mea
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from prunescope.networks.checkpoints import Checkpoint
     from prunescope.runs.files.runfile import Run, Verdict
     from prunescope.runs.session import Session
+    from prunescope.studies.results.exporting import CardSubject
 
 HEAD = """---
 library_name: timm
@@ -31,30 +31,28 @@ OWN = "import prunescope.networks  # registers the architecture with timm\n"
 """What an example of code begins with where the architecture is one of prunescope's."""
 
 
-def write_model_card(reference: str, checkpoint: Checkpoint, session: Session) -> str:
+def write_model_card(subject: CardSubject, session: Session) -> str:
     """Return the card as Markdown with its YAML head."""
-    from prunescope.networks.exports.to_timm import registration_notes
-
-    chain = follow_inputs(reference, session)
+    chain = follow_inputs(subject.reference, session)
     sections = [
-        f"# {checkpoint.spec.name}, {_density(checkpoint)}",
-        "\n".join(_about(checkpoint, chain)),
+        f"# {subject.spec.name}, {_density(subject)}",
+        "\n".join(_about(subject, chain)),
         "## How to load it\n\n```python\nimport timm\n"
-        + (OWN if registration_notes(checkpoint.spec) else "")
+        + (OWN if subject.registered else "")
         + 'model = timm.create_model("hf-hub:OWNER/NAME", pretrained=True)  # or "local-dir:FOLDER"\n```',
-        "## Verdict\n\n" + "\n".join(_verdicts(chain, checkpoint, session)),
+        "## Verdict\n\n" + "\n".join(_verdicts(chain, subject, session)),
     ]
-    if checkpoint.mask is not None:
+    if subject.mask is not None:
         sections.append("## Masks\n\n`masks.safetensors` holds a bool tensor for every pruned weight: true = kept.")
     return HEAD + "\n" + "\n\n".join(sections) + "\n"
 
 
-def _density(checkpoint: Checkpoint) -> str:
-    return "dense" if checkpoint.mask is None else f"pruned to density {checkpoint.mask.density:.4g}"
+def _density(subject: CardSubject) -> str:
+    return "dense" if subject.mask is None else f"pruned to density {subject.mask.density:.4g}"
 
 
-def _about(checkpoint: Checkpoint, chain: list[Run]) -> Iterator[str]:
-    spec = checkpoint.spec
+def _about(subject: CardSubject, chain: list[Run]) -> Iterator[str]:
+    spec = subject.spec
     size = "x".join(map(str, spec.image_size))
     yield f"- Network: {spec.name}, {spec.num_classes} classes, {spec.in_chans} channels, {size} pixels"
     for run in reversed(chain):
@@ -63,17 +61,17 @@ def _about(checkpoint: Checkpoint, chain: list[Run]) -> Iterator[str]:
     data = next((run.recipe.arguments["data"] for run in chain if "data" in run.recipe.arguments), None)
     if data:
         yield f"- Data: {data['name']}"
-    if checkpoint.mask is not None:
-        yield f"- Weights kept: {checkpoint.mask.n_kept:,} of {checkpoint.mask.n_weights:,} prunable ones"
+    if subject.mask is not None:
+        yield f"- Weights kept: {subject.mask.n_kept:,} of {subject.mask.n_weights:,} prunable ones"
     yield f"- Made by prunescope {__version__}"
 
 
-def _verdicts(chain: list[Run], checkpoint: Checkpoint, session: Session) -> Iterator[str]:
+def _verdicts(chain: list[Run], subject: CardSubject, session: Session) -> Iterator[str]:
     errors = measured_errors(chain[0], session)
     if errors:
         yield f"Test error: {', '.join(f'{error:.2%}' for error in errors)}."
     found = diagnoses_of(chain, session)
-    own = None if checkpoint.mask is None else checkpoint.mask.density
+    own = None if subject.mask is None else subject.mask.density
     if not found:
         yield "n/a: this study holds no diagnosis of the dense network."
         return

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from prunescope.api import Mask
     from prunescope.networks.checkpoints import Checkpoint
+    from prunescope.networks.spec import ModelSpec
     from prunescope.runs.place import Network
     from prunescope.runs.session import Session
 
@@ -50,15 +52,27 @@ class ExportedNetwork:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class CardSubject:
+    """What the card of an exported network describes."""
+
+    reference: str
+    """The run (or snapshot) that is exported."""
+    spec: ModelSpec
+    mask: Mask | None
+    registered: bool
+    """Whether the architecture is one that `import prunescope.networks` registers with timm."""
+
+
 def answer_export(
     question: ExportQuestion,
     session: Session,
     *,
-    documents: Callable[[str, Checkpoint, Session], Mapping[str, str]] | None = None,
+    documents: Callable[[CardSubject, Session], Mapping[str, str]] | None = None,
 ) -> ExportedNetwork:
     """Write a network for another library, and load it back there.
 
-    documents: returns the texts for a folder, by file name, from the run, its checkpoint and the session.
+    documents: returns the texts for a folder, by file name.
 
     Raises:
         UsageError: an unknown format, a wrong suffix, or a place that is taken.
@@ -77,7 +91,7 @@ def answer_export(
     model = checkpoints.to_model(checkpoint).eval()
     inputs = _examples(reference, checkpoint, session)
     compact = _compact(reference, checkpoint, session, model=model, inputs=inputs) if chosen.compact else None
-    texts = documents(reference, checkpoint, session) if documents and not chosen.suffixes else {}
+    texts = documents(_card_subject(reference, checkpoint), session) if documents and not chosen.suffixes else {}
     subject = ExportSubject(checkpoint=checkpoint, model=model, inputs=inputs, compact=compact, documents=texts)
     artefact = formats.make_artefact(question.to, subject)
     difference = write_artefact(target, artefact)
@@ -90,6 +104,13 @@ def answer_export(
         compact=compact is not None,
         notes=artefact.notes,
     )
+
+
+def _card_subject(reference: str, checkpoint: Checkpoint) -> CardSubject:
+    from prunescope.networks.exports.to_timm import registration_notes
+
+    registered = bool(registration_notes(checkpoint.spec))
+    return CardSubject(reference=reference, spec=checkpoint.spec, mask=checkpoint.mask, registered=registered)
 
 
 def _check_target(target: Path, suffixes: tuple[str, ...]) -> None:
