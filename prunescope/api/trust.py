@@ -69,9 +69,10 @@ def resolve(name: str) -> Any:  # noqa: ANN401 - checked by whoever calls it
     try:
         with _working_directory_searched():
             found: Any = importlib.import_module(module_name)
-    except Exception as error:  # whatever importing a stranger's module raises
+    except (Exception, SystemExit) as error:  # whatever importing a stranger's module raises
+        ended = f"it ended with exit status {error.code}, as a program does" if isinstance(error, SystemExit) else error
         raise UsageError(
-            f"cannot import '{name}': {error}",
+            f"cannot import '{name}': {ended}",
             fix="install its package, or run in its folder, or add its folder to PYTHONPATH",
         ) from error
     for part in attribute.split("."):

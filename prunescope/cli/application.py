@@ -44,6 +44,7 @@ from prunescope.cli.commands.tune import TuneRequest
 from prunescope.cli.commands.warn import WarnRequest
 from prunescope.cli.terminal import misuse
 from prunescope.cli.terminal.command import Output, command, taking
+from prunescope.cli.terminal.streams import open_closed_streams
 from prunescope.runs.scheduling.memory import keep_freed
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def run() -> int:
     Idle OpenMP threads sleep rather than spin: beside other work a spinning pair was up to 20 times slower than one
     thread (benchmarks/bench_threads.py). Freed memory is kept for the next tensor.
     """
+    open_closed_streams()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_freed()
     completing = "_PRUNESCOPE_COMPLETE" in os.environ

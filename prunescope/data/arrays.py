@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api import Data
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import resolve
+from prunescope.data.identity import identify_data
 from prunescope.data.memory import Augmentation, content_digest, in_memory
 from prunescope.data.order import mixed
 
@@ -79,12 +80,12 @@ def from_factory(text: str, *, augmentation: Augmentation) -> Data:
         made = resolve(text)()
     except (UsageError, InputError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(
             f"the factory {text!r} failed: {type(error).__name__}: {error}", fix="call it in Python to find the cause"
         ) from error
     if isinstance(made, Data):
-        return made
+        return identify_data(made)
     if not isinstance(made, tuple | list) or len(made) != 4:
         size = f" of {len(made)}" if isinstance(made, tuple | list) else ""
         raise InputError(

@@ -46,7 +46,9 @@ class Indexed:
         except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             raise InputError(
                 f"{self.name}: image {index} ({self._filename(index)}) cannot be read: {error}",
-                fix="replace the file or take it out of the data set",
+                fix="scale it down: images are resized anyway"
+                if isinstance(error, Image.DecompressionBombError)
+                else "replace the file or take it out of the data set",
             ) from error
         return image, int(label)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from typing import Any
+import json
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import timm
 import torch
@@ -12,15 +15,16 @@ from timm.models import get_pretrained_cfg, is_model, list_models
 from torch import nn
 
 import prunescope.networks.zoo  # noqa: F401 - registers them with timm
-from prunescope.api.errors import UsageError
-from prunescope.api.trust import resolve
-from prunescope.networks import constructors, live
+from prunescope.api.errors import InputError, UsageError
+from prunescope.api.trust import Trust, resolve
+from prunescope.networks import constructors, identity, live
 from prunescope.networks.layers import prunable
-from prunescope.networks.spec import JSON, ModelSpec
+from prunescope.networks.spec import JSON, TIMM_SOURCES, ModelSpec
 
-__all__ = ["JSON", "ModelSpec", "create", "create_empty", "nearest_names", "prunable"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-TIMM_SOURCES = ("hf-hub:", "hf_hub:", "local-dir:")
+__all__ = ["JSON", "ModelSpec", "create", "create_empty", "identify", "nearest_names", "prunable"]
 
 RESERVED = ("num_classes", "in_chans", "img_size", "image_size", "pretrained")
 
@@ -30,7 +34,41 @@ def create(spec: ModelSpec, *, seed: int) -> nn.Module:
 
     Raises:
         UsageError: no such network, or one that cannot be built for these classes, channels, image size and options.
+        InputError: one of a person's own that computes something else than what `spec` was made of.
     """
+    if spec.identity:
+        _check_identity(spec)
+    return _create(spec, seed)
+
+
+def identify(spec: ModelSpec) -> str:
+    """Return what a network of a person's own computes and its code, as digests; UsageError where it cannot be built.
+
+    It is computed once in a process for each function and its arguments.
+    """
+    return _identify(resolve(spec.name), json.dumps(replace(spec, identity="").to_json(), sort_keys=True))
+
+
+@lru_cache(maxsize=64)
+def _identify(factory: Callable[..., object], text: str) -> str:
+    values = json.loads(text)
+    spec = ModelSpec.from_json(values, trust=Trust(frozenset({values["name"]})))
+    model = _create(spec, 0)
+    behaviour = identity.digest_behaviour(model, (spec.in_chans, *spec.image_size))
+    return f"{behaviour}-{identity.digest_source(model, factory)}"
+
+
+def _check_identity(spec: ModelSpec) -> None:
+    """Raise InputError where the code behind a name computes something else; comments and layout may change."""
+    was, now = (text.partition("-")[0] for text in (spec.identity, identify(spec)))
+    if was != now and identity.UNKNOWN not in (was, now):
+        raise InputError(
+            f"the network '{spec.name}' computes something else than when this run was made: its code has changed",
+            fix="restore its code, or start again from the checkpoint file: the results of both are kept apart",
+        )
+
+
+def _create(spec: ModelSpec, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return _build(spec)
@@ -134,7 +172,7 @@ def _own_model(spec: ModelSpec) -> nn.Module:
     try:
         parameters = inspect.signature(factory).parameters
         model = factory(**{name: value for name, value in known.items() if name in parameters}, **spec.options)
-    except Exception as error:  # whatever a stranger's function raises
+    except (Exception, SystemExit) as error:  # whatever a stranger's function raises
         raise _cannot_build(spec, error) from error
     if not isinstance(model, nn.Module):
         raise UsageError(
@@ -143,7 +181,7 @@ def _own_model(spec: ModelSpec) -> nn.Module:
     return model
 
 
-def _cannot_build(spec: ModelSpec, error: Exception) -> UsageError:
+def _cannot_build(spec: ModelSpec, error: BaseException) -> UsageError:
     size = "x".join(map(str, spec.image_size))
     options = "".join(f", {name}={value}" for name, value in sorted(spec.options.items()))
     return UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from prunescope.api.trust import Trust
 
 JSON: TypeAlias = bool | int | float | str | list["JSON"] | dict[str, "JSON"] | None
+
+TIMM_SOURCES = ("hf-hub:", "hf_hub:", "local-dir:")
+
+IDENTITY = re.compile(r"([0-9a-f]{12}-[0-9a-f]{12})?")
+"""What it computes and its code, as digests."""
 
 MOST_OPTIONS = 1_000_000
 """Classes, channels, pixels of a side, or items of an option, that a file may ask for."""
@@ -35,10 +41,14 @@ class ModelSpec:
     """(height, width) in pixels; of other inputs the dimensions after the first, () where there is one alone."""
     options: Mapping[str, JSON] = field(default_factory=dict)
     """More arguments of the network's constructor, for example {"width": 0.5}."""
+    identity: str = ""
+    """Of a network of one's own: what it computes and its code, as digests (`networks.identity`)."""
 
     def to_json(self) -> dict[str, JSON]:
         """Return the spec as JSON values."""
+        own: dict[str, JSON] = {"identity": self.identity} if self.identity else {}
         return {
+            **own,
             "name": self.name,
             "num_classes": self.num_classes,
             "in_chans": self.in_chans,
@@ -59,6 +69,7 @@ class ModelSpec:
                 in_chans=_count(values["in_chans"]),
                 image_size=tuple(_count(side) for side in values["image_size"]),
                 options=_plain_options(values.get("options", {})),
+                identity=_identity(values.get("identity", "")),
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(
@@ -68,6 +79,12 @@ class ModelSpec:
         if names_code(spec.name):
             trust.check(spec.name, source=source)
         return spec
+
+
+def _identity(value: object) -> str:
+    if not isinstance(value, str) or not IDENTITY.fullmatch(value):
+        raise ValueError(f"{str(value)[:40]!r} is no identity of a network")
+    return value
 
 
 def _count(value: Any) -> int:  # noqa: ANN401 - whatever a file holds

@@ -11,20 +11,22 @@ import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
+from importlib import import_module
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
-
-import entrypoints
 
 from prunescope import api
 from prunescope.api.errors import PluginError, UsageError
 from prunescope.api.trust import NOTHING
 from prunescope.plugins import options
+from prunescope.plugins.declarations import read_declarations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from prunescope.api.trust import Trust
+    from prunescope.plugins.declarations import Unreadable
 
 INTERFACES: dict[str, type] = {
     "pruners": api.Pruner,
@@ -54,7 +56,7 @@ class Plugin:
             found = self._import()
         except PluginError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self._title} cannot be loaded: {type(error).__name__}: {error}",
                 fix=f"repair or remove it: pip uninstall {self.distribution}",
@@ -70,15 +72,18 @@ class Plugin:
 
     def _import(self) -> object:
         """Import the class; what the modules of others leave changed is restored, and is their error."""
-        entry = entrypoints.EntryPoint(self.name, self.module, self.attribute)
         if self.module in sys.modules or self.module.startswith("prunescope."):
-            return entry.load()
+            return self._find()
         import torch  # noqa: F401 - loaded before, its settings can be compared
 
         from prunescope.plugins.isolation import unchanged
 
         with unchanged(f"the import of {self._title}", environment=False):
-            return entry.load()
+            return self._find()
+
+    def _find(self) -> object:
+        """Import the module and return what the attribute names in it."""
+        return attrgetter(self.attribute)(import_module(self.module))
 
     @property
     def _title(self) -> str:
@@ -124,9 +129,13 @@ def find_plugins(group: str, *, path: Sequence[str] | None = None) -> tuple[Plug
 
 @lru_cache(maxsize=64)
 def _find(group: str, path: tuple[str, ...]) -> tuple[Plugin, ...]:
-    """Look into the metadata of every distribution: milliseconds, which a sweep would pay at each step."""
-    declared = [_describe(group, entry) for entry in entrypoints.get_group_all(f"prunescope.{group}", list(path))]
+    declared = [Plugin(**vars(entry)) for entry in read_declarations(path)[0] if entry.group == group]
     return tuple(sorted(set(declared), key=lambda plugin: (plugin.name, plugin.distribution, plugin.version)))
+
+
+def find_unreadable() -> tuple[Unreadable, ...]:
+    """Return the distributions on the search path that declare plugins in a file that cannot be parsed."""
+    return read_declarations(tuple(sys.path))[1]
 
 
 def get(group: str, name: str, *, path: Sequence[str] | None = None) -> Plugin:
@@ -168,19 +177,6 @@ def make(group: str, name: str, values: Mapping[str, object], *, trust: Trust | 
 def summary(plugin_class: type) -> str:
     """Return the first line of a plugin's docstring."""
     return (inspect.getdoc(plugin_class) or "").partition("\n")[0]
-
-
-def _describe(group: str, entry: entrypoints.EntryPoint) -> Plugin:
-    """Return an entry point as a plugin; folders of distributions spell "-" as "_"."""
-    distribution = entry.distro
-    return Plugin(
-        group=group,
-        name=entry.name,
-        distribution=distribution.name.replace("_", "-") if distribution else "(unknown distribution)",
-        version=distribution.version if distribution else "",
-        module=entry.module_name,
-        attribute=entry.object_name,
-    )
 
 
 def _either(names: Iterable[str]) -> str:

@@ -58,7 +58,7 @@ def import_live(model: torch.nn.Module, data: Data, store: Store) -> str:
     """
     started = monotonic()
     spec = ModelSpec(
-        name=live.keep_network(model),
+        name=live.keep_network(model, shape=(data.in_chans, *data.image_size)),
         num_classes=data.num_classes,
         in_chans=data.in_chans,
         image_size=data.image_size,

@@ -11,7 +11,7 @@ from prunescope.runs.recipe import run_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from prunescope.api import Data
     from prunescope.data.inventory import Inventory
@@ -112,13 +112,9 @@ def check_outputs(reference: str, data: Data, session: Session, *, mapped: bool,
 
 def check_labels(reference: str, data: Data, session: Session, *, name: str) -> None:
     """Raise MismatchError where labels lie outside the outputs of a network of one's own, found by calling it."""
-    import torch
-
-    network = session.build_network(reference).eval()
     images, _ = next(data.test.batches(2))
-    with torch.no_grad():
-        outputs = network(images)
-    if isinstance(outputs, torch.Tensor) and outputs.ndim == 2 and outputs.shape[1] < data.num_classes:
+    outputs = _class_outputs(session.build_network(reference).eval(), images)
+    if outputs is not None and outputs.shape[1] < data.num_classes:
         raise MismatchError(
             f"the network of {reference} has {outputs.shape[1]} outputs; the labels of {name!r} go up to "
             f"{data.num_classes - 1}",
@@ -164,9 +160,25 @@ def _confusion(reference: str, data: Data, session: Session) -> Tensor | None:
     network = session.build_network(reference).eval()
     counted = torch.zeros(classes, classes, dtype=torch.int64)
     for images, labels in data.train.batches(64, limit=IMAGES // 64):
-        with torch.no_grad():
-            outputs = network(images)
-        if not isinstance(outputs, torch.Tensor) or outputs.shape != (len(labels), classes):
+        outputs = _class_outputs(network, images)
+        if outputs is None or outputs.shape != (len(labels), classes):
             return None
         counted.index_put_((labels, outputs.argmax(1)), torch.ones_like(labels), accumulate=True)
     return counted
+
+
+def _class_outputs(network: nn.Module, images: Tensor) -> Tensor | None:
+    """Return the outputs by image and class, in plain layout; None where it fails, or returns something else.
+
+    What it fails with is reported by the step that uses it first (`networks.usable`).
+    """
+    import torch
+
+    from prunescope.networks.layout import plain
+
+    try:
+        with torch.no_grad():
+            outputs = network(plain(images))
+    except Exception:  # noqa: BLE001 - whatever a stranger's network raises
+        return None
+    return outputs if isinstance(outputs, torch.Tensor) and outputs.ndim == 2 else None

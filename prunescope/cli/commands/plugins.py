@@ -42,6 +42,8 @@ def application() -> typer.Typer:
 
 def plugins(*, json: parameters.Json = False) -> Output:
     """List every plugin with its distribution; `new` writes one. Shows why a plugin cannot be used."""
+    for broken in registry.find_unreadable():
+        console.say(f"the plugins of {broken.distribution} cannot be read: {broken.reason}")
     listed = [_listed(plugin) for group in registry.INTERFACES for plugin in registry.find_plugins(group)]
     if json:
         return Output(text=json_text.dumps([asdict(plugin) for plugin in listed], indent=2))

@@ -16,6 +16,7 @@ import typer
 
 from prunescope.api.errors import PrunescopeError
 from prunescope.cli.terminal import interrupts
+from prunescope.cli.terminal.streams import give_up_stdout
 from prunescope.report.common.console import printable, render, say
 
 if TYPE_CHECKING:
@@ -62,14 +63,29 @@ def command(function: Callable[..., Output]) -> Callable[..., None]:
     def run(**values: Any) -> None:  # noqa: ANN401 - Typer passes each parameter as its annotation says
         debug = values.pop("debug")
         output = _attempt(function, values, debug=debug)
-        if output.text:
-            typer.echo(printable(output.text) if isinstance(output.text, str) else render(output.text, sys.stdout))
-        raise typer.Exit(int(output.exit_code))
+        raise typer.Exit(int(_printed(output)))
 
     signature = inspect.signature(function, eval_str=True)
     with_signature(run, [*signature.parameters.values(), DEBUG])
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     return run
+
+
+def _printed(output: Output) -> int:
+    """Put the output on stdout; return the exit code, another one where stdout takes no more."""
+    if not output.text:
+        return output.exit_code
+    try:
+        typer.echo(printable(output.text) if isinstance(output.text, str) else render(output.text, sys.stdout))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        give_up_stdout()
+        say(f"error: cannot write to standard output: {error.strerror or error}")
+        say("fix: the results are kept; run the command again with standard output on another disk, or free some space")
+        return PrunescopeError.exit_code
+    return output.exit_code
 
 
 def taking(made: type, function: Callable[[Any], Output]) -> Callable[..., Output]:

@@ -12,6 +12,7 @@ from timm.models import is_model, model_entrypoint
 from prunescope.api.errors import InputError, MismatchError
 from prunescope.networks.checkpoints.fingerprints import Fingerprint, Shapes, empty_shapes, fingerprint, shapes
 from prunescope.networks.checkpoints.names import views
+from prunescope.networks.identified import identified
 from prunescope.networks.models import JSON, ModelSpec
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def fit_state(state: Mapping[str, Tensor], known: KnownNetwork) -> Match:
     part, counter_notes = _with_counters(part, wanted)
     check_match(shapes(part), wanted, name=known.name)
     return Match(
-        spec=spec,
+        spec=identified(spec),
         state={name: part[name] for name in wanted},
         notes=(*_prefix_notes(prefix, state, part), *_spec_notes(spec, print_, known), *counter_notes),
     )

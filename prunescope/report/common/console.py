@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+from errno import ENOSPC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def show(renderable: RenderableType) -> None:
 
 
 def _print(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the one place
+    except OSError as error:
+        if error.errno != ENOSPC:  # a full disk under a log must not end the work that is logged
+            raise
 
 
 def printable(text: str) -> str:

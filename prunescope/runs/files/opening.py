@@ -18,11 +18,10 @@ from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5t, h5z
 
 from prunescope.api.regular import read_regular
 from prunescope.runs.files import hdf5
+from prunescope.runs.files.superblock import SIGNATURE, without_open_mark
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 KINDS = (h5t.INTEGER, h5t.FLOAT, h5t.STRING, h5t.ENUM)
 """What values may be made of."""
@@ -51,6 +50,8 @@ def open_file(path: Path, *, follow: bool = False, run_id: str = "") -> Any:  # 
     data = read_regular(path, follow=follow)
     if data.startswith(hdf5.BLOCK_BEGIN):
         found = hdf5.name_in(data)
+        if data[: hdf5.BLOCK] != hdf5.block(data, name=found):
+            data = without_open_mark(data, at=hdf5.BLOCK)
         if data[: hdf5.BLOCK] != hdf5.block(data, name=found):
             raise ValueError("its bytes do not match their digest")
         if run_id not in ("", found):

@@ -75,17 +75,22 @@ def _nearest(study: Study, density: float) -> float:
 
 
 def _of_fields(asked: TuningQuestion, knob: Knob, session: Session) -> TuningGrid:
-    from prunescope.data import sources
     from prunescope.runs.opening import describe_data
     from prunescope.studies.grid import layout
+    from prunescope.studies.grid.studyfolder import describe_shape
 
     if asked.model is None or asked.data is None:
         raise UsageError("there is no study and no network to tune", fix="name a study, or give --model and --data")
     study = _study(asked, knob)
     source = describe_data(asked.data, session)
-    found = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
+    shape = describe_shape(source, study.model, study.model_options, trust=session.store.trust)
     laid = layout.expand(
-        study, source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size
+        study,
+        source,
+        num_classes=shape.num_classes,
+        in_chans=shape.in_chans,
+        image_size=shape.image_size,
+        identity=shape.identity,
     )
     return TuningGrid(grid=laid, full=_fully(laid, session), densities=study.densities)
 
@@ -188,4 +193,5 @@ def _fully(grid: Grid, session: Session) -> Grid | None:
         num_classes=spec.num_classes,
         in_chans=spec.in_chans,
         image_size=spec.image_size,
+        identity=spec.identity,
     )

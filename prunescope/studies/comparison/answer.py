@@ -48,19 +48,15 @@ def answer_comparison(asked: ComparisonQuestion, session: Session) -> Compared |
 
 def lay_out_question(asked: ComparisonQuestion, session: Session) -> ComparisonLayout:
     """Return all steps of the comparison that is asked for; UsageError for what no plugin takes."""
-    from prunescope.data import sources
     from prunescope.runs.opening import describe_data
-    from prunescope.studies.grid.studyfolder import DataShape
+    from prunescope.studies.grid.studyfolder import describe_shape
 
     pruners = layout.method_choices([asked.pruners] if isinstance(asked.pruners, str) else asked.pruners)
     _check_densities(asked.densities)
     source = describe_data(asked.data, session, limit_batches=asked.limit_batches)
-    found = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
-    shape = DataShape(
-        source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size
-    )
-    data = asked.data if isinstance(asked.data, str) else source.name
-    return layout.lay_out(_study(asked, data), pruners, shape)
+    study = _study(asked, asked.data if isinstance(asked.data, str) else source.name)
+    shape = describe_shape(source, study.model, study.model_options, trust=session.store.trust)
+    return layout.lay_out(study, pruners, shape)
 
 
 def _complete(laid: ComparisonLayout, session: Session) -> PrunescopeError | None:

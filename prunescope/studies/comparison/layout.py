@@ -83,6 +83,7 @@ def lay_out(study: Study, pruners: Mapping[str, PluginChoice], shape: DataShape)
             num_classes=shape.num_classes,
             in_chans=shape.in_chans,
             image_size=shape.image_size,
+            identity=shape.identity,
         )
         for label, choice in pruners.items()
     }

@@ -69,14 +69,20 @@ class Grid:
         return steps
 
 
-def expand(study: Study, data: Source, *, num_classes: int, in_chans: int, image_size: tuple[int, ...]) -> Grid:
-    """Lay out a study on its data; InputError or UsageError for an option some plugin does not take."""
+def expand(
+    study: Study, data: Source, *, num_classes: int, in_chans: int, image_size: tuple[int, ...], identity: str = ""
+) -> Grid:
+    """Lay out a study on its data; InputError or UsageError for an option some plugin does not take.
+
+    identity: of the study's network, where it is one of a person's own (`networks.identity`).
+    """
     spec = ModelSpec(
         name=study.model,
         num_classes=num_classes,
         in_chans=in_chans,
         image_size=image_size,
         options=study.model_options,
+        identity=identity,
     )
     plugins = _Plugins(
         pruner=_make("pruners", study.prune, "[prune]"),

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import InputError, StoreError, UsageError
 from prunescope.api.regular import read_regular, read_regular_text
-from prunescope.api.trust import NOTHING
+from prunescope.api.trust import NOTHING, names_code
 from prunescope.data.spec import Source
+from prunescope.networks.identified import identified
+from prunescope.networks.spec import ModelSpec
 from prunescope.runs.files.whole import make_folder, whole_file
 from prunescope.studies.grid import layout, question, study
 
@@ -38,6 +40,29 @@ class DataShape:
     num_classes: int
     in_chans: int
     image_size: tuple[int, ...]
+    identity: str = ""
+    """Of the study's network, where it is one of a person's own."""
+
+
+def describe_shape(source: Source, model: str, options: Mapping[str, Any], *, trust: Trust) -> DataShape:
+    """Return what the network `model` must fit, and its identity; UsageError where it cannot be built so."""
+    from prunescope.data import sources
+
+    found = sources.open_source(source.to_json(), device="cpu", trust=trust)
+    spec = ModelSpec(
+        name=model,
+        num_classes=found.num_classes,
+        in_chans=found.in_chans,
+        image_size=found.image_size,
+        options=dict(options),
+    )
+    return DataShape(
+        source=source,
+        num_classes=found.num_classes,
+        in_chans=found.in_chans,
+        image_size=found.image_size,
+        identity=identified(spec).identity,
+    )
 
 
 def find_study_file(path: Path) -> Path:
@@ -60,13 +85,16 @@ def load_grid(folder: Path, *, at: Path | None = None, trust: Trust = NOTHING) -
             num_classes=shape.num_classes,
             in_chans=shape.in_chans,
             image_size=shape.image_size,
+            identity=shape.identity,
         )
     except (InputError, UsageError) as error:
         raise InputError(f"{file}: {error.message}", fix=error.fix) from error
 
 
 def settle(file: Path, folder: Path, *, trust: Trust = NOTHING) -> None:
-    """Make the folder of a study: copy study.toml there, and note what its data are.
+    """Make the folder of a study: copy study.toml there, and note what its data are, and its network if it is code.
+
+    What a person's own code makes is looked at again each time: where it has changed, the steps are others.
 
     Raises InputError when the folder holds another study.
     """
@@ -78,7 +106,7 @@ def settle(file: Path, folder: Path, *, trust: Trust = NOTHING) -> None:
         if not there.is_file():
             with whole_file(there) as made:
                 made.write(read_regular(file))
-        if _known_shape(asked, folder) is None:
+        if _known_shape(asked, folder) is None or names_code(asked.model) or names_code(asked.data):
             noted = _to_json(asked, _look(asked, trust))
             with whole_file(folder / DATA_FILE) as made:
                 made.write(noted.encode())
@@ -101,15 +129,16 @@ def _check_same(asked: Study, there: Path, file: Path) -> None:
 
 
 def _look(asked: Study, trust: Trust) -> DataShape:
-    """Load the data once."""
+    """Load the data once, and build the network if a person's own code makes it."""
     from prunescope.data import sources
 
+    if names_code(asked.model):
+        trust.check(asked.model, source=STUDY_FILE)
     try:
         source = sources.describe(asked.data, trust=trust)
     except UsageError as error:
         raise InputError(f"the table [data]: {error.message}", fix=error.fix) from error
-    found = sources.open_source(source.to_json(), device="cpu", trust=trust)
-    return DataShape(source=source, num_classes=found.num_classes, in_chans=found.in_chans, image_size=found.image_size)
+    return describe_shape(source, asked.model, asked.model_options, trust=trust)
 
 
 def _known_shape(asked: Study, folder: Path) -> DataShape | None:
@@ -122,6 +151,7 @@ def _known_shape(asked: Study, folder: Path) -> DataShape | None:
             num_classes=int(noted["num_classes"]),
             in_chans=int(noted["in_chans"]),
             image_size=tuple(int(side) for side in noted["image_size"]),
+            identity=str(noted.get("identity", "")),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -135,6 +165,7 @@ def _to_json(asked: Study, shape: DataShape) -> str:
         "num_classes": shape.num_classes,
         "in_chans": shape.in_chans,
         "image_size": list(shape.image_size),
+        **({"identity": shape.identity} if shape.identity else {}),
     }
     return json.dumps({**noted, "digest": _digest(noted)}, indent=2, sort_keys=True) + "\n"
 

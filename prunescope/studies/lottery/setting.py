@@ -26,6 +26,7 @@ class Setting:
 def prepare_setting(asked: RoundsQuestion, densities: Sequence[float], session: Session) -> Setting:
     """Return what all steps share; UsageError or InputError for what no plugin takes."""
     from prunescope.data import sources
+    from prunescope.networks.identified import identified
     from prunescope.networks.spec import ModelSpec
     from prunescope.plugins import registry
     from prunescope.runs.opening import describe_data
@@ -37,12 +38,14 @@ def prepare_setting(asked: RoundsQuestion, densities: Sequence[float], session: 
     pruner = registry.make("pruners", asked.pruner, asked.pruner_options)
     source = describe_data(asked.data, session, limit_batches=asked.limit_batches)
     found = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
-    spec = ModelSpec(
-        name=asked.model,
-        num_classes=found.num_classes,
-        in_chans=found.in_chans,
-        image_size=found.image_size,
-        options=dict(asked.model_options),
+    spec = identified(
+        ModelSpec(
+            name=asked.model,
+            num_classes=found.num_classes,
+            in_chans=found.in_chans,
+            image_size=found.image_size,
+            options=dict(asked.model_options),
+        )
     )
     per_epoch = steps_per_epoch(len(found.train), trainer.instance.batch_size)
     pruning = lottery.IterativePruning(

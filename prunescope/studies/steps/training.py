@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
+from prunescope.networks.identified import identified
 from prunescope.networks.spec import ModelSpec
 from prunescope.runs.place import StudyPlace
 
@@ -60,12 +61,14 @@ def answer_training(question: TrainingQuestion, session: Session) -> Run:
     opened = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
     start = None
     if isinstance(question.model, str):
-        spec = ModelSpec(
-            name=question.model,
-            num_classes=opened.num_classes,
-            in_chans=opened.in_chans,
-            image_size=opened.image_size,
-            options=dict(question.model_options),
+        spec = identified(
+            ModelSpec(
+                name=question.model,
+                num_classes=opened.num_classes,
+                in_chans=opened.in_chans,
+                image_size=opened.image_size,
+                options=dict(question.model_options),
+            )
         )
     else:
         start = _imported(question, session)
