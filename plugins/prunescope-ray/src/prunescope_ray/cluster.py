@@ -1,0 +1,135 @@
+"""The connection to a cluster: a running one, or one of this machine that listens on the loopback interface alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from contextlib import chdir, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray._private import ray_constants
+
+from prunescope.api.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prunescope_ray.executor import Ray
+
+LOOPBACK = "127.0.0.1"
+
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is sent to anybody
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a job without GPUs sees none
+}
+"""Variables that Ray reads when it starts."""
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@contextmanager
+def connect(options: Ray) -> Iterator[None]:
+    """Be connected to the cluster inside the block; what was started for the occasion ends with it.
+
+    Raises UsageError where the address is not that of a cluster.
+    """
+    if ray.is_initialized():  # a cluster that somebody in this process is connected to, and goes on with
+        yield
+        return
+    with _signals_kept():
+        _start(options)
+    try:
+        yield
+    finally:
+        with _signals_kept():
+            ray.shutdown()
+
+
+def count_slots(options: Ray) -> int:
+    """Return how many jobs the cluster has room for now, at least one; the cores of this machine where none runs."""
+    cores = _cores()
+    if not options.address and not ray.is_initialized():
+        return max(1, int(cores / options.cpus))
+    with connect(options):
+        total = ray.cluster_resources()
+    rooms = [total.get("CPU", 0.0) / options.cpus]
+    if options.gpus:
+        rooms.append(total.get("GPU", 0.0) / options.gpus)
+    return max(1, int(min(rooms)))
+
+
+def _start(options: Ray) -> None:
+    """Connect, or start a cluster, such that workers look for no module in the working directory."""
+    if "://" in options.address:
+        raise UsageError(
+            f"--executor-option address={options.address}: the Ray client has no files to bring back",
+            fix="run the sweep on a machine of the cluster, with address=auto or HOST:PORT",
+        )
+    arguments: dict[str, Any] = {"address": options.address} if options.address else _occasion(options)
+    near = nullcontext() if options.address else loopback_alone()
+    with _environment(SETTINGS), near, chdir(Path(Path.cwd().anchor)):
+        try:
+            ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True)
+        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UsageError(
+                f"there is no Ray cluster at {options.address or 'this machine'}: {reason}",
+                fix="start one: ray start --head; then give --executor-option address=HOST:6379",
+            ) from error
+
+
+def _occasion(options: Ray) -> dict[str, Any]:
+    """Return the arguments of a cluster of this machine that nobody else reaches."""
+    cores = max(_cores(), int(options.jobs * options.cpus))
+    return {"address": "local", "num_cpus": cores, "include_dashboard": False, "_node_ip_address": LOOPBACK}
+
+
+@contextmanager
+def loopback_alone() -> Iterator[None]:
+    """Let a cluster that starts inside the block listen on the loopback interface alone.
+
+    Ray does so by itself where a machine is no server (macOS, Windows); on Linux it replaces the loopback address by
+    a public one.
+    """
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _environment(settings: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update({name: value for name, value in settings.items() if before[name] is None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Restore the handlers of signals after the block: Ray sets its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = [name for name in SIGNALS if hasattr(signal, name)]
+    before = {name: signal.getsignal(getattr(signal, name)) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            if handler is not None:
+                signal.signal(getattr(signal, name), handler)
