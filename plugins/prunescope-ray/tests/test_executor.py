@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from prunescope_ray import Ray, dispatch, worker
+from tiny_jobs import leave_note, notes_of
+
 from prunescope.api import Job, Resources
 from prunescope.api.errors import PluginError, StoreError, UsageError
 from prunescope.plugins.testing import check_executor
-from prunescope_ray import Ray, dispatch, worker
-from tiny_jobs import leave_note, notes_of
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -50,7 +51,9 @@ def test_workers_search_no_working_directory_and_see_no_gpu_that_they_have_not_a
 def test_nothing_is_left_in_the_study_or_on_the_nodes(tmp_path, monkeypatch):
     tokens = []
     settle = dispatch.check_nodes
-    monkeypatch.setattr(dispatch, "check_nodes", lambda terms, **how: tokens.append(terms.token) or settle(terms, **how))
+    monkeypatch.setattr(
+        dispatch, "check_nodes", lambda terms, **how: tokens.append(terms.token) or settle(terms, **how)
+    )
     outcomes_of(jobs_in(tmp_path, "one"), tmp_path, shared="no")
     assert not list(tmp_path.glob(".prunescope-ray-*"))
     assert tokens
@@ -59,7 +62,10 @@ def test_nothing_is_left_in_the_study_or_on_the_nodes(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "version", "message"),
-    [("torch", "0.1", "torch is .*, wanted 0.1"), ("prunescope-other", "1.0", "prunescope-other is missing, wanted 1.0")],
+    [
+        ("torch", "0.1", "torch is .*, wanted 0.1"),
+        ("prunescope-other", "1.0", "prunescope-other is missing, wanted 1.0"),
+    ],
 )
 def test_a_machine_with_other_versions_is_refused_before_the_first_job(name, version, message, tmp_path, monkeypatch):
     here = dispatch.versions_here()

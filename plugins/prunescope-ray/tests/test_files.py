@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from prunescope.api.errors import PluginError
 from prunescope_ray.files import read_files, write_files
 from prunescope_ray.versions import describe_differences
+
+from prunescope.api.errors import PluginError
 
 PATTERNS = ("runs/one@*.safetensors", "runs/one.safetensors", "runs/one.h5")
 

@@ -34,7 +34,8 @@ class Ray(Executor):
         Option("whether all machines reach the study's folder under one path; auto: it is tried out on each"),
     ] = "auto"
     retries: Annotated[
-        int | None, Option("how often a job whose machine is lost is performed again; none: as prunescope asks", minimum=0)
+        int | None,
+        Option("how often a job whose machine is lost is performed again; none: as prunescope asks", minimum=0),
     ] = None
 
     remote: ClassVar[bool] = True
