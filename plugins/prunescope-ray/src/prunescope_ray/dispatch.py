@@ -178,7 +178,7 @@ def _clean_nodes(token: str) -> None:
     clean = ray.remote(num_cpus=0, max_retries=0)(remove_folder)
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
     todo = [
-        clean.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(token)  # type: ignore[attr-defined]
+        clean.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote(token)
         for node in nodes
     ]
     ray.wait(todo, num_returns=len(todo), timeout=30)

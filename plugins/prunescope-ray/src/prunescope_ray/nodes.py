@@ -59,9 +59,9 @@ def ask_nodes(terms: Terms) -> list[NodeState]:
     answer = ray.remote(num_cpus=0, max_retries=2)(_question())
     alive = [node for node in ray.nodes() if node["Alive"]]
     asked = {
-        answer.options(  # type: ignore[attr-defined]
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(terms.versions, terms.mark, terms.token): node
+        answer.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
+            terms.versions, terms.mark, terms.token
+        ): node
         for node in alive
     }
     states = []
