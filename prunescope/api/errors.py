@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class PrunescopeError(Exception):
-    """Base of every error prunescope raises on purpose; `fix` says what to do about it."""
+    """Base of every error prunescope raises on purpose; `fix` is what to do about it."""
 
     exit_code = 2
 

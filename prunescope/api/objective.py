@@ -1,6 +1,6 @@
 """What a network is trained for: the loss and the error of each example, and the words for both.
 
-`Data` carries an objective. Trainers, scores of pruners and measurements call it and know nothing else of the targets.
+`Data` carries an objective. Trainers, scores of pruners and measurements call it and use nothing else of the targets.
 The default is cross-entropy over classes with top-1 errors; `prunescope.data.objectives` has others.
 """
 
@@ -81,7 +81,7 @@ class Objective(ABC):
         return _double(outputs).flatten(1)
 
     def distributions(self, outputs: Tensor) -> Tensor | None:
-        """Return the probabilities that the outputs stand for, float64 (batch, ..., outcomes); None where they do not.
+        """Return the probabilities that the outputs mean, float64 (batch, ..., outcomes); None where they do not.
 
         Replicas are compared by the Jensen–Shannon divergence along the last dimension.
         """
@@ -97,7 +97,7 @@ class Objective(ABC):
         return None
 
     def num_outputs(self, targets: Tensor) -> int | None:
-        """Return how many outputs (classes, channels) a network needs for these targets; None where they do not say."""
+        """Return how many outputs (classes, channels) these targets require; None where they do not determine it."""
         del targets
         return None
 

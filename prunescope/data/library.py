@@ -185,7 +185,7 @@ def _open_first(where: Where, splits: list[str]) -> ImageSource:
 
 
 def _open(where: Where, split: str) -> ImageSource:
-    """Open one split through timm; InputError with what its library said."""
+    """Open one split through timm; InputError with the message of its library."""
     root = where.root or ("data" if where.dataset.lower().startswith("torch/") else None)
     try:
         dataset: Any = create_dataset(where.dataset, root=root, split=split, download=where.download)

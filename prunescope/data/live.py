@@ -20,7 +20,7 @@ _KEPT: dict[str, Data] = {}
 
 
 def keep_data(data: Data, *, limit_batches: int | None = None) -> Source:
-    """Remember data in this process; return the source that stands for them."""
+    """Remember data in this process; return their source."""
     _KEPT.setdefault(data.fingerprint, data)
     return Source(name=NAME, options={"content": data.fingerprint, "called": data.name}, limit_batches=limit_batches)
 
@@ -31,7 +31,7 @@ def any_data_kept() -> bool:
 
 
 def is_live_source(source: Source) -> bool:
-    """Whether a source stands for an object of some process."""
+    """Whether a source is an object of some process."""
     return source.name == NAME
 
 

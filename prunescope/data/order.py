@@ -1,7 +1,7 @@
 """The fixed order in which measurements see data sets that list their images class by class.
 
 Batches of one class would spoil what is measured on them: BatchNorm re-estimated from them has too small a variance,
-which manufactures barriers, and the first images stand for a few classes only.
+which manufactures barriers, and the first images represent a few classes only.
 """
 
 from __future__ import annotations

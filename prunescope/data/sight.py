@@ -1,4 +1,4 @@
-"""How images are seen: what a checkpoint says of it as options of the data set, and the line that reports it."""
+"""How images are seen: what a checkpoint records of it as options of the data set, and the line that reports it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
 CROP_MODES = ("center", "squash", "border")
 
 TOGETHER = (("mean", "std"), ("image_size", "image_height"))
-"""Options of which one alone says nothing: where a person gives one, the checkpoint's other does not count."""
+"""Options of which one alone means nothing: where a person gives one, the checkpoint's other does not count."""
 
 UNHEEDED = {
     "cutmix": "CutMix (alpha {})",
@@ -52,12 +52,12 @@ UNHEEDED = {
 """What a training may have done that retraining does not."""
 
 OF_IMAGES = ("auto_augment", "color_jitter", "random_erasing", "grayscale", "blur", "vflip", "aug_splits")
-"""Those that a training without augmentation did not do, whatever its other settings say."""
+"""Those that a training without augmentation did not do, whatever its other settings are."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settled:
-    """The options of a data set that the settings of a checkpoint stand for."""
+    """The options of a data set that the settings of a checkpoint give."""
 
     options: Mapping[str, Json] = field(default_factory=dict)
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -67,10 +67,10 @@ class Settled:
 
 
 def settle(settings: Mapping[str, Json] | None, *, known: Collection[str], given: Collection[str] = ()) -> Settled:
-    """Return what the settings of a checkpoint say as options of a data set.
+    """Return the settings of a checkpoint as options of a data set.
 
     settings: as `networks.checkpoints.transforms.read_data` returns them, or the data set of a recipe (a run of ours
-    says how its images were seen by the options of its data). known: the options that the data set has. given: those
+    records how its images were seen by the options of its data). known: the options that the data set has. given: those
     that a person gave, which go before.
     """
     settings = settings or {}
@@ -103,7 +103,7 @@ LOOK = (
     "class_level",
     "classes",
 )
-"""The options of `data.datasets.Timm` that say how images are seen, and which class is which label."""
+"""The options of `data.datasets.Timm` for how images are seen, and which class is which label."""
 
 SETTING_OF = {"image_height": "image_size", "flip": "hflip", "crop_padding": "no_aug", "scale_min": "scale"}
 """Option -> the setting it follows from, where the names differ."""
@@ -185,7 +185,7 @@ def _is_on(value: object, least: float) -> bool:
 def describe_sight(
     data: Data, options: Mapping[str, Json], *, origins: Mapping[str, str], given: Collection[str] = ()
 ) -> str:
-    """Return one line that says how images are seen, and where each setting was read.
+    """Return one line on how images are seen, and where each setting was read.
 
     options: all of the data set's, defaults included.
     """
@@ -217,8 +217,8 @@ def _crops(data: Data, options: Mapping[str, Json], whence: Callable[[str], str]
         least = options["scale_min"]
         return ("no random crops" if least == 1 else f"random crops from {least:g} of the image"), whence("scale_min")
     padding = options["crop_padding"]
-    told = f"random crops out of a border of {padding} pixels" if padding else "no random crops"
-    return told, whence("crop_padding")
+    described = f"random crops out of a border of {padding} pixels" if padding else "no random crops"
+    return described, whence("crop_padding")
 
 
 def _moments(data: Data, options: Mapping[str, Json]) -> tuple[tuple[float, ...], tuple[float, ...]]:

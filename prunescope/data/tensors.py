@@ -68,7 +68,7 @@ def from_tensors(
 
     inputs: (n, ...), floating point (used as float32, not normalised) or whole numbers (token ids, used as int64).
     targets: (n, ...), what the objective takes; floating point becomes float32, whole numbers and bool int64.
-    num_classes: outputs that a network needs; by default what the objective says of the training targets.
+    num_classes: outputs that a network needs; by default what the objective needs for the training targets.
     The examples come in a fixed mixed order, since arrays may list them class by class.
 
     Raises InputError for tensors of other kinds, and for splits that do not fit each other.

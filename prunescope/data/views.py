@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prunescope.api import Data, Split
 
 LIMIT_BATCH_SIZE = 64
-"""Images that one of `--limit-batches` stands for."""
+"""Images in one batch of `--limit-batches`."""
 
 
 @runtime_checkable

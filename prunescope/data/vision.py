@@ -45,7 +45,7 @@ class ImageLook:
     image_height: int | None = None
     in_chans: int | None = None
     mean: tuple[float, ...] = ()
-    """One per channel; one alone stands for all, and grey images take the mean of three (as timm's loader does)."""
+    """One per channel; one alone counts for all, and grey images take the mean of three (as timm's loader does)."""
     std: tuple[float, ...] = ()
     interpolation: str = "bicubic"
     crop_pct: float | None = None
@@ -146,7 +146,7 @@ def _spread(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
 
 
 def usual_crop(height: int, width: int) -> float:
-    """Return the share of the side that measuring sees where nobody says: all of a small image."""
+    """Return the share of the side that measuring sees by default: all of a small image."""
     return 1.0 if max(height, width) <= SMALL_SIDE else 0.875
 
 

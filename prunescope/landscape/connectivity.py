@@ -34,7 +34,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Connectivity:
-    """One quantity (error or loss) along one path, and what it says about the connection of the end points."""
+    """One quantity (error or loss) along one path, and what it shows of the connection of the end points."""
 
     path: tuple[Estimate, ...]
     """Its mean over the images at every t."""
@@ -185,7 +185,7 @@ def lines(
     Source: Zhou et al. 2023, section 2 and public code; Yang et al. 2021; Frankle et al. 2020.
     Cost: 2 passes over `train` (1 without BatchNorm) and 1 over `test`, per point; the end points of r replicas are
     evaluated once, so r + r (r − 1) / 2 · (points − 2) points in all. One work model beside the replicas, which are
-    left as they were. Networks whose layers `engine.grouping` knows take the passes of `engine.connectivity`, tiny ones
+    left as they were. Networks whose layers `networks.grouped` has take its passes, tiny ones
     up to twelve points at once (`engine.choice`): the same numbers to float32 rounding, in a fraction of the time.
 
     Raises UsageError where the replicas differ in structure or mask, or weights outside the mask are not zero, and with

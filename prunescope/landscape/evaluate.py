@@ -137,7 +137,7 @@ def joined(batches: Sequence[Outcomes]) -> Outcomes:
 
 
 def _images_at_once(model: nn.Module, split: Split, *, batch_size: int) -> int:
-    """Return how many images to evaluate at a time: more than `batch_size` where that is faster and nothing can tell.
+    """Return the images to evaluate at a time: more than `batch_size` where that is faster and nothing else changes.
 
     That is on a GPU, for many batches, and a network whose graph is known to treat every image alone.
     """

@@ -147,7 +147,7 @@ def layer_sizes(model: nn.Module, layers: Sequence[str], split: Split) -> dict[s
 def match_layers(model: nn.Module, patterns: Sequence[str]) -> list[str]:
     """Return the names of the modules of `model` that match any of `patterns`, in model order.
 
-    A pattern with `*`, `?` or `[` stands for all modules without children that it matches: `*` is every layer.
+    A pattern with `*`, `?` or `[` is every module without children that it matches: `*` is every layer.
 
     Raises UsageError, with the nearest names, for a pattern that matches nothing.
 

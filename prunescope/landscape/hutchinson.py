@@ -156,7 +156,7 @@ def _visit(gradient: GradientOfWeights | Replayed, *, count: int, sketch: int, g
 
 
 def _basis(rows: Tensor) -> Tensor:
-    """Return an orthonormal basis of the space of `rows`, as rows; rows of zeros stand for dimensions it lacks.
+    """Return an orthonormal basis of the space of `rows`, as rows; rows of zeros are the dimensions it lacks.
 
     Formula: with A Aᵀ = V Λ Vᵀ in float64, Q = Λ^(−½) Vᵀ A, and the same once more on Q: rows of a few million numbers
     take two products with a matrix of their few inner products, where a QR decomposition takes a pass for each.

@@ -38,7 +38,7 @@ def largest_eigenvalues(
     """Largest (algebraic) eigenvalues of a symmetric operator known by its products with vectors.
 
     Lanczos with full reorthogonalisation, twice; when the basis is full it restarts from the best Ritz vectors. It
-    stops when every residual ‖A y − θ y‖ ≤ tolerance · |θ|, or after `max_products`, and says how far it got.
+    stops when every residual ‖A y − θ y‖ ≤ tolerance · |θ|, or after `max_products`, and returns how far it came.
     Source: Wu & Simon 2000 (thick restart); Golub & Van Loan 2013, section 10.5.
     `draw` returns random vectors of the space, of dimension `rank`, on which the operator acts. At most `rank`
     eigenvalues are returned. Memory: max(20, 2 count + 10) vectors. Unit: that of the operator. A multiple eigenvalue
@@ -62,7 +62,7 @@ def largest_eigenvalues(
         broken = basis.extend(operator)
         values, residuals = basis.ritz()
         small = residuals[:count] <= tolerance * values[:count].abs()
-        # A broken recurrence says nothing of the rest of the space: it goes on from a new vector.
+        # A broken recurrence means nothing for the rest of the space: it continues from a new vector.
         if basis.size == rank or (basis.size >= count and not broken and bool(small.all())):
             break
         if broken:

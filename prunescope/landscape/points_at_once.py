@@ -45,7 +45,7 @@ def at_points(  # noqa: PLR0913 - the objective beside what the estimator needs
     work: a model of their architecture in eval mode and float32, whose own weights do not matter.
     graph: its graph, from `grouping.traced`, where it is at hand.
     sides: the first is the training split, on whose images BatchNorm is re-estimated at every point, in batches of
-    `batch_size` as the definition asks; nothing but BatchNorm can tell the size of the batches it is evaluated in.
+    `batch_size` as the definition asks; nothing but BatchNorm depends on the size of the batches it is evaluated in.
     Equal to evaluating one point after the other, to float32 rounding.
     Raises UsageError for models that cannot be grouped, and where there are no images.
     """

@@ -30,7 +30,7 @@ class Spectrum:
     nodes: Tensor
     """Ritz values, ascending, float64 (vectors, steps)."""
     masses: Tensor
-    """Share of the eigenvalues that each node stands for, float64 (vectors, steps); every row adds up to 1."""
+    """Share of the eigenvalues that each node represents, float64 (vectors, steps); every row adds up to 1."""
     rank: int
     """Number of eigenvalues."""
     products: int

@@ -42,7 +42,7 @@ NEVER = frozenset({"exportable", "features_only", "no_jit", "scriptable"})
 OF_FILES = re.compile(
     r"(^|_)(cache|cfg|checkpoint|config|dir|file|files|folder|hub|path|pretrained|source|url|weights)($|_)"
 )
-"""Words in the name of an option that says where to read something."""
+"""Words in the name of an option that names where to read something."""
 
 NOT_OF_FILES = re.compile(r"(^|_)drop_path")
 """Stochastic depth drops paths of the network."""
@@ -55,7 +55,7 @@ LARGEST_NUMBER = 65_536
 
 
 def accepted(name: str) -> frozenset[str]:
-    """Return the names of the options that the architecture takes; the common ones where timm does not know it.
+    """Return the names of the options that the architecture takes; the common ones where timm does not have it.
 
     >>> "width" in accepted("preresnet8"), "checkpoint_path" in accepted("resnet18")
     (True, False)

@@ -47,7 +47,7 @@ def prunable(
 ) -> dict[str, nn.Parameter]:
     """Return the weights that pruning may touch, by name as in the state_dict, in the model's order.
 
-    See `choose_prunable`, which says how they were chosen.
+    See `choose_prunable`, which has how they were chosen.
     """
     return choose_prunable(model, linear=linear, first=first, last=last).weights
 

@@ -13,7 +13,7 @@ Network = TypeVar("Network", bound="nn.Module")
 
 
 class Plainly:
-    """A hook that gives a network its inputs in plain layout; its presence says that the weights stay plain too."""
+    """A hook that gives a network its inputs in plain layout; its presence means that the weights stay plain too."""
 
     def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return the inputs, contiguous."""

@@ -22,7 +22,7 @@ _KEPT: dict[str, nn.Module] = {}
 
 
 def keep_network(model: nn.Module, *, shape: tuple[int, ...] = ()) -> str:
-    """Remember the structure of a network in this process; return the name that stands for it.
+    """Remember the structure of a network in this process; return its name.
 
     shape: of one input, such as (channels, height, width).
     """
@@ -37,7 +37,7 @@ def any_network_kept() -> bool:
 
 
 def is_live(name: str) -> bool:
-    """Whether a network's name stands for an object of some process."""
+    """Whether a network's name is that of an object of some process."""
     return name.startswith(LIVE)
 
 

@@ -321,7 +321,7 @@ def infer(model: nn.Module | Mapping[str, Tensor], names: Iterable[str]) -> Mask
 def check_mask(mask: Mask, model: nn.Module, density: float, *, who: str = "mask", exact: bool = True) -> None:
     """Raise PluginError unless the mask is bool, fits the model, and keeps exactly round(density * n) weights.
 
-    n counts the weights the mask speaks of: which weights are prunable is the pruner's choice. `who` names the plugin
+    n counts the weights the mask covers: which weights are prunable is the pruner's choice. `who` names the plugin
     the mask comes from. exact: when False, fewer will do, down to one (a pruner of whole channels).
     """
     if not mask.kept:
@@ -335,9 +335,9 @@ def check_mask(mask: Mask, model: nn.Module, density: float, *, who: str = "mask
     wanted = total({name: kept.numel() for name, kept in mask.kept.items()}, density)
     if mask.n_kept == wanted or (not exact and 0 < mask.n_kept < wanted):
         return
-    told = f"round({density} * n) = {wanted}" + ("" if exact else " at most")
+    target = f"round({density} * n) = {wanted}" + ("" if exact else " at most")
     raise PluginError(
-        f"{who}: the mask keeps {mask.n_kept} of {mask.n_weights} weights, wanted {told}",
+        f"{who}: the mask keeps {mask.n_kept} of {mask.n_weights} weights, wanted {target}",
         fix="use prunescope.networks.masks.keep_largest, which keeps exact counts"
         if exact
         else "remove one structure more",

@@ -21,9 +21,9 @@ class Product:
     """One product: a convolution, or matrices."""
 
     first: Tensor
-    """What stands first: the images of a convolution, or a matrix."""
+    """The first: the images of a convolution, or a matrix."""
     second: Tensor
-    """What stands second: the kernel of a convolution, or a matrix."""
+    """The second: the kernel of a convolution, or a matrix."""
     output: Tensor
     convolution: Mapping[str, Any] = field(default_factory=dict)
     """Stride, padding, dilation, transposed and groups; empty for matrices."""

@@ -1,4 +1,4 @@
-"""What a recipe says of its network: plain values, so that laying out a study loads no torch."""
+"""What a recipe holds of its network: plain values, so that laying out a study loads no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Entries of a BibTeX file: their fields, and their text as it stands.
+r"""Entries of a BibTeX file: their fields, and their text as written.
 
 What a list of references needs of the format (Patashnik 1988, "BibTeXing"): entries in braces, values in braces, in
 quotes or bare. Strings (`@string`) and concatenation (`#`) are not expanded.
@@ -53,11 +53,11 @@ class Entry:
     fields: Mapping[str, str]
     """Name in lower case -> value without its outer braces or quotes."""
     text: str
-    """The entry as it stands in the file."""
+    """The entry as the file has it."""
 
 
 def read_entries(text: str) -> Iterator[Entry]:
-    r"""Yield the entries of a BibTeX file in order; what stands between them is a comment.
+    r"""Yield the entries of a BibTeX file in order; what lies between them is a comment.
 
     Raises ValueError with the line where an entry cannot be read.
 
@@ -87,7 +87,7 @@ def plain_text(value: str) -> str:
 
 
 def split_names(value: str) -> tuple[str, ...]:
-    """Return the names of an author field, each as "Family, Given", or whole where its braces say so.
+    """Return the names of an author field, each as "Family, Given", or whole where it is in braces.
 
     >>> split_names("Knuth, Donald E. and Leslie Lamport and {The Dantzig and Ford team}")
     ('Knuth, Donald E.', 'Lamport, Leslie', 'The Dantzig and Ford team')

@@ -129,7 +129,7 @@ def _reading_problem(name: object, reading: object, n_replicas: int) -> str:
 
 
 def _description_problem(reading: Reading) -> str:
-    """Return what is wrong with what a reading says of its value."""
+    """Return what is wrong with the description of a reading's value."""
     if not reading.unit:
         return 'has no unit (use "1" for a pure number)'
     for what in ("unit", "estimator"):

@@ -46,7 +46,7 @@ def unchanged(who: str, *, environment: bool = True) -> Iterator[None]:
     """Restore the state of the process after the block, and raise PluginError, naming `who`, where it was changed.
 
     Generators of random numbers are restored without a word: a plugin may draw from them. Where the block raises, its
-    own error goes on, and what it left changed is restored too.
+    own error is raised, and what it left changed is restored too.
 
     environment: whether environment and search path are compared too; libraries change those when they are imported.
     """

@@ -24,7 +24,7 @@ REFERENCES = "references.bib"
 OWN = Path(__file__).with_name(REFERENCES)
 
 VENUES = ("booktitle", "journal", "journaltitle", "howpublished", "publisher", "school", "institution")
-"""Fields of an entry that say where the work was published, the first that is there."""
+"""Fields of an entry for where the work was published, the first that is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Publication:
     year: int
     url: str = ""
     bibtex: str = field(default="", repr=False)
-    """The entry as it stands in its file."""
+    """The entry as its file has it."""
 
 
 def publications_of(plugin: type) -> tuple[Publication, ...]:

@@ -30,7 +30,7 @@ class TwiceDifferentiable(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - whatever the function returns
-        """Call `func`, or what stands for it."""
+        """Call `func`, or what replaces it."""
         return _hardsigmoid(args[0]) if func is functional.hardsigmoid else func(*args, **(kwargs or {}))
 
 

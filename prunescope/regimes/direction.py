@@ -23,7 +23,7 @@ CKA_GAP = 0.002
 """Within this of the best connected CKA of the column is Regime II-B."""
 
 MARGIN = 0.004
-"""Cells whose test error is within this of the best at their density say nothing about directions."""
+"""Cells whose test error is within this of the best at their density do not count for directions."""
 
 TIE = 1e-9
 """Test errors within this of the least are equally good."""

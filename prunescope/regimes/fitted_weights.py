@@ -42,7 +42,7 @@ def fit_weights(
 def held_out(cases: Sequence[FittedCase], *, prior: Mapping[frozenset[str], Mapping[str, float]]) -> list[float]:
     """Return for every case the probability of hotter by weights fitted to the other studies.
 
-    All signals of a case that the prior knows together are used.
+    All signals of a case that the prior has together are used.
     """
     fitted = {
         study: fit_weights([case for case in cases if case.study != study], prior=prior)

@@ -39,7 +39,7 @@ CERTAINTY = 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What studies say of each signal, and how much of it counts beside others."""
+    """What studies show of each signal, and how much of it counts beside others."""
 
     name: str
     source: str
@@ -48,7 +48,7 @@ class Calibration:
     position: float
     """How often "past the first drop of the learning rate: hotter, before it: colder" is right."""
     most: float
-    """No probability beyond this is stated: the studies are too few to know it."""
+    """No probability beyond this is stated: the studies are too few for more."""
     weights: Mapping[frozenset[str], Mapping[str, float]]
     """Signals that are available -> weight of each."""
 
@@ -132,7 +132,7 @@ def position_log_odds(epochs: float, drop: float, calibration: Calibration) -> f
 
 
 def family_log_odds(comparison: Comparison, calibration: Calibration) -> float:
-    """Return the log-odds of hotter from siblings compared; no more than the studies can know."""
+    """Return the log-odds of hotter from siblings compared; no more than the studies can support."""
     return log_odds(min(max(comparison.direction, 1 - calibration.most), calibration.most))
 
 

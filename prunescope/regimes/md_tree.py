@@ -25,7 +25,7 @@ LOG_TRACE = 6.14
 
 
 class Level(StrEnum):
-    """What the tree knows beside training error and trace."""
+    """What the tree uses beside training error and trace."""
 
     PEAK = "peak"
     """−max E(t) between the ends of a trained curve: the column `mode_connectivity_peak` on which b was fitted."""
@@ -159,7 +159,7 @@ def decide(
     """Walk the tree: training error, then (with a second replica) connectivity, then the Hessian's trace.
 
     train_error: fraction in [0, 1]; trace: of the Hessian of the mean cross-entropy; lmc: connectivity of two dense
-    replicas along a trained curve, of the kind that `level` says; None: not known, and the level is Level.ALONE.
+    replicas along a trained curve, of the kind of `level`; None: not known, and the level is Level.ALONE.
 
     >>> trace = TreeReadings(value=2e3, stderr=5.0)
     >>> leaf = decide(train_error=TreeReadings(value=0.05, stderr=0.002), trace=trace, lmc=None)

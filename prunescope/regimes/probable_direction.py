@@ -172,7 +172,7 @@ def _family_words(family: _Family) -> str:
 
 
 def _explained(diagnosis: Diagnosis, decision: Decision) -> tuple[str, ...]:
-    """Return the rule's reasons; where its advice is another, say that it is the regime's alone."""
+    """Return the rule's reasons; where its advice is another, report that it is the regime's alone."""
     if diagnosis.advice in (decision.advice, Advice.NONE):
         return diagnosis.because
     return (f"the advice of the regime alone: {diagnosis.advice}", *diagnosis.because)

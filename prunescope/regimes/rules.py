@@ -105,8 +105,8 @@ class ThreeRegime(RegimeRule):
                 max(poor, 1 - poor), "the interval contains the threshold: more replicas would narrow it", measured
             )
         if poor > 1 / 2:
-            told = "replicas are poorly connected: a hotter dense training gives a better network to prune"
-            because: tuple[str, ...] = (told, measured, self.calibration)
+            reason = "replicas are poorly connected: a hotter dense training gives a better network to prune"
+            because: tuple[str, ...] = (reason, measured, self.calibration)
             return Diagnosis(regime=Regime.I, advice=Advice.RAISE, confidence=poor, because=because)
         return self._within_two(evidence, 1 - poor, measured)
 
@@ -153,21 +153,21 @@ class ThreeRegime(RegimeRule):
         rivals = [rival for rival in evidence.neighbours if self._is_connected(rival) and _cka(rival) is not None]
         own = _cka(evidence)
         if own is None or not rivals:
-            told = (
+            reason = (
                 "replicas are connected; one temperature alone cannot separate II-A from II-B: "
                 "lower the temperature while CKA rises"
             )
-            because: tuple[str, ...] = (told, measured, self.calibration)
+            because: tuple[str, ...] = (reason, measured, self.calibration)
             return Diagnosis(regime=Regime.II, advice=Advice.LOWER, confidence=connected, because=because)
         best = max(rivals, key=lambda rival: _cka(rival) or 0.0)
         best_cka = max(own, _cka(best) or 0.0)
         compared = f"CKA {own:.4f} against {best_cka:.4f}, the best of {len(rivals) + 1} connected temperatures"
         if own >= best_cka - self.cka_gap:
-            told = "replicas are connected and as similar as at any temperature"
-            because = (told, compared, measured, self.calibration)
+            reason = "replicas are connected and as similar as at any temperature"
+            because = (reason, compared, measured, self.calibration)
             return Diagnosis(regime=Regime.II_B, advice=Advice.KEEP, confidence=connected, because=because)
-        told = "replicas are connected but less similar than at another temperature"
-        because = (told, compared, measured, self.calibration)
+        reason = "replicas are connected but less similar than at another temperature"
+        because = (reason, compared, measured, self.calibration)
         return Diagnosis(regime=Regime.II_A, advice=_towards(best, evidence), confidence=connected, because=because)
 
     def _is_connected(self, evidence: Evidence) -> bool:
@@ -179,7 +179,7 @@ class ThreeRegime(RegimeRule):
 class MdTree(RegimeRule):
     """Temperature of one dense model from training error, Hessian trace and connectivity, if known (Zhou 2024).
 
-    Thresholds other than the public ones have no confidence unless `leaves` says how often their leaves are right.
+    Thresholds other than the public ones have no confidence unless `leaves` has how often their leaves are right.
     """
 
     train_error: Annotated[float, Option("a: training error at most a is too cold", minimum=0, maximum=1)] = 0.00146
@@ -200,13 +200,13 @@ class MdTree(RegimeRule):
     version = 2
 
     def classify(self, evidence: Evidence) -> Diagnosis:
-        """Walk the tree; say which level of it was used, and how often the leaf is right where it was fitted."""
+        """Walk the tree; return which level of it was used, and how often the leaf is right where it was fitted."""
         from prunescope.regimes import learning, md_tree
 
         failed = learning.failed(evidence.readings, learned=self.learned)
         if failed:
-            told = f"the network has a training error of {failed:.1%}: it has not learned, so the tree abstains"
-            return Diagnosis(regime=None, advice=Advice.NONE, confidence=None, because=(told, self.calibration))
+            reason = f"the network has a training error of {failed:.1%}: it has not learned, so the tree abstains"
+            return Diagnosis(regime=None, advice=Advice.NONE, confidence=None, because=(reason, self.calibration))
         level, between = self._between(evidence.readings)
         leaf = md_tree.decide(
             train_error=_measured(evidence.readings["errors/train_error"]),
@@ -258,7 +258,7 @@ class MdTree(RegimeRule):
         return self.calibration == MD_CALIBRATION
 
     def _level(self, level: Level, readings: Mapping[str, Reading]) -> str:
-        """Say what the tree stands on."""
+        """Return what the tree rests on."""
         from prunescope.regimes.md_tree import Level
 
         if level is Level.PEAK:
@@ -285,7 +285,7 @@ def _abstain(confidence: float | None, *because: str) -> Diagnosis:
 
 
 def _towards(best: Evidence, here: Evidence) -> Advice:
-    """Advise the direction in which the better neighbour lies; colder where the knobs do not say (3R)."""
+    """Advise the direction in which the better neighbour lies; colder where the knobs do not decide (3R)."""
     for name, knob in KNOBS.items():
         if name in best.knobs and name in here.knobs and best.knobs[name] != here.knobs[name]:
             hotter = knob.hotter * (best.knobs[name] - here.knobs[name]) > 0

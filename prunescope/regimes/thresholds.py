@@ -1,4 +1,4 @@
-"""The thresholds of the three-regime model where none are fitted: the one place where they stand."""
+"""The thresholds of the three-regime model where none are fitted, which no other place has."""
 
 from __future__ import annotations
 

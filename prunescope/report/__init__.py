@@ -21,7 +21,7 @@ class CallableRoom(ModuleType):
 
     @property
     def __doc__(self) -> Any:  # type: ignore[override]  # noqa: ANN401 - text
-        """What the function says of itself."""
+        """The documentation of the function."""
         return _function().__doc__
 
 

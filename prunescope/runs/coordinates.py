@@ -54,7 +54,7 @@ def _chain(reference: str, read: Any) -> list[tuple[str, Run]]:  # noqa: ANN401 
 
 
 def _places(reading: Reading, replicas: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Yield (index, the positions of the replicas it speaks of) of every number."""
+    """Yield (index, the positions of the replicas it belongs to) of every number."""
     import numpy as np
 
     pairs = list(combinations(range(replicas), 2))

@@ -35,7 +35,7 @@ def import_checkpoint(
     """Read a stranger's checkpoint once and keep it as a run of the study; return its id.
 
     weights: "ema" or "raw" where the file has both; model: a timm name or "pkg.mod:factory" where the file does not
-    say; unsafe: allow unpickling. The id depends on the file's content and these choices, not on its place.
+    name it; unsafe: allow unpickling. The id depends on the file's content and these choices, not on its place.
     """
     started = monotonic()
     found = checkpoints.load_checkpoint(path, weights=weights, model=model, unsafe=unsafe, trust=store.trust)

@@ -96,7 +96,7 @@ def report_inventory(
 
 
 def check_outputs(reference: str, data: Data, session: Session, *, mapped: bool, name: str) -> None:
-    """Raise MismatchError where a folder has other classes than the network has outputs, unless a map says which.
+    """Raise MismatchError where a folder has other classes than the network has outputs, unless a map assigns them.
 
     reference: a network of timm's; those of one's own are asked by a call, `check_labels`.
     """
@@ -106,7 +106,7 @@ def check_outputs(reference: str, data: Data, session: Session, *, mapped: bool,
     raise MismatchError(
         f"{model['name']} of {reference} has {model['num_classes']} outputs, "
         f"the folder {name!r} has {data.num_classes} classes",
-        fix="say which class folder is which output: --data FOLDER:classes=FILE, a name for each output in order",
+        fix="assign a class folder to each output: --data FOLDER:classes=FILE, a name for each output in order",
     )
 
 

@@ -29,7 +29,7 @@ LOADING = Loading()
 def open_network(
     network: Network, session: Session, *, loading: Loading = LOADING, data: DataLike | None = None
 ) -> str:
-    """Return the run (or snapshot) that stands for a network; a foreign file or a live network is imported.
+    """Return the run (or snapshot) of a network; a foreign file or a live network is imported.
 
     data: what a live network is made for.
 
@@ -91,7 +91,7 @@ def _is_module(given: object) -> TypeGuard[nn.Module]:
 
 
 def _run_of(given: object) -> str:
-    """Return the run that stands for what a function returned; UsageError for anything else."""
+    """Return the run of what a function returned; UsageError for anything else."""
     run = getattr(given, "run", None)
     if not isinstance(run, str):
         raise UsageError(
@@ -102,7 +102,7 @@ def _run_of(given: object) -> str:
 
 
 def describe_data(data: DataLike, session: Session, *, limit_batches: int | None = None) -> Source:
-    """Return the source that stands for data in recipes; data that are objects are kept in this process."""
+    """Return the source of data in recipes; data that are objects are kept in this process."""
     from prunescope.data import live, sources
     from prunescope.data.objects import objects_to_data
 
@@ -190,7 +190,7 @@ def import_network(network: Any, session: Session, data: DataLike | None) -> str
 
 
 def _check_takes(model: Mapping[str, Any] | None, data: Data, *, who: str, name: str) -> None:
-    """Refuse images of other channels or of a size that the network does not take, and more classes than it knows.
+    """Refuse images of other channels or of a size that the network does not take, and more classes than it has.
 
     A network of the user's may differ.
     """
@@ -230,5 +230,5 @@ def _inside(path: Path, session: Session) -> str | None:
 
 def _with_weights(reference: str, session: Session) -> str:
     if not session.store.weights_path(reference).is_file():
-        session.store.load_weights(reference)  # its error says which weights there are
+        session.store.load_weights(reference)  # its error names the weights that there are
     return reference

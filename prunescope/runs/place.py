@@ -19,7 +19,7 @@ STUDY = Path("prunescope-study")
 
 
 class HasRun(Protocol):
-    """What a function of prunescope returned, where one run stands for it."""
+    """What a function of prunescope returned, which is one run."""
 
     @property
     def run(self) -> str:
@@ -27,7 +27,7 @@ class HasRun(Protocol):
 
 
 class HasRuns(Protocol):
-    """What a function of prunescope returned, where several runs stand for it: replicas."""
+    """What a function of prunescope returned, which is several runs: replicas."""
 
     @property
     def runs(self) -> Sequence[str]:
@@ -35,7 +35,7 @@ class HasRuns(Protocol):
 
 
 class HasStudy(Protocol):
-    """What a function of prunescope returned, where a whole study stands for it."""
+    """What a function of prunescope returned, which is a whole study."""
 
     @property
     def study(self) -> Path:
@@ -46,7 +46,7 @@ Network: TypeAlias = "str | Path | nn.Module | HasRun"
 """A file or folder, `hf-hub:NAME`, a run id or its beginning, `ID@EPOCH`, a live network, or what a step returned."""
 
 Networks: TypeAlias = "Network | HasRuns | Sequence[Network | HasRuns]"
-"""One network, or several: replicas. What `retrain` returned stands for all its replicas."""
+"""One network, or several: replicas. What `retrain` returned is all its replicas."""
 
 DataLike: TypeAlias = "str | Path | Data | tuple[Any, Any] | Callable[[], object]"
 """A name, a folder, Data, a pair of data sets, loaders or (inputs, targets), or a function that returns any of them."""
@@ -106,7 +106,7 @@ class Loading:
     weights: str | None = None
     """"ema" or "raw", where the file has both."""
     model: str | nn.Module | None = None
-    """A timm name, "pkg.mod:factory", or a live network of that class, where the file does not say."""
+    """A timm name, "pkg.mod:factory", or a live network of that class, where the file does not name it."""
     unsafe: bool = False
     """Whether the file may be unpickled, which can run any code."""
 
@@ -117,7 +117,7 @@ class CheckpointQuestion(StudyPlace):
 
     model: str | nn.Module | None = None
     """Network of a foreign checkpoint: a timm name, "pkg.mod:factory", or a live network, whose weights are ignored. An
-    object of its structure also lets a process go on with a live network of an earlier one."""
+    object of its structure also lets a process resume work on a live network of an earlier one."""
     weights: str | None = None
     """"ema" or "raw": which weights of a checkpoint that has both."""
     unsafe_load: bool = False

@@ -25,7 +25,7 @@ def describe_as_trained(
     One line reports how, and where each setting was read: `--data`, the checkpoint, the network, or a default; of a
     folder, a line for each split reports what lies there.
 
-    Raises MismatchError where a folder has other classes than the network has outputs, and no map says which.
+    Raises MismatchError where a folder has other classes than the network has outputs, and no map assigns them.
     """
     from prunescope.data import sight, sources
 
@@ -70,7 +70,7 @@ def exchanged(source: Source, reference: str, session: Session) -> str:
 
 
 def _settings(facts: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """Return what a run says of its images: the checkpoint's settings, or the options of the same kind of data set."""
+    """Return what a run has of its images: the checkpoint's settings, or options of the same kind of data set."""
     described: Mapping[str, Any] | None = facts.get("data")
     if described and "options" in described and not described.get("name") == name == "timm":
         return None

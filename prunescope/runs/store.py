@@ -159,7 +159,7 @@ class Store:
             for epoch, checkpoint in (weights or {}).items():
                 path = self.weights_path(run.id if epoch is None else f"{run.id}@{epoch}")
                 digests[path.name] = _write_weights(path, checkpoint)
-            # the weights' names last before the result's, which says that they are there
+            # the weights' names last before the result's, which means that they are there
             with whole_file(self.path(run.id), check=lambda path: _read_back(path, run)) as file:
                 file.write(runfile.run_bytes(replace(run, weights=digests)))
         except OSError as error:

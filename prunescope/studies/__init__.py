@@ -1,1 +1,1 @@
-"""A question of many steps: the steps that answer it, and what they say."""
+"""A question of many steps: the steps that answer it, and their answer."""

@@ -72,7 +72,7 @@ def in_parts(gradient: Callable[[nn.Module], StepGradient], parts: int) -> Calla
 
 
 def _added(total: Tensor | None, gradient: Tensor | None, share: float) -> Tensor | None:
-    """Return total + share · gradient, in place; None stands for 0."""
+    """Return total + share · gradient, in place; None counts as 0."""
     if gradient is None:
         return total
     return gradient * share if total is None else total.add_(gradient, alpha=share)

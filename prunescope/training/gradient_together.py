@@ -93,7 +93,7 @@ def _climb(weights: list[Tensor], *, count: int, rho: float, adaptive: bool) -> 
 
 
 def factors(work: Grouped, masks: Sequence[Mask | None]) -> tuple[list[Tensor], list[Tensor]]:
-    """Return the parameters that any mask speaks of and, for each, 0 or 1 per weight; 1 where a model has no mask."""
+    """Return the parameters that any mask covers and, for each, 0 or 1 per weight; 1 where a model has no mask."""
     parameters = dict(work.net.named_parameters())
     views = tensors(work)
     names = sorted({name for mask in masks if mask for name in mask.kept})

@@ -41,7 +41,7 @@ def fit(  # noqa: PLR0913 - one for each part of a training
     ema: float = 0.0,
     capture: Capture | None = None,
 ) -> Generator[Epoch, None, str]:
-    """Train `model` in place and yield after every epoch; api.Trainer.fit says what holds at a yield.
+    """Train `model` in place and yield after every epoch; see api.Trainer.fit for what holds at a yield.
 
     The model is put into channels_last memory format, where it runs in that. Between two epochs the caller may
     evaluate, copy or stop: each epoch begins by setting train mode again. Nothing waits for the device within an

@@ -54,5 +54,5 @@ def by_name(
     except Exception as error:  # timm has no error class of its own: each optimiser checks its values its own way
         raise UsageError(
             f"timm cannot make the optimiser '{name}': {error}",
-            fix="name one that timm.optim knows, for example adamw, sgd, lamb, lion, nadamw",
+            fix="name one that timm.optim has, for example adamw, sgd, lamb, lion, nadamw",
         ) from error

@@ -68,7 +68,7 @@ def rate_factor(schedule: Schedule, step: int, *, steps_per_epoch: int) -> float
 
 
 def _cycle(schedule: Schedule, epoch: int) -> tuple[Schedule, int]:
-    """Return the cycle an epoch (from 0) lies in as a schedule, and the epochs before it; the last goes on for ever."""
+    """Return the cycle an epoch (from 0) lies in as a schedule, and the epochs before it; the last never ends."""
     number = min(bisect_right(schedule.ends, epoch), len(schedule.ends) - 1)
     before = schedule.ends[number - 1] if number else 0
     return replace(schedule, epochs=schedule.ends[number] - before, ends=()), before

@@ -1,4 +1,4 @@
-"""The interfaces of prunescope: everything a plugin needs to know, one file for each.
+"""The interfaces of prunescope: everything a plugin needs, one file for each.
 
 A plugin is a final `@dataclass(frozen=True, kw_only=True)` that implements one of the abstract classes and is
 registered under an entry-point group (`prunescope.pruners`, `.trainers`, `.probes`, `.rules`, `.datasets`,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Regime(StrEnum):
-    """Regimes of pruned models (Zhou et al. 2023, figure 1); II where A and B cannot be told apart."""
+    """Regimes of pruned models (Zhou et al. 2023, figure 1); II where A and B cannot be distinguished."""
 
     I = "I"  # noqa: E741 - the paper's name
     II = "II"

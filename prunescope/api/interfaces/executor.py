@@ -42,7 +42,7 @@ class Job:
     """Files it reads, as paths from the study's folder: finished results, and those of the jobs it needs. One may be
     absent: not every run has weights."""
     outputs: tuple[str, ...] = ()
-    """Files it writes, in that order, as paths from the study's folder; `*` stands for any characters but a slash."""
+    """Files it writes, in that order, as paths from the study's folder; `*` is any characters but a slash."""
     resources: Resources = field(default_factory=Resources)
     retries: int = 3
     """How often it may be performed again where the process or the machine that performs it is lost. A job that raises
@@ -55,7 +55,7 @@ class Outcome:
 
     id: str
     error: str = ""
-    """What `describe_failure` says of an exception: the core recognises some errors by how they begin."""
+    """What `describe_failure` returns for an exception: the core recognises some errors by how they begin."""
     skipped: bool = False
     """True when a job it needs failed."""
     details: str = ""

@@ -29,7 +29,7 @@ class Pruner(ABC):
     def mask(self, model: nn.Module, data: Data, density: float, *, seed: int) -> Mask:
         """Return a mask of exactly round(density * n) kept weights per scope; leave `model` as it was.
 
-        n counts the weights the mask speaks of. UsageError where the method cannot reach the density.
+        n counts the weights that the mask covers. UsageError where the method cannot reach the density.
         """
 
     def compact_network(self, model: nn.Module, mask: Mask, inputs: Tensor) -> nn.Module | None:

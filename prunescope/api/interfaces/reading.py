@@ -26,4 +26,4 @@ class Reading:
     estimator: str = ""
     axes: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
-    """Names along the last axis (layers, for example); empty where the position says enough."""
+    """Names along the last axis (layers, for example); empty where the position suffices."""

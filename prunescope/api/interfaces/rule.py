@@ -25,7 +25,7 @@ class Thresholds:
     certainty: float
     """The side is open below this probability."""
     learned: float
-    """Replicas with a larger training error have not learned: nothing is said of them."""
+    """Replicas with a larger training error have not learned: they are not judged."""
 
 
 class RegimeRule(ABC):

@@ -85,7 +85,7 @@ class Trainer(ABC):
     def passes(self, *, train: int) -> float:
         """Return the images one fit sends forward, for the cost estimate; a backward pass counts as two.
 
-        train: images in the training set. The default knows the length of a fit and nothing else.
+        train: images in the training set. The default uses the length of a fit and nothing else.
         """
         return 3.0 * (self.length() or 1) * train
 
@@ -103,7 +103,7 @@ class Trainer(ABC):
     ) -> Iterator[tuple[Epoch, ...]]:
         """Train several models of one architecture in place, each as `fit` trains it alone up to float32 rounding.
 
-        Yields the epochs of all models after every epoch; `fit` says what holds for each of them then. Called only
+        Yields the epochs of all models after every epoch; see `fit` for what holds for each of them then. Called only
         where `together` is above 1. What happens to one model must not depend on the others: when one diverges, raise,
         and the core trains them one by one.
         """

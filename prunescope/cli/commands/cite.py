@@ -61,7 +61,7 @@ def _tell_gaps(used: list[Method]) -> None:
 
 
 def _methods(text: str, session: Session) -> tuple[Method, ...]:
-    """Return the methods that a name stands for: a plugin's, a study's, or a run's with all it was made from."""
+    """Return the methods of a name: a plugin's, a study's, or a run's with all it was made from."""
     from prunescope.runs.store import Store
 
     plugins = [

@@ -71,7 +71,7 @@ def bind(function: Callable[..., Output], group: str, name: str, plugin: type) -
             fix="rename the field of the plugin",
         )
 
-    def run(**values: Any) -> Output:  # noqa: ANN401 - Typer passes each parameter as its annotation says
+    def run(**values: Any) -> Output:  # noqa: ANN401 - Typer passes each parameter by its annotation
         given = {field.name: values.pop(field.name) for field in fields}
         return function(Chosen(name, given), **values)
 

@@ -43,7 +43,7 @@ def values(option: str, given: Sequence[str] | None) -> dict[str, Any]:
 
 
 def value(text: str) -> Any:  # noqa: ANN401 - a JSON value, or the text itself
-    """Return a text as the JSON value it is, or as it stands.
+    """Return a text as the JSON value it is, or the text itself.
 
     >>> value("0.5"), value("true"), value("swish")
     (0.5, True, 'swish')

@@ -47,7 +47,7 @@ class Output:
 
 
 NO_MEMORY = "can't allocate memory"
-"""What torch says where the CPU has not enough."""
+"""The message of torch where the CPU has not enough."""
 
 DEBUG = inspect.Parameter(
     "debug",
@@ -60,7 +60,7 @@ DEBUG = inspect.Parameter(
 def command(function: Callable[..., Output]) -> Callable[..., None]:
     """Return `function` as Typer wants it: it prints its output and turns errors into two lines and an exit code."""
 
-    def run(**values: Any) -> None:  # noqa: ANN401 - Typer passes each parameter as its annotation says
+    def run(**values: Any) -> None:  # noqa: ANN401 - Typer passes each parameter by its annotation
         debug = values.pop("debug")
         output = _attempt(function, values, debug=debug)
         raise typer.Exit(int(_printed(output)))
@@ -91,7 +91,7 @@ def _printed(output: Output) -> int:
 def taking(made: type, function: Callable[[Any], Output]) -> Callable[..., Output]:
     """Return `function`, which takes one dataclass, as a function of that dataclass's fields."""
 
-    def run(**values: Any) -> Output:  # noqa: ANN401 - Typer passes each field as its annotation says
+    def run(**values: Any) -> Output:  # noqa: ANN401 - Typer passes each field by its annotation
         return function(made(**values))
 
     with_signature(run, list(inspect.signature(made, eval_str=True).parameters.values()))

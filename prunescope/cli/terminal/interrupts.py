@@ -1,8 +1,8 @@
-"""Ctrl-C, SIGTERM and SIGHUP, seen through: neither lost in a library that goes on regardless, nor doubled.
+"""Ctrl-C, SIGTERM and SIGHUP, seen through: neither lost in a library that continues regardless, nor doubled.
 
 Pressed once at 20 moments of a training, the program ends as promised (exit code 130, one message) 20 times, with
 Python's own handling 19 times: a module that was loading turned it into another error. Pressed twice within 0.25 s, as
-some programs that run others do, 20 times against 5: Python ends by the signal, and says nothing of what is kept
+some programs that run others do, 20 times against 5: Python ends by the signal, and reports nothing of what is kept
 (`python benchmarks/bench_interrupts.py`).
 """
 
@@ -89,10 +89,10 @@ def noting() -> Iterator[list[int]]:
 
     def hush(unraisable: sys.UnraisableHookArgs) -> None:
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
-            told(unraisable)
+            reported(unraisable)
 
     _handle(dict.fromkeys(usual, note))
-    told, sys.unraisablehook = sys.unraisablehook, hush
+    reported, sys.unraisablehook = sys.unraisablehook, hush
     _noted.append(pressed)
     try:
         yield pressed
@@ -100,7 +100,7 @@ def noting() -> Iterator[list[int]]:
         _noted.pop()
         over.set()
         _handle(dict.fromkeys(usual, signal.SIG_IGN) if pressed else usual)
-        sys.unraisablehook = told
+        sys.unraisablehook = reported
 
 
 def _usual_handlers() -> dict[int, Any]:

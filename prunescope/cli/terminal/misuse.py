@@ -16,7 +16,7 @@ REFUSALS: tuple[type[BaseException], ...] = typer.BadParameter.__mro__[1:3]
 
 
 def exit_code_of(program: Callable[[], Any]) -> int:
-    """Run the program, which returns its exit status; say on stderr what it refuses."""
+    """Run the program, which returns its exit status; report on stderr what it refuses."""
     try:
         return int(program() or 0)
     except typer.Abort:

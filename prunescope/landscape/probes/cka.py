@@ -40,7 +40,7 @@ class Cka(Probe):
         """Return `softmax`, `logits` and `layer.<name>` for every pair, `_debiased` appended where both are asked for.
 
         `softmax` is what the objective of the data compares, the softmax outputs of classification. A reading is left
-        out where a replica's features are the same for all images: CKA is undefined. `constant` tells for each
+        out where a replica's features are the same for all images: CKA is undefined. `constant` shows for each
         replica whether its softmax outputs (or logits, where only they are asked for) are.
         """
         del seed

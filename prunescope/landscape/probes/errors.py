@@ -29,7 +29,7 @@ class Errors(Probe):
         """Return `<split>_error`, `<split>_loss` and `<split>_chance` for train and test, `<split>_error_top5` too.
 
         `chance` is the error of the best prediction that is the same for all examples: of classification, 1 minus the
-        share of the largest class. The objective of the data says what a loss and an error are.
+        share of the largest class. The objective of the data defines what a loss and an error are.
         """
         del seed
         import torch

@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 
 def capture_on(device: torch.device) -> Capture:
-    """Return what records steps on `device`: CUDA graphs, or the list of operations that stands in for them."""
+    """Return what records steps on `device`: CUDA graphs, or the list of operations that replaces them."""
     return CudaGraphs() if device.type == "cuda" else Tape()

@@ -53,7 +53,7 @@ class Recorded:
 
     graph: torch.cuda.CUDAGraph
     step: Callable[[], None]
-    """Kept, because the graph reads the tensors that it holds, and no longer knows them as tensors."""
+    """Kept, because the graph reads the tensors that it holds, and no longer holds them as tensors."""
 
     def __call__(self) -> None:
         """Repeat the step."""

@@ -28,5 +28,5 @@ class Capture(ABC):
         overwrite.
 
         Raises:
-            NotCapturable: the host must see a value before the step can go on, or the device refuses.
+            NotCapturable: the host must see a value before the step can continue, or the device refuses.
         """

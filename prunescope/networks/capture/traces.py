@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 PLAIN = (bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
-"""What an operation is given besides tensors, and what its words say whole."""
+"""What an operation is given besides tensors, and what its words give whole."""
 
 
 @dataclass(frozen=True)

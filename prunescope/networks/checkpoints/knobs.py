@@ -37,7 +37,7 @@ ARGUMENTS = ("args", "hyper_parameters", "hparams", "config", "cfg", "opt", "opt
 
 
 MOST_EPOCHS = 1_000_000
-"""Nobody trains longer: such a number counts as not said."""
+"""Nobody trains longer: such a number counts as not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ def arguments_key(beside: Mapping[str, Any]) -> str:
 
 
 def read_training(settings: Mapping[str, Any], beside: Mapping[str, Any]) -> TrainingFacts:
-    """Return what `settings` (the program's arguments) and `beside` (optimiser state, epoch) say of the training."""
+    """Return what `settings` (the program's arguments) and `beside` (optimiser state, epoch) hold of the training."""
     options: dict[str, JSON] = {}
     for ours, theirs in KNOB_NAMES.items():
         value = next((number for name in theirs if (number := _number(settings.get(name))) is not None), None)
@@ -118,7 +118,7 @@ def _apply_torchvision(settings: Mapping[str, Any], options: dict[str, JSON]) ->
 
 
 def _from_optimizer(beside: Mapping[str, Any]) -> dict[str, JSON]:
-    """Read what the optimiser's state says for sure; its learning rate only where the initial one was kept."""
+    """Read what the optimiser's state holds for certain; its learning rate only where the initial one was kept."""
     states = beside.get("optimizer", beside.get("optimizer_states", beside.get("optimizer_state_dict")))
     state = states[0] if isinstance(states, list) and states else states
     groups = state.get("param_groups") if isinstance(state, Mapping) else None
@@ -182,7 +182,7 @@ def _is_per_epoch(beside: Mapping[str, Any]) -> bool:
 
 
 def _number(value: object) -> float | None:
-    """Return a finite number of ordinary size; None for anything else, which counts as not said.
+    """Return a finite number of ordinary size; None for anything else, which counts as not given.
 
     >>> _number(3), _number(True), _number("0.1"), _number(10**30)
     (3, None, None, None)

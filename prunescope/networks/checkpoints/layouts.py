@@ -49,7 +49,7 @@ NOT_WEIGHTS = ("optimizer", "scheduler", "scaler", "lr_scheduler", "amp")
 
 @dataclass(frozen=True, kw_only=True)
 class FileLayout:
-    """The weights found in a file, and what stands beside them."""
+    """The weights found in a file, and what lies beside them."""
 
     state: dict[str, Tensor]
     beside: dict[str, Any] = field(default_factory=dict)
@@ -59,10 +59,10 @@ class FileLayout:
 
 
 def find_weights(value: Any, *, weights: WeightsChoice | None, source: str) -> FileLayout:  # noqa: ANN401 - whatever was in the file
-    """Return the weights in `value`: EMA weights where there are any, unless `weights` says "raw".
+    """Return the weights in `value`: EMA weights where there are any, unless `weights` is "raw".
 
     Raises:
-        InputError: no weights, or several sets under keys nobody knows.
+        InputError: no weights, or several sets under unknown keys.
         UsageError: `weights` asks for what the file does not have.
     """
     if isinstance(value, nn.Module):

@@ -54,7 +54,7 @@ def load_checkpoint(  # the one function everybody calls: each argument is an op
     """Return the checkpoint at a path, in a folder, or under timm's `local-dir:` and `hf-hub:` names.
 
     weights: which of EMA and raw weights to take; None takes EMA weights where there are any. model: the
-    architecture, where the file does not say it or says it wrong; with `options` for its constructor. image_size:
+    architecture, where the file does not have it or has it wrong; with `options` for its constructor. image_size:
     the input's (height, width), where it is known. unsafe: let the file execute code while it is read. trust: names of
     networks of one's own ("pkg.mod:factory") that the file may ask for; `model` is one of them.
 
@@ -103,7 +103,7 @@ def _read_parts(place: CheckpointPlace, *, unsafe: bool) -> Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the file, its folder and its config.json say beside the weights."""
+    """What the file, its folder and its config.json hold beside the weights."""
 
     settings: dict[str, Any]
     """The training program's arguments."""
@@ -142,7 +142,7 @@ def _gather(place: CheckpointPlace, layout: FileLayout) -> Facts:
 
 
 def _known(facts: Facts, place: CheckpointPlace, layout: FileLayout, *, prefer: str) -> KnownNetwork:
-    """Collect what is said of the network: config.json first, then the arguments, then `arch`, then names of files."""
+    """Collect the names of the network: config.json first, then the arguments, then `arch`, then names of files."""
     config = {**_mapping(facts.config.get("pretrained_cfg")), **facts.config}
     said = [
         config.get("architecture"),
@@ -255,7 +255,7 @@ def _finish(match: Match, masks: Mapping[str, Tensor]) -> tuple[dict[str, Tensor
 
 
 def _mask_prefix(masks: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
-    """Return what stands before the network's names in the masks' names."""
+    """Return what comes before the network's names in the masks' names."""
     for name in masks:
         for end in [0, *(index + 1 for index, character in enumerate(name) if character == ".")]:
             if name[end:] in state:

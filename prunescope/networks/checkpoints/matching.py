@@ -29,10 +29,10 @@ COUNTER = "num_batches_tracked"
 
 @dataclass(frozen=True, kw_only=True)
 class KnownNetwork:
-    """What the file, its neighbours and the user say of the network, apart from its tensors."""
+    """What the file, its neighbours and the user give of the network, apart from its tensors."""
 
     name: str = ""
-    """The architecture; empty where nobody says."""
+    """The architecture; empty where it is not given."""
     hints: tuple[str, ...] = ()
     """Texts an architecture's name may occur in, such as the file's name."""
     options: Mapping[str, JSON] = field(default_factory=dict)
@@ -98,7 +98,7 @@ def _refuse_equal(
     best: tuple[float, ...],
     rank: Callable[[tuple[str, dict[str, Tensor]]], tuple[float, ...]],
 ) -> None:
-    """Raise InputError where several whole networks of the architecture stand side by side, none of them the EMA.
+    """Raise InputError where several whole networks of the architecture lie side by side, none of them the EMA.
 
     One whose tensors all lie under a longer prefix of another's is the same network, not another one.
     """
@@ -124,7 +124,7 @@ def n_fitting(have: Shapes, print_: Fingerprint) -> float:
     return score
 
 
-# ---- what the tensors say -----------------------------------------------------------------------------------------
+# ---- what the tensors show ----------------------------------------------------------------------------------------
 
 
 def infer_spec(have: Shapes, print_: Fingerprint, known: KnownNetwork) -> ModelSpec:
@@ -201,7 +201,7 @@ def _with_counters(part: dict[str, Tensor], wanted: Shapes) -> tuple[dict[str, T
     return part | {name: torch.zeros((), dtype=torch.long) for name in missing}, (note,)
 
 
-# ---- what is said about it ----------------------------------------------------------------------------------------
+# ---- what is given about it ---------------------------------------------------------------------------------------
 
 
 def _prefix_notes(prefix: str, state: Mapping[str, Tensor], part: Mapping[str, Tensor]) -> tuple[str, ...]:

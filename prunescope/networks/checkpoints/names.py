@@ -69,7 +69,7 @@ def views(state: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def _prefixes(name: str) -> list[str]:
-    """Return what stands before the first, second and third dot of a name, with the dot.
+    """Return what comes before the first, second and third dot of a name, with the dot.
 
     >>> _prefixes("a.b.c.d.e")
     ['a.', 'a.b.', 'a.b.c.']

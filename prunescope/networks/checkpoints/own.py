@@ -1,7 +1,7 @@
 """Prunescope's own checkpoints: `.pt` (loads with weights_only=True) and `.safetensors`, everything inside.
 
 Both hold the plain state_dict any program can read, and beside it one JSON text: spec, knobs, training, recipe,
-provenance, notes. In `.pt` the masks stand under "mask"; in `.safetensors` they are text of the metadata, so that the
+provenance, notes. In `.pt` the masks are under "mask"; in `.safetensors` they are text of the metadata, so that the
 tensors are those of the network and nothing else (schema 1 had bool tensors named "prunescope.mask/<name>", which are
 still read). Nothing is written here: `to_parts` returns the bytes, `runs.files.weights` writes them.
 """

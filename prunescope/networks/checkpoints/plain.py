@@ -71,7 +71,7 @@ def _of_mapping(value: Mapping[Any, Any], depth: int, room: _Room) -> dict[str |
     return found
 
 
-def number(value: object, *, instead: Any = None) -> Any:  # noqa: ANN401 - a number, or what stands for none
+def number(value: object, *, instead: Any = None) -> Any:  # noqa: ANN401 - a number, or what replaces none
     """Return a finite number of ordinary size, also from numpy's and torch's types of one element.
 
     >>> number(3), number(True), number("0.1"), number(10**30), number(float("inf"))

@@ -1,7 +1,7 @@
 """From a file to Python values without executing anything: safetensors, and pickles restricted to data.
 
 A pickle may name any function and have it called while it is read. Files written by torch.save are read by torch's
-restricted unpickler, which knows tensors and containers; to these come the few types, all plain data, that training
+restricted unpickler, which accepts tensors and containers; to these come the few types, all plain data, that training
 programs put beside their weights (argparse.Namespace, numpy scalars, paths, dates). Any other name is refused.
 """
 

@@ -39,7 +39,7 @@ ELEMENT = {
 WITH_KEYS = ("collections.OrderedDict", "collections.Counter", "collections.defaultdict", "builtins.set")
 
 ALLOCATING = ("builtins.bytearray", "torch.Tensor", "torch.storage.UntypedStorage", "torch.storage.TypedStorage")
-"""What takes as much memory as an argument says."""
+"""What takes as much memory as an argument gives."""
 
 
 class BudgetError(ValueError):
@@ -241,7 +241,7 @@ def _check_small(name: str, arguments: Sequence[Any]) -> None:
 
 
 def _tensor(name: str, arguments: Sequence[Any]) -> Any:  # noqa: ANN401 - a description
-    """Return a tensor of the size that its shape says."""
+    """Return a tensor of the size of its shape."""
     if name.endswith(("_rebuild_parameter", "_rebuild_parameter_with_state")) and arguments:
         return arguments[0]
     element = next((item.element for item in arguments if isinstance(item, Storage)), 8)

@@ -30,7 +30,7 @@ KEPT = ("lr_scheduler", "scheduler", "lr_schedulers", "scheduler_state_dict", "l
 
 
 def of_scheduler(beside: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the state of a scheduler of torch says, under the names of settings, and `last_epoch`: its calls.
+    """Return what the state of a scheduler of torch holds, under the names of settings, and `last_epoch`: its calls.
 
     >>> of_scheduler({"scheduler": {"step_size": 30, "gamma": 0.1, "last_epoch": 90}})
     {'last_epoch': 90, 'scheduler': 'steplr', 'step_size': 30, 'gamma': 0.1}

@@ -177,7 +177,7 @@ def _pattern(name: str) -> str:
 
 
 def _pattern_likeness(patterns: set[str], print_: Fingerprint) -> float:
-    """Share of name patterns in common; what stands before the network's own names does no harm."""
+    """Share of name patterns in common; what comes before the network's own names does no harm."""
     others = {_pattern(name) for name in print_.shapes}
     common = sum(1 for other in others if any(mine == other or mine.endswith("." + other) for mine in patterns))
     return common / len(others)

@@ -19,7 +19,7 @@ SIBLING_SUFFIXES = (".ckpt", ".pth", ".pt", ".tar", ".safetensors")
 
 
 def find_sibling_files(path: Path) -> dict[int, Path]:
-    """Return the other checkpoints beside a file whose names say an epoch, by that number, in ascending order.
+    """Return the other checkpoints beside a file whose names have an epoch, by that number, in ascending order.
 
     Of several files of one epoch (Lightning's versions) the first by name counts. The numbers are those of the names:
     most programs count from 0. Empty for a folder, for a name of a hub, and where there is none.
@@ -39,7 +39,7 @@ def find_sibling_files(path: Path) -> dict[int, Path]:
 
 
 def epoch_of_name(name: str) -> int | None:
-    """Return the epoch in the name of a checkpoint; None where it says none.
+    """Return the epoch in the name of a checkpoint; None where it has none.
 
     >>> [epoch_of_name(name) for name in ("checkpoint-37.pth.tar", "epoch=12-step=5.ckpt", "last.ckpt", "epoch3.txt")]
     [37, 12, None, None]

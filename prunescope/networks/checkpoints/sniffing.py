@@ -45,7 +45,7 @@ def sniff(path: Path) -> Kind:
     if head.startswith(LEGACY_MAGIC):
         return "legacy"
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 100_000_000:
-        return "safetensors"  # cut off or not: the reader tells
+        return "safetensors"  # cut off or not: the reader checks that
     raise InputError(f"'{path}' is {_describe(head)}, not a checkpoint ({size} bytes)", fix=WANTED)
 
 

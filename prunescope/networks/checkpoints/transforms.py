@@ -1,7 +1,7 @@
-"""What a checkpoint says of its data: the transforms of its images, the data set's name, the order of its classes.
+"""What a checkpoint records of its data: the transforms of its images, the data set's name, the order of its classes.
 
 The names are timm's, whatever the program called them: `image_size` [height, width] in pixels, `mean` and `std` per
-channel of pixels in [0, 1], `interpolation`, `crop_pct`, `crop_mode`, `hflip`, ...; `origins` says where each was read.
+channel of pixels in [0, 1], `interpolation`, `crop_pct`, `crop_mode`, `hflip`, ...; `origins` has where each was read.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ TORCHVISION: dict[str, JSON] = {
     "interpolation": "bilinear",
     "hflip": 0.5,
 }
-"""What references/classification/presets.py of torchvision does unless it is told otherwise."""
+"""What references/classification/presets.py of torchvision does by default."""
 
 LEVELS = 2
 """Means and deviations above this are of grey levels 0 to 255, not of pixels in [0, 1]."""
@@ -89,9 +89,9 @@ Normalization = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def read_data(settings: Mapping[str, Any], *, timm_name: str, source: str = "args") -> dict[str, JSON] | None:
-    """Return what `settings` (arguments of a training program, or a pretrained_cfg) say of the data; None: nothing.
+    """Return what `settings` (arguments of a training program, or a pretrained_cfg) hold of the data; None: nothing.
 
-    timm_name: the architecture, where timm's own scripts trained it: what they were not told they take from it.
+    timm_name: the architecture, where timm's own scripts trained it: what they are not given they take from it.
     source: where the settings were read, for `origins`.
     """
     flat = _flattened(settings)
@@ -124,7 +124,7 @@ def normalization(data: Mapping[str, JSON] | None) -> Normalization | None:
 
 
 def image_size(settings: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return (height, width) in pixels from input_size (channels, height, width), img_size, ...; None: not said."""
+    """Return (height, width) in pixels from input_size (channels, height, width), img_size, ...; None: not given."""
     size = settings.get("input_size")
     if isinstance(size, list | tuple) and len(size) == 3 and all(map(_is_side, size)):
         return int(size[1]), int(size[2])
@@ -145,7 +145,7 @@ def _is_side(value: object) -> bool:
 
 
 def _flattened(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings, and before them those inside: what stands outside counts."""
+    """Return the settings, and before them those inside: what lies outside counts."""
     inside = [settings[name] for name in INSIDE if isinstance(settings.get(name), dict)]
     return {**{key: value for one in inside for key, value in one.items() if isinstance(key, str)}, **settings}
 
@@ -166,7 +166,7 @@ def _value(name: str, value: object) -> JSON:
 
 
 def _classes(settings: Mapping[str, Any]) -> list[JSON] | None:
-    """Return the names of the classes in the order of their labels, 0 first and none left out; None: not said.
+    """Return the names of the classes in the order of their labels, 0 first and none left out; None: not given.
 
     >>> _classes({"class_to_idx": {"bee": 1, "ant": 0}}), _classes({"classes": 10})
     (['ant', 'bee'], None)
@@ -206,7 +206,7 @@ def _scale_levels(found: dict[str, JSON]) -> None:
 
 
 def _defaults(settings: Mapping[str, Any], timm_name: str, source: str) -> dict[str, tuple[JSON, str]]:
-    """Return what the program takes where it is not told, and whose default it is."""
+    """Return what the program takes where it is not given, and whose default it is."""
     if "val_crop_size" in settings:
         return {name: (value, "torchvision's reference") for name, value in TORCHVISION.items()}
     if source == "config.json":

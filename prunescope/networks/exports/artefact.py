@@ -36,7 +36,7 @@ class Artefact:
     files: Mapping[str, bytes]
     """By name in the folder; "" is the one file of an artefact that is no folder."""
     load: str
-    """What loads it there, one expression; {path} stands for the file or folder."""
+    """What loads it there, one expression; {path} is the file or folder."""
     check: Callable[[Path], float]
     """Loads it back with the other library; returns the largest difference of the outputs over the largest output, and
     raises MismatchError where they differ."""

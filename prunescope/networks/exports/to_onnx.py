@@ -65,7 +65,7 @@ def onnx_bytes(model: nn.Module, inputs: Tensor) -> bytes:
                 dynamic_shapes=({0: batch},),
             )
             content: bytes = cast("Any", program).model_proto.SerializeToString()
-    except Exception as error:  # whatever the exporter raises for an operation it does not know
+    except Exception as error:  # whatever the exporter raises for an operation it does not support
         raise UsageError(
             f"torch cannot export the network to ONNX: {str(error).partition(chr(10))[0][:200]}", fix=OTHER_FORMAT
         ) from error

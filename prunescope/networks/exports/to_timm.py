@@ -47,7 +47,7 @@ def timm_name(spec: ModelSpec) -> str:
 
 
 def registration_notes(spec: ModelSpec) -> tuple[str, ...]:
-    """Return what must be imported before timm knows the architecture: prunescope, for its own small networks."""
+    """Return what must be imported before timm has the architecture: prunescope, for its own small networks."""
     ours = model_entrypoint(timm_name(spec)).__module__.startswith("prunescope.")
     return (f"import prunescope.networks first: it registers {timm_name(spec)} with timm",) if ours else ()
 

@@ -21,7 +21,7 @@ ENOUGH = 64
 """Channels that need no longer rows."""
 
 PIXELS = (32, 16, 8, 4, 2)
-"""How many pixels may stand side by side."""
+"""How many pixels may lie side by side."""
 
 LONGEST = 512
 """Numbers in a row beyond which nothing is gained."""

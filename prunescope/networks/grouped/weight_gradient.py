@@ -2,7 +2,7 @@
 
 cuDNN computes the weight gradient of a grouped convolution of few channels a dozen times as slowly as memory would
 allow: its time goes with the pixels, not with the products. A group of 64 channels takes the products of all its
-channels with each other, on the tensor cores (TF32); where it stands for m models, m of the m² blocks are theirs, and
+channels with each other, on the tensor cores (TF32); where it holds m models, m of the m² blocks are theirs, and
 the others, of one model's inputs with another's outputs, are thrown away.
 
 Microseconds on an H200, K models, from their own groups to merged ones (benchmarks/gpu_rows/weight_gradient.py):

@@ -25,7 +25,7 @@ CIFAR10: Mapping[str, Any] = MappingProxyType(
         "std": (0.2470, 0.2435, 0.2616),
     }
 )
-"""What timm wants to know of a network: here the input and classes of CIFAR-10, and no weights."""
+"""What timm requires of a network: here the input and classes of CIFAR-10, and no weights."""
 
 
 def register(

@@ -58,7 +58,7 @@ def _check_batches(who: str, split: Split, data: Data) -> None:
     wanted = (data.in_chans, *data.image_size)
     for images, labels in small + large:
         _check_batch(who, images, labels, data)
-        require(images.shape[1:] == wanted, f"{who}: images of shape {tuple(images.shape[1:])}, the data say {wanted}")
+        require(images.shape[1:] == wanted, f"{who}: images of shape {tuple(images.shape[1:])}, the data have {wanted}")
     sizes = [len(labels) for _, labels in small]
     expected = [7] * (len(split) // 7) + [len(split) % 7] * (len(split) % 7 > 0)
     require(sizes == expected, f"{who}: batches(7) of {len(split)} images have the sizes {_short(sizes)}")

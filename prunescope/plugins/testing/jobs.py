@@ -70,7 +70,7 @@ CHAIN: Sequence[Job] = (_job("one"), _job("two", "one"), _job("three", "two", ac
 
 
 def perform_marked(job: Job, *, folder: str) -> None:
-    """Note in `folder` that a job was performed, and how it came here; then do what its recipe says.
+    """Note in `folder` that a job was performed, and how it came here; then do what its recipe has.
 
     Its last output is written into the folder of its study.
     """

@@ -28,7 +28,7 @@ RANGES: dict[str, tuple[str, float, float]] = {
 }
 """Reading -> its axis, and from where to where toy evidence goes; any other goes over replicas from 0 to 1."""
 
-# Classifies without torch, or says "torch"; "absent" where a fresh interpreter does not find the rule's module.
+# Classifies without torch, or prints "torch"; "absent" where a fresh interpreter does not find the rule's module.
 CLASSIFY = """
 import pickle, sys
 try:

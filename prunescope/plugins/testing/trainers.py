@@ -78,7 +78,7 @@ def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float 
 
 
 def _check_schedule(who: str, trainer: Trainer) -> None:
-    """Check what a trainer says of its length and of its learning rate."""
+    """Check what a trainer returns for its length and of its learning rate."""
     length, drops = trainer.length(), trainer.drop_epochs()
     require(length is None or length >= 1, f"{who}.length() is {length!r}, wanted None or a whole number from 1")
     require(list(drops) == sorted(drops), f"{who}.drop_epochs() is {drops!r}, wanted rising epochs")

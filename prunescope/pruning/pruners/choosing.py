@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Layers(Protocol):
-    """A pruner whose options say which layers it prunes."""
+    """A pruner whose options choose the layers it prunes."""
 
     @property
     def linear(self) -> bool | None:
@@ -32,7 +32,7 @@ class Layers(Protocol):
 
 
 class Scoped(Protocol):
-    """A pruner whose options say among which weights it ranks."""
+    """A pruner whose options choose the weights among which it ranks."""
 
     @property
     def scope(self) -> str:
@@ -47,7 +47,7 @@ def weights_of(options: Layers, model: nn.Module) -> dict[str, nn.Parameter]:
     """Return the weights a pruner may prune.
 
     Raises UsageError where there are none, where one is not what its layer multiplies by, and where they are less than
-    half of the network without being asked for: a density of them would say little of the network.
+    half of the network without being asked for: a density of them would mean little for the network.
     """
     from prunescope.networks.layers import LEAST_SHARE, choose_prunable
     from prunescope.networks.multiplied import refuse_computed

@@ -18,7 +18,7 @@ PACK_SCHEMA = 1
 KIND = "prunescope-rules"
 
 OBSOLETE = {"md-tree": ("accuracy", "accuracy_without")}
-"""Options of a rule that earlier packs have: pooled accuracies, which say nothing about a leaf."""
+"""Options of a rule that earlier packs have: pooled accuracies, which mean nothing for a leaf."""
 
 MAKE = "give the file that this writes: prunescope calibrate STUDY --output PACK.json"
 

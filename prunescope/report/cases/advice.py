@@ -132,5 +132,5 @@ def _change(advised: Advised) -> str:
 
 
 def _known(value: float) -> float | None:
-    """Return a number, or None where it is NaN: the value of a knob that the checkpoint does not say."""
+    """Return a number, or None where it is NaN: the value of a knob that the checkpoint does not have."""
     return None if isnan(value) else value

@@ -67,7 +67,7 @@ def _field_names(question: object) -> list[str]:
 
 
 def field_help(question: object, name: str) -> str:
-    """Return the text that stands below a field in the source of a dataclass, or of one it inherits from."""
+    """Return the text below a field in the source of a dataclass, or of one it inherits from."""
     classes = [cls for cls in inspect.getmro(question) if dataclasses.is_dataclass(cls)]  # type: ignore[arg-type]
     return next((text for cls in classes if (text := field_helps(cls).get(name))), "")
 

@@ -60,12 +60,12 @@ class Cost(Finding):
 
     def lines(self) -> list[str]:
         """Return the plan in words, a line each."""
-        told = [
+        found = [
             f"{name.replace('_', ' ')}: {', '.join(map(str, what)) if isinstance(what, list) else what}"
             for name, what in self.about.items()
             if what != []
         ]
-        return [*told, f"with {self.slots} workers: {console.duration(self.seconds)}; nothing was run"]
+        return [*found, f"with {self.slots} workers: {console.duration(self.seconds)}; nothing was run"]
 
     def table(self) -> RenderableType:
         """Return a line per kind of step, and their sum."""

@@ -27,7 +27,7 @@ class Picture:
 
 
 def draw_picture(draw: Callable[[Mapping[str, str]], Figure]) -> Picture:
-    """Draw a figure from the paint of each role, whatever a user's matplotlibrc says."""
+    """Draw a figure from the paint of each role, whatever a user's matplotlibrc has."""
     with svg.drawing():
         made = draw(svg.PAINT)
         return Picture(figure=made, svg=svg.text(made))

@@ -1,4 +1,4 @@
-"""A map of values between named things: dark is small, light is large, and the number stands in each cell."""
+"""A map of values between named things: dark is small, light is large, and the number is in each cell."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def heat_map(found: HeatMap, *, name: str) -> str:
             for (row, column), value in np.ndenumerate(values):
                 paint = PAINT["paper"] if value < (low + high) / 2 else PAINT["ink"]
                 axes.text(column + 0.5, row + 0.5, f"{value:.2f}", ha="center", va="center", fontsize=5.5, color=paint)
-        told = f"{found.key} at {found.label}: from {formatting.number(low)} to {formatting.number(high)}"
-        return svg.inline(made, name=name, label=f"{told}, {len(found.labels)} by {len(found.labels)}.")
+        description = f"{found.key} at {found.label}: from {formatting.number(low)} to {formatting.number(high)}"
+        return svg.inline(made, name=name, label=f"{description}, {len(found.labels)} by {len(found.labels)}.")

@@ -67,7 +67,7 @@ PANEL = (330.0, 216.0)
 
 def density_axis(verdicts: Sequence[Headline], *, width: float, name: str) -> str:
     """Draw every verdict at its density: the shape of the regime on the line, an arrow towards hotter or colder."""
-    told = ", ".join(
+    description = ", ".join(
         f"{verdict.label}: {words.REGIMES[verdict.regime]}, {words.ADVICE[verdict.advice]}" for verdict in verdicts
     )
     with svg.drawing():
@@ -90,7 +90,7 @@ def density_axis(verdicts: Sequence[Headline], *, width: float, name: str) -> st
         for verdict in verdicts:
             _verdict(axes, verdict, word=gap >= ROOM_FOR_WORD)
         _density_ticks(axes, [verdict.density for verdict in verdicts], staggered=gap < ROOM_FOR_TICK, whole=True)
-        return svg.inline(made, name=name, label=f"Verdict at each density. {told}")
+        return svg.inline(made, name=name, label=f"Verdict at each density. {description}")
 
 
 def lines_between_replicas(paths: Paths, *, top: float, name: str) -> str:
@@ -108,8 +108,8 @@ def lines_between_replicas(paths: Paths, *, top: float, name: str) -> str:
         axes.axhline(paths.ends, color=PAINT["muted"], linewidth=0.9, dashes=(2, 2))
         for number, curve in enumerate(paths.curves):
             _curve(axes, curve.values, curve.star, paint=PAINTS[paths.regime], style=_style(number, len(paths.curves)))
-        told = f"LMC {formatting.signed(paths.lmc)} at {paths.label}"
-        return svg.inline(made, name=name, label=f"Training error between replicas at density {paths.label}. {told}.")
+        text = f"LMC {formatting.signed(paths.lmc)} at {paths.label}"
+        return svg.inline(made, name=name, label=f"Training error between replicas at density {paths.label}. {text}.")
 
 
 def along_density(row: Row, densities: Sequence[float], *, name: str) -> str:
@@ -134,10 +134,10 @@ def along_density(row: Row, densities: Sequence[float], *, name: str) -> str:
         axes.locator_params(axis="y", nbins=5)
         axes.margins(y=0.12)
         _density_ticks(axes, [density for density, _ in found], staggered=gap < ROOM_FOR_TICK)
-        told = ", ".join(
+        description = ", ".join(
             f"{formatting.density_text(density)}: {mean:.4g}" for (density, _), mean in zip(found, means, strict=True)
         )
-        return svg.inline(made, name=name, label=f"{row.label} at each density. {told}")
+        return svg.inline(made, name=name, label=f"{row.label} at each density. {description}")
 
 
 def common_top(all_paths: Sequence[Paths]) -> float:
@@ -250,7 +250,7 @@ def _smallest_gap(densities: Sequence[float], *, pixels: float) -> float:
 
 
 def _density_ticks(axes: Axes, densities: Sequence[float], *, staggered: bool, whole: bool = False) -> None:
-    """Label the densities that were judged, and the whole network; on two lines where they stand close."""
+    """Label the densities that were judged, and the whole network; on two lines where they are close."""
     places = sorted({*densities, 1.0} if whole else densities)
     axes.set_xticks(places, minor=False)
     axes.minorticks_off()

@@ -43,14 +43,14 @@ class Lines:
     """A line for every tenth of the work."""
 
     started: float = field(default_factory=monotonic)
-    told: int = 0
+    shown: int = 0
 
     def show(self, whole: float, running: Mapping[str, float]) -> None:
         """Print a line when another tenth is done."""
         tenths, spent = int(whole * LINES + 1e-9), monotonic() - self.started
-        if tenths <= self.told or spent < SILENT_SECONDS:
+        if tenths <= self.shown or spent < SILENT_SECONDS:
             return
-        self.told = tenths
+        self.shown = tenths
         left = f", about {duration(spent * (1 - whole) / whole)} left" if whole < 1 else ""
         under_way = f" ({next(iter(running))})" if running else ""
         say(f"{tenths / LINES:4.0%} after {duration(spent)}{left}{under_way}")

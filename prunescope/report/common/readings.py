@@ -38,9 +38,9 @@ def reading_table(readings: Mapping[str, Mapping[str, Reading]], *, width: int) 
     for name, reading in found:
         if reading.estimator:
             ways.setdefault(reading.estimator, []).append(name)
-    told = [Text(f"{', '.join(names)}: {way}", style="dim") for way, names in ways.items()]
+    notes = [Text(f"{', '.join(names)}: {way}", style="dim") for way, names in ways.items()]
     rows = [_reading_row(name, reading, narrow=narrow) for name, reading in found]
-    return Group(console.table(READING_COLUMNS, rows), *([Text(""), *told] if told else []))
+    return Group(console.table(READING_COLUMNS, rows), *([Text(""), *notes] if notes else []))
 
 
 def _reading_row(name: str, reading: Reading, *, narrow: bool) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def inlined(text: str, *, name: str, label: str) -> str:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw with these settings, whatever a user's matplotlibrc says, and leave matplotlib as it was."""
+    """Draw with these settings, whatever a user's matplotlibrc has, and leave matplotlib as it was."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)

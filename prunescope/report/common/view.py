@@ -1,4 +1,4 @@
-"""The view model: everything a report says, as frozen values that any renderer can print."""
+"""The view model: everything a report shows, as frozen values that any renderer can print."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Headline:
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceLevel:
-    """How much the verdict stands on, and what one more input would buy."""
+    """The evidence that the verdict rests on, and what one more input would buy."""
 
     name: str
     """ "L0" to "L4"."""
@@ -184,7 +184,7 @@ class ShownCost:
 
 @dataclass(frozen=True, kw_only=True)
 class MadeRun:
-    """One run the verdict stands on."""
+    """One run the verdict rests on."""
 
     label: str
     step: str
@@ -215,7 +215,7 @@ class Taken:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A diagnosis with all it stands on."""
+    """A diagnosis with all it rests on."""
 
     id: str
     created: str

@@ -32,7 +32,7 @@ LOOKS = (
     ("-", ">", "ink"),
     ((0, (5, 2)), "X", "unresolved"),
 )
-"""Line, marker and colour: no two pruners share a line and a marker, so that colour only repeats what shape says."""
+"""Line, marker and colour: no two pruners share a line and a marker, so that colour only repeats the shape."""
 
 OF_CONTROL = ((0, (1, 1)), "x", "muted")
 

@@ -102,8 +102,8 @@ def _seeds(measured: MeasuredComparison) -> list[dict[str, Any]]:
     for density in measured.densities:
         with svg.drawing():
             made = figures.seeds(measured, density, paint=svg.PAINT)
-            told = f"Top-1 accuracy of every seed at density {formatting.density_text(density)}, a row for every pruner"
-            picture = svg.inline(made, name=f"seeds-{density:g}".replace(".", "-"), label=told)
+            text = f"Top-1 accuracy of every seed at density {formatting.density_text(density)}, a row for every pruner"
+            picture = svg.inline(made, name=f"seeds-{density:g}".replace(".", "-"), label=text)
         found.append({"title": f"{formatting.density_text(density)}: top-1 accuracy, %", "svg": as_markup(picture)})
     return found
 

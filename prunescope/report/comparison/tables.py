@@ -71,7 +71,7 @@ def factor(found: Summary | None) -> str:
 
 
 def comparison_as_json(measured: MeasuredComparison, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return everything as JSON values; `facts` say how it was made."""
+    """Return everything as JSON values; `facts`: how it was made."""
     return {
         "schema_version": COMPARISON_SCHEMA,
         **facts,

@@ -1,4 +1,4 @@
-"""What a diagnosis says, to a person and to a program: terminal, one-file HTML, JSON.
+"""A diagnosis for a person and for a program: terminal, one-file HTML, JSON.
 
 report = assemble(session, diagnose_id)
 console.print(terminal(report))

@@ -66,7 +66,7 @@ class Known:
 
 
 def known_knobs(trail: Trail) -> dict[str, float | str]:
-    """Return the temperature-like settings of the dense training; a snapshot was trained as long as it says."""
+    """Return the temperature-like settings of the dense training; a snapshot was trained for its epochs."""
     knobs = {name: value for name, value in trail.dense.facts.get("knobs", {}).items() if value is not None}
     epoch = snapshot_of(trail.reference)
     return knobs if epoch is None else {**knobs, "epochs": epoch}

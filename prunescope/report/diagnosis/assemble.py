@@ -30,7 +30,7 @@ STEP_ORDER = ("import", "train", "prune", "retrain", "probe", "diagnose")
 
 
 def assemble(session: Session, diagnose_id: str, *, notes: Sequence[str] = ()) -> Report:
-    """Return everything a report on a diagnosis says; it computes no new reading.
+    """Return everything a report on a diagnosis shows; it computes no new reading.
 
     notes: assumptions made on the way that no run records; they join the warnings.
 
@@ -191,7 +191,7 @@ def _epsilon(case: Mapping[str, Any]) -> tuple[float, float] | None:
     try:
         rule = registry.make("rules", case["rule"], case["options"]).instance
     except PrunescopeError:
-        return None  # the rule is no longer installed: its verdict stands, its threshold is not drawn
+        return None  # the rule is no longer installed: its verdict is kept, its threshold is not drawn
     found = rule.thresholds()
     return (found.low, found.high) if found else None
 
@@ -241,7 +241,7 @@ def _taken(branch: Branch, run: Run, probe: str) -> Taken:
 def _provenance(trail: Trail) -> tuple[tuple[str, str], ...]:
     subject, diagnosis = _subject(trail), trail.diagnosis
     epoch = snapshot_of(trail.reference)
-    told = (
+    rows = (
         ("diagnosis", diagnosis.id),
         ("made", diagnosis.created),
         (
@@ -259,7 +259,7 @@ def _provenance(trail: Trail) -> tuple[tuple[str, str], ...]:
         ("versions", ", ".join(f"{name} {number}" for name, number in sorted(diagnosis.versions.items()))),
         ("seeds", "; ".join(f"{step} {', '.join(map(str, seeds))}" for step, seeds in _seeds(trail).items())),
     )
-    return tuple((name, value) for name, value in told if value)
+    return tuple((name, value) for name, value in rows if value)
 
 
 def _seeds(trail: Trail) -> dict[str, tuple[int, ...]]:

@@ -29,7 +29,7 @@ class KnownReading:
     label: str
     style: Style
     about: str
-    """What it is; {error} stands for what an error is on these data."""
+    """What it is; {error} is what an error is on these data."""
 
 
 CORE = ("lmc", "cka", "disagreement", "errors", "size")
@@ -281,5 +281,5 @@ def _summary(key: str, branch: Branch, reading: Reading) -> ReadingSummary:
 
 
 def _keys(at: Sequence[Mapping[str, Reading]]) -> Iterator[str]:
-    """Yield every key once, in the order in which the readings stand."""
+    """Yield every key once, in the order of the readings."""
     yield from dict.fromkeys(key for found in at for key in found)

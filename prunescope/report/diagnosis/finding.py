@@ -36,7 +36,7 @@ class DiagnosisFinding(Finding):
     verdicts: tuple[Verdict, ...]
     """One for each density, and one for the dense network where a rule voted on it."""
     view: Report
-    """Everything that the report says."""
+    """Everything that the report shows."""
     readings: tuple[Mapping[str, Any], ...]
     """See `Finding.rows`."""
 
@@ -156,7 +156,7 @@ def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> 
 
 
 def _about(cost: DiagnosisCost) -> dict[str, Any]:
-    """Return what a dry run says of the plan: network, weights, data, densities, replicas, retraining, probes."""
+    """Return what a dry run reports of the plan: network, weights, data, densities, replicas, retraining, probes."""
     from prunescope.plugins import registry
 
     found = {**_about_inputs(cost), "densities": [step.density for step in cost.steps.pruned]}
@@ -172,7 +172,7 @@ def _about(cost: DiagnosisCost) -> dict[str, Any]:
 
 
 def _about_inputs(cost: DiagnosisCost) -> dict[str, Any]:
-    """Return what a dry run says of the network, of the weights that were chosen, and of the data."""
+    """Return what a dry run reports of the network, of the weights that were chosen, and of the data."""
     model, data = cost.facts["model"], cost.data
     return {
         "network": f"{model['name']} with {model['num_classes']} classes",

@@ -171,13 +171,13 @@ def _details(row: Row) -> str:
     over = next((cell.over for cell in found if cell.over), "")
     images = sorted({cell.n for cell in found if cell.n is not None})
     errors = [cell.stderr for cell in found if cell.stderr is not None]
-    told = (
+    parts = (
         f"{count} {over}{'s' if count > 1 else ''}" if over else "",
         f"n = {'–'.join(f'{count:,}' for count in images)}" if images else "",
         f"s.e. ≤ {_error(max(errors), row)}" if errors else "",
         row.estimator,
     )
-    return " · ".join(part for part in told if part)
+    return " · ".join(part for part in parts if part)
 
 
 def _error(value: float, row: Row) -> str:

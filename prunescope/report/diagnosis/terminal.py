@@ -103,20 +103,20 @@ def confidence(verdict: Headline) -> str:
     """Say how sure a verdict is, and of what where it abstains."""
     if verdict.confidence is None:
         return "n/a"
-    told = formatting.probability_text(verdict.confidence)
+    shown = formatting.probability_text(verdict.confidence)
     abstains = verdict.advice is Advice.NONE if verdict.hotter is not None else verdict.regime is Regime.UNRESOLVED
-    return f"{told}, too low" if abstains else told
+    return f"{shown}, too low" if abstains else shown
 
 
 def _gains(verdicts: Sequence[Headline]) -> Iterator[Text]:
     """Say what the steps gained between siblings: nothing where none was measured."""
-    told = []
+    shown = []
     for verdict in verdicts:
         if verdict.gain is not None and verdict.gain_interval is not None and verdict.advice is not Advice.NONE:
             low, high = (100 * end for end in verdict.gain_interval)
-            told.append(f"{verdict.label} {100 * verdict.gain:+.1f} points [{low:+.1f}, {high:+.1f}]")
-    if told:
-        yield Text(f"Measured between siblings, in training error: {', '.join(told)}.", style="dim")
+            shown.append(f"{verdict.label} {100 * verdict.gain:+.1f} points [{low:+.1f}, {high:+.1f}]")
+    if shown:
+        yield Text(f"Measured between siblings, in training error: {', '.join(shown)}.", style="dim")
 
 
 def _vote(vote: Headline) -> Text:
@@ -146,13 +146,13 @@ def _facts(report: Report) -> RenderableType:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    told = f"{report.level.name}: {report.level.stands_on}. {report.level.next_buys}"
-    table.add_row("evidence", Text(told))
+    shown = f"{report.level.name}: {report.level.stands_on}. {report.level.next_buys}"
+    table.add_row("evidence", Text(shown))
     steps = ", ".join(
         _step(cost.step, cost.runs, cost.detail) for cost in report.cost if cost.step in ("train", "retrain")
     )
-    told = f"{formatting.duration_text(report.seconds)} of computing, summed over workers"
-    table.add_row("cost", Text(told + (f" ({steps})" if steps else "")))
+    shown = f"{formatting.duration_text(report.seconds)} of computing, summed over workers"
+    table.add_row("cost", Text(shown + (f" ({steps})" if steps else "")))
     return Group(Text(""), table)
 
 
@@ -224,9 +224,9 @@ def _elsewhere(report: Report) -> Iterator[RenderableType]:
     keys |= dict.fromkeys(row.key for row in report.others if row.key.partition("/")[0] in evidence.CORE)
     named = [key for key in keys if key.partition("/")[0] not in evidence.CORE]
     counted = len(keys) - len(named)
-    told = [*named, *([f"{counted} more of {', '.join(evidence.CORE)}"] if counted else [])]
-    if told:
-        yield Text(f"In the report and in --json: {'; '.join(told)}.", style="dim")
+    shown = [*named, *([f"{counted} more of {', '.join(evidence.CORE)}"] if counted else [])]
+    if shown:
+        yield Text(f"In the report and in --json: {'; '.join(shown)}.", style="dim")
 
 
 def _table(report: Report, rows: Sequence[Row], columns: Sequence[int]) -> Table:

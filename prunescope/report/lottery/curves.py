@@ -20,7 +20,7 @@ WIDTH, PANEL = 560.0, 240.0
 """Of a figure, and the height of one of its panels, in pixels."""
 
 LEFT, TOP, BETWEEN, BELOW, LEGEND_LINE = 56.0, 14.0, 30.0, 52.0, 14.5
-"""Room around the panels, in pixels; below them stand the label of the axis and the lines of the legend."""
+"""Room around the panels, in pixels; below them are the label of the axis and the lines of the legend."""
 
 LOTTERY_STYLES = (("-", "o"), ((0, (5, 2.5)), "s"), ((0, (1.2, 1.8)), "D"), ((0, (5, 2, 1, 2)), "^"))
 """Line and marker, one for each kind of network; colours only repeat them."""

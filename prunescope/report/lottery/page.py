@@ -42,7 +42,7 @@ BARRIERS_CAPTION = (
 
 def lottery_page(found: Lottery, pruning: IterativePruning) -> str:
     """Return the report of `lottery`."""
-    told = sentences.of_lottery(found)
+    lines = sentences.of_lottery(found)
     rows = [("dense", "1", _percent(found.dense.mean), _percent(found.dense.deviation), "")]
     rows += [
         (row.label, formatting.number(row.density), _percent(row.test.mean), _percent(row.test.deviation),
@@ -51,9 +51,9 @@ def lottery_page(found: Lottery, pruning: IterativePruning) -> str:
     ]  # fmt: skip
     return _render(
         title="lottery tickets",
-        headline=told[1] if len(told) > 1 else told[0],
-        sentences=told,
-        figure=_inline(lambda paint: drawing.lottery_errors(found, paint=paint), " ".join(told)),
+        headline=lines[1] if len(lines) > 1 else lines[0],
+        sentences=lines,
+        figure=_inline(lambda paint: drawing.lottery_errors(found, paint=paint), " ".join(lines)),
         caption=ERRORS_CAPTION,
         columns=("network", "density", "test error", "± over seeds", "matches dense"),
         rows=rows,
@@ -64,7 +64,7 @@ def lottery_page(found: Lottery, pruning: IterativePruning) -> str:
 
 def instability_page(curves: Sequence[Curve], pruning: IterativePruning, *, threshold: float, dense: float) -> str:
     """Return the report of `instability`."""
-    told = [sentences.of_curve(curve, threshold) for curve in curves]
+    lines = [sentences.of_curve(curve, threshold) for curve in curves]
     rows = [
         (curve.label, str(step), _percent(fmean(row[at] for row in curve.barrier)),
          _percent(min(row[at] for row in curve.barrier)), _percent(max(row[at] for row in curve.barrier)),
@@ -74,9 +74,9 @@ def instability_page(curves: Sequence[Curve], pruning: IterativePruning, *, thre
     ]  # fmt: skip
     return _render(
         title="instability to SGD noise",
-        headline=told[0],
-        sentences=told,
-        figure=_inline(lambda paint: drawing.barriers(curves, threshold, dense, paint=paint), " ".join(told)),
+        headline=lines[0],
+        sentences=lines,
+        figure=_inline(lambda paint: drawing.barriers(curves, threshold, dense, paint=paint), " ".join(lines)),
         caption=BARRIERS_CAPTION,
         columns=("networks", "step", "barrier", "least", "greatest", "test error"),
         rows=rows,
@@ -94,15 +94,15 @@ def _render(*, pruning: IterativePruning, **parts: Any) -> str:  # noqa: ANN401 
 def _facts(pruning: IterativePruning) -> list[tuple[str, str]]:
     from prunescope.plugins import options
 
-    def told(loaded: Any) -> str:  # noqa: ANN401 - a plugin
+    def describe(loaded: Any) -> str:  # noqa: ANN401 - a plugin
         given = options.non_default(loaded.instance).items()
         return " ".join([loaded.plugin.name, *(f"{name}={value}" for name, value in given)])
 
     return [
         ("network", " ".join([pruning.model.name, *(f"{k}={v}" for k, v in pruning.model.options.items())])),
         ("data", pruning.data.name),
-        ("training", f"{told(pruning.trainer)}; {pruning.total} steps"),
-        ("pruner", told(pruning.pruner)),
+        ("training", f"{describe(pruning.trainer)}; {pruning.total} steps"),
+        ("pruner", describe(pruning.pruner)),
         ("seeds", ", ".join(map(str, pruning.seeds))),
     ]
 

@@ -14,15 +14,15 @@ def of_lottery(found: Lottery) -> list[str]:
     """Say of every kind of network down to which density it matches the dense one."""
     seeds, spread = len(found.dense.values), found.dense.deviation
     over = "one seed" if spread is None else f"± {spread:.2%} over {seeds} seeds"
-    told = [f"dense: {found.dense.mean:.2%} test error, {over}"]
+    lines = [f"dense: {found.dense.mean:.2%} test error, {over}"]
     for label, rows in by_label(found).items():
         matching = _down_to(rows)
-        told.append(
+        lines.append(
             f"{label}: no density matches the dense networks"
             if matching is None
             else f"{label}: matches the dense networks down to density {formatting.number(matching)}"
         )
-    return told
+    return lines
 
 
 def of_curve(curve: Curve, threshold: float) -> str:

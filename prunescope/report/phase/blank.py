@@ -1,4 +1,4 @@
-"""What is said of cells whose replicas have not learned: no barrier can show there, so they lie on no side."""
+"""What is reported of cells whose replicas have not learned: no barrier can show there, so they lie on no side."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def places(findings: Findings, density: float) -> str:
     """Name the values of the knob at which nothing was learned at a density; empty where there is none."""
     values = [value for value in findings.diagram.values if (value, density) in findings.unlearned]
     knob = findings.diagram.knob
-    told = [formatting.number(value) for value in values]
-    return f"{knob_words(knob)} {either(told, 'and')}" if told else ""
+    texts = [formatting.number(value) for value in values]
+    return f"{knob_words(knob)} {either(texts, 'and')}" if texts else ""
 
 
 def span(errors: Iterable[float]) -> str:

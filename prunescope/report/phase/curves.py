@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 500.0, 330.0
 
 STYLES = (("-", "s"), ((0, (5, 2.5)), "o"), ((0, (1.2, 1.8)), "D"), ((0, (5, 2, 1, 2)), "^"))
-"""Line and marker of the values that stand out."""
+"""Line and marker of the values that are emphasised."""
 
 ROLES = ("regime-i", "ink", "regime-ii", "regime-iib")
 
@@ -62,7 +62,7 @@ def phase_errors(findings: Findings, *, paint: Mapping[str, str], above_best: bo
 
 
 def standing_out(findings: Findings) -> list[float]:
-    """Return the values whose lines stand out: hottest, both sides of the transition, coldest."""
+    """Return the values whose lines are emphasised: hottest, both sides of the transition, coldest."""
     values, found = findings.diagram.values, findings.transition
     wanted = [values[0], *((found.hotter, found.colder) if found else ()), values[-1]]
     return sorted(set(wanted), key=values.index)
@@ -128,7 +128,7 @@ def _intervals(axes: Axes, findings: Findings, value: float, *, number: int, of:
 def _name_lines(
     axes: Axes, findings: Findings, grid: np.ndarray, chosen: Sequence[float], paint: Mapping[str, str]
 ) -> None:
-    """Write the value at the left end of every line that stands out, and of the others where there is room."""
+    """Write the value at the left end of every line that is emphasised, and of the others where there is room."""
     values = findings.diagram.values
     ends = [(_first(grid[row]), value) for row, value in enumerate(values) if np.isfinite(grid[row]).any()]
     low, high = axes.get_ylim()

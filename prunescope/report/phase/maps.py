@@ -171,7 +171,7 @@ def _colours(values: np.ndarray, *, low_is_better: bool) -> np.ndarray:
 
 
 def _on(colour: np.ndarray) -> str:
-    """Return black or white, whichever stands out on a colour."""
+    """Return black or white, whichever has more contrast with a colour."""
     return "#000000" if float(colour @ np.array([0.2126, 0.7152, 0.0722])) > DARK_TEXT else "#ffffff"
 
 

@@ -1,4 +1,4 @@
-"""What the data say, in words that are computed: the headline, and an answer to each question with its evidence."""
+"""What the data show, in words that are computed: the headline, and an answer to each question with its evidence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ HABITS = ("before-drop", "coldest", "dense", "random")
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One question, whether the data say yes, and what they show."""
+    """One question, whether the data support it, and what they show."""
 
     question: str
     mark: Mark
@@ -71,7 +71,7 @@ def phase_headline(findings: Findings) -> str:
     step = f"From {_step(found, knob)}"
     if not worse and not better:
         return f"{step}, no density shows a difference beyond the noise."
-    told = [
+    parts = [
         text
         for text, where in (
             (f"gets worse at {labels.densities(all_densities, worse)}", worse),
@@ -79,7 +79,7 @@ def phase_headline(findings: Findings) -> str:
         )
         if where
     ]
-    return f"{step}, the pruned model {' and '.join(told)} density."
+    return f"{step}, the pruned model {' and '.join(parts)} density."
 
 
 def answers(findings: Findings) -> tuple[Answer, ...]:
@@ -108,7 +108,7 @@ def _step(found: FoundTransition, knob: str) -> str:
 
 
 def _side(findings: Findings, found: FoundTransition, side: Literal["hotter", "colder"]) -> Answer:
-    """Answer whether one side of the transition is better where the three regimes say so."""
+    """Answer whether one side of the transition is better where the three regimes predict it."""
     knob, all_densities = findings.diagram.knob, findings.diagram.densities
     mine = _densities_where(found, side)
     other = _densities_where(found, "colder" if side == "hotter" else "hotter")
@@ -129,17 +129,17 @@ def _end(findings: Findings, found: FoundTransition) -> Answer:
     """Answer what going on to the coldest value costs and buys."""
     knob, all_densities = findings.diagram.knob, findings.diagram.densities
     worse, better = _densities_where(found, "hotter"), _densities_where(found, "colder")
-    told = [
+    parts = [
         f"{what} at {labels.densities(all_densities, where)} density"
         for what, where in (("worse", worse), ("better", better))
         if where
     ]
     ordered = not worse or not better or max(worse) < min(better)
     coldest = labels.value(knob, found.colder)
-    text = f"{coldest} against {formatting.number(found.hotter)}: {' and '.join(told) or 'no difference is shown'}."
+    text = f"{coldest} against {formatting.number(found.hotter)}: {' and '.join(parts) or 'no difference is shown'}."
     return Answer(
         question="Does the coldest value increase the error at low and reduce it at higher densities?",
-        mark="open" if not told else "yes" if worse and better and ordered else "no",
+        mark="open" if not parts else "yes" if worse and better and ordered else "no",
         text=_capital(text),
         details=tuple(_difference_words(one) for one in found.differences if _better(one)),
     )
@@ -167,9 +167,9 @@ def _difference_words(one: Difference) -> str:
     where = f"{100 * one.density:.3g} %: {labels.points(abs(one.mean))} points"
     if one.z is None:
         return where
-    told = f"{where}, z = {one.z:+.1f}".replace("-", formatting.MINUS)
+    text = f"{where}, z = {one.z:+.1f}".replace("-", formatting.MINUS)
     excluded = one.interval and not one.interval[0] <= 0 <= one.interval[1]
-    return f"{told}, 95 % interval excludes 0" if excluded else told
+    return f"{text}, 95 % interval excludes 0" if excluded else text
 
 
 def unit_of_analysis(findings: Findings) -> str:
@@ -213,13 +213,13 @@ def _bend(findings: Findings) -> Answer:
         low, high = found.at_ends
         ends = f"{low} at ε = {findings.epsilon.low:g}, {high} at ε = {findings.epsilon.high:g}"
         mark, text = "open", f"The result depends on the threshold ({ends}). At ε = {findings.epsilon.middle:g}: {text}"
-    told = [_crossing(one, findings) for one in findings.crossings]
+    parts = [_crossing(one, findings) for one in findings.crossings]
     if found.slope is not None and found.slope.interval is not None:
-        told.append(_slope(found.slope))
+        parts.append(_slope(found.slope))
     if seeds > 1:
         agreeing = sum(one is found.verdict for one in findings.seed_bends)
-        told.append(f"{agreeing} of {seeds} dense seeds, judged alone, agree")
-    return Answer(question=question, mark=mark, text=text, details=tuple(told))  # type: ignore[arg-type]
+        parts.append(f"{agreeing} of {seeds} dense seeds, judged alone, agree")
+    return Answer(question=question, mark=mark, text=text, details=tuple(parts))  # type: ignore[arg-type]
 
 
 def _nothing_learned(findings: Findings) -> str:
@@ -245,8 +245,8 @@ def _crossing(one: Crossing, findings: Findings) -> str:
         return f"{100 * one.density:.3g} %: {lost}"
     if some and one.at == inf:
         return f"{100 * one.density:.3g} %: connected wherever replicas have learned; they have not at {some}"
-    told = _crossed(one, findings)
-    return f"{told}; replicas have not learned at {some}" if some else told
+    text = _crossed(one, findings)
+    return f"{text}; replicas have not learned at {some}" if some else text
 
 
 def _crossed(one: Crossing, findings: Findings) -> str:

@@ -1,4 +1,4 @@
-"""Findings that a few lines say, and the networks among them."""
+"""Findings of a few lines, and the networks among them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class LinesFinding(Finding):
-    """A finding that a few lines say."""
+    """A finding of a few lines."""
 
     @abstractmethod
     def lines(self) -> Sequence[str]:

@@ -61,7 +61,7 @@ def hdf5_bytes(items: Mapping[str, Item]) -> bytes:
     """Return the bytes of a file of these items, by path ("/" is the root), and of the groups that they lie in.
 
     The root gets one attribute more: DIGEST, the digest of all that is in the file. The digest of the bytes themselves
-    stands before them; see `block`.
+    comes before them; see `block`.
     """
     whole, made = _with_groups(items), io.BytesIO()
     plan = h5p.create(h5p.FILE_CREATE)

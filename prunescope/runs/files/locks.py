@@ -1,6 +1,6 @@
 """Hold a step so that no other process performs it: by a lock of the file system, or by a file where it has none.
 
-A lock is freed when its holder ends, however it ends. The file that stands in for it (a lease) names host and process:
+A lock is freed when its holder ends, however it ends. The file that replaces it (a lease) names host and process:
 one whose process is gone is taken over on the same host; that of another host stays until somebody removes it.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
-"""What a file system without locks says."""
+"""The error of a file system without locks."""
 
 LOCK_POLL_SECONDS = 0.5
 
@@ -54,7 +54,7 @@ def is_held(path: Path) -> bool:
 
 @lru_cache(maxsize=64)
 def has_locks(folder: Path) -> bool:
-    """Whether the file system of a folder has locks; tried out, since none says so."""
+    """Whether the file system of a folder has locks; tried out, since none reports it."""
     if os.name != "posix":
         return True
     import fcntl

@@ -44,7 +44,7 @@ LARGEST = 1 << 31
 def open_file(path: Path, *, follow: bool = False, run_id: str = "") -> Any:  # noqa: ANN401 - h5py has no types
     """Return an open result file whose bytes are as they were written, an h5py FileID.
 
-    follow: whether the name may be a link to the file. run_id: whose result it must be, where that is said.
+    follow: whether the name may be a link to the file. run_id: whose result it must be, where that is given.
     Raises ValueError where they are not, OSError where there is no HDF5, InputError where there is no regular file.
     """
     data = read_regular(path, follow=follow)

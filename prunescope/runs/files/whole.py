@@ -76,7 +76,7 @@ def sync_folder(path: Path) -> None:
 
 
 def list_folder(path: Path) -> list[str]:
-    """Return the names in a folder, asked anew: network file systems then see those that others have made."""
+    """Return the names in a folder, read again: network file systems then see those that others have made."""
     try:
         return sorted(os.listdir(path))  # noqa: PTH208 - names alone
     except OSError:

@@ -99,7 +99,7 @@ class CostEstimate:
 def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> CostEstimate:
     """Estimate the unfinished recipes: count passes, time one, multiply.
 
-    The recipes start from one finished model (or train one). Passes come from the plugins; a plugin that does not say
+    The recipes start from one finished model (or train one). Passes come from the plugins; a plugin that has none
     is counted as one pass over the data. A measured rate replaces any assumption about the machine.
     """
     todo = store.unfinished(recipes)
@@ -142,7 +142,7 @@ def _capture(device: str) -> Capture | None:
 
 
 def passes(recipe: Recipe, data: Data | None, *, trust: Trust = NOTHING) -> float:
-    """Return the images one step sends forward; a backward pass counts as two, and 0 stands for little."""
+    """Return the images one step sends forward; a backward pass counts as two, and 0 means little."""
     if recipe.step not in ("train", "retrain", "probe"):
         return 0.0
     group = "probes" if recipe.step == "probe" else "trainers"

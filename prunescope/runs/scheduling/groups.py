@@ -90,7 +90,7 @@ def _kind(recipe: Recipe, spec: Mapping[str, Any], depth: int) -> str:
 
 
 def _together(recipe: Recipe, origins: _Origins) -> int:
-    """Ask the trainer how many it trains at a time; 1 where the step cannot even begin: it will say why itself."""
+    """Ask the trainer how many it trains at a time; 1 where the step cannot even begin: the step itself reports why."""
     context = origins.context
     try:
         loaded = context.make_plugin("trainers", recipe.plugin, recipe.options)
@@ -120,7 +120,7 @@ class _Origins:
     depths: dict[str, int] = field(default_factory=dict)
 
     def spec(self, run_id: str) -> Mapping[str, Any] | None:
-        """Return the network as recipes describe it; None where no step and no finished run says."""
+        """Return the network as recipes describe it; None where no step and no finished run has it."""
         if run_id not in self.known:
             self.known[run_id] = self._look(run_id)
         return self.known[run_id]
@@ -149,5 +149,5 @@ class _Origins:
         try:
             found: Mapping[str, Any] | None = self.context.read(run_id).facts.get("model")
         except PrunescopeError:
-            return None  # the step that needs the run will say what is wrong with it
+            return None  # the step that needs the run reports what is wrong with it
         return found

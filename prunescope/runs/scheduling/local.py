@@ -60,7 +60,7 @@ class Local(Executor):
         return 1 if self.in_process else self.workers or _cores()
 
     def with_slots(self, slots: int) -> Local | None:
-        """Return it with so many workers, unless its option says how many."""
+        """Return it with so many workers, unless its option gives the number."""
         return None if self.workers or self.in_process else replace(self, workers=slots)
 
 
@@ -96,7 +96,7 @@ def _in_this_process(jobs: Sequence[Job], perform: Callable[[Job], None]) -> Ite
 def _in_processes(jobs: Sequence[Job], perform: Callable[[Job], None], share: _Share) -> Iterator[Outcome]:
     """Keep the workers busy; they are started once and end with this process, however it ends.
 
-    When a worker dies, the jobs under way are lost with it and nobody knows whose fault it was: each is tried again
+    When a worker dies, the jobs under way are lost with it and it is not known whose fault it was: each is tried again
     alone in a new worker, and fails if that dies too.
     """
     queue = queue_jobs(jobs)

@@ -22,9 +22,9 @@ OWN_MAP_BYTES = 1 << 28
 
 
 def keep_freed() -> bool:
-    """Let this process keep what it frees; return whether the C library, which must be glibc, can be told so.
+    """Let this process keep what it frees; return whether the C library, which must be glibc, accepts that.
 
-    By default glibc maps a large block anew for every tensor and gives it back when it is freed: the system zeroes the
+    By default glibc maps a large block again for every tensor and gives it back when it is freed: the system zeroes the
     same pages again and again, a third of the time of linear mode connectivity of PreResNet-20 on 32×32
     (benchmarks/bench_memory.py). The process holds on to the most it ever used; numbers do not change.
     """
@@ -38,7 +38,7 @@ def keep_freed() -> bool:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Do not look for unreachable cycles inside the block, and go on with it after, if it was on.
+    """Do not look for unreachable cycles inside the block, and resume that after, if it was on.
 
     For short work that makes very many objects and keeps them: the collector walks over all of them again and again.
     """

@@ -84,7 +84,7 @@ def input_files(references: Sequence[str], *, weights: bool) -> tuple[str, ...]:
 
 
 def output_files(run_id: str) -> tuple[str, ...]:
-    """Return the files that a step writes, the result last: it says that the weights are there."""
+    """Return the files that a step writes, the result last: it means that the weights are there."""
     return (f"runs/{run_id}@*.safetensors", f"runs/{run_id}.safetensors", f"runs/{run_id}.h5")
 
 

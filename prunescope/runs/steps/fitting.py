@@ -37,7 +37,7 @@ Item = TypeVar("Item")
 
 
 def grouped_words(count: int) -> str:
-    """Say that so many models were trained together, as the run file says it.
+    """Return how the run file records that so many models were trained together.
 
     >>> grouped_words(6)
     'grouped(6)'

@@ -59,7 +59,7 @@ def _judge(case: Mapping[str, Any], context: StepContext, knobs: Mapping[str, An
 
 
 def _sibling(density: float, sibling: Mapping[str, Any], context: StepContext) -> Evidence:
-    """Return what the last epoch of a brief retraining says: the training error over its augmented mini-batches."""
+    """Return what the last epoch of a brief retraining shows: the training error over its augmented mini-batches."""
     errors = [context.read(run_id, only=()).history[-1].train_error for run_id in sibling["retrainings"]]
     how = "last epoch of retraining, augmented mini-batches"
     reading = Reading(np.array(errors), "fraction", estimator=how, axes=("replica",))

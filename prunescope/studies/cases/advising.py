@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Advised:
-    """What to do with the knob where it stands at `value`."""
+    """What to do with the knob at `value`."""
 
     value: float
     regime: str
@@ -96,8 +96,8 @@ def advise_model(
     if len(verdicts) > 1:
         because = (*because, f"{len(agreeing)} of {len(verdicts)} dense seeds advise {advice}")
     if moved is not None and moved.mean > 0:
-        told = f"{advice} is the probable direction, but the step to {knob} {to:g} was measured and is not better"
-        because, advice, to = (told, *because), Advice.NONE, None
+        reason = f"{advice} is the probable direction, but the step to {knob} {to:g} was measured and is not better"
+        because, advice, to = (reason, *because), Advice.NONE, None
     return Advised(
         value=value,
         regime=str(agreeing[0].regime or "n/a"),

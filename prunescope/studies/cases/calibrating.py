@@ -67,7 +67,7 @@ class Fit:
     raised: int
     """Cells among them whose optimum is hotter: without any, the fit has no upper bound for epsilon."""
     gate: float
-    """Share of the cells in which LMC < -epsilon says whether the optimum is hotter."""
+    """Share of the cells in which LMC < -epsilon predicts whether the optimum is hotter."""
     accuracy: float
     """Share of the cells in which the advice points towards the optimum."""
     held_out: float
@@ -92,8 +92,8 @@ def fit_thresholds(
 ) -> Fit:
     """Return the thresholds that fit the test errors of the columns best.
 
-    tolerance: cells within it of their column's lowest test error say nothing. plain: (epsilon, gap) to compare with.
-    Raises EvidenceError where too few cells say anything.
+    tolerance: cells within it of their column's lowest test error are left out. plain: (epsilon, gap) to compare with.
+    Raises EvidenceError where too few cells remain.
     """
     cells = [cell for column in columns for cell in _cells(column, tolerance)]
     if len(cells) < LEAST_CELLS:

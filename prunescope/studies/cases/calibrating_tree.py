@@ -80,8 +80,8 @@ class _Models:
 def fit_tree(lines: Sequence[FittedLine], *, tolerance: float, plain: TreeThresholds, draws: int, seed: int) -> TreeFit:
     """Return the thresholds with which the tree is right most often.
 
-    tolerance: models within it of their study's lowest test error say nothing. plain: thresholds to compare with.
-    Raises EvidenceError where too few models say anything.
+    tolerance: models within it of their study's lowest test error are left out. plain: thresholds to compare with.
+    Raises EvidenceError where too few models remain.
     """
     models = _models(lines, tolerance)
     cells = len(models.too_low)

@@ -43,7 +43,7 @@ class Source:
 
     columns: list[CalibrationColumn]
     models: tuple[str, ...] = ()
-    """Empty where a table does not say."""
+    """Empty where a table does not have it."""
     data: tuple[str, ...] = ()
     dense: tuple[FittedLine, ...] = ()
     """The dense models, where they were measured."""

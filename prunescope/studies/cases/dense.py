@@ -1,4 +1,4 @@
-"""What a study knows of its dense models: the readings that the model-diagnostics tree uses, by value of the knob."""
+"""What a study holds of its dense models: the readings that the model-diagnostics tree uses, by value of the knob."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def lay_out_member(
 
 
 def measure_member(reference: str, steps: DiagnosisSteps, session: Session, *, name: str, knob: str) -> MeasuredModel:
-    """Return what the finished steps say of one member."""
+    """Return what the finished steps measured of one member."""
     at, knobs = steps.pruned[0], read_knobs(reference, session)
     before = measured.probe_readings(steps.dense.probes, session).get(measured.TEST_ERROR)
     return measured.MeasuredModel(

@@ -145,7 +145,7 @@ def judge_model(
     first_drop: float | None = None,
     certainty: float = CERTAINTY,
 ) -> Diagnosis:
-    """Return what a rule says of one model, given the others of the same density, and the direction that it points in.
+    """Return a rule's verdict on one model, given the others of the same density, and the direction that it points in.
 
     The others are compared by their test error, which was measured and which an advised step is to lower; by training
     error where it was not. first_drop: epochs of the dense training after which its learning rate first fell.

@@ -1,4 +1,4 @@
-"""What the case studies are asked, with their defaults: the one place where they stand."""
+"""The questions of the case studies and their defaults, which no other place has."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FamilyQuestion(NetworkPlace):
     trainer: str | None = None
     """The plugin that retrains; as the network was trained where None."""
     trainer_options: Mapping[str, Any] = field(default_factory=dict)
-    """Its options, which go before what the checkpoint says."""
+    """Its options, which go before those of the checkpoint."""
     retrain_epochs: int | None = None
     """Epochs of a retraining; a fifth of the dense ones where None."""
     rule_options: Mapping[str, Any] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class AdviceQuestion(FamilyQuestion):
     target: Network = field(kw_only=False)
     """The folder of a finished sweep; or a dense network: a path, a run id, `ID@EPOCH`, a live network."""
     at: float | None = None
-    """Of a study: where the knob stands; all its values where None."""
+    """Of a study: the value of the knob; all its values where None."""
     budget: str | int = 8
     """Of a network: trainings to spend, 12, or time, "10min"."""
     knob: str | None = None

@@ -1,4 +1,4 @@
-"""What `compare` is asked, with its defaults: the one place where they stand."""
+"""The question of `compare` and its defaults, which no other place has."""
 
 from __future__ import annotations
 

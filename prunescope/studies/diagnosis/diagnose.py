@@ -192,7 +192,7 @@ def _without_failed(
 ) -> tuple[DiagnosisSteps, tuple[str, ...]]:
     """Return the steps without the probes of the dense model that failed, and a note; the error if more did.
 
-    What is asked of the densities stands on the replicas alone: it is not lost with the vote on the dense model.
+    What is asked of the densities rests on the replicas alone: it is not lost with the vote on the dense model.
     """
     missing = {recipe.id for recipe in steps.recipes[:-1] if not session.store.has(recipe.id)}
     alone = plan.lay_out_diagnosis(replace(asked, family=None))

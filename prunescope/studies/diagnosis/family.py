@@ -82,7 +82,7 @@ def find_family(
 def own_snapshots(reference: str, session: Session) -> tuple[str, ...]:
     """Return the snapshots of the run that made a network, its end included, without the network itself.
 
-    The file that a training of this study wrote knows its run by the recipe in it.
+    The file that a training of this study wrote names its run by the recipe in it.
     """
     run_id = run_of(reference)
     if session.read(run_id, only=()).recipe.step == "import":

@@ -1,4 +1,4 @@
-"""What `diagnose` is asked, with its defaults: the one place where they stand."""
+"""The question of `diagnose` and its defaults, which no other place has."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class DiagnosisQuestion(NetworkPlace):
     trainer: str | None = None
     """The plugin that retrains; as the network was trained where None."""
     trainer_options: Mapping[str, Any] = field(default_factory=dict)
-    """Its options, which go before what the checkpoint says."""
+    """Its options, which go before those of the checkpoint."""
     retrain_epochs: int | None = None
     """Epochs of a retraining; a fifth of the dense ones where None."""
     probes: Sequence[str] = ()

@@ -39,7 +39,7 @@ class Retraining:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the user said about retraining; None and empty where nothing was said."""
+    """What the user gave for retraining; None and empty where nothing was given."""
 
     trainer: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Asked:
 def retraining(training: Mapping[str, Any], asked: Asked) -> Retraining:
     """Return how the replicas are retrained: as the dense model was trained, on a compressed schedule.
 
-    training: what the checkpoint says of its training, under the names of the trainers' options.
+    training: what the checkpoint records of its training, under the names of the trainers' options.
     """
     optimizer = training.get("optimizer")
     name = asked.trainer or _trainer_for(optimizer)
@@ -90,7 +90,7 @@ def probe_values(pairs: Mapping[str, str], used: Sequence[str]) -> dict[str, dic
 
 
 def _trainer_for(optimizer: object) -> str:
-    """Return the trainer of that name, else the one that knows all of timm's optimizers, else SGD."""
+    """Return the trainer of that name, else the one that has all of timm's optimizers, else SGD."""
     names = {plugin.name for plugin in registry.find_plugins("trainers")}
     if optimizer in names:
         return str(optimizer)

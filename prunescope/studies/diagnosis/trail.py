@@ -1,4 +1,4 @@
-"""From a diagnosis back to everything it stands on: probes, replicas, pruned and dense model."""
+"""From a diagnosis back to everything it rests on: probes, replicas, pruned and dense model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
-    """One model that was judged: what made it, what was measured, what the rules said."""
+    """One model that was judged: what made it, what was measured, the verdicts of the rules."""
 
     density: float
     prune: Run | None
@@ -62,7 +62,7 @@ class Trail:
 
 
 def follow(session: Session, diagnose_id: str) -> Trail:
-    """Read a diagnosis and the runs it stands on; UsageError where the id is of another step."""
+    """Read a diagnosis and the runs it rests on; UsageError where the id is of another step."""
     diagnosis = session.read(diagnose_id)
     if diagnosis.recipe.step != "diagnose":
         raise UsageError(

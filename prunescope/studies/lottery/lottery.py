@@ -147,7 +147,7 @@ def _control(
 
 
 def _gradually(pruning: IterativePruning, *, step: int, seed: int) -> Iterator[Ticket]:
-    """Prune while training goes on (Zhu and Gupta 2018); each density is also trained to the end by itself."""
+    """Prune during training (Zhu and Gupta 2018); each density is also trained to the end by itself."""
     last = step + int(GRADUAL_END * (pruning.total - step))
     when = prune_steps(first=step, last=last, count=len(pruning.densities))
     current = at_step(pruning, step=step, seed=seed)

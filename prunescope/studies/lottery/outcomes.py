@@ -1,4 +1,4 @@
-"""What finished steps say: errors of tickets beside those of the dense networks, barriers of copies that parted."""
+"""What was measured: errors of tickets beside those of the dense networks, barriers of copies that parted."""
 
 from __future__ import annotations
 

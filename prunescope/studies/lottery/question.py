@@ -1,4 +1,4 @@
-"""What `lottery` and `instability` are asked, with their defaults: the one place where they stand."""
+"""The questions of `lottery` and `instability` and their defaults, which no other place has."""
 
 from __future__ import annotations
 

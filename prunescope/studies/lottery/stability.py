@@ -37,7 +37,7 @@ def step_of_stability(
     Formula: per seed the least k of `steps` whose barrier, and that of every later step, is below the threshold; then
     the median (the upper of two), least and greatest over seeds. The true step lies between `before` and `middle`.
     Source: Frankle et al. 2020, sections 2 and 3 (barrier below 2 % of error: stable).
-    Shapes: barriers[seed][step], as fractions of error, steps rising. Range: of `steps`; None stands for later.
+    Shapes: barriers[seed][step], as fractions of error, steps rising. Range: of `steps`; None means later.
 
     >>> step_of_stability([0, 10, 20, 40], [[0.3, 0.1, 0.01, 0.0], [0.3, 0.01, 0.05, 0.01]])
     Stability(by_seed=(20, 40), middle=40, low=20, high=40, before=20)

@@ -85,9 +85,9 @@ class Bending:
 
     verdict: Bend
     slope: Drift | None
-    """Rows per step between neighbouring densities; None where no dense seed knows two densities."""
+    """Rows per step between neighbouring densities; None where no dense seed has two densities."""
     moves: tuple[Drift, ...]
-    """From each density to the next, where some dense seed knows both."""
+    """From each density to the next, where some dense seed has both."""
     at_ends: tuple[Bend, Bend]
     """The verdict at the least and at the greatest plausible epsilon."""
 

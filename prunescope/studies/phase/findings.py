@@ -1,4 +1,4 @@
-"""Everything a phase diagram says: regimes, boundary, the claims tested, the case studies."""
+"""Everything a phase diagram shows: regimes, boundary, the claims tested, the case studies."""
 
 from __future__ import annotations
 

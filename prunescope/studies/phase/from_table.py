@@ -1,7 +1,7 @@
 """A phase diagram from a table of numbers: a CSV with one line per cell, or per cell and dense seed.
 
 Columns: the knob (`epochs`, `batch_size`, ...; or `train_epochs`), `density` (or `density_pct`), and of `test_error`
-(or `test_error_frac`), `lmc`, `cka` (or `cka_softmax`) those that are known; `seed` tells dense seeds apart. Lines that
+(or `test_error_frac`), `lmc`, `cka` (or `cka_softmax`) those that are known; `seed` separates dense seeds. Lines that
 begin with # are comments; `# drops: 80, 120` names the epochs after which the learning rate falls and `# source: ...`
 where the numbers come from. What `prunescope report --csv` prints can be read again.
 """
@@ -35,7 +35,7 @@ QUANTITIES = ("test_error", "lmc", "cka")
 
 
 def read_table(path: Path) -> PhaseDiagram:
-    """Return the diagram in a CSV file; InputError says which line cannot be read."""
+    """Return the diagram in a CSV file; InputError names the line that cannot be read."""
     try:
         lines = read_regular_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:

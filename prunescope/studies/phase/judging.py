@@ -1,4 +1,4 @@
-"""The regime of every cell: what a rule says of the readings, with the other values at the same density beside it."""
+"""The regime of every cell: a rule's verdict on the readings, with the other values at the same density beside it."""
 
 from __future__ import annotations
 

@@ -127,8 +127,8 @@ def _choices(choices: Sequence[object]) -> str:
 
 def _choice(choice: object) -> str:
     plugin, options = getattr(choice, "plugin", ""), getattr(choice, "options", {})
-    told = ", ".join(f"{name} {value}" for name, value in options.items())
-    return f"{plugin}{f': {told}' if told else ''}"
+    listed = ", ".join(f"{name} {value}" for name, value in options.items())
+    return f"{plugin}{f': {listed}' if listed else ''}"
 
 
 def _recipes(grid: Grid) -> tuple[tuple[str, str], ...]:

@@ -37,7 +37,7 @@ class _Source:
     diagram: PhaseDiagram
     made: Made
     network: str | None = None
-    """None where a table does not say."""
+    """None where a table does not have it."""
     probes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 

@@ -22,7 +22,7 @@ DISTRIBUTION = "prunescope-earlywarning"
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedSeries:
-    """A series and what the statistics say of it."""
+    """A series and its statistics."""
 
     series: Series
     judged: Judged
@@ -30,7 +30,7 @@ class JudgedSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyWarnings:
-    """What the fluctuations of a reading say along an axis of a study."""
+    """What the fluctuations of a reading show along an axis of a study."""
 
     study: str
     axis: str

@@ -1,4 +1,4 @@
-"""What `warn` is asked, with its defaults: the one place where they stand."""
+"""The question of `warn` and its defaults, which no other place has."""
 
 from __future__ import annotations
 

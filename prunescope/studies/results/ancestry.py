@@ -1,4 +1,4 @@
-"""What a network was made from, and what a study knows of it: its diagnoses and its measured errors."""
+"""What a network was made from, and what a study holds of it: its diagnoses and its measured errors."""
 
 from __future__ import annotations
 

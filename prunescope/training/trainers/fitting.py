@@ -69,7 +69,7 @@ def fit_by_options(
     seed: int,
     schedule: Schedule | None = None,
 ) -> Iterator[Epoch]:
-    """Train `model` as these options say; schedule: another than theirs."""
+    """Train `model` by these options; schedule: another than theirs."""
     from prunescope.training import loop
     from prunescope.training.acceleration import accelerated, recorder
     from prunescope.training.gradient import in_parts

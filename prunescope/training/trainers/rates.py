@@ -1,4 +1,4 @@
-"""What the options of a trainer say of its learning rate: where it falls, and its last value."""
+"""The learning rate by the options of a trainer: where it falls, and its last value."""
 
 from __future__ import annotations
 
