@@ -12,7 +12,8 @@ from prunescope.api.errors import MismatchError
 from prunescope.networks.checkpoints import to_safetensors
 from prunescope.networks.exports.artefact import Artefact, ExportSubject
 from prunescope.networks.exports.comparison import OTHER_FORMAT, compare_outputs, outputs_of
-from prunescope.networks.models import TIMM_SOURCES, needs_image_size
+from prunescope.networks.models import needs_image_size
+from prunescope.networks.spec import TIMM_SOURCES
 
 if TYPE_CHECKING:
     from pathlib import Path
