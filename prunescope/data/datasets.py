@@ -1,4 +1,4 @@
-"""The built-in data sets: digits, patches, whatever timm can open, and a function of one's own."""
+"""The built-in data sets: digits, patches, what timm can open, a file of arrays, and a function of one's own."""
 
 from __future__ import annotations
 
@@ -207,6 +207,30 @@ class Timm(Dataset):
             class_order=self.class_order,
             class_level=self.class_level,
             classes=self.classes,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayFile(Dataset):
+    """Images and labels in a file of numpy: an .npz of x, uint8 (n, channels, height, width), and y, labels from 0."""
+
+    file: Annotated[str, Option("path of the .npz, from where the command runs")]
+    train_images: Annotated[int, Option("images for training, the first ones of the file", minimum=10)] = 1000
+    test_images: Annotated[int, Option("images for testing, those after them", minimum=10)] = 4000
+    crop_padding: Annotated[int, Option(CROP_HELP, minimum=0)] = 1
+    flip: Annotated[bool, Option(FLIP_HELP)] = False
+
+    def load(self) -> Data:
+        """Read the file, and divide its images in the order that they have there."""
+        from prunescope.data import arrays
+        from prunescope.data.array_file import read_arrays
+
+        images, labels = read_arrays(self.file, least=self.train_images + self.test_images)
+        train, test = slice(self.train_images), slice(self.train_images, self.train_images + self.test_images)
+        return arrays.to_data(
+            "arrays",
+            (images[train], labels[train], images[test], labels[test]),
+            augmentation=arrays.Augmentation(crop_padding=self.crop_padding, flip=self.flip),
         )
 
 

@@ -1,0 +1,57 @@
+"""Run the studies of the truth, or what is missing of them: `python docs/truth/run_studies.py --runs FOLDER`.
+
+Every study has a folder of its own below FOLDER. Finished steps are not computed again. Dense seeds come one after the
+other over all studies, so that an interrupted campaign has every study.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from time import strftime
+
+from truth_studies import lay_out_truth
+
+from prunescope.runs.place import Place
+from prunescope.runs.session import open_session
+
+STUDIES = Path(__file__).parents[2] / "studies" / "truth"
+
+
+def complete_studies(names: list[str], runs: Path, *, seeds: int | None = None, workers: int = 1) -> None:
+    """Run every step of these studies that is not finished; `seeds`: only so many dense seeds of each."""
+    number = 0
+    while True:
+        left = 0
+        for name in names:
+            study = lay_out_truth(STUDIES / f"{name}.toml", runs / name)
+            wanted = study.grid.study.dense_seeds[: seeds or None]
+            if number >= len(wanted):
+                continue
+            left += 1
+            session = open_session(Place(study=runs / name, workers=workers, device="cpu"))
+            print(f"{strftime('%H:%M:%S')} {name}, dense seed {wanted[number]}", flush=True)
+            session.complete(study.of_seed(wanted[number]))
+        if not left:
+            return
+        number += 1
+
+
+def list_studies() -> list[str]:
+    """Return the names of all studies of the truth."""
+    return sorted(path.stem for path in STUDIES.glob("*.toml"))
+
+
+def main() -> None:
+    """Run what the arguments ask for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, default=Path("truth-runs"), help="folder of the studies' runs")
+    parser.add_argument("--studies", nargs="*", default=list_studies(), help="names; all without any")
+    parser.add_argument("--seeds", type=int, help="only so many dense seeds of each")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    given = parser.parse_args()
+    complete_studies(given.studies, given.runs, seeds=given.seeds, workers=given.workers)
+
+
+if __name__ == "__main__":
+    main()
