@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from prunescope.report.diagnosis.finding import diagnose
     from prunescope.report.grid.finding import sweep
     from prunescope.report.lottery.finding import instability, lottery
+    from prunescope.report.mapping.finding import map  # noqa: A004 - the command's name
     from prunescope.report.phase.finding import report
     from prunescope.report.phase.warning import warn
     from prunescope.report.results.exporting import export
@@ -41,6 +42,7 @@ FUNCTIONS = {
     "export": "prunescope.report.results.exporting",
     "instability": "prunescope.report.lottery.finding",
     "lottery": "prunescope.report.lottery.finding",
+    "map": "prunescope.report.mapping.finding",
     "open_study": "prunescope.report.results.finding",
     "probe": "prunescope.report.steps.probing",
     "prune": "prunescope.report.steps.pruning",
@@ -63,6 +65,7 @@ __all__ = [
     "export",
     "instability",
     "lottery",
+    "map",
     "open_study",
     "probe",
     "prune",

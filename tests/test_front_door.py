@@ -93,6 +93,10 @@ DOORS = {
         words=("RUN@1", "RUN@2", *BRIEF),
         given={"networks": ["RUN@1", "RUN@2"], **BRIEF_TOO},
     ),
+    "map": Door(
+        words=("RUN", "--density", "0.5,0.2"),
+        given={"networks": "RUN", "densities": [0.5, 0.2]},
+    ),
     "tune": Door(
         words=("epochs", "STUDY", "--density", 0.5),
         given={"knob": "epochs", "file": "STUDY", "densities": [0.5]},

@@ -1,8 +1,9 @@
-"""The steps of one study of the truth: its cells, and every signal, from replicas that the truth does not use.
+"""The steps of one study of the truth: its cells, and every signal of them.
 
-The truth of a cell is the test error of the replicas that the study's file asks for. Signals come from others: two
-replicas retrained as long (their connectivity), two retrained briefly (their training error), and, where the knob is
-not the epochs, two of the last snapshot before the first drop of the run's own learning rate.
+The truth of a cell is the test error of replicas that its own signals do not use: connectivity is that of the first two
+replicas, and the truth compares the others with all replicas of the other cells. Two more replicas are retrained
+briefly (their training error), and, where the knob is not the epochs, two of the last snapshot before the first drop of
+the run's own learning rate.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from prunescope.data.spec import Source
 from prunescope.networks.spec import ModelSpec
 from prunescope.plugins import registry
 from prunescope.runs import plan
@@ -21,13 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from prunescope.data.spec import Source
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
     from prunescope.studies.grid.layout import Cell, Grid
 
-FULL, BRIEF, EARLY = 500, 600, 700
-"""First seeds of the signals' replicas, counted from those of the dense seed."""
+BRIEF, EARLY = 600, 700
+"""First seeds of the brief replicas, counted from those of the dense seed."""
+
+CONNECTED = 2
+"""The first so many replicas of a cell are those whose connectivity is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +40,11 @@ class TruthCell:
 
     cell: Cell
     """Value, density, dense seed, mask, the replicas of the truth and their errors."""
-    full: tuple[Recipe, ...]
-    """Retrained as long as the replicas of the truth."""
     lmc: Recipe
-    """Between them."""
+    """Between its first replicas."""
     brief: tuple[Recipe, ...]
+    mapped: Recipe
+    """Errors of the pruned network, not retrained, BatchNorm re-estimated."""
     early_prune: Recipe | None
     """The last snapshot before the first drop of the same run, pruned to the same density."""
     early: tuple[Recipe, ...]
@@ -50,7 +54,7 @@ class TruthCell:
     def recipes(self) -> tuple[Recipe, ...]:
         """Every step after dense training, in dependency order."""
         early = () if self.early_prune is None else (self.early_prune, *self.early)
-        return (*self.cell.recipes, *self.full, self.lmc, *self.brief, *early)
+        return (*self.cell.recipes, self.lmc, *self.brief, self.mapped, *early)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +80,7 @@ def lay_out_truth(file: Path, folder: Path) -> TruthStudy:
     studyfolder.settle(file, folder)
     grid = studyfolder.load_grid(folder)
     shape = grid.trainings[0].arguments
-    data, spec = studyfolder.Source(**shape["data"]), ModelSpec(**shape["model"])
+    data, spec = Source(**shape["data"]), ModelSpec(**shape["model"])
     trainers = {value: trainer_of(grid, value) for value in grid.study.values}
     drops = {value: float(min(trainer.instance.drop_epochs())) for value, trainer in trainers.items()}
     if grid.study.knob == "epochs":
@@ -110,18 +114,22 @@ def _retrained(grid: Grid, pruned: Recipe, data: Source, seeds: Iterable[int], *
 
 def _cell(grid: Grid, cell: Cell, data: Source, early: Recipe | None = None) -> TruthCell:
     first = SEED_STRIDE * cell.seed
-    full = _retrained(grid, cell.prune, data, range(first + FULL, first + FULL + 2), brief=False)
     seeds = range(first + EARLY, first + EARLY + REPLICAS)
     return TruthCell(
         cell=cell,
-        full=full,
         lmc=plan.probing_recipe(
-            replicas=[recipe.id for recipe in full],
+            replicas=[recipe.id for recipe in cell.retrainings[:CONNECTED]],
             probe=registry.make("probes", "lmc", {"test": "false"}),
             data=data,
             seed=cell.seed,
         ),
         brief=_retrained(grid, cell.prune, data, range(first + BRIEF, first + BRIEF + REPLICAS), brief=True),
+        mapped=plan.probing_recipe(
+            replicas=[cell.prune.id],
+            probe=registry.make("probes", "errors", {"re_estimate": True}),
+            data=data,
+            seed=cell.seed,
+        ),
         early_prune=early,
         early=() if early is None else _retrained(grid, early, data, seeds, brief=True),
     )

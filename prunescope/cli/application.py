@@ -16,6 +16,7 @@ from prunescope.cli.commands import (
     compare,
     diagnose,
     instability,
+    instant_map,
     lottery,
     plugin_commands,
     plugins,
@@ -35,6 +36,7 @@ from prunescope.cli.commands.advise import AdviseRequest
 from prunescope.cli.commands.calibrate import CalibrateRequest
 from prunescope.cli.commands.compare import CompareRequest
 from prunescope.cli.commands.instability import InstabilityRequest
+from prunescope.cli.commands.instant_map import MapRequest
 from prunescope.cli.commands.lottery import LotteryRequest
 from prunescope.cli.commands.report import ReportRequest
 from prunescope.cli.commands.request import Request
@@ -89,6 +91,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.command("sweep")(command(taking(SweepRequest, sweep.sweep)))
     app.command("report")(command(taking(ReportRequest, report.report)))
     app.command("advise")(command(taking(AdviseRequest, advise.advise)))
+    app.command("map")(command(taking(MapRequest, instant_map.map_networks)))
     app.command("select")(command(taking(SelectRequest, select.select)))
     app.command("tune")(command(taking(TuneRequest, tune.tune)))
     app.command("lottery")(command(taking(LotteryRequest, lottery.lottery)))

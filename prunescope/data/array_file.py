@@ -1,4 +1,4 @@
-"""Images and labels of a file of numpy (.npz), which may come from anybody: no pickles, and no more than it may hold."""
+"""Images and labels of an .npz of numpy, which anybody may have made: no pickles, no more than it may hold."""
 
 from __future__ import annotations
 

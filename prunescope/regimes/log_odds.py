@@ -38,6 +38,18 @@ CERTAINTY = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
+class MapTrust:
+    """What studies say of choosing by the error without retraining: mean regrets, fractions of test error."""
+
+    studies: int
+    regret: float
+    """Of the network with the least training error after pruning, BatchNorm re-estimated."""
+    brief: float
+    """Of the one with the least training error after brief retraining."""
+    random: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
     """What studies show of each signal, and how much of it counts beside others."""
 
@@ -51,6 +63,8 @@ class Calibration:
     """No probability beyond this is stated: the studies are too few for more."""
     weights: Mapping[frozenset[str], Mapping[str, float]]
     """Signals that are available -> weight of each."""
+    map: MapTrust | None = None
+    """None where no study says it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +113,7 @@ def _calibration(found: Mapping[str, Any]) -> Calibration:
         position=_jeffreys(found["position"]),
         most=_jeffreys(found["family"]),
         weights={frozenset(names.split("+")): dict(each) for names, each in found["weights"].items()},
+        map=MapTrust(**found["map"]) if "map" in found else None,
     )
 
 

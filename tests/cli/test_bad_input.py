@@ -131,6 +131,7 @@ COMMANDS = {
     "retrain": lambda path: ("retrain", "sgd", path, "--data", DATA),
     "probe": lambda path: ("probe", "size", path, "--data", DATA),
     "advise": lambda path: ("advise", path, "--density", "0.1", "--data", DATA),
+    "map": lambda path: ("map", path, path, "--density", "0.1", "--data", DATA),
     "select": lambda path: ("select", path, path, "--density", "0.1", "--data", DATA),
 }
 

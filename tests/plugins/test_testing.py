@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -40,12 +41,19 @@ BUILT_IN = [
     for plugin in registry.find_plugins(group)
     if plugin.distribution == "prunescope" and (group, plugin.name) not in {("datasets", "timm"), ("pruners", "n-of-m")}
 ]
+DIGITS = Path(__file__).parents[2] / "studies/data/mnist8.npz"
+
 SMALL = {
     "sgd": {"epochs": 4, "batch_size": 16},
     "sam": {"epochs": 4, "batch_size": 16},
     "timm": {"epochs": 6, "batch_size": 16, "learning_rate": 0.01},
     "hessian": {"batches": 1, "vectors": 2, "tolerance": 0.1},
     "patches": {"images": 150, "test_images": 80},
+    "arrays": {
+        "file": str(Path(__file__).parents[2] / "studies/data/mnist8.npz"),
+        "train_images": 150,
+        "test_images": 80,
+    },
     "factory": {"factory": "prunescope.plugins.testing:toy_data"},
 }
 MORE = [

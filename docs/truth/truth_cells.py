@@ -1,0 +1,150 @@
+"""The table of cells: every signal of a cell, and its truth; docs/data/truth_cells.csv holds those of all studies."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from truth_studies import lay_out_truth
+
+from prunescope.regimes import learning
+from prunescope.runs.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from truth_studies import TruthCell, TruthStudy
+
+    from prunescope.api import Reading
+    from prunescope.runs.recipe import Recipe
+
+TABLE = Path(__file__).parents[1] / "data" / "truth_cells.csv"
+
+DIGITS = 5
+"""Significant digits of a number in the table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One cell: a dense network pruned to a density. Errors are fractions in [0, 1]."""
+
+    study: str
+    knob: str
+    value: float
+    density: float
+    seed: int
+    """Of the dense training."""
+    drop: float
+    """Epochs of the dense training after which its learning rate first falls."""
+    test_errors: tuple[float, ...]
+    """Of its replicas; the first two are those of `lmc`."""
+    learned: bool
+    """Whether the replicas whose connectivity is measured have learned."""
+    lmc: float
+    lmc_stderr: float
+    brief: tuple[float, ...]
+    """Training error of the last epoch of each brief retraining."""
+    early: tuple[float, ...]
+    """The same of the last snapshot before the first drop of the same run; () where the knob is the epochs."""
+    mapped: float
+    """Training error after pruning, BatchNorm re-estimated, not retrained."""
+    dense_train_error: float
+    dense_test_error: float
+    trace: float
+    """Of the Hessian of the dense network."""
+    trace_stderr: float
+    brief_epochs: int
+    """Of all brief retrainings of the cell together."""
+    truth_epochs: int
+    """Of all retrainings of the truth."""
+
+
+def collect_cells(file: Path, folder: Path) -> list[Row]:
+    """Return the cells of a study whose steps are all finished."""
+    study, store = lay_out_truth(file, folder), Store(folder)
+    return [
+        _row(file.stem, study, one, store) for one in study.cells if all(store.has(recipe.id) for recipe in one.recipes)
+    ]
+
+
+def write_cells(rows: Iterable[Row], path: Path = TABLE) -> None:
+    """Write the table."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow([field.name for field in fields(Row)])
+        for row in rows:
+            table.writerow([_text(getattr(row, field.name)) for field in fields(Row)])
+
+
+def read_cells(path: Path = TABLE) -> list[Row]:
+    """Return the table."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [Row(**{name: _value(name, text) for name, text in line.items()}) for line in csv.DictReader(file)]
+
+
+def _row(name: str, study: TruthStudy, one: TruthCell, store: Store) -> Row:
+    cell, lmc = one.cell, store.read(one.lmc.id).readings["lmc"]
+    errors = store.read(cell.probes[0].id).readings["errors"]
+    dense, hessian = (store.read(probe.id).readings[probe.plugin] for probe in cell.dense_probes)
+    known = {"lmc/train_error_path": lmc["train_error_path"], "errors/train_chance": errors["train_chance"]}
+    return Row(
+        study=name,
+        knob=study.grid.study.knob,
+        value=float(cell.value),
+        density=cell.density,
+        seed=cell.seed,
+        drop=study.drops[cell.value],
+        test_errors=_numbers(errors["test_error"]),
+        learned=not learning.failed(known),
+        lmc=_mean(lmc["lmc"]),
+        lmc_stderr=0.0 if lmc["lmc"].stderr is None else float(np.mean(lmc["lmc"].stderr)),
+        brief=_last_errors(one.brief, store),
+        early=_last_errors(one.early, store),
+        mapped=_mean(store.read(one.mapped.id).readings["errors"]["train_error"]),
+        dense_train_error=_mean(dense["train_error"]),
+        dense_test_error=_mean(dense["test_error"]),
+        trace=_mean(hessian["trace"]),
+        trace_stderr=0.0 if hessian["trace"].stderr is None else float(np.mean(hessian["trace"].stderr)),
+        brief_epochs=_epochs(one.brief, store),
+        truth_epochs=_epochs(cell.retrainings, store),
+    )
+
+
+def _last_errors(runs: Sequence[Recipe], store: Store) -> tuple[float, ...]:
+    return tuple(float(store.read(run.id, only=()).history[-1].train_error) for run in runs)
+
+
+def _epochs(runs: Sequence[Recipe], store: Store) -> int:
+    return sum(len(store.read(run.id, only=()).history) for run in runs)
+
+
+def _numbers(reading: Reading) -> tuple[float, ...]:
+    return tuple(np.asarray(reading.value, dtype=np.float64).reshape(-1).tolist())
+
+
+def _mean(reading: Reading) -> float:
+    return float(np.mean(_numbers(reading)))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(_text, value))
+    return f"{value:.{DIGITS}g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+def _value(name: str, text: str) -> Any:  # noqa: ANN401 - of the type of the field
+    return _READERS[next(str(field.type) for field in fields(Row) if field.name == name)](text)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": lambda text: text == "True",
+    "tuple[float, ...]": lambda text: tuple(map(float, text.split())),
+}
+"""By the type of a column."""

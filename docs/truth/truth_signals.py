@@ -1,0 +1,168 @@
+"""The signals of a cell as log-odds that hotter is better, and their calibration from resolved cells of studies."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from itertools import combinations, pairwise
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prunescope.regimes.fitted_weights import FittedCase, fit_weights
+from prunescope.regimes.least import share_of_least
+from prunescope.regimes.log_odds import (
+    FAMILY,
+    LMC,
+    POSITION,
+    WEIGHTS_KIND,
+    WEIGHTS_SCHEMA,
+    family_log_odds,
+    lmc_log_odds,
+    load_calibration,
+    log_odds,
+    position_log_odds,
+)
+from prunescope.regimes.probable_direction import QUANTILES
+from prunescope.regimes.siblings import Sibling, choose_siblings, compare_siblings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from truth_cases import Case
+    from truth_cells import Row
+
+    from prunescope.regimes.log_odds import Calibration
+    from prunescope.regimes.siblings import Comparison
+
+EARLY, MAPPED = "early", "mapped"
+"""Signals that are tried: the run's own snapshot before the drop, and siblings pruned without retraining."""
+
+SIGNALS = (FAMILY, LMC, POSITION, EARLY, MAPPED)
+
+EDGES = (None, -0.10, -0.06, -0.04, -0.01, None)
+"""Of the bins of LMC."""
+
+PER_RATIO = 5.0
+"""Log-odds of the map for one unit of ln(error on the colder side / error on the hotter side), before its weight."""
+
+SURE = 0.9
+"""From this probability on the comparison of siblings counts for the largest probability that is stated."""
+
+
+@cache
+def compare_family(case: Case) -> Comparison | None:
+    """Return the comparison of a cell with its siblings, as `diagnose` chooses them; None where there are none."""
+    row = case.row
+    known = {one.value: one for one in case.column}
+    drop = row.drop if row.knob == "epochs" else None
+    chosen = [value for value in choose_siblings(known, row.value, knob=row.knob, drop=drop) if value != row.value]
+    here, *others = [Sibling(value=value, errors=known[value].brief) for value in (row.value, *chosen)]
+    return compare_siblings(here, others, knob=row.knob) if others else None
+
+
+def list_siblings(case: Case) -> tuple[Row, ...]:
+    """Return the members of the comparison, the cell included."""
+    drop = case.row.drop if case.row.knob == "epochs" else None
+    chosen = choose_siblings([one.value for one in case.column], case.row.value, knob=case.row.knob, drop=drop)
+    return tuple(one for one in case.column if one.value in chosen)
+
+
+def signals_of(case: Case, calibration: Calibration) -> dict[str, float]:
+    """Return the log-odds of hotter from every signal that the cell has."""
+    row, found = case.row, {}
+    comparison = compare_family(case)
+    if comparison is not None:
+        found[FAMILY] = family_log_odds(comparison, calibration)
+        found[MAPPED] = _of_the_map(case)
+    if row.early:
+        share = _share_of_early(row)
+        found[EARLY] = log_odds(min(max(share, 1 - calibration.most), calibration.most))
+    if row.learned:
+        draws = [row.lmc + row.lmc_stderr * NormalDist().inv_cdf(share) for share in QUANTILES]
+        found[LMC] = lmc_log_odds(draws, calibration)
+        if row.knob == "epochs":
+            found[POSITION] = position_log_odds(row.value, row.drop, calibration)
+    return found
+
+
+@cache
+def _share_of_early(row: Row) -> float:
+    """Return the probability that the snapshot before the drop prunes better than the end of the same run."""
+    return float(share_of_least([row.brief, row.early])[1])
+
+
+def _of_the_map(case: Case) -> float:
+    """Return the log-odds from errors without retraining: of the better of either side; a side without any is worse."""
+    place, errors = case.place, {one.value: max(one.mapped, 1e-3) for one in list_siblings(case)}
+    hotter = [errors[one.value] for one in case.column[:place] if one.value in errors]
+    colder = [errors[one.value] for one in case.column[place + 1 :] if one.value in errors]
+    here = errors[case.row.value]
+    return PER_RATIO * math.log(min(colder, default=here) / min(hotter, default=here))
+
+
+def prior_weights() -> dict[frozenset[str], dict[str, float]]:
+    """Return the weights before any study was seen: the boldest signal of a set counts whole, the others less."""
+    whole, order = {FAMILY: 1.0, POSITION: 0.5, EARLY: 0.5, LMC: 0.25, MAPPED: 0.25}, (FAMILY, POSITION, EARLY)
+    found = {}
+    for size in range(1, len(SIGNALS) + 1):
+        for names in combinations(SIGNALS, size):
+            if {POSITION, EARLY} <= set(names):
+                continue  # no cell has both
+            first = next((name for name in order if name in names), names[0])
+            found[frozenset(names)] = {name: 1.0 if name == first else whole[name] for name in names}
+    return found
+
+
+def fit_pack(cases: Sequence[Case], *, name: str, source: str) -> dict[str, Any]:
+    """Return a pack: counts of the resolved cells among the cases, and weights fitted to them.
+
+    The weights are fitted to log-odds by the counts of the same cells.
+    """
+    resolved = [case for case in cases if case.resolved]
+    counts = {
+        "kind": WEIGHTS_KIND,
+        "schema_version": WEIGHTS_SCHEMA,
+        "name": name,
+        "source": source,
+        "lmc": _lmc_bins(resolved),
+        "position": _position_counts(resolved),
+        "family": _family_counts(resolved),
+    }
+    alone = load_calibration(json.dumps({**counts, "weights": {}}))
+    fitted = fit_weights(
+        [
+            FittedCase(study=case.row.study, log_odds=signals_of(case, alone), hotter=case.is_hotter)
+            for case in resolved
+        ],
+        prior=prior_weights(),
+    )
+    weights = {"+".join(sorted(names)): dict(sorted(each.items())) for names, each in fitted.items()}
+    return {**counts, "weights": weights}
+
+
+def _lmc_bins(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    found = []
+    for low, high in pairwise(EDGES):
+        inside = [
+            case
+            for case in cases
+            if case.row.learned and (low is None or case.row.lmc > low) and (high is None or case.row.lmc <= high)
+        ]
+        hotter = sum(case.is_hotter for case in inside)
+        found.append({"low": low, "high": high, "hotter": hotter, "of": len(inside)})
+    return found
+
+
+def _position_counts(cases: Sequence[Case]) -> dict[str, int]:
+    placed = [case for case in cases if case.row.knob == "epochs" and case.row.value != case.row.drop]
+    right = [case.is_hotter == (case.row.value > case.row.drop) for case in placed]
+    return {"right": int(np.sum(right)), "of": len(right)}
+
+
+def _family_counts(cases: Sequence[Case]) -> dict[str, int]:
+    found = [(comparison.direction, case) for case in cases if (comparison := compare_family(case)) is not None]
+    sure = [(share, case) for share, case in found if max(share, 1 - share) >= SURE]
+    return {"right": sum((share > 1 / 2) == case.is_hotter for share, case in sure), "of": len(sure)}

@@ -1,0 +1,1 @@
+"""The instant map: dense networks pruned to densities, without retraining."""
