@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.session import Session
-    from prunescope.runs.store import Store
     from prunescope.studies.mapping.question import MapQuestion
 
 ERROR = "train_error"
@@ -70,7 +69,7 @@ def answer_map(question: MapQuestion, session: Session) -> Mapped | CostEstimate
     if question.dry_run:
         return estimate
     session.complete(recipes)
-    return _mapped(references, densities, {place: steps[-1] for place, steps in laid.items()}, session.store)
+    return _mapped(references, densities, {place: steps[-1] for place, steps in laid.items()}, session)
 
 
 def _lay_out(
@@ -115,9 +114,9 @@ def _references(question: MapQuestion, session: Session) -> tuple[str, ...]:
 
 def _relatives(network: object, reference: str, question: MapQuestion, session: Session) -> list[str]:
     """Return the snapshots of the network's run, else the numbered checkpoints beside its file that can be read."""
-    own = own_snapshots(reference, session.store)
+    own = own_snapshots(reference, session)
     if own or not isinstance(network, str | Path):
-        known = {tuple(sorted(knobs_of(one, session.store).items())): one for one in (*own, reference)}
+        known = {tuple(sorted(knobs_of(one, session).items())): one for one in (*own, reference)}
         return [one for one in known.values() if one != reference]  # the end of a run may be a snapshot too
     found = []
     for file in find_sibling_files(Path(network)).values():
@@ -129,16 +128,16 @@ def _relatives(network: object, reference: str, question: MapQuestion, session: 
 
 
 def _mapped(
-    references: Sequence[str], densities: Sequence[float], probes: Mapping[tuple[str, float], Recipe], store: Store
+    references: Sequence[str], densities: Sequence[float], probes: Mapping[tuple[str, float], Recipe], session: Session
 ) -> Mapped:
-    known = {reference: knobs_of(reference, store) for reference in references}
+    known = {reference: knobs_of(reference, session) for reference in references}
     differing = [name for name in KNOBS if len({each.get(name) for each in known.values()}) > 1]
     knob = differing[0] if len(differing) == 1 and all(differing[0] in each for each in known.values()) else None
     networks = [
         MappedNetwork(
             reference=reference,
             value=None if knob is None else known[reference][knob],
-            errors={density: _error(probes[reference, density], store) for density in densities},
+            errors={density: _error(probes[reference, density], session) for density in densities},
         )
         for reference in references
     ]
@@ -152,6 +151,6 @@ def _mapped(
     )
 
 
-def _error(probe: Recipe, store: Store) -> float:
-    reading = store.read(probe.id).readings["errors"][ERROR]
+def _error(probe: Recipe, session: Session) -> float:
+    reading = session.read(probe.id).readings["errors"][ERROR]
     return float(np.asarray(reading.value, dtype=np.float64).mean())
