@@ -1,4 +1,4 @@
-"""Read files that somebody else may have made: regular ones alone, and no more of them than they may hold."""
+"""Read files of any origin: regular ones alone, and no more of them than they may hold."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_regular(path: Path, *, most: int = MOST_REGULAR, follow: bool = True) -
     """Return the bytes of a regular file.
 
     follow: whether the name may be a link to the file.
-    Raises InputError, which names the file, for one that is no regular file, or larger than `most` bytes; OSError for
+    Raises InputError, which names the file, for one that is not regular, or larger than `most` bytes; OSError for
     one that cannot be opened or read.
     """
     descriptor = _opened(path, follow=follow)
@@ -49,7 +49,7 @@ def read_regular_text(path: Path) -> str:
 
 
 def require_regular(path: Path, *, follow: bool = True) -> None:
-    """Raise InputError where a path is no regular file; OSError where there is nothing."""
+    """Raise InputError where a path is not a regular file; OSError where there is nothing."""
     _check(path, path.stat() if follow else path.lstat())
 
 
@@ -64,4 +64,4 @@ def _opened(path: Path, *, follow: bool) -> int:
 def _check(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = next((name for is_kind, name in KINDS if is_kind(status.st_mode)), "something else")
-        raise InputError(f"{path} is {kind}, no regular file", fix="replace it with the file itself, or remove it")
+        raise InputError(f"{path} is {kind}, not a regular file", fix="replace it with the file itself, or remove it")

@@ -69,7 +69,7 @@ def resolve(name: str) -> Any:  # noqa: ANN401 - checked by whoever calls it
     try:
         with _working_directory_searched():
             found: Any = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # whatever importing a stranger's module raises
+    except (Exception, SystemExit) as error:  # whatever importing a foreign module raises
         ended = f"it ended with exit status {error.code}, as a program does" if isinstance(error, SystemExit) else error
         raise UsageError(
             f"cannot import '{name}': {ended}",

@@ -56,7 +56,7 @@ def _of_json(text: str, path: Path) -> dict[str, int]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise InputError(f"the class map {str(path)!r} is no JSON: {error}", fix="mend it") from error
+        raise InputError(f"the class map {str(path)!r} is not JSON: {error}", fix="correct it") from error
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return _numbered(value, source=str(path))
     if isinstance(value, dict) and all(isinstance(label, int) for label in value.values()):

@@ -122,10 +122,10 @@ def _scan_folders(where: Where) -> tuple[tuple[inventory.Scan, inventory.Scan], 
     test = _scan_folder(_subfolder(root, (where.test_split,) if where.test_split else TEST_FOLDERS), where)
     if where.classes:
         return (train, test), read_classes(where.classes)
-    strangers = sorted(test.classes - train.classes)
-    if strangers:
+    unknown = sorted(test.classes - train.classes)
+    if unknown:
         raise InputError(
-            f"{test.root}: the class {strangers[0]!r} has test images but no training images",
+            f"{test.root}: the class {unknown[0]!r} has test images but no training images",
             fix=f"use the class folders of the training split: {', '.join(sorted(train.classes)[:10])}",
         )
     names = ordered(train.classes, where.class_order)

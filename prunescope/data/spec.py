@@ -87,7 +87,7 @@ def _unknown(text: str, name: str) -> UsageError:
             f"the data set {text!r} has the form of a folder path, and {what}",
             fix=f"give one that exists, or {EXAMPLES}",
         )
-    return UsageError(f"{text!r} names no data set", fix=f"give {EXAMPLES}")
+    return UsageError(f"{text!r} is not a data set", fix=f"give {EXAMPLES}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,7 +135,7 @@ def _split(name: str, side: str, inputs: object, targets: object) -> TensorSplit
         x, y = torch.as_tensor(inputs), torch.as_tensor(targets)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{name}: the {side} data are no arrays: {error}", fix="give tensors or numpy arrays"
+            f"{name}: the {side} data are not arrays: {error}", fix="give tensors or numpy arrays"
         ) from error
     if x.dim() < 2 or y.dim() < 1 or len(x) != len(y) or not x.numel():
         raise InputError(

@@ -43,7 +43,7 @@ def at_points(  # noqa: PLR0913 - the objective beside what the estimator needs
     """Yield what the model at each point makes of the images of each side, in order; `count` models at a time.
 
     work: a model of their architecture in eval mode and float32, whose own weights do not matter.
-    graph: its graph, from `grouping.traced`, where it is at hand.
+    graph: its graph, from `grouping.traced`, where there is one.
     sides: the first is the training split, on whose images BatchNorm is re-estimated at every point, in batches of
     `batch_size` as the definition asks; nothing but BatchNorm depends on the size of the batches it is evaluated in.
     Equal to evaluating one point after the other, to float32 rounding.

@@ -79,7 +79,7 @@ def _with_fixed_weights(model: nn.Module, dtype: torch.dtype) -> nn.Module | Non
     """Return a copy whose weights are fixed numbers and whose norms have seen nothing; None where it has no copy."""
     try:
         work = copy.deepcopy(model).cpu().to(dtype)
-    except Exception:  # noqa: BLE001 - whatever a stranger's __deepcopy__ raises; `networks.usable` names it
+    except Exception:  # noqa: BLE001 - whatever a foreign __deepcopy__ raises; `networks.usable` names it
         return None
     generator = _generator()
     for value in work.parameters():
@@ -98,7 +98,7 @@ def _outputs(model: nn.Module | None, inputs: Tensor, digits: int) -> list[str]:
         return []
     try:
         return [*_called(model.eval(), inputs, digits), *_called(model.train(), inputs, digits)]
-    except Exception:  # noqa: BLE001 - whatever a stranger's forward raises: inputs of another shape are next
+    except Exception:  # noqa: BLE001 - whatever a foreign forward raises: inputs of another shape are next
         return []
 
 

@@ -270,7 +270,7 @@ def _masked_parameters(model: nn.Module, mask: Mask, *, who: str = "mask") -> di
     for name, kept in mask.kept.items():
         if name not in parameters:
             raise PluginError(
-                f"{who}: the mask names '{name}', which is no parameter of the model",
+                f"{who}: the mask names '{name}', which is not a parameter of the model",
                 fix="use the names of model.named_parameters()",
             )
         if kept.shape != parameters[name].shape:

@@ -142,7 +142,7 @@ def _check_options(spec: ModelSpec) -> None:
     unknown = sorted(set(spec.options) - known)
     if unknown:
         raise UsageError(
-            f"option {unknown[0]!r} of model '{spec.name}' is no argument of its constructor",
+            f"option {unknown[0]!r} of model '{spec.name}' is not an argument of its constructor",
             fix=f"it takes: {', '.join(sorted(known))}",
         )
     for name, value in sorted(spec.options.items()):
@@ -172,7 +172,7 @@ def _own_model(spec: ModelSpec) -> nn.Module:
     try:
         parameters = inspect.signature(factory).parameters
         model = factory(**{name: value for name, value in known.items() if name in parameters}, **spec.options)
-    except (Exception, SystemExit) as error:  # whatever a stranger's function raises
+    except (Exception, SystemExit) as error:  # whatever a foreign function raises
         raise _cannot_build(spec, error) from error
     if not isinstance(model, nn.Module):
         raise UsageError(

@@ -79,7 +79,7 @@ def _keeps_zeros(layer: nn.Module) -> bool:
         return True
     try:
         return _zeros_stay(copy.deepcopy(layer).eval())
-    except Exception:  # noqa: BLE001 - a stranger's layer may want other inputs
+    except Exception:  # noqa: BLE001 - a foreign layer may require other inputs
         return True
 
 

@@ -74,7 +74,7 @@ class ModelSpec:
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(
                 f"not a model's description: {str(values)[:80]}",
-                fix="name, num_classes, in_chans, image_size (a list of sides) are needed, and options of plain values",
+                fix="give name, num_classes, in_chans, image_size (a list of sides), and options of plain values",
             ) from error
         if names_code(spec.name):
             trust.check(spec.name, source=source)
@@ -83,7 +83,7 @@ class ModelSpec:
 
 def _identity(value: object) -> str:
     if not isinstance(value, str) or not IDENTITY.fullmatch(value):
-        raise ValueError(f"{str(value)[:40]!r} is no identity of a network")
+        raise ValueError(f"{str(value)[:40]!r} is not the identity of a network")
     return value
 
 
@@ -97,7 +97,7 @@ def _count(value: Any) -> int:  # noqa: ANN401 - whatever a file holds
 def _plain_options(values: Mapping[str, Any]) -> dict[str, JSON]:
     wrong = [name for name, value in values.items() if not (isinstance(name, str) and _is_plain(value, depth=DEEPEST))]
     if wrong:
-        raise ValueError(f"the option {wrong[0]!r} is no plain value")
+        raise ValueError(f"the option {wrong[0]!r} is not a plain value")
     return dict(values)
 
 

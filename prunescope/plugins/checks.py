@@ -58,7 +58,7 @@ def check_epoch(who: str, epoch: object, *, after: int = 0) -> Epoch:
         value = getattr(epoch, name)
         if not _is_number(value) or (name != "train_loss" and not math.isfinite(value)):
             shown = value if _is_number(value) else type(value).__name__
-            raise PluginError(f"{who}: {name} of epoch {epoch.number} is {shown}, no number", fix="yield a float")
+            raise PluginError(f"{who}: {name} of epoch {epoch.number} is {shown}, not a number", fix="yield a float")
     if not math.isfinite(epoch.train_loss):
         raise PrunescopeError(
             f"{who}: the training loss is {epoch.train_loss} after epoch {epoch.number}",
@@ -74,7 +74,7 @@ def check_diagnosis(who: str, diagnosis: object) -> Diagnosis:
     for name in ("confidence", "hotter", "regime_probability"):
         value = getattr(diagnosis, name)
         if value is not None and not (_is_number(value) and 0 <= value <= 1):
-            raise PluginError(f"{who}: {name} {value} is no probability", fix="keep it in [0, 1]")
+            raise PluginError(f"{who}: {name} {value} is not a probability", fix="keep it in [0, 1]")
     problem = _diagnosis_problem(diagnosis)
     if problem:
         raise PluginError(f"{who}: {problem}", fix="correct the plugin's classify()")
@@ -139,7 +139,7 @@ def _description_problem(reading: Reading) -> str:
         if _texts_problem(getattr(reading, what)):
             return f"has {what} that {_texts_problem(getattr(reading, what))}"
     if reading.n is not None and not (_is_count(reading.n) or (_is_whole(reading.n) and reading.n == 0)):
-        return f"has n = {reading.n!r}, no number of images or draws"
+        return f"has n = {reading.n!r}, not a number of images or draws"
     return ""
 
 
@@ -149,7 +149,7 @@ def _shape_problem(reading: Reading, value: np.ndarray, n_replicas: int) -> str:
     if reading.stderr is not None:
         error = np.asarray(reading.stderr)
         if error.dtype.kind not in "fiu" or error.dtype.itemsize > 8 or (error < 0).any():
-            return f"has a standard error that is no number, or below 0: {error}"
+            return f"has a standard error that is not a number, or below 0: {error}"
         if error.shape != value.shape:
             return f"has a standard error of shape {error.shape} for a value of shape {value.shape}"
     if reading.labels and len(reading.labels) != (value.shape[-1] if value.ndim else 0):
@@ -175,17 +175,17 @@ def _diagnosis_problem(diagnosis: Diagnosis) -> str:
         return f"next_buys {_text_problem(diagnosis.next_buys)}"
     interval = diagnosis.gain_interval
     if interval is not None and not (isinstance(interval, tuple | list) and len(interval) == 2):
-        return f"gain_interval {interval!r} is no pair"
+        return f"gain_interval {interval!r} is not a pair"
     numbers = [value for value in (diagnosis.gain, *(interval or ())) if value is not None]
     if not all(_is_number(value) and math.isfinite(value) for value in numbers):
-        return f"gain {diagnosis.gain!r} and its interval {interval!r} are no finite numbers"
+        return f"gain {diagnosis.gain!r} and its interval {interval!r} are not finite numbers"
     return ""
 
 
 def _texts_problem(texts: object) -> str:
     """Return what is wrong with a sequence of texts; a text is none, though it can be taken for one."""
     if not isinstance(texts, tuple | list):
-        return f"is a {type(texts).__name__}, no tuple of texts"
+        return f"is a {type(texts).__name__}, not a tuple of texts"
     return next((problem for text in texts if (problem := _text_problem(text))), "")
 
 
@@ -196,10 +196,10 @@ def _text_problem(text: object) -> str:
     ('holds a control character', 'is a int, no text', '')
     """
     if not isinstance(text, str):
-        return f"is a {type(text).__name__}, no text"
+        return f"is a {type(text).__name__}, not a text"
     if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text):
         return "holds a control character"
-    return "is no valid Unicode" if any(0xD800 <= ord(character) < 0xE000 for character in text) else ""
+    return "is not valid Unicode" if any(0xD800 <= ord(character) < 0xE000 for character in text) else ""
 
 
 def _is_number(value: object) -> bool:

@@ -59,7 +59,7 @@ def _read(path: tuple[str, ...]) -> tuple[tuple[Declaration, ...], tuple[Unreada
         try:
             name = distribution.metadata["Name"] or name
             found += _declarations(distribution, name)
-        except Exception as error:  # noqa: BLE001 - whatever parsing a stranger's file raises
+        except Exception as error:  # noqa: BLE001 - whatever parsing a foreign file raises
             unreadable.append(Unreadable(distribution=name, reason=f"{type(error).__name__}: {error}"))
     return tuple(found), tuple(unreadable)
 

@@ -98,7 +98,7 @@ def load_calibration(text: str | None = None) -> Calibration:
         return _calibration(json.loads(text))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"this is no pack of kind {WEIGHTS_KIND!r}: {error}", fix="give one that is shipped"
+            f"this is not a pack of kind {WEIGHTS_KIND!r}: {error}", fix="give one that is shipped"
         ) from error
 
 

@@ -32,7 +32,7 @@ def import_checkpoint(
     model: str | None = None,
     unsafe: bool = False,
 ) -> str:
-    """Read a stranger's checkpoint once and keep it as a run of the study; return its id.
+    """Read another program's checkpoint once and keep it as a run of the study; return its id.
 
     weights: "ema" or "raw" where the file has both; model: a timm name or "pkg.mod:factory" where the file does not
     name it; unsafe: allow unpickling. The id depends on the file's content and these choices, not on its place.

@@ -179,6 +179,6 @@ def _class_outputs(network: nn.Module, images: Tensor) -> Tensor | None:
     try:
         with torch.no_grad():
             outputs = network(plain(images))
-    except Exception:  # noqa: BLE001 - whatever a stranger's network raises
+    except Exception:  # noqa: BLE001 - whatever a foreign network raises
         return None
     return outputs if isinstance(outputs, torch.Tensor) and outputs.ndim == 2 else None

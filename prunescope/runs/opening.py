@@ -52,7 +52,7 @@ def open_network(
         return _import_file(path if path.exists() else text, session, loading)
     raise InputError(
         f"there is no checkpoint {text!r}: no such file or folder, none of the {len(store.ids())} runs in "
-        f"{store.study} has an id that begins so, and it is no hf-hub: or local-dir: name",
+        f"{store.study} has an id that begins so, and it is not an hf-hub: or local-dir: name",
         fix=f"check the path, or see the runs: prunescope results list --study {store.study}",
     )
 

@@ -213,7 +213,7 @@ def resolve_device(text: str) -> str:
 
 
 def raise_failure(outcomes: Sequence[Outcome], recipes: Sequence[Recipe], session: Session) -> None:
-    """Report every way in which steps failed, and raise one: the first that somebody can mend, where there is one."""
+    """Report every way in which steps failed, and raise one: the first with a fix, where there is one."""
     from prunescope.runs import failures
 
     failed = {outcome.id: outcome.error for outcome in outcomes if outcome.error and not outcome.skipped}

@@ -1,7 +1,7 @@
 """The code that a person allowed a study's files to name: typed in this command, or in an earlier one on this machine.
 
 What was typed is remembered for the study's folder outside of it, in the user's own state directory: a study that comes
-from somebody else brings no trust with it.
+from another person brings no trust with it.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ def test_a_pipe_is_not_waited_for(tmp_path, invoke):
     ):
         result = invoke(*words)
         assert result.exit_code == 2, result.stderr
-        assert "a pipe, no regular file" in result.stderr
+        assert "a pipe, not a regular file" in result.stderr
 
 
 def test_a_large_file_is_not_read(tmp_path):

@@ -217,7 +217,7 @@ FILES = (
 
 @pytest.mark.parametrize("options", FILES, ids=lambda options: next(iter(options)))
 def test_no_option_of_a_network_reads_a_file(options):
-    with pytest.raises(UsageError, match=r"is no argument of its constructor|is set by prunescope"):
+    with pytest.raises(UsageError, match=r"is not an argument of its constructor|is set by prunescope"):
         create(replace(SPEC, name="resnet18", options=options), seed=0)
 
 

@@ -173,7 +173,7 @@ def test_check_mask_accepts_the_exact_count():
     [
         ({}, "names no parameter"),
         ({"0.weight": torch.ones(4, 3, 3, 3)}, r"'0.weight' has dtype torch.float32, wanted torch.bool"),
-        ({"9.weight": torch.ones(4, dtype=torch.bool)}, "'9.weight', which is no parameter"),
+        ({"9.weight": torch.ones(4, dtype=torch.bool)}, "'9.weight', which is not a parameter"),
         ({"0.weight": torch.ones(3, 4, 3, 3, dtype=torch.bool)}, r"shape \(3, 4, 3, 3\), wanted \(4, 3, 3, 3\)"),
         ({"0.weight": torch.ones(4, 3, 3, 3, dtype=torch.bool)}, r"keeps 108 of 108 weights, wanted .* = 54"),
     ],

@@ -58,7 +58,7 @@ DEFECTIVE_PRUNERS = {
     "not a Mask": lambda model, density: largest(model, density).kept,
     "torch.bool": lambda model, density: Mask({k: v.float() for k, v in largest(model, density).kept.items()}),
     "has shape": lambda model, density: Mask({k: v.flatten() for k, v in largest(model, density).kept.items()}),
-    "'9.weight', which is no parameter": lambda *_: Mask({"9.weight": torch.ones(3, dtype=torch.bool)}),
+    "'9.weight', which is not a parameter": lambda *_: Mask({"9.weight": torch.ones(3, dtype=torch.bool)}),
     r"masks \['1.weight'\]": lambda model, density: masks.keep_largest(
         {"1.weight": model[1].weight}, density, scope="layer"
     ),

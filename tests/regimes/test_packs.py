@@ -38,7 +38,7 @@ def test_what_is_no_json_is_refused(tmp_path):
     (tmp_path / "pack.json").write_text("epsilon = 0.1")
     with pytest.raises(InputError) as caught:
         load_pack(tmp_path / "pack.json")
-    assert caught.value.message.endswith("pack.json is no rule pack: it is not JSON")
+    assert caught.value.message.endswith("pack.json is not a rule pack: it is not JSON")
     assert "prunescope calibrate STUDY" in caught.value.fix
 
 

@@ -85,7 +85,7 @@ def check_output(path: Path | None, suffixes: Sequence[str] = SUFFIXES, *, optio
     if path.suffix not in suffixes:
         raise UsageError(f"{option} {path} has the suffix {path.suffix!r}", fix=f"end it in {' or '.join(suffixes)}")
     if path.is_dir() or not path.absolute().parent.is_dir():
-        reason = "is a folder" if path.is_dir() else f"is in {path.parent}, which is no folder"
+        reason = "is a folder" if path.is_dir() else f"is in {path.parent}, which is not a folder"
         raise UsageError(f"{option} {path} {reason}", fix="name a file in a folder that exists")
 
 

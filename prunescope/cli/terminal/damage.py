@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def report_damage(problems: Sequence[str]) -> int:
-    """Say what is damaged, and how to mend it; return the exit code."""
+    """Report what is damaged, and how to repair it; return the exit code."""
     for problem in problems:
         say(f"error: {problem}")
     if not problems:

@@ -94,7 +94,7 @@ def _read_parts(place: CheckpointPlace, *, unsafe: bool) -> Content:
     for path in place.shards:
         part = read_content(path, unsafe=unsafe)
         if not isinstance(part.value, Mapping) or value.keys() & part.value.keys():
-            raise InputError(f"'{path}' is no shard: it holds what another one does", fix="download the folder again")
+            raise InputError(f"'{path}' is not a shard: another one holds the same", fix="download the folder again")
         value |= part.value
         digest.update(part.sha256.encode())
         kind = part.kind
@@ -250,7 +250,7 @@ def _finish(match: Match, masks: Mapping[str, Tensor]) -> tuple[dict[str, Tensor
     mask, notes = _infer_mask(state, usual)
     computed = choose_prunable(network, linear=True).computed
     if mask is not None and any(name in computed for name in mask.kept):
-        return state, None, (*types, "zeros are no mask here: some layers multiply by other numbers than they store")
+        return state, None, (*types, "zeros are not a mask here: some layers multiply by other numbers than they store")
     return state, mask, (*types, *notes)
 
 

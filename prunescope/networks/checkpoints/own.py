@@ -49,7 +49,7 @@ def to_parts(checkpoint: Checkpoint, *, suffix: str) -> list[bytes | memoryview]
         InputError: a weight is NaN or infinite.
     """
     if suffix not in {".pt", ".safetensors"}:
-        raise UsageError(f"weights are no '{suffix}' file", fix="end the name in .pt or .safetensors")
+        raise UsageError(f"weights are not a '{suffix}' file", fix="end the name in .pt or .safetensors")
     if suffix == ".safetensors":
         return to_safetensors(checkpoint)
     check_finite(checkpoint.state, source="the checkpoint to save")

@@ -76,7 +76,7 @@ def _shards(index: Path) -> tuple[Path, ...]:
         names = sorted(set(parts.values()))
         inside = all(isinstance(name, str) and Path(name).name == name for name in names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"'{index}' is no index of shards: {error!r}", fix="download the folder again") from error
+        raise InputError(f"'{index}' is not an index of shards: {error!r}", fix="download the folder again") from error
     missing = [name for name in names if not (index.parent / name).is_file()] if inside else names[:1]
     if not names or missing:
         raise InputError(

@@ -46,7 +46,7 @@ class Grouped(nn.Module):
     height, width), one set for each -> outputs (batch, K, classes), or (batch, K, channels, ...) of maps.
     The values are copies; `put` and `take` move them in and out. Mode (train or eval) as that of the first model when
     it is made: dropout that is active cannot be grouped. graph: that of one model from
-    `traced_network`, where it is at hand.
+    `traced_network`, where there is one.
 
     Raises UsageError, with the reason, for what cannot be grouped (see `obstacle`).
     """

@@ -103,7 +103,7 @@ def _check_each_once(who: str, jobs: Sequence[Job], outcomes: Sequence[object]) 
         require(isinstance(outcome, Outcome), f"{who} yields {outcome!r}, wanted a prunescope.api.Outcome")
     counts = Counter(outcome.id for outcome in outcomes if isinstance(outcome, Outcome))
     unknown = sorted(set(counts) - {job.id for job in jobs})
-    require(not unknown, f"{who} yields an outcome of {unknown}, which is no job")
+    require(not unknown, f"{who} yields an outcome of {unknown}, which is not a job")
     for job in jobs:
         require(counts[job.id] == 1, f"{who} yields {counts[job.id]} outcomes of one job, wanted 1")
 

@@ -24,7 +24,7 @@ def check_objective(objective: Objective, outputs: Tensor, targets: Tensor) -> N
     """
     who = type(objective).__name__
     if not isinstance(objective, Objective):
-        raise AssertionError(f"{who} is no prunescope.api.Objective")  # noqa: TRY004 - a check
+        raise AssertionError(f"{who} is not a prunescope.api.Objective")  # noqa: TRY004 - a check
     require(len(outputs) >= 4, f"{who}: {len(outputs)} examples, wanted 4 or more to compare")
     require(" at 0x" not in objective.identity, f"{who}: its options show no value: make them plain values")
     before = outputs.clone(), targets.clone()

@@ -64,7 +64,7 @@ def _check_mask(pruner: Pruner, model: nn.Module, data: Data, density: float, *,
     others = sorted(set(mask.kept) - set(prunable(model, linear=True)))
     require(
         not others,
-        f"{who} masks {others}, which are no convolution or linear weights (prunescope.networks.models.prunable)",
+        f"{who} masks {others}, which are not prunable (prunescope.networks.models.prunable)",
     )
     changed = state.changed_names(state.of_mask(mask), state.of_mask(_mask(pruner, model, data, density)))
     require(not changed, f"{who} returns another mask for the same seed ({changed}): use a generator with this seed")

@@ -83,7 +83,7 @@ def _check_schedule(who: str, trainer: Trainer) -> None:
     require(length is None or length >= 1, f"{who}.length() is {length!r}, wanted None or a whole number from 1")
     require(list(drops) == sorted(drops), f"{who}.drop_epochs() is {drops!r}, wanted rising epochs")
     held, known = trainer.held_rate(total=100), {field.name for field in fields(type(trainer))}
-    require(set(held) <= known, f"{who}.held_rate() names {sorted(set(held) - known)}, which are no options of it")
+    require(set(held) <= known, f"{who}.held_rate() names {sorted(set(held) - known)}, which are not options of it")
 
 
 def _fit_checked(

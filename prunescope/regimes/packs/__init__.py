@@ -60,9 +60,9 @@ def load_pack(path: Path) -> Pack:
     except OSError as error:
         raise InputError(f"cannot read the rule pack {path}: {error.strerror or error}", fix=MAKE) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is no rule pack: it is not JSON", fix=MAKE) from error
+        raise InputError(f"{path} is not a rule pack: it is not JSON", fix=MAKE) from error
     if not isinstance(found, dict) or found.get("kind") != KIND:
-        raise InputError(f"{path} is no rule pack: its kind is not {KIND!r}", fix=MAKE)
+        raise InputError(f"{path} is not a rule pack: its kind is not {KIND!r}", fix=MAKE)
     if found.get("schema_version") != PACK_SCHEMA:
         raise InputError(
             f"{path} has schema {found.get('schema_version')}, this prunescope reads {PACK_SCHEMA}",

@@ -1,4 +1,4 @@
-"""What "raise" and "lower" mean in the knobs of the dense training at hand, and the command to type next."""
+"""What "raise" and "lower" mean in the knobs of this dense training, and the command to type next."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _trainer(optimizer: object) -> str:
 
 
 def _settings(trainer: str, training: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a trainer of ours can take of the settings of a stranger's training; {} where there is no such."""
+    """Return the settings of another program's training that a built-in trainer takes; {} where there are none."""
     try:
         plugin = registry.get("trainers", trainer).load()
         fields = {field.name for field in options.fields(plugin)}

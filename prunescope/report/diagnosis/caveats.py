@@ -1,4 +1,4 @@
-"""What a reader must know before believing a verdict: every sentence here is true of the runs at hand."""
+"""The limits of a verdict that a reader must see: every sentence here is true of these runs."""
 
 from __future__ import annotations
 

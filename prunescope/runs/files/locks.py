@@ -1,7 +1,7 @@
 """Hold a step so that no other process performs it: by a lock of the file system, or by a file where it has none.
 
 A lock is freed when its holder ends, however it ends. The file that replaces it (a lease) names host and process:
-one whose process is gone is taken over on the same host; that of another host stays until somebody removes it.
+one whose process has ended is taken over on the same host; that of another host stays until it is removed.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # somebody else's
+    except OSError:  # another process's
         return True
     return True
 

@@ -45,7 +45,7 @@ def open_file(path: Path, *, follow: bool = False, run_id: str = "") -> Any:  # 
     """Return an open result file whose bytes are as they were written, an h5py FileID.
 
     follow: whether the name may be a link to the file. run_id: whose result it must be, where that is given.
-    Raises ValueError where they are not, OSError where there is no HDF5, InputError where there is no regular file.
+    Raises ValueError where they are not, OSError where there is no HDF5, InputError where the file is not regular.
     """
     data = read_regular(path, follow=follow)
     if data.startswith(hdf5.BLOCK_BEGIN):

@@ -89,7 +89,7 @@ def state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def unchanged_by(spec: ModelSpec) -> AbstractContextManager[None]:
-    """Return the context in which a network is made: one that somebody's own code makes must change nothing else."""
+    """Return the context in which a network is made: one that a person's own code makes must change nothing else."""
     return unchanged(f"the network {spec.name!r}") if ":" in spec.name else nullcontext()
 
 

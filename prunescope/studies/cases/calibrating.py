@@ -99,7 +99,7 @@ def fit_thresholds(
     if len(cells) < LEAST_CELLS:
         raise EvidenceError(
             f"{len(cells)} cells lie more than {tolerance:g} above the best test error at their density",
-            fix=f"{LEAST_CELLS} are needed: give more studies, or a smaller --tolerance",
+            fix=f"{LEAST_CELLS} are required: give more studies, or a smaller --tolerance",
         )
     table = _table(columns, cells)
     ones = np.ones(len(cells), dtype=int)

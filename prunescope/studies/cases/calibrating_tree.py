@@ -88,7 +88,7 @@ def fit_tree(lines: Sequence[FittedLine], *, tolerance: float, plain: TreeThresh
     if cells < LEAST_CELLS:
         raise EvidenceError(
             f"{cells} dense models lie more than {tolerance:g} above the best dense test error of their study",
-            fix=f"{LEAST_CELLS} are needed, with [[dense_probes]] errors and hessian: give more studies",
+            fix=f"{LEAST_CELLS} are required, with [[dense_probes]] errors and hessian: give more studies",
         )
     candidates, right = _table(models)
     best = _best(candidates, right.sum(axis=1))

@@ -66,7 +66,7 @@ def _measured(reference: str, session: Session, probes: Sequence[Loaded]) -> Map
     for probe in probes:
         if probe.instance.needs_data or probe.instance.replicas != 1:
             raise UsageError(
-                f"probe {probe.plugin.name!r} needs {'data' if probe.instance.needs_data else 'other replicas'}, "
+                f"probe {probe.plugin.name!r} requires {'data' if probe.instance.needs_data else 'other replicas'}, "
                 "but level 0 uses only weights",
                 fix="give data: --data SPEC, or leave the probe out",
             )

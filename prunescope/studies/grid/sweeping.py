@@ -83,9 +83,9 @@ def answer_sweep(question: SweepQuestion, session: Session) -> Swept | StepState
     damaged = store.damaged(recipe.id for recipe in named.values())
     if question.list_steps:
         return StepStates(named=named, states=find_states(named, session, damaged))
-    mended = _mended(named, damaged, session, question)
-    estimate = mended.estimate(list(named.values()))
-    return estimate if question.dry_run else _complete(named, mended, of=grid.recipes, estimate=estimate)
+    repaired = _repair(named, damaged, session, question)
+    estimate = repaired.estimate(list(named.values()))
+    return estimate if question.dry_run else _complete(named, repaired, of=grid.recipes, estimate=estimate)
 
 
 def find_states(named: Mapping[str, Recipe], session: Session, damaged: Mapping[str, str]) -> dict[str, str]:
@@ -115,7 +115,7 @@ def _chosen(grid: Grid, question: SweepQuestion) -> dict[str, Recipe]:
     return selection.only(named, question.only) if question.only else named
 
 
-def _mended(
+def _repair(
     named: Mapping[str, Recipe], damaged: Mapping[str, str], session: Session, question: SweepQuestion
 ) -> Session:
     """Name the damaged steps; return the session whose study has them no more, where they shall be computed again."""

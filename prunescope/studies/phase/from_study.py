@@ -108,7 +108,7 @@ def _paths(found: Array | None) -> tuple[tuple[float, ...], ...]:
 
 
 def _dense_errors(grid: grid.Grid, session: Session, finished: AbstractSet[str]) -> dict[tuple[float, int], float]:
-    """Return the dense models' test errors where somebody ran the probe `errors` on them."""
+    """Return the dense models' test errors where the probe `errors` was run on them."""
     keys = {cell.dense: (cell.value, cell.seed) for cell in grid.cells}
     known = {recipe.id for cell in grid.cells for recipe in cell.probes}
     found = {}

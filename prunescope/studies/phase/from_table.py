@@ -78,7 +78,7 @@ def _table_rows(lines: Sequence[str], path: Path) -> list[tuple[int, dict[str, f
             values = {SYNONYMS.get(name, name): _scaled(name, text) for name, text in row.items() if name}
             found.append((number, values))
     except csv.Error as error:
-        raise InputError(f"{path} is no table of numbers: {error}", fix="give one line per cell") from error
+        raise InputError(f"{path} is not a table of numbers: {error}", fix="give one line per cell") from error
     if not found:
         raise InputError(f"{path} has no line of numbers", fix="give a header line and one line per cell")
     return found

@@ -67,7 +67,7 @@ class Made:
 def of_study(grid: Grid, session: Session, *, rule: str, known: Mapping[str, float] | None = None) -> Made:
     """Return how a study was made and which rule judges it; times are read, results are not.
 
-    known: run ids -> how long the runs took whose files somebody has opened.
+    known: run ids -> how long the runs took whose files were opened before.
     """
     known = known or {}
     finished, named = set(session.store.ids()), grid.named

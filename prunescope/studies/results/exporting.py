@@ -122,7 +122,7 @@ def _check_target(target: Path, suffixes: tuple[str, ...]) -> None:
         )
     if not target.absolute().parent.is_dir():
         raise UsageError(
-            f"--output {target} is in {target.parent}, which is no folder", fix="name a folder that exists"
+            f"--output {target} is in {target.parent}, which is not a folder", fix="name a folder that exists"
         )
     check_free(target, folder=not suffixes)
 

@@ -54,6 +54,6 @@ def _check_count(probe: Loaded, count: int) -> None:
     least = 2 if wanted == "any" else wanted
     if count < least:
         raise UsageError(
-            f"probe {probe.plugin.name!r} needs {least} checkpoint{'s' if least > 1 else ''} or more, got {count}",
+            f"probe {probe.plugin.name!r} requires {least} checkpoint{'s' if least > 1 else ''} or more, got {count}",
             fix="name them: files, run ids, or ID@EPOCH",
         )

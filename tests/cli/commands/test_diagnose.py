@@ -246,7 +246,7 @@ def test_a_probe_of_data_is_refused_where_there_are_weights_alone(study, invoke)
     folder, dense = study
     result = invoke("diagnose", dense, "--level", 0, "--probe", "errors", "--study", folder)
     assert result.exit_code == 2
-    assert "probe 'errors' needs data" in result.stderr
+    assert "probe 'errors' requires data" in result.stderr
 
 
 @pytest.fixture

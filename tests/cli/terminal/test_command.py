@@ -45,9 +45,9 @@ def raising(error):
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (InputError("broken file", fix="mend it"), 2),
-        (MismatchError("broken file", fix="mend it"), 3),
-        (EvidenceError("broken file", fix="mend it"), 4),
+        (InputError("broken file", fix="correct it"), 2),
+        (MismatchError("broken file", fix="correct it"), 3),
+        (EvidenceError("broken file", fix="correct it"), 4),
     ],
 )
 def test_an_error_is_two_lines_and_its_code(run, error, code):
@@ -58,7 +58,7 @@ def test_an_error_is_two_lines_and_its_code(run, error, code):
 
 
 def test_debug_adds_the_traceback(run):
-    result = run(raising(InputError("broken file", fix="mend it")), "--debug")
+    result = run(raising(InputError("broken file", fix="correct it")), "--debug")
     assert result.exit_code == 2
     assert result.stderr.startswith("Traceback")
     assert result.stderr.endswith("error: broken file\nfix: mend it\n")

@@ -124,4 +124,4 @@ def test_a_file_is_imported_once_whatever_its_place(study, tmp_path, invoke):
 def test_a_probe_wants_as_many_checkpoints_as_it_says(study, invoke):
     result = invoke("probe", "lmc", study[1], "--study", study[0])
     assert result.exit_code == 2
-    assert "needs 2 checkpoints or more, got 1" in result.stderr
+    assert "requires 2 checkpoints or more, got 1" in result.stderr
