@@ -65,7 +65,7 @@ def test_data_sets_of_torch_are_read_into_memory():
         ((torch.zeros(4, 3), torch.zeros(3)), None, "n targets"),
         ((torch.zeros(4), torch.zeros(4)), None, "n targets"),
         ((torch.zeros(4, 3, dtype=torch.uint8), torch.zeros(4)), None, "uint8"),
-        ((torch.zeros(4, 3), ["a", "b"]), None, "no arrays"),
+        ((torch.zeros(4, 3), ["a", "b"]), None, "not arrays"),
         (None, (torch.zeros(4, 6, dtype=torch.int64), torch.zeros(4, dtype=torch.int64)), "test inputs are int64"),
         (None, (TOKENS[0], TOKENS[1] + 1), "labels run from 1 to 3"),
     ],
