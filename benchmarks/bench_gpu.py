@@ -38,7 +38,7 @@ TOPICS = ("study", "large", "training", "measuring")
 """The modules of `gpu_rows` that have rows, the longest first."""
 
 NOTE = """By the clock, with the device idle before and after; the limits are those of a matrix product and of a copy in
-the same run. The plain variants stand in `benchmarks/gpu_rows` and are the loops as they are commonly written, data in
+the same run. The plain variants are in `benchmarks/gpu_rows` and are the loops as they are commonly written, data in
 the memory of the device."""
 
 

@@ -26,7 +26,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 HEAD = """# Benchmarks
 
 Written by `nox -s bench`. Each ratio compares the processor time of two variants run in turn in the same process, on
-one thread, unless its note says otherwise: the median over the rounds, with the smallest and the largest in brackets.
+one thread, unless its note has another: the median over the rounds, with the smallest and the largest in brackets.
 The plain variant is a reference-style implementation in `benchmarks/plain.py`: a DataLoader with transforms of each
 image by PIL, float32 NCHW, a number fetched at every step; for CKA it is `benchmarks/gram.py`: Gram matrices of all
 images by numpy. All variants compute the same; each benchmark checks that first. The share is that of the
