@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Order: TypeAlias = Literal["natural", "text"]
 
+MOST_LABELS = 1 << 20
+"""Labels of a list that takes the place of its file."""
+
 
 def ordered(names: Iterable[str], order: Order) -> list[str]:
     """Return class names in the order of their labels: timm's (numbers as such, case does not count) or torchvision's.
@@ -50,6 +53,23 @@ def read_classes(given: Sequence[str]) -> dict[str, int]:
             f"the class map {str(path)!r} cannot be read: {error}", fix="give a text or JSON file"
         ) from error
     return _of_json(text, path) if path.suffix == ".json" else _of_lines(text, path)
+
+
+def listed(given: Sequence[str]) -> tuple[str, ...]:
+    """Return classes in the order of their labels, in place of the one file that lists them.
+
+    A label without a class gets a name that no folder has. A list of one class stays in its file, whose name it would
+    look like.
+
+    >>> listed(("cat", "dog")), listed(())
+    (('cat', 'dog'), ())
+    """
+    if len(given) != 1:
+        return tuple(given)
+    names = {label: name for name, label in read_classes(given).items()}
+    if not 0 < max(names) < MOST_LABELS:
+        return (str(Path(given[0]).absolute()),)
+    return tuple(names.get(label, f"/{label}") for label in range(max(names) + 1))
 
 
 def _of_json(text: str, path: Path) -> dict[str, int]:

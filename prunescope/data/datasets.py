@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from prunescope.api import Dataset, Option
@@ -108,10 +108,14 @@ class Timm(Dataset):
     dataset: Annotated[
         str, Option("timm's name, such as torch/cifar10; empty for a folder of images", code=_runs_code)
     ] = ""
-    root: Annotated[str, Option("folder of the data; a folder of images holds train/ and val/ (or test/)")] = ""
-    train_split: Annotated[str, Option("name of the training split")] = "train"
-    test_split: Annotated[str, Option("name of the split to test on; empty: validation, val, valid, eval or test")] = ""
-    download: Annotated[bool, Option("download missing data; Hugging Face's library always does")] = False
+    root: Annotated[
+        str, Option("folder of the data; a folder of images holds train/ and val/ (or test/)", place=True)
+    ] = ""
+    train_split: Annotated[str, Option("name of the training split", place=True)] = "train"
+    test_split: Annotated[
+        str, Option("name of the split to test on; empty: validation, val, valid, eval or test", place=True)
+    ] = ""
+    download: Annotated[bool, Option("download missing data; Hugging Face's library always does", place=True)] = False
     num_classes: Annotated[int | None, Option("number of classes; none: from class names or all labels", minimum=1)] = (
         None
     )
@@ -161,7 +165,7 @@ class Timm(Dataset):
         Option("fit of an image into its shape in measurements: crop its centre, squash it, or add a border"),
     ] = "center"
     workers: Annotated[
-        int, Option("processes that decode streamed images; they do not change the order", minimum=0)
+        int, Option("processes that decode streamed images; they do not change the order", minimum=0, place=True)
     ] = 0
 
     version = 2
@@ -187,6 +191,13 @@ class Timm(Dataset):
             ),
             vision.Keep(in_memory=self.in_memory, memory_limit=self.memory_limit, workers=self.workers),
         )
+
+    def located(self) -> Timm:
+        """Return it with an absolute root, and with the classes that a file lists."""
+        from prunescope.data import library
+
+        where = library.located(self._where())
+        return replace(self, root=where.root, classes=where.classes)
 
     def inventory(self) -> Mapping[str, Mapping[str, Any]]:
         """Return what both splits of a folder of images hold."""

@@ -12,6 +12,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from prunescope.api.errors import InputError
+from prunescope.data.file_digests import digest_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,21 +68,23 @@ class Indexed:
         return (pixels[:, None] if mode == "L" else pixels.transpose(0, 3, 1, 2)), np.asarray(labels, dtype=np.int64)
 
     def digest(self) -> str:
-        """Return a digest of what is known without decoding: names, file sizes and labels, sorted by name.
+        """Return a digest of the content: of the bytes of every file and its label, in the order of the images.
 
-        Other pixels in a file of the same name and size go unseen. Without files, it covers the data set's name,
-        number of images and the fingerprint of its library.
+        Of data that a library holds without files, of its arrays; else of its name, the number of images and the
+        fingerprint that the library gives.
         """
         samples = getattr(getattr(self.dataset, "reader", self.dataset), "samples", None)
-        if samples is None:
+        if samples is not None:
+            root = Path(self.dataset.reader.root if hasattr(self.dataset, "reader") else self.dataset.root)
+            digests = digest_files(root, [Path(path) for path, _ in samples])
+            lines = [f"{digest} {label}" for digest, (_, label) in zip(digests, samples, strict=True)]
+        elif isinstance(held := getattr(self.dataset, "data", None), np.ndarray | torch.Tensor):
+            pixels, labels = np.asarray(held), np.asarray(getattr(self.dataset, "targets", ()))
+            lines = [hashlib.sha256(np.ascontiguousarray(part).tobytes()).hexdigest() for part in (pixels, labels)]
+            lines.append(f"{pixels.dtype} {pixels.shape}")
+        else:
             library = getattr(getattr(self.dataset, "reader", None), "dataset", None)
             lines = [f"{self.name} {len(self)} {getattr(library, '_fingerprint', '')}"]
-        else:
-            root = Path(self.dataset.reader.root if hasattr(self.dataset, "reader") else self.dataset.root)
-            files = ((Path(path), label) for path, label in samples)
-            lines = sorted(
-                f"{path.relative_to(root).as_posix()} {path.stat().st_size} {label}" for path, label in files
-            )
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def _filename(self, index: int) -> str:
@@ -116,12 +119,14 @@ class Sequential:
         """Return None: the images are never held undivided."""
 
     def digest(self) -> str:
-        """Return a digest of the data set's name, its shards and their sizes, and the number of images."""
+        """Return a digest of the number of images and the bytes of the shards; of their names where they are remote."""
         reader = self.dataset.reader
         shards = sorted(getattr(getattr(reader, "split_info", None), "filenames", ()))
-        paths = [Path(reader.root or ".") / shard for shard in shards]
-        sizes = [f"{path.name} {path.stat().st_size}" for path in paths if path.exists()]
-        return hashlib.sha256("\n".join([self.name, str(len(self)), *shards, *sizes]).encode()).hexdigest()
+        root = Path(reader.root or ".")
+        paths = [root / shard for shard in shards]
+        here = bool(paths) and all(path.is_file() for path in paths)
+        content = digest_files(root, paths) if here else [self.name, *shards]
+        return hashlib.sha256("\n".join([str(len(self)), *content]).encode()).hexdigest()
 
 
 ImageSource = Indexed | Sequential

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch.utils.data import IterableDataset
 from prunescope.api.errors import InputError, UsageError
 from prunescope.data import inventory
 from prunescope.data.arrays import check_first
-from prunescope.data.classes import Order, ordered, read_classes
+from prunescope.data.classes import Order, listed, ordered, read_classes
 from prunescope.data.decoding import ImageSource, Indexed, Sequential
 
 if TYPE_CHECKING:
@@ -68,6 +69,18 @@ class Opened:
     train: ImageSource
     test: ImageSource
     num_classes: int
+
+
+def located(where: Where) -> Where:
+    """Return where a data set is for a process in any folder: an absolute root, and classes in place of their file."""
+    library, root = where.dataset.partition("/")[0].lower(), where.root or default_root(where.dataset)
+    here = root and (library in ("", "torch") or Path(root).exists())
+    return replace(where, root=os.path.abspath(root) if here else root, classes=listed(where.classes))  # noqa: PTH100 - links stay
+
+
+def default_root(dataset: str) -> str:
+    """Return the folder where a library looks for a data set that comes without one; empty: its own."""
+    return "data" if dataset.lower().startswith("torch/") else ""
 
 
 def open_splits(where: Where) -> Opened:
@@ -186,7 +199,7 @@ def _open_first(where: Where, splits: list[str]) -> ImageSource:
 
 def _open(where: Where, split: str) -> ImageSource:
     """Open one split through timm; InputError with the message of its library."""
-    root = where.root or ("data" if where.dataset.lower().startswith("torch/") else None)
+    root = where.root or default_root(where.dataset) or None
     try:
         dataset: Any = create_dataset(where.dataset, root=root, split=split, download=where.download)
     except Exception as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import NOTHING
-from prunescope.data import live, views
+from prunescope.data import live, places, views
 from prunescope.data.inventory import Inventory
 from prunescope.data.spec import Source, parse_spec
 from prunescope.plugins import checks, options, registry
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from prunescope.api import Data
+    from prunescope.api.errors import PrunescopeError
     from prunescope.api.trust import Trust
     from prunescope.plugins.registry import Loaded
 
@@ -37,14 +38,42 @@ def describe(
     Raises InputError where it names code that `trust` does not hold.
     """
     loaded = _named(text, trust, more)
-    source = Source(
-        name=loaded.plugin.name,
-        options=options.non_default(loaded.instance),
-        version=loaded.instance.version,
-        limit_batches=limit_batches,
-    )
-    found = _load(json.dumps(source.to_json()), "cpu", trust)
-    return Source(**{**source.to_json(), "fingerprint": found.fingerprint})
+    instance = loaded.instance.located()
+    rest: dict[str, Any] = options.non_default(instance)
+    place: dict[str, Any] = {}
+    if not loaded.code:  # what makes a library run something is no place: it stays where it is checked
+        rest, place = places.split_place(instance, rest)
+    source = Source(name=loaded.plugin.name, options=rest, version=loaded.instance.version, limit_batches=limit_batches)
+    return _found_at(source, place, trust)
+
+
+def limit_source(source: Source, limit_batches: int | None, *, trust: Trust = NOTHING) -> Source:
+    """Return a source with another limit of batches, its content where that of `source` was found."""
+    open_source(source.to_json(), device="cpu", trust=trust)
+    place = next(iter(places.find_places(source)), {})
+    return _found_at(replace(source, limit_batches=limit_batches), place, trust)
+
+
+def move_source(source: Source, text: str, *, trust: Trust = NOTHING) -> None:
+    """Remember that the content of a source lies where `text`, a data set as --data takes it, says.
+
+    Raises InputError where other content lies there.
+    """
+    loaded = _named(text, trust, source.options)
+    given = options.non_default(loaded.instance.located())
+    _, place = places.split_place(loaded.instance, given)
+    found = _found_at(replace(source, fingerprint=""), place, trust)
+    if found.fingerprint != source.fingerprint:
+        raise _changed(source, found.fingerprint, at=text)
+    places.keep_place(source, place)
+
+
+def _found_at(source: Source, place: Mapping[str, Any], trust: Trust) -> Source:
+    """Return a source with the fingerprint of what lies at a place, and remember the place."""
+    unnamed = replace(source, options={**source.options, **place}, fingerprint="")
+    found = replace(source, fingerprint=_load(json.dumps(unnamed.to_json()), "cpu", trust).fingerprint)
+    places.keep_place(found, place)
+    return found
 
 
 def code(text: str) -> tuple[str, ...]:
@@ -69,13 +98,17 @@ def source_inventory(source: Source, *, trust: Trust = NOTHING) -> dict[str, Inv
     """Return what each split of a source holds; {} where it is no folder of files."""
     if live.is_live_source(source):
         return {}
-    found = registry.make("datasets", source.name, source.options, trust=trust).instance.inventory()
+    found = registry.make("datasets", source.name, _first_place(source), trust=trust).instance.inventory()
     return {split: Inventory(**values) for split, values in found.items()}
 
 
 def all_options(source: Source) -> dict[str, Any]:
     """Return every option of a source's data set, defaults included."""
-    return dict(options.all_options(registry.make("datasets", source.name, source.options, trust=None).instance))
+    return dict(options.all_options(registry.make("datasets", source.name, _first_place(source), trust=None).instance))
+
+
+def _first_place(source: Source) -> dict[str, Any]:
+    return {**source.options, **next(iter(places.find_places(source)), {})}
 
 
 def _named(text: str, trust: Trust | None, more: Mapping[str, Any] = EMPTY) -> Loaded:
@@ -90,18 +123,66 @@ def _named(text: str, trust: Trust | None, more: Mapping[str, Any] = EMPTY) -> L
 
 
 def open_source(source: Mapping[str, Any], *, device: str, trust: Trust = NOTHING) -> Data:
-    """Return the data of a recipe's argument on a device.
+    """Return the data of a recipe's argument on a device, from the first place that holds their content.
 
-    Raises InputError when their content is not what it was, or where they name code that `trust` does not hold.
+    Raises InputError when their content is not what it was, where they lie at none of the places known here, or where
+    they name code that `trust` does not hold.
     """
     wanted = Source(**source)
-    data = _load(json.dumps(Source(**{**source, "fingerprint": ""}).to_json()), device, trust)
-    if wanted.fingerprint not in ("", data.fingerprint):
-        raise InputError(
-            f"the data {wanted.name!r} has changed: fingerprint {data.fingerprint}, wanted {wanted.fingerprint}",
-            fix="restore the data, or start a new study",
-        )
-    return data
+    candidates = _candidates(wanted)
+    failed: list[PrunescopeError] = []
+    for place in candidates:
+        unnamed = replace(wanted, options={**wanted.options, **place}, fingerprint="")
+        try:
+            data = _load(json.dumps(unnamed.to_json()), device, trust)
+        except (InputError, UsageError) as error:
+            failed.append(error)
+            continue
+        if wanted.fingerprint in ("", data.fingerprint):
+            places.keep_place(wanted, place)
+            return data
+        failed.insert(0, _changed(wanted, data.fingerprint, at=str(place.get("root", ""))))
+    raise failed[0] if isinstance(failed[0], _ChangedError) or not _lies_somewhere(wanted) else _not_found(wanted)
+
+
+class _ChangedError(InputError):
+    """Something else lies where the data were."""
+
+
+def _candidates(source: Source) -> tuple[Mapping[str, Any], ...]:
+    """Return the places to look for the content of a source: those known, then where its plugin looks by itself."""
+    if live.is_live_source(source):
+        return ({},)
+    return (*places.find_places(source), {})
+
+
+def _lies_somewhere(source: Source) -> bool:
+    """Whether a recipe names content that lies in files, whose place is no part of it."""
+    if live.is_live_source(source) or not source.fingerprint:
+        return False
+    fields = options.fields(registry.get("datasets", source.name).load())
+    if any(field.option.code and field.option.code(str(source.options.get(field.name, ""))) for field in fields):
+        return False
+    return any(field.option.place and field.name not in source.options for field in fields)
+
+
+def _not_found(source: Source) -> InputError:
+    noted = (*places.find_places(source), source.options)
+    roots = list(dict.fromkeys(str(place["root"]) for place in noted if place.get("root")))
+    name = source.options.get("dataset") or source.name
+    return InputError(
+        f"the data {name!r} with the fingerprint {source.fingerprint} are not found on this machine: "
+        + (f"not in {', '.join(roots)}" if roots else "no folder is known for them"),
+        fix="give where they lie: --data PATH (of a study: prunescope sweep STUDY --data PATH)",
+    )
+
+
+def _changed(wanted: Source, fingerprint: str, *, at: str = "") -> InputError:
+    where = f" in {at}" if at else ""
+    return _ChangedError(
+        f"the data {wanted.name!r}{where} have changed: fingerprint {fingerprint}, wanted {wanted.fingerprint}",
+        fix="restore the data, or give where they lie now: --data PATH; other content belongs in a new study",
+    )
 
 
 @lru_cache(maxsize=2)

@@ -47,6 +47,15 @@ def parse_spec(text: str) -> tuple[str, dict[str, str]]:
     return name, options
 
 
+def options_in(text: str) -> dict[str, str]:
+    """Return the options that a data set's text gives, wherever its data lie.
+
+    >>> options_in("birds:image_size=64,flip=false")
+    {'image_size': '64', 'flip': 'false'}
+    """
+    return _split(text)[1]
+
+
 def _split(text: str) -> tuple[str, dict[str, str]]:
     """Part "name:option=value,..." into name and options; the name may hold colons of its own.
 

@@ -135,7 +135,8 @@ def open_data(
         found = describe_data(data, session, limit_batches=limit_batches)
     elif inherited is not None:
         changed = limit_batches is not None and limit_batches != inherited.limit_batches
-        found = replace(inherited, limit_batches=limit_batches, fingerprint="") if changed else inherited
+        trust = session.store.trust
+        found = sources.limit_source(inherited, limit_batches, trust=trust) if changed else inherited
     else:
         raise UsageError("the checkpoint does not record the data of its training", fix="give it: --data SPEC")
     opened = sources.open_source(found.to_json(), device="cpu", trust=session.store.trust)

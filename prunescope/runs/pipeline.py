@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import PluginError
 from prunescope.api.trust import NOTHING
+from prunescope.runs import locations
 from prunescope.runs.recipe import Recipe, parse
 from prunescope.runs.scheduling import devices
 from prunescope.runs.steps import fitting, judging, probing, pruning, rewinding
@@ -33,6 +34,7 @@ def perform_job(job: Job, *, device: str, trust: Trust = NOTHING) -> None:
     trust: the code that the study's files may name.
     """
     recipes, store = [parse(text) for text in job.recipes], Store(Path(job.study), trust=trust)
+    locations.read_places(store.study)
     if len(recipes) == 1:
         perform(recipes[0], store, device=device, wait=False)
     else:

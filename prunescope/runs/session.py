@@ -80,8 +80,9 @@ class Session:
 
     def perform(self, recipe: Recipe) -> str:
         """Perform one step in this process and return its id; a finished one is not computed again."""
-        from prunescope.runs import pipeline
+        from prunescope.runs import locations, pipeline
 
+        locations.note_places([recipe], self.store)
         if self.store.has(recipe.id):
             self.note(f"{label(recipe)}: already finished")
             return recipe.id
@@ -139,10 +140,14 @@ def open_session(question: AskedPlace, *, watcher: Watcher | None = None) -> Ses
 
     Raises UsageError for a study that is a file, a device that cannot be used, or an executor that does not exist.
     """
+    from prunescope.data import file_digests
+    from prunescope.runs import locations
     from prunescope.runs.store import Store
     from prunescope.runs.trusting import trusted_code
 
     study, watcher = check_study(question.folder), watcher or Silent()
+    locations.read_places(study)
+    file_digests.SHOWN.set(getattr(watcher, "meter", None))
     typed = {name: getattr(question, name, None) for name in ("model", "data")}
     trust = trusted_code(study, note=watcher.note, allowed=question.trust, plugins=typed_plugins(question), **typed)
     device = question.device if isinstance(question, StudyPlace) else "cpu"

@@ -7,18 +7,17 @@ from another person brings no trust with it.
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prunescope.api.state import state_folder
 from prunescope.api.trust import Trust, names_code
 from prunescope.data import sources
 from prunescope.runs.files.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from prunescope.plugins.registry import Loaded
 
@@ -71,14 +70,7 @@ def _remember(study: Path, names: Sequence[str], note: Callable[[str], None]) ->
 
 
 def _folder(study: Path) -> Path:
-    return _state() / "prunescope" / "trust" / _digest(str(study.resolve()))
-
-
-def _state() -> Path:
-    """Return where the programs of this user keep what they remember."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return state_folder() / "trust" / _digest(str(study.resolve()))
 
 
 def _digest(text: str) -> str:

@@ -33,6 +33,9 @@ class Watcher(Protocol):
         shares: run id -> its share of the work, in any unit; equal shares where empty.
         """
 
+    def meter(self, what: str) -> AbstractContextManager[Callable[[float], None]]:
+        """Show the progress of what is not a step while the block runs; it receives the share done, in [0, 1]."""
+
 
 @dataclass(frozen=True)
 class Silent:
@@ -48,6 +51,11 @@ class Silent:
         """Show nothing."""
         del recipes, progress, shares
         return nullcontext()
+
+    def meter(self, what: str) -> AbstractContextManager[Callable[[float], None]]:
+        """Show nothing."""
+        del what
+        return nullcontext(lambda _: None)
 
 
 def label(recipe: Recipe) -> str:

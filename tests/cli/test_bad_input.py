@@ -283,7 +283,7 @@ def test_a_study_that_cannot_be_written(tmp_path, invoke):
 def test_a_data_set_that_changed(good, invoke, tmp_path):
     changed = replace(good, data={**good.data, "fingerprint": "0" * 32})
     save_weights(tmp_path / "ckpt.pt", changed)
-    assert_refused(invoke("diagnose", tmp_path / "ckpt.pt", "--study", tmp_path / "s"), 2, "has changed")
+    assert_refused(invoke("diagnose", tmp_path / "ckpt.pt", "--study", tmp_path / "s"), 2, "have changed")
 
 
 def assert_refused(result, code, says):

@@ -14,7 +14,7 @@ from timm.data import create_transform, resolve_data_config
 from torchvision import transforms
 
 from prunescope.api.errors import MismatchError
-from prunescope.data import sources
+from prunescope.data import places, sources
 from prunescope.plugins import registry
 from prunescope.runs.opening import open_data, open_network
 from prunescope.runs.session import Session
@@ -182,4 +182,5 @@ def test_a_run_of_ours_is_measured_as_it_was_trained(folder, session):
     source = open_data(str(folder), [trained.run], session)
     assert source.options["image_size"] == 40
     assert source.options["flip"] is False
-    assert Path(source.options["root"]) == folder
+    assert Path(places.find_places(source)[0]["root"]) == folder
+    assert "root" not in source.options

@@ -24,6 +24,13 @@ class Dataset(ABC):
     def load(self) -> Data:
         """Return the data on the CPU; equal options give equal data to the bit."""
 
+    def located(self) -> Dataset:
+        """Return the same data set as any process finds it: paths absolute, lists in place of the files that hold them.
+
+        The default, for data that come from no files, is the data set itself.
+        """
+        return self
+
     def inventory(self) -> Mapping[str, Mapping[str, Any]]:
         """Return what each split holds, by its name, where the data are files; {} where they are not.
 

@@ -22,3 +22,6 @@ class Option:
     code: Callable[[str], bool] | None = None
     """Whether a text names code ("pkg.mod:function") or makes something run it: from a file such a text is refused
     unless the person allowed it (`--trust TEXT`). None: no text of this option does."""
+    place: bool = False
+    """Of a data set: whether the option only says where its files lie or how they are read. Recipes name data by their
+    fingerprint, so that such an option is no part of a run's id; it is noted for this machine, beside the study."""

@@ -29,6 +29,10 @@ class SweepRequest:
         Path | None,
         typer.Option(metavar="DIR", help="Study folder, which keeps every finished step; default: the file's name."),
     ] = None
+    data: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="Where the data of the study lie now, if not where they were; same content."),
+    ] = None
     only: Annotated[
         list[str] | None,
         typer.Option(

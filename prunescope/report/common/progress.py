@@ -121,7 +121,7 @@ def _poll(look: _Look, stop: threading.Event) -> None:
 
 
 @contextmanager
-def _meter() -> Iterator[Meter]:
+def _meter(what: str = "all steps") -> Iterator[Meter]:
     if not (sys.stderr.isatty() or _in_notebook()):
         yield Lines()
         return
@@ -131,7 +131,7 @@ def _meter() -> Iterator[Meter]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console() if _in_notebook() else Console(stderr=True)
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
-        yield Bars(progress, progress.add_task("all steps", total=1.0))
+        yield Bars(progress, progress.add_task(what, total=1.0))
 
 
 def _in_notebook() -> bool:
@@ -159,3 +159,10 @@ class OnTerminal:
     ) -> AbstractContextManager[None]:
         """Show bars on a terminal and in a notebook, lines elsewhere."""
         return watched(recipes, progress, weights=shares)
+
+    @contextmanager
+    def meter(self, what: str) -> Iterator[Callable[[float], None]]:
+        """Show a bar on a terminal and in a notebook, lines elsewhere."""
+        say(what)
+        with _meter(what) as shown:
+            yield lambda share: shown.show(share, {})

@@ -14,6 +14,7 @@ from prunescope.plugins import options, registry
 from prunescope.report.common import formatting, words
 from prunescope.report.common.view import Command, Headline, ShownKnob
 from prunescope.report.diagnosis import evidence
+from prunescope.runs import locations
 from prunescope.runs.live import report_lost
 from prunescope.runs.recipe import snapshot_of
 from prunescope.studies.diagnosis.plan import COMPRESSION
@@ -114,10 +115,10 @@ def data_text(source: Mapping[str, Any]) -> str:
     >>> data_text({"name": "timm", "options": {"root": "birds"}})
     'birds'
     """
-    rest = dict(source.get("options", {}))
+    rest = dict(locations.with_place(source)["options"])
     name = source["name"]
     if name == "timm":
-        name = rest.pop("dataset", "") or rest.pop("root", "")
+        name = rest.pop("dataset", "") or rest.pop("root", "") or "FOLDER"
     elif name == "factory":
         name = rest.pop("factory", "")
     given = ",".join(f"{key}={_value(value)}" for key, value in sorted(rest.items()))

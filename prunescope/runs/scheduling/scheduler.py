@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api import Outcome, Progress
 from prunescope.api.errors import BUSY, PluginError
-from prunescope.runs import failures, pipeline
+from prunescope.runs import failures, locations, pipeline
 from prunescope.runs.recipe import run_of
 from prunescope.runs.scheduling import arrivals, devices, groups
 from prunescope.runs.scheduling.works import works
@@ -84,6 +84,7 @@ def run(
     expected: what the steps take, where an estimate was made. A step succeeded once its result is in the study's folder
     and opens. Stops after a step whose result could not be written: the next ones would be computed in vain.
     """
+    locations.note_places(recipes, store)
     perform = partial(pipeline.perform_job, device=device, trust=store.trust)
     state = _State(
         store,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunescope.api import Job, Resources
+from prunescope.runs.locations import TABLE
 from prunescope.runs.recipe import ID_DIGITS, run_of
 
 if TYPE_CHECKING:
@@ -67,10 +69,15 @@ def _job(group: Group, todo: Collection[str], task_of: Mapping[str, str], *, stu
         needs=tuple(sorted({task_of[run_id] for run_id in made})),
         recipes=tuple(recipe.canonical() for recipe in group),
         study=study,
-        inputs=input_files(references, weights=group[0].step != "diagnose"),
+        inputs=(*input_files(references, weights=group[0].step != "diagnose"), *_table(study)),
         outputs=tuple(path for recipe in group for path in output_files(recipe.id)),
         resources=expected.of(group),
     )
+
+
+def _table(study: str) -> tuple[str, ...]:
+    """Return the table of where the data of a study lie, where it has one."""
+    return (TABLE,) if (Path(study) / TABLE).is_file() else ()
 
 
 def input_files(references: Sequence[str], *, weights: bool) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,17 @@ from prunescope.runs import plan
 from prunescope.studies.grid.study import SEED_STRIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from prunescope.data.spec import Source
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
     from prunescope.studies.grid.study import PluginChoice, Study
+
+
+def _nothing(_: Recipe) -> Mapping[int, Recipe]:
+    """Find no finished training."""
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +77,19 @@ class Grid:
 
 
 def expand(
-    study: Study, data: Source, *, num_classes: int, in_chans: int, image_size: tuple[int, ...], identity: str = ""
+    study: Study,
+    data: Source,
+    *,
+    num_classes: int,
+    in_chans: int,
+    image_size: tuple[int, ...],
+    identity: str = "",
+    find: Callable[[Recipe], Mapping[int, Recipe]] = _nothing,
 ) -> Grid:
     """Lay out a study on its data; InputError or UsageError for an option some plugin does not take.
 
     identity: of the study's network, where it is one of a person's own (`networks.identity`).
+    find: returns the finished trainings that are this recipe but for their snapshots, by the epochs they kept.
     """
     spec = ModelSpec(
         name=study.model,
@@ -91,14 +106,25 @@ def expand(
         dense_probes=tuple(_make("probes", choice, "[[dense_probes]]") for choice in study.dense_probes),
     )
     _check_probes(study, plugins)
-    dense = _trainings(study, spec, data)
+    dense = _trainings(study, spec, data, find)
     cells = tuple(
         _cell(study, plugins, data, value=value, seed=seed, density=density, dense=reference)
         for (value, seed), (_, reference) in dense.items()
         for density in study.densities
     )
-    named = {_training_name(study, *key): recipe for key, (recipe, _) in dense.items()}
+    named = _named_trainings(study, dense)
     return Grid(study=study, trainings=tuple(named.values()), training_names=tuple(named), cells=cells)
+
+
+def _named_trainings(study: Study, dense: Mapping[tuple[float, int], tuple[Recipe, str]]) -> dict[str, Recipe]:
+    """Return every dense training once, by its name; a second one of a seed is named by the snapshots it keeps."""
+    named: dict[str, Recipe] = {}
+    for key, (recipe, _) in dense.items():
+        name = _training_name(study, *key)
+        if named.setdefault(name, recipe).id != recipe.id:
+            kept = "+".join(f"{epoch:g}" for epoch in recipe.arguments["snapshots"])
+            named[f"{name},snapshots={kept}"] = recipe
+    return named
 
 
 def _training_name(study: Study, value: float, seed: int) -> str:
@@ -141,8 +167,13 @@ def _check_probes(study: Study, plugins: _Plugins) -> None:
             raise InputError(f"the probe {name!r} compares replicas, a dense model is one", fix="put it in [[probes]]")
 
 
-def _trainings(study: Study, spec: ModelSpec, data: Source) -> dict[tuple[float, int], tuple[Recipe, str]]:
-    """Return every dense run's recipe and the reference of the model, by value of the knob and seed."""
+def _trainings(
+    study: Study, spec: ModelSpec, data: Source, find: Callable[[Recipe], Mapping[int, Recipe]]
+) -> dict[tuple[float, int], tuple[Recipe, str]]:
+    """Return every dense run's recipe and the reference of the model, by value of the knob and seed.
+
+    A snapshot that a finished training kept is taken from there; one more training keeps the others.
+    """
     trainers = {value: _trainer(study, value) for value in study.values}
     if not _by_snapshots(study):
         recipes = {
@@ -151,16 +182,18 @@ def _trainings(study: Study, spec: ModelSpec, data: Source) -> dict[tuple[float,
         }
         return {key: (recipe, recipe.id) for key, recipe in recipes.items()}
     epochs = [int(value) for value in study.values]
-    of_seed = {
-        seed: plan.training_recipe(
+    found: dict[tuple[float, int], tuple[Recipe, str]] = {}
+    for seed in study.dense_seeds:
+        whole = plan.training_recipe(
             trainer=trainers[study.values[0]], model=spec, data=data, seed=seed, snapshots=epochs
         )
-        for seed in study.dense_seeds
-    }
-    return {
-        (value, seed): (of_seed[seed], f"{of_seed[seed].id}@{int(value)}")
-        for value, seed in product(study.values, study.dense_seeds)
-    }
+        finished = find(whole)
+        missing = [epoch for epoch in epochs if epoch not in finished]
+        rest = replace(whole, arguments={**whole.arguments, "snapshots": missing})
+        for value, epoch in zip(study.values, epochs, strict=True):
+            recipe = finished.get(epoch, rest)
+            found[value, seed] = (recipe, f"{recipe.id}@{epoch}")
+    return {(value, seed): found[value, seed] for value, seed in product(study.values, study.dense_seeds)}
 
 
 def _by_snapshots(study: Study) -> bool:

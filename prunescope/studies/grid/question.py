@@ -25,6 +25,8 @@ class SweepQuestion(Place):
     """A study's TOML file, the folder of one begun, or what `sweep` or `open_study` returned."""
     study: str | Path | None = None
     """Folder that keeps every finished step; the file's name, here, where None."""
+    data: str | None = None
+    """Where the data of the study lie now, as --data takes it; where the study says, or they were found, if None."""
     only: Sequence[str] = ()
     """Only these steps and what they need: "train", "probe/lmc/*", "*density=0.1,*"."""
     shard: tuple[int, int] | None = None

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api.errors import InputError, StoreError, UsageError
 from prunescope.api.regular import read_regular, read_regular_text
 from prunescope.api.trust import NOTHING, names_code
-from prunescope.data.spec import Source
+from prunescope.data.spec import Source, options_in
 from prunescope.networks.identified import identified
 from prunescope.networks.spec import ModelSpec
 from prunescope.runs.files.whole import make_folder, whole_file
+from prunescope.runs.locations import note_sources
+from prunescope.runs.store import Store
 from prunescope.studies.grid import layout, question, study
+from prunescope.studies.grid.reuse import FinishedTrainings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,14 +73,14 @@ def find_study_file(path: Path) -> Path:
     return path / STUDY_FILE if path.is_dir() else path
 
 
-def load_grid(folder: Path, *, at: Path | None = None, trust: Trust = NOTHING) -> Grid:
+def load_grid(folder: Path, *, at: Path | None = None, trust: Trust = NOTHING, data: str | None = None) -> Grid:
     """Return all steps of the study in a folder; `at` names its TOML file when it is not there yet.
 
-    trust: the code that it may name for its data, where nothing is noted of these yet.
+    trust: the code that it may name for its data, where nothing is noted of these yet. data: where they lie now.
     """
     file = at or folder / STUDY_FILE
     asked = study.load_study(file)
-    shape = _known_shape(asked, folder) or _look(asked, trust)
+    shape = _find_shape(asked, folder, trust, data)
     try:
         return layout.expand(
             asked,
@@ -86,17 +89,19 @@ def load_grid(folder: Path, *, at: Path | None = None, trust: Trust = NOTHING) -
             in_chans=shape.in_chans,
             image_size=shape.image_size,
             identity=shape.identity,
+            find=FinishedTrainings(Store(folder)).find,
         )
     except (InputError, UsageError) as error:
         raise InputError(f"{file}: {error.message}", fix=error.fix) from error
 
 
-def settle(file: Path, folder: Path, *, trust: Trust = NOTHING) -> None:
+def settle(file: Path, folder: Path, *, trust: Trust = NOTHING, data: str | None = None) -> None:
     """Make the folder of a study: copy study.toml there, and note what its data are, and its network if it is code.
 
     What a person's own code makes is looked at again each time: where it has changed, the steps are others.
 
-    Raises InputError when the folder holds another study.
+    data: where they lie now, as --data takes it.
+    Raises InputError when the folder holds another study, or other data lie there.
     """
     asked, there = study.load_study(file), folder / STUDY_FILE
     if there.is_file() and not file.samefile(there):
@@ -106,10 +111,12 @@ def settle(file: Path, folder: Path, *, trust: Trust = NOTHING) -> None:
         if not there.is_file():
             with whole_file(there) as made:
                 made.write(read_regular(file))
-        if _known_shape(asked, folder) is None or names_code(asked.model) or names_code(asked.data):
-            noted = _to_json(asked, _look(asked, trust))
+        again = names_code(asked.model) or names_code(asked.data)
+        shape = _find_shape(asked, folder, trust, data, again=again)
+        if again or _known_shape(asked, folder) is None:
             with whole_file(folder / DATA_FILE) as made:
-                made.write(noted.encode())
+                made.write(_to_json(asked, shape).encode())
+        note_sources([shape.source], Store(folder))
     except OSError as error:
         raise StoreError(
             f"cannot write the study folder {folder}: {error.strerror or error}",
@@ -128,14 +135,25 @@ def _check_same(asked: Study, there: Path, file: Path) -> None:
         )
 
 
-def _look(asked: Study, trust: Trust) -> DataShape:
-    """Load the data once, and build the network if a person's own code makes it."""
+def _find_shape(asked: Study, folder: Path, trust: Trust, data: str | None, *, again: bool = False) -> DataShape:
+    """Return what the data of a study are: as noted, or (`again`) as they are found; data: where they lie now."""
+    from prunescope.data import sources
+
+    known = None if again else _known_shape(asked, folder)
+    if known is not None and data is not None:
+        sources.move_source(known.source, data, trust=trust)
+    return known or _look(asked, trust, data)
+
+
+def _look(asked: Study, trust: Trust, at: str | None) -> DataShape:
+    """Load the data once, from where they are said to lie, and build the network if a person's own code makes it."""
     from prunescope.data import sources
 
     if names_code(asked.model):
         trust.check(asked.model, source=STUDY_FILE)
     try:
-        source = sources.describe(asked.data, trust=trust)
+        more = {} if at is None else options_in(asked.data)
+        source = sources.describe(at or asked.data, trust=trust, more=more)
     except UsageError as error:
         raise InputError(f"the table [data]: {error.message}", fix=error.fix) from error
     return describe_shape(source, asked.model, asked.model_options, trust=trust)

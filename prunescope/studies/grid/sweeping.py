@@ -77,8 +77,8 @@ def answer_sweep(question: SweepQuestion, session: Session) -> Swept | StepState
     """Run every step that is asked for and not finished; the states or the cost where only those are asked."""
     file, store = question.file, session.store
     if not (question.list_steps or question.dry_run):
-        studyfolder.settle(file, store.study, trust=store.trust)
-    grid = studyfolder.load_grid(store.study, at=file, trust=store.trust)
+        studyfolder.settle(file, store.study, trust=store.trust, data=question.data)
+    grid = studyfolder.load_grid(store.study, at=file, trust=store.trust, data=question.data)
     named = _chosen(grid, question)
     damaged = store.damaged(recipe.id for recipe in named.values())
     if question.list_steps:
