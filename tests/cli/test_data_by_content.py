@@ -340,9 +340,33 @@ def test_a_snapshot_that_was_added_is_of_the_same_training(invoke, tmp_path):
     store = Store(tmp_path / "study")
     ends = [store.load_weights(run).state for run in (one, other)]
     assert all((ends[0][name] == ends[1][name]).all() for name in ends[0])
-    from prunescope.studies.grid.reuse import FinishedTrainings
+    from prunescope.runs.reuse import FinishedTrainings
 
     recipe = store.read(one).recipe
     both = replace(recipe, arguments={**recipe.arguments, "snapshots": [1, 2]})
     found = FinishedTrainings(store).find(both)
     assert {epoch: found[epoch].id for epoch in (1, 2)} == {1: one, 2: other}
+
+
+# ---- the table of ids ----
+
+
+def test_the_ids_in_the_documentation_are_those_of_now(tmp_path, monkeypatch):
+    from prunescope.networks.spec import ModelSpec
+    from prunescope.plugins import registry
+    from prunescope.runs.plan import training_recipe
+
+    write_images(tmp_path / "imgs")
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "identity.md").read_text(encoding="utf-8")
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in page.splitlines() if "train-" in line]
+    table = {row[1]: row[2] if row[3] == "the same" else row[3] for row in rows if len(row) == 4}
+    assert len(table) == 4
+    trainer = registry.make("trainers", "sgd", {"epochs": 1})
+    for text, wanted in table.items():
+        source = sources.describe(text)
+        data = sources.open_source(source.to_json(), device="cpu")
+        spec = ModelSpec(
+            name="preresnet8", num_classes=data.num_classes, in_chans=data.in_chans, image_size=data.image_size
+        )
+        assert training_recipe(trainer=trainer, model=spec, data=source, seed=0).id == wanted, text

@@ -18,9 +18,9 @@ from prunescope.networks.identified import identified
 from prunescope.networks.spec import ModelSpec
 from prunescope.runs.files.whole import make_folder, whole_file
 from prunescope.runs.locations import note_sources
+from prunescope.runs.reuse import FinishedTrainings
 from prunescope.runs.store import Store
 from prunescope.studies.grid import layout, question, study
-from prunescope.studies.grid.reuse import FinishedTrainings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,9 +111,8 @@ def settle(file: Path, folder: Path, *, trust: Trust = NOTHING, data: str | None
         if not there.is_file():
             with whole_file(there) as made:
                 made.write(read_regular(file))
-        again = names_code(asked.model) or names_code(asked.data)
-        shape = _find_shape(asked, folder, trust, data, again=again)
-        if again or _known_shape(asked, folder) is None:
+        shape = _find_shape(asked, folder, trust, data, again=True)
+        if shape != _known_shape(asked, folder):
             with whole_file(folder / DATA_FILE) as made:
                 made.write(_to_json(asked, shape).encode())
         note_sources([shape.source], Store(folder))
@@ -136,26 +135,37 @@ def _check_same(asked: Study, there: Path, file: Path) -> None:
 
 
 def _find_shape(asked: Study, folder: Path, trust: Trust, data: str | None, *, again: bool = False) -> DataShape:
-    """Return what the data of a study are: as noted, or (`again`) as they are found; data: where they lie now."""
+    """Return what the data and the network of a study are: as noted, or as they are found.
+
+    data: where they lie now. again: what a person's own code makes is looked at again.
+    """
     from prunescope.data import sources
 
-    known = None if again else _known_shape(asked, folder)
-    if known is not None and data is not None:
+    known = _known_shape(asked, folder)
+    if known is None or (again and known.source.name == "factory"):
+        return _look(asked, trust, data)
+    if data is not None:
         sources.move_source(known.source, data, trust=trust)
-    return known or _look(asked, trust, data)
+    if again and names_code(asked.model):
+        return _describe_shape(asked, known.source, trust)
+    return known
 
 
 def _look(asked: Study, trust: Trust, at: str | None) -> DataShape:
     """Load the data once, from where they are said to lie, and build the network if a person's own code makes it."""
     from prunescope.data import sources
 
-    if names_code(asked.model):
-        trust.check(asked.model, source=STUDY_FILE)
     try:
         more = {} if at is None else options_in(asked.data)
         source = sources.describe(at or asked.data, trust=trust, more=more)
     except UsageError as error:
         raise InputError(f"the table [data]: {error.message}", fix=error.fix) from error
+    return _describe_shape(asked, source, trust)
+
+
+def _describe_shape(asked: Study, source: Source, trust: Trust) -> DataShape:
+    if names_code(asked.model):
+        trust.check(asked.model, source=STUDY_FILE)
     return describe_shape(source, asked.model, asked.model_options, trust=trust)
 
 
