@@ -8,9 +8,9 @@ import torch
 
 from prunescope.api import Mask
 from prunescope.api.errors import UsageError
+from prunescope.landscape.linear_flow import linear, positive
+from prunescope.landscape.norms import other_norms
 from prunescope.networks.masks import density_left, keep_largest
-from prunescope.pruning.linear_flow import linear, positive
-from prunescope.pruning.norms import other_norms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ def synaptic_flow(model: nn.Module, names: Sequence[str], shape: tuple[int, ...]
     """Return the flow through each named weight of a network made positive and linear.
 
     Formula: |θ| ⊙ ∂R/∂|θ| with R = 1ᵀ (Π_l |θ_l|) 1: the sum of the outputs for an image of ones. Biases are zero and
-    norms only scale (prunescope.pruning.linear_flow), so that the flow into a layer is the flow out of it. At
+    norms only scale (prunescope.landscape.linear_flow), so that the flow into a layer is the flow out of it. At
     initialisation, where BatchNorm is the identity in eval mode, this is what the authors' code computes; of a trained
     network that code takes |running mean| and |β| along as well, which adds flow that no weight carries.
     Source: Tanaka et al. 2020, section 6. Shapes: as the weights, float64; shape: of one input, such as

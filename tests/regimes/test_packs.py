@@ -26,7 +26,11 @@ def test_a_pack_comes_back_as_it_was(tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"kind": "other"}, "not a rule pack"), ({"schema_version": 9}, "schema 9"), ({"knobs": {"epochs": [1]}}, "damaged")],
+    [
+        ({"kind": "other"}, "not a rule pack"),
+        ({"schema_version": 9}, "schema 9"),
+        ({"knobs": {"epochs": [1]}}, "damaged"),
+    ],
 )
 def test_other_files_are_refused(tmp_path, change, told):
     (tmp_path / "pack.json").write_text(json.dumps({**json.loads(dump(PACK)), **change}))

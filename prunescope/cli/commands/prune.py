@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from prunescope.cli.commands import explain as explaining
 from prunescope.cli.commands.plugin_commands import Chosen
 from prunescope.cli.options import parameters, parsing, questions
 from prunescope.cli.terminal import showing
 from prunescope.cli.terminal.command import Output
+from prunescope.report.common.console import show
 from prunescope.studies.steps.pruning import PruningQuestion
 
 
@@ -55,6 +55,8 @@ def prune(
     found = find_pruning(question, questions.open_session(question))
     showing.say_lines(found.lines())
     if explain:
-        explaining.explain(found)
+        explained = found.explain()
+        show(explained.table())
+        showing.say_lines(explained.lines())
     showing.save_weights(found, output)
     return Output(text=found.run)

@@ -12,6 +12,7 @@ from prunescope.studies.steps.pruning import PruningQuestion, answer_pruning
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from prunescope.report.steps.explaining import MaskExplanation
     from prunescope.runs.files.runfile import Run
     from prunescope.runs.session import Session
 
@@ -29,10 +30,12 @@ class Pruning(NetworkFinding):
         """Share of the prunable weights that are kept."""
         return float(self.found.facts["density"])
 
-    def input_shape(self) -> tuple[int, ...]:
-        """Return the shape of one input, (channels, height, width) of an image."""
-        model = self.found.facts["model"]
-        return (model["in_chans"], *model["image_size"])
+    def explain(self) -> MaskExplanation:
+        """Return what the mask keeps of every layer, and which layers collapse."""
+        from prunescope.report.steps.explaining import MaskExplanation
+        from prunescope.studies.steps.explaining import explain_mask
+
+        return MaskExplanation(found=explain_mask(self.found, self.session), run=self.run)
 
     def lines(self) -> Sequence[str]:
         """Return what was kept."""

@@ -15,9 +15,9 @@ from torch import nn
 import prunescope.networks.zoo  # noqa: F401 - registers them with timm
 from prunescope.api import Mask
 from prunescope.api.errors import UsageError
+from prunescope.landscape.paths import effective
 from prunescope.networks.masks import keep_largest
 from prunescope.networks.models import prunable
-from prunescope.pruning.paths import effective
 from prunescope.pruning.synflow import synflow
 
 WIDTHS = (2, 3, 4, 2)

@@ -9,9 +9,9 @@ from timm.layers.filter_response_norm import FilterResponseNormTlu2d
 from torch import nn
 
 from prunescope.api.errors import UsageError
+from prunescope.landscape.linear_flow import positive
+from prunescope.landscape.norms import other_norms
 from prunescope.networks.models import prunable
-from prunescope.pruning.linear_flow import positive
-from prunescope.pruning.norms import other_norms
 from prunescope.pruning.synflow import synaptic_flow, synflow
 
 

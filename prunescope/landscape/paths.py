@@ -10,8 +10,8 @@ from torch.nn.modules.conv import _ConvNd
 
 from prunescope.api import Mask
 from prunescope.api.errors import UsageError
-from prunescope.pruning.linear_flow import linear, positive
-from prunescope.pruning.norms import other_norms
+from prunescope.landscape.linear_flow import linear, positive
+from prunescope.landscape.norms import other_norms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +23,8 @@ def effective(model: nn.Module, mask: Mask, shape: tuple[int, ...]) -> Mask:
     """Return the kept weights that some path of kept weights joins with the image and with an output.
 
     The others can be removed without changing what the network computes, up to constants. Found in one pass forward and
-    back through the network as a positive linear flow (prunescope.pruning.linear_flow), of which every layer passes on
-    whether anything arrives at all.
+    back through the network as a positive linear flow (prunescope.landscape.linear_flow), of which every layer passes
+    on whether anything arrives at all.
     Source: Vysogorets & Kempe 2023. Shapes: shape: (channels, height, width) of an image. Its density is the
     effective density, at most that of the mask.
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import guarded
-from prunescope.pruning.linear_flow import NORMS
+from prunescope.landscape.linear_flow import NORMS
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
