@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from prunescope.api import Dataset, Option
@@ -225,11 +226,15 @@ class Timm(Dataset):
 class ArrayFile(Dataset):
     """Images and labels in a file of numpy: an .npz of x, uint8 (n, channels, height, width), and y, labels from 0."""
 
-    file: Annotated[str, Option("path of the .npz, from where the command runs")]
+    file: Annotated[str, Option("path of the .npz, from where the command runs", place=True)]
     train_images: Annotated[int, Option("images for training, the first ones of the file", minimum=10)] = 1000
     test_images: Annotated[int, Option("images for testing, those after them", minimum=10)] = 4000
     crop_padding: Annotated[int, Option(CROP_HELP, minimum=0)] = 1
     flip: Annotated[bool, Option(FLIP_HELP)] = False
+
+    def located(self) -> ArrayFile:
+        """Return it with an absolute path."""
+        return replace(self, file=str(Path(self.file).absolute()))
 
     def load(self) -> Data:
         """Read the file, and divide its images in the order that they have there."""

@@ -43,6 +43,11 @@ def keep_place(source: Source, place: Place, *, first: bool = True) -> None:
         _FOUND[key_of(source)] = found[:MOST_PLACES]
 
 
+def paths_of(place: Place) -> list[str]:
+    """Return the folders and files among the options of a place."""
+    return [str(place[name]) for name in ("root", "file") if place.get(name)]
+
+
 def split_place(instance: object, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the option values that decide the content of a data set, and those that say where it lies."""
     names = {field.name for field in options.fields(type(instance)) if field.option.place}

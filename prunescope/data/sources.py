@@ -141,7 +141,7 @@ def open_source(source: Mapping[str, Any], *, device: str, trust: Trust = NOTHIN
         if wanted.fingerprint in ("", data.fingerprint):
             places.keep_place(wanted, place)
             return data
-        failed.insert(0, _changed(wanted, data.fingerprint, at=str(place.get("root", ""))))
+        failed.insert(0, _changed(wanted, data.fingerprint, at=next(iter(places.paths_of(place)), "")))
     raise failed[0] if isinstance(failed[0], _ChangedError) or not _lies_somewhere(wanted) else _not_found(wanted)
 
 
@@ -168,11 +168,11 @@ def _lies_somewhere(source: Source) -> bool:
 
 def _not_found(source: Source) -> InputError:
     noted = (*places.find_places(source), source.options)
-    roots = list(dict.fromkeys(str(place["root"]) for place in noted if place.get("root")))
+    known = list(dict.fromkeys(path for place in noted for path in places.paths_of(place)))
     name = source.options.get("dataset") or source.name
     return InputError(
         f"the data {name!r} with the fingerprint {source.fingerprint} are not found on this machine: "
-        + (f"not in {', '.join(roots)}" if roots else "no folder is known for them"),
+        + (f"not in {', '.join(known)}" if known else "no folder is known for them"),
         fix="give where they lie: --data PATH (of a study: prunescope sweep STUDY --data PATH)",
     )
 

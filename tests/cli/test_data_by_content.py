@@ -153,6 +153,24 @@ def test_cifar10_is_one_data_set_wherever_its_files_lie(tmp_path, monkeypatch, m
     assert found[0].options["dataset"] == "torch/cifar10"
 
 
+def test_a_file_of_arrays_is_one_data_set_wherever_it_lies(tmp_path, monkeypatch):
+    x, y = np.arange(40 * 16, dtype=np.int64).reshape(40, 1, 4, 4).astype(np.uint8), np.arange(40) % 3
+    for name in ("a.npz", "deep/b.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        np.savez_compressed(tmp_path / name, x=x, y=y)
+    monkeypatch.chdir(tmp_path / "deep")
+    texts = ("../a.npz", "./b.npz", "b.npz", str(tmp_path / "a.npz"))
+    found = [sources.describe(f"arrays:file={text},train_images=20,test_images=10") for text in texts]
+    assert found == [found[0]] * 4
+    assert "file" not in found[0].options
+    (tmp_path / "a.npz").unlink()
+    assert len(sources.open_source(found[0].to_json(), device="cpu").train) == 20
+    (tmp_path / "deep" / "b.npz").unlink()
+    sources._load.cache_clear()
+    with pytest.raises(InputError, match=r"not in .*b\.npz"):
+        sources.open_source(found[0].to_json(), device="cpu")
+
+
 def test_a_recipe_of_an_earlier_version_names_its_folder_and_is_still_read(images):
     described = sources.describe(str(images)).to_json()
     earlier = {**described, "options": {"root": str(images)}}
