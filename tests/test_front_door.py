@@ -6,19 +6,25 @@ import inspect
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
 import prunescope
+from prunescope.api.errors import UsageError
 from prunescope.cli.application import build
+from prunescope.data.sources import open_source
+from prunescope.landscape import batchnorm
 from prunescope.report.common.finding import Finding
+from prunescope.runs.plan import RECALIBRATION_BATCH
 from prunescope.runs.store import Store
+from prunescope.studies.steps import soup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -273,6 +279,60 @@ def test_a_function_returns_the_runs_that_its_command_prints(name, made, folder,
     assert list(getattr(found, "runs", None) or [found.run]) == printed
     assert Store(folder).ids() == finished
     assert capfd.readouterr() == ("", "")
+
+
+def test_recalibration_changes_nothing_but_the_statistics_of_batchnorm(made, folder):
+    plain = prunescope.prune(made["train"][0], density=0.3, study=folder)
+    assert [plain.run] == made["prune"]
+    words = ("prune", "magnitude", *made["train"], "--density", 0.3, "--recalibrate", "--study", folder)
+    recalibrated = prunescope.prune(made["train"][0], density=0.3, recalibrate=True, study=folder)
+    assert [recalibrated.run] == command(*words).split()
+    wanted, found = plain.network(), recalibrated.network()
+    data = open_source(plain.found.recipe.arguments["data"], device="cpu")
+    before = {name: tensor.clone() for name, tensor in wanted.state_dict().items()}
+    batchnorm.re_estimate(wanted, data.train, batch_size=RECALIBRATION_BATCH)
+    for name, tensor in wanted.state_dict().items():
+        assert torch.equal(found.state_dict()[name], tensor)
+        assert "running" in name or "num_batches" in name or torch.equal(before[name], tensor)
+    assert not torch.equal(before["layer1.0.bn2.running_mean"], found.state_dict()["layer1.0.bn2.running_mean"])
+
+
+def test_a_network_without_batchnorm_cannot_be_recalibrated(folder):
+    given = {"data": "patches:images=64,test_images=40", "study": folder}
+    dense = prunescope.train("small_mlp", trainer_options={"epochs": 1}, **given)
+    with pytest.raises(UsageError, match="no BatchNorm"):
+        prunescope.prune(dense, density=0.3, recalibrate=True, study=folder)
+
+
+def test_a_soup_is_the_average_where_the_replicas_are_connected(made, folder):
+    words = ("retrain", "sgd", *made["prune"], "--replicas", 2, "--epochs", 1, "--keep", "soup", "--study", folder)
+    found = prunescope.retrain(made["prune"][0], replicas=2, **TRAIN_TOO, keep="soup", study=folder)
+    assert [found.run] == command(*words).split()
+    assert [run.id for run in found.replicas] == made["retrain"]
+    lmc = prunescope.probe(made["retrain"], "lmc", probe_options={"test": False}, study=folder).readings["lmc"]
+    assert lmc.value.min() >= -0.1
+    assert f"least LMC {lmc.value.min():.3f}" in str(found)
+    averaged, states = found.network(), [prunescope.open_study(folder).show(run).network() for run in made["retrain"]]
+    for name, weight in averaged.named_parameters():
+        torch.testing.assert_close(weight, sum(one.get_parameter(name) for one in states) / 2)
+    density = Store(folder).read(found.run).facts["density"]
+    assert density == pytest.approx(0.3, abs=1e-3)
+    measured = prunescope.probe([found], "errors", study=folder)
+    assert {row["density"] for row in measured.rows()} == {density}
+
+
+def test_a_barrier_keeps_the_replica_of_lowest_training_loss(made, folder, monkeypatch):
+    monkeypatch.setattr(soup, "PUBLISHED", replace(soup.PUBLISHED, epsilon=-2.0))
+    found = prunescope.retrain(made["prune"][0], replicas=2, **TRAIN_TOO, keep="soup", study=folder)
+    losses = {run.id: run.history[-1].train_loss for run in found.replicas}
+    assert losses[found.run] == min(losses.values())
+    assert "lies on a barrier" in found.reason
+
+
+@pytest.mark.parametrize(("given", "told"), [({"replicas": 1}, "two replicas"), ({"replicas": 2, "keep": "x"}, "'x'")])
+def test_a_soup_requires_replicas(given, told, made, folder):
+    with pytest.raises(UsageError, match=told):
+        prunescope.retrain(made["prune"][0], **{"keep": "soup", **given}, **TRAIN_TOO, study=folder)
 
 
 def test_what_a_function_returns_is_what_the_next_one_takes(made, folder):

@@ -15,7 +15,7 @@ from prunescope.api.trust import NOTHING
 from prunescope.runs import locations
 from prunescope.runs.recipe import Recipe, parse
 from prunescope.runs.scheduling import devices
-from prunescope.runs.steps import fitting, judging, probing, pruning, rewinding
+from prunescope.runs.steps import averaging, fitting, judging, probing, pruning, rewinding
 from prunescope.runs.steps.context import StepContext
 from prunescope.runs.steps.finishing import finish_run
 from prunescope.runs.store import Store
@@ -52,6 +52,7 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
         "prune": pruning.prune_network,
         "rewind": rewinding.rewind_network,
         "retrain": fitting.fit_network,
+        "soup": averaging.average_replicas,
         "probe": probing.measure_replicas,
         "diagnose": judging.judge_cases,
     }

@@ -35,15 +35,32 @@ def training_recipe(
     return _recipe("train", trainer, arguments=arguments, inputs=(start,) if start else ())
 
 
-def pruning_recipe(*, dense: str, pruner: Loaded, density: float, data: Source, seed: int) -> Recipe:
-    """Return the recipe that prunes the run or snapshot `dense` to a density."""
+RECALIBRATION_BATCH = 256
+"""Images per batch in which the BatchNorm statistics of a pruned network, or of a soup, are re-estimated."""
+
+
+def pruning_recipe(
+    *, dense: str, pruner: Loaded, density: float, data: Source, seed: int, recalibrate: bool = False
+) -> Recipe:
+    """Return the recipe that prunes the run or snapshot `dense` to a density.
+
+    recalibrate: whether BatchNorm's statistics are re-estimated under the mask.
+    """
     arguments = {"density": density, "data": data.to_json(), "seed": seed}
+    if recalibrate:
+        arguments["recalibrate"] = RECALIBRATION_BATCH
     return _recipe("prune", pruner, arguments=arguments, inputs=(dense,))
 
 
 def retraining_recipe(*, pruned: str, trainer: Loaded, data: Source, seed: int) -> Recipe:
     """Return the recipe of one replica: the pruned model trained again under its mask."""
     return _recipe("retrain", trainer, arguments={"data": data.to_json(), "seed": seed}, inputs=(pruned,))
+
+
+def soup_recipe(*, replicas: Sequence[str], data: Source) -> Recipe:
+    """Return the recipe that averages replicas of one pruned network, and re-estimates BatchNorm."""
+    arguments = {"data": data.to_json(), "batch_size": RECALIBRATION_BATCH}
+    return Recipe(step="soup", arguments=arguments, inputs=tuple(replicas))
 
 
 def rewinding_recipe(*, pruned: str, weights: str, shuffle: int | None = None) -> Recipe:

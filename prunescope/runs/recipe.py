@@ -13,7 +13,7 @@ from prunescope.api.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-STEPS = ("import", "train", "prune", "rewind", "retrain", "probe", "diagnose")
+STEPS = ("import", "train", "prune", "rewind", "retrain", "soup", "probe", "diagnose")
 
 ID_DIGITS = 16
 

@@ -72,7 +72,7 @@ def label(recipe: Recipe) -> str:
         about.append(f"density {recipe.arguments['density']:g}")
     elif recipe.step in ("train", "retrain"):
         about.append(f"seed {recipe.arguments['seed']}")
-    if recipe.step in ("rewind", "retrain", "probe") and recipe.inputs:
+    if recipe.step in ("rewind", "retrain", "soup", "probe") and recipe.inputs:
         step, _, digest = recipe.inputs[0].partition("-")
         about.append(f"from {step}-{digest[:6]}")
     return ", ".join(about)

@@ -26,6 +26,12 @@ def prune(
     weights: parameters.Weights = PruningQuestion.weights,
     unsafe_load: parameters.UnsafeLoad = PruningQuestion.unsafe_load,
     output: parameters.Output = None,
+    recalibrate: Annotated[
+        bool,
+        typer.Option(
+            "--recalibrate", help="Re-estimate BatchNorm's statistics under the mask: one pass over the training data."
+        ),
+    ] = PruningQuestion.recalibrate,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what every layer keeps, and warn of layers that collapse.")
     ] = False,
@@ -45,6 +51,7 @@ def prune(
         data=data,
         seed=seed,
         limit_batches=limit_batches,
+        recalibrate=recalibrate,
         model=model,
         weights=weights,
         unsafe_load=unsafe_load,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +22,12 @@ def retrain(
     replicas: Annotated[
         int, typer.Option(metavar="N", min=1, help="Retrainings: seeds SEED, SEED + 1, ...")
     ] = RetrainingQuestion.replicas,
+    keep: Annotated[
+        Literal["all", "soup"],
+        typer.Option(
+            help="soup: the replicas' average, BatchNorm re-estimated, where LMC admits it, else the best replica."
+        ),
+    ] = "all",
     data: parameters.DataOrInherited = None,
     limit_batches: parameters.LimitBatches = RetrainingQuestion.limit_batches,
     model: parameters.Model = None,
@@ -39,11 +45,12 @@ def retrain(
     from prunescope.report.steps.retraining import find_retraining
 
     parsing.check_output(output)
-    if output is not None and replicas > 1:
+    if output is not None and replicas > 1 and keep == "all":
         raise UsageError(f"--output is one file, --replicas {replicas} makes several", fix="retrain one at a time")
     question = RetrainingQuestion(
         checkpoint,
         replicas=replicas,
+        keep=keep,
         trainer=trainer.name,
         trainer_options=trainer.options,
         data=data,

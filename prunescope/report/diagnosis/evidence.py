@@ -32,7 +32,9 @@ class KnownReading:
     """What it is; {error} is what an error is on these data."""
 
 
-CORE = ("lmc", "cka", "disagreement", "errors", "size")
+DENSE_IS_NOT_PRUNED = "the dense model is not pruned"
+
+CORE = ("lmc", "cka", "disagreement", "errors", "size", "recalibration", "soup")
 """The probes of every diagnosis; KNOWN names what matters most of what they read."""
 
 KNOWN_READINGS = (
@@ -59,6 +61,36 @@ KNOWN_READINGS = (
     ),
     KnownReading(key="errors/train_error", label="train error", style="percent", about="{error}, inputs not augmented"),
     KnownReading(key="errors/test_error", label="test error", style="percent", about="{error}"),
+    KnownReading(
+        key="soup/soup_error",
+        label="test error of the soup",
+        style="percent",
+        about="of the replicas' average, BatchNorm re-estimated: retrain --keep soup",
+    ),
+    KnownReading(
+        key="soup/soup_minus_best",
+        label="soup minus best replica",
+        style="signed",
+        about="test error, as a fraction; LMC near 0 admits the average, a barrier does not",
+    ),
+    KnownReading(
+        key="recalibration/pruned_error",
+        label="test error before retraining",
+        style="percent",
+        about="of the pruned network, as pruning leaves it",
+    ),
+    KnownReading(
+        key="recalibration/recalibrated_error",
+        label="the same, recalibrated",
+        style="percent",
+        about="BatchNorm's statistics re-estimated and nothing else: prune --recalibrate",
+    ),
+    KnownReading(
+        key="recalibration/last_variance_ratio",
+        label="signal in the last layer",
+        style="plain",
+        about="variance of its outputs before retraining, pruned / dense; near 0 the signal has collapsed",
+    ),
     KnownReading(
         key="size/density", label="density", style="percent", about="kept prunable weights / all prunable weights"
     ),
@@ -217,9 +249,14 @@ def paths(reading: Reading) -> np.ndarray:
 def _cell(known: KnownReading, branch: Branch, found: Mapping[str, Reading]) -> ReadingCell:
     reading = found.get(known.key)
     if reading is None:
-        dense_alone = branch.prune is None and known.key.partition("/")[0] in ("lmc", "cka", "disagreement")
-        return ReadingCell(missing=DENSE_HAS_NO_PAIR if dense_alone else _absent(known.key))
+        return ReadingCell(missing=_why_missing(known.key.partition("/")[0], dense=branch.prune is None))
     return scalar(reading) if is_scalar(reading) else ReadingCell(missing="not one number for each replica or pair")
+
+
+def _why_missing(probe: str, *, dense: bool) -> str:
+    if dense and probe in ("lmc", "cka", "disagreement", "soup"):
+        return DENSE_HAS_NO_PAIR
+    return DENSE_IS_NOT_PRUNED if dense and probe == "recalibration" else _absent(probe)
 
 
 def _absent(key: str) -> str:

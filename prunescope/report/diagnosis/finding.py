@@ -167,6 +167,7 @@ def _about(cost: DiagnosisCost) -> dict[str, Any]:
         found["retrain_epochs"] = trainer.instance.length()
         found["retrain_options"] = [f"{name}={value}" for name, value in sorted(trainer.given.items())]
         found["probes_of_replicas"] = [recipe.plugin for recipe in step.probes]
+        found["probes_of_the_pruned_model"] = [recipe.plugin for recipe in step.pruned_probes]
     dense = [recipe.plugin for recipe in cost.steps.dense.probes]
     return found | {"probes_of_the_dense_model": dense, "assumptions": list(cost.notes)}
 

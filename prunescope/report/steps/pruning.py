@@ -40,7 +40,8 @@ class Pruning(NetworkFinding):
     def lines(self) -> Sequence[str]:
         """Return what was kept."""
         kept = f"kept {self.density:.4%} of the prunable weights of {self.found.recipe.inputs[0]}"
-        return [kept, *notes(self.found)]
+        recalibrated = ["BatchNorm re-estimated under the mask"] * ("recalibrate" in self.found.recipe.arguments)
+        return [kept, *recalibrated, *notes(self.found)]
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per layer: its weights, those that are kept, and its density."""

@@ -26,8 +26,12 @@ class Retraining(LinesFinding):
     """A pruned network, retrained as often as there are replicas."""
 
     found: tuple[Run, ...]
-    """Everything of the runs but their weights, by seed."""
+    """Everything of the runs that are kept but their weights, by seed; of a soup, one."""
     session: Session = field(repr=False)
+    replicas: tuple[Run, ...] = ()
+    """All replicas, where they were made for a soup."""
+    reason: str = ""
+    """Why the soup was kept, or was not; "" where none was asked for."""
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -57,16 +61,21 @@ class Retraining(LinesFinding):
 
     def lines(self) -> Sequence[str]:
         """Return the last epoch of each replica."""
-        trained = [f"seed {_seed(run)}: {last_epoch(run.history)}" for run in self.found if run.history]
-        return [*trained, *notes(self.found[0])]
+        replicas = self.replicas or self.found
+        trained = [f"seed {_seed(run)}: {last_epoch(run.history)}" for run in replicas if run.history]
+        kept = [f"kept {self.found[0].id}: {self.reason}"] if self.reason else []
+        return [*trained, *kept, *notes(self.found[0])]
 
     def as_json(self) -> dict[str, Any]:
         """Return the runs: recipe, provenance, history."""
-        return {"schema_version": 1, "runs": [runfile.run_as_json(run) for run in self.found]}
+        known = {"schema_version": 1, "runs": [runfile.run_as_json(run) for run in self.found]}
+        if not self.reason:
+            return known
+        return known | {"replicas": [run.id for run in self.replicas], "kept_because": self.reason}
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per epoch of each replica: learning rate, loss and error in training."""
-        return [row for run in self.found for row in epoch_rows(run)]
+        return [row for run in self.replicas or self.found for row in epoch_rows(run)]
 
 
 @asks(RetrainingQuestion)
@@ -80,7 +89,9 @@ def retrain(question: RetrainingQuestion, session: Session) -> Retraining:
 
 def find_retraining(question: RetrainingQuestion, session: Session) -> Retraining:
     """Answer a question in a session that is open."""
-    return Retraining(found=answer_retraining(question, session), session=session)
+    answer = answer_retraining(question, session)
+    replicas = answer.replicas if answer.reason else ()
+    return Retraining(found=answer.runs, session=session, replicas=replicas, reason=answer.reason)
 
 
 def _seed(run: Run) -> int:

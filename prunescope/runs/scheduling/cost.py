@@ -260,7 +260,7 @@ def _start(todo: Sequence[Recipe], context: StepContext) -> checkpoints.Checkpoi
 
 def _bytes(todo: Sequence[Recipe], start: checkpoints.Checkpoint) -> int:
     """Return the disk the plan takes: one set of weights per model made, and the result files."""
-    makers = [recipe for recipe in todo if recipe.step in ("train", "prune", "rewind", "retrain")]
+    makers = [recipe for recipe in todo if recipe.step in ("train", "prune", "rewind", "retrain", "soup")]
     made = sum(1 + len(recipe.arguments.get("snapshots", ())) for recipe in makers)
     return made * _weight_bytes(start) + len(todo) * RESULT_BYTES
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from prunescope.api.errors import UsageError
+from prunescope.landscape import batchnorm
 from prunescope.networks import layers, masks, multiplied
 from prunescope.plugins import checks
 from prunescope.runs.steps.result import StepResult, facts, model_on_device, seeded, state
@@ -12,7 +14,7 @@ from prunescope.runs.steps.result import StepResult, facts, model_on_device, see
 if TYPE_CHECKING:
     from torch import nn
 
-    from prunescope.api import Pruner
+    from prunescope.api import Data, Pruner
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.steps.context import StepContext
 
@@ -31,9 +33,21 @@ def prune_network(recipe: Recipe, context: StepContext) -> StepResult:
     masks.check_mask(mask, model, density, who=who, exact=loaded.instance.exact)
     masks.check_within(mask, dense.mask, who=who)
     masks.apply(model, mask)
+    if batch_size := recipe.arguments.get("recalibrate"):
+        _recalibrate(model, data, batch_size=batch_size)
     pruned = replace(dense, state=state(model), mask=mask, recipe=recipe.canonical())
     densities = {"density": mask.density, "whole_density": masks.whole_density(model, mask)}
     return StepResult(facts={**facts(dense), **densities}, weights={None: pruned}, mask=mask)
+
+
+def _recalibrate(model: nn.Module, data: Data, *, batch_size: int) -> None:
+    """Re-estimate BatchNorm's running statistics; UsageError for a network that has none."""
+    if not batchnorm.layers(model):
+        raise UsageError(
+            "the network has no BatchNorm with running statistics: there is nothing to recalibrate",
+            fix="leave out --recalibrate",
+        )
+    batchnorm.re_estimate(model, data.train, batch_size=batch_size)
 
 
 def _refuse_computed(pruner: Pruner, model: nn.Module) -> None:

@@ -134,7 +134,8 @@ def _plan(
     names = (*retraining.REPLICA_PROBES, *question.probes)
     pairs = retraining.PAIR_PROBES if len(dense) > 1 else ()
     dense_names = (*retraining.DENSE_PROBES, *pairs, *question.probes)
-    values = retraining.probe_values(question.probe_options, (*names, *dense_names))
+    pruned_names = tuple(name for name in retraining.PRUNED_PROBES if name not in question.probes)
+    values = retraining.probe_values(question.probe_options, (*names, *pruned_names, *dense_names))
     network = _network(dense[0], session)
     data = open_data(question.data, dense, session, limit_batches=question.limit_batches)
     swapped = exchanged(data, dense[0], session)
@@ -147,6 +148,7 @@ def _plan(
         trainer=retrained.trainer,
         replica_probes=retraining.probes(names, values),
         dense_probes=retraining.probes(dense_names, values),
+        pruned_probes=retraining.probes(pruned_names, values),
         rule=chosen.rule(question.rule, _rule_options(question), question.rules, network=network),
         dense_rule=chosen.dense_rule(question.rules, network=network),
         seed=question.seed,

@@ -44,6 +44,8 @@ class DiagnosisPlan:
     """What is measured on the dense model itself."""
     rule: Loaded
     dense_rule: Loaded | None
+    pruned_probes: tuple[Loaded, ...] = ()
+    """What is measured at every density on the pruned model, not retrained, beside the dense one: probes of two."""
     seed: int = 0
     family: Family | None = None
     """Other networks of the same training, compared with this one at every density."""
@@ -62,6 +64,9 @@ class AtDensity:
     """None for the dense model."""
     retrainings: tuple[Recipe, ...]
     probes: tuple[Recipe, ...]
+    """Of the replicas; of the dense model."""
+    pruned_probes: tuple[Recipe, ...] = ()
+    """Of the pruned model, not retrained, beside the dense one."""
     siblings: tuple[Sibling, ...] = ()
     """The family at this density, the network in question first."""
 
@@ -90,8 +95,9 @@ class DiagnosisSteps:
         prunings = [step.prune for step in steps if step.prune is not None]
         siblings = [one for step in steps for one in step.siblings]
         family = chain.from_iterable((one.prune, *one.retrainings) for one in siblings)
+        pruned = chain.from_iterable(step.pruned_probes for step in steps)
         rest = chain.from_iterable((*step.retrainings, *step.probes) for step in steps)
-        once = {recipe.id: recipe for recipe in (*prunings, *family, *rest)}
+        once = {recipe.id: recipe for recipe in (*prunings, *pruned, *family, *rest)}
         return (*once.values(), self.diagnosis)
 
 
@@ -118,7 +124,11 @@ def _case(asked: DiagnosisPlan, step: AtDensity) -> dict[str, Any]:
         {"knobs": dict(one.knobs), "retrainings": [recipe.id for recipe in one.retrainings]} for one in step.siblings
     ]
     return plan.case(
-        density=step.density, rule=asked.rule, probes=step.probes, siblings=siblings, first_drop=asked.first_drop
+        density=step.density,
+        rule=asked.rule,
+        probes=(*step.probes, *step.pruned_probes),
+        siblings=siblings,
+        first_drop=asked.first_drop,
     )
 
 
@@ -130,8 +140,14 @@ def _at_density(asked: DiagnosisPlan, density: float) -> AtDensity:
         for number in range(asked.replicas)
     )
     probes = _probes(asked.replica_probes, [recipe.id for recipe in retrainings], asked)
-    siblings = _siblings(asked, density)
-    return AtDensity(density=density, prune=pruning, retrainings=retrainings, probes=probes, siblings=siblings)
+    return AtDensity(
+        density=density,
+        prune=pruning,
+        retrainings=retrainings,
+        probes=probes,
+        pruned_probes=_probes(asked.pruned_probes, (pruning.id, asked.dense[0]), asked),
+        siblings=_siblings(asked, density),
+    )
 
 
 def _siblings(asked: DiagnosisPlan, density: float) -> tuple[Sibling, ...]:

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
     from prunescope.plugins.registry import Loaded
 
-REPLICA_PROBES = ("lmc", "cka", "disagreement", "errors", "size")
+REPLICA_PROBES = ("lmc", "cka", "disagreement", "errors", "soup", "size")
 """Measured on the replicas at every density."""
+
+PRUNED_PROBES = ("recalibration",)
+"""Measured on the pruned model, not retrained, beside the dense one."""
 
 DENSE_PROBES = ("errors", "hessian", "size")
 """Measured on the dense model."""

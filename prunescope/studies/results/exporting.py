@@ -148,7 +148,7 @@ def _compact(
 ) -> nn.Module | None:
     """Return the smaller network that the pruner of this run, or of the run it was retrained from, makes."""
     run = session.read(run_of(reference))
-    while run.recipe.step in {"retrain", "rewind"}:
+    while run.recipe.step in {"retrain", "rewind", "soup"}:
         run = session.read(run_of(run.recipe.inputs[0]))
     if run.recipe.step != "prune" or checkpoint.mask is None:
         return None

@@ -34,6 +34,8 @@ class PruningQuestion(CheckpointQuestion):
     """Seed of all random numbers."""
     limit_batches: int | None = None
     """Use only the first N batches of the data, for a quick trial."""
+    recalibrate: bool = False
+    """Whether BatchNorm's running statistics are re-estimated under the mask, in one pass over the training data."""
 
 
 def answer_pruning(question: PruningQuestion, session: Session) -> Run:
@@ -47,5 +49,12 @@ def answer_pruning(question: PruningQuestion, session: Session) -> Run:
     pruner = session.make_plugin("pruners", question.pruner, question.pruner_options)
     dense = open_network(question.network, session, loading=question.loading, data=question.data)
     source = open_data(question.data, [dense], session, limit_batches=question.limit_batches)
-    recipe = plan.pruning_recipe(dense=dense, pruner=pruner, density=density, data=source, seed=question.seed)
+    recipe = plan.pruning_recipe(
+        dense=dense,
+        pruner=pruner,
+        density=density,
+        data=source,
+        seed=question.seed,
+        recalibrate=question.recalibrate,
+    )
     return session.store.read(session.perform(recipe), with_mask=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
 from prunescope.runs.place import CheckpointQuestion
+from prunescope.studies.steps.soup import keep_soup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,12 +36,27 @@ class RetrainingQuestion(CheckpointQuestion):
     """Seed of the first replica."""
     limit_batches: int | None = None
     """Use only the first N batches of the data, for a quick trial."""
+    keep: str = "all"
+    """all: every replica. soup: their average, BatchNorm re-estimated, where every pair has LMC >= -0.1; else the
+    replica of lowest training loss."""
 
 
-def answer_retraining(question: RetrainingQuestion, session: Session) -> tuple[Run, ...]:
-    """Retrain every replica that is not finished, those of a tiny network together; return their runs by seed.
+@dataclass(frozen=True, kw_only=True)
+class Retrained:
+    """What a retraining made."""
 
-    Raises UsageError for a network without a mask, or no replica.
+    runs: tuple[Run, ...]
+    """The replicas that are kept, by seed; or their soup."""
+    replicas: tuple[Run, ...]
+    """All replicas, by seed."""
+    reason: str = ""
+    """Why the soup was kept, or was not; "" where none was asked for."""
+
+
+def answer_retraining(question: RetrainingQuestion, session: Session) -> Retrained:
+    """Retrain every replica that is not finished, those of a tiny network together; return what is kept.
+
+    Raises UsageError for a network without a mask, no replica, or a soup of one.
     """
     from prunescope.data.sight import unheeded
     from prunescope.runs import plan
@@ -49,6 +65,10 @@ def answer_retraining(question: RetrainingQuestion, session: Session) -> tuple[R
 
     if question.replicas < 1:
         raise UsageError(f"--replicas got {question.replicas}", fix="it requires a whole number from 1")
+    if question.keep not in ("all", "soup"):
+        raise UsageError(f"--keep got {question.keep!r}", fix="it requires all or soup")
+    if question.keep == "soup" and question.replicas < 2:
+        raise UsageError("--keep soup requires two replicas or more", fix="give --replicas 3")
     trainer = session.make_plugin("trainers", question.trainer, question.trainer_options)
     pruned = open_network(question.network, session, loading=question.loading, data=question.data)
     if session.store.load_weights(pruned).mask is None:
@@ -62,7 +82,11 @@ def answer_retraining(question: RetrainingQuestion, session: Session) -> tuple[R
         session.note(f"the dense training used these, the retraining does not: {', '.join(left_out)}")
     seeds = range(question.seed, question.seed + question.replicas)
     recipes = [plan.retraining_recipe(pruned=pruned, trainer=trainer, data=source, seed=seed) for seed in seeds]
-    return tuple(map(session.read, _perform(recipes, session)))
+    replicas = tuple(map(session.read, _perform(recipes, session)))
+    if question.keep == "all":
+        return Retrained(runs=replicas, replicas=replicas)
+    kept = keep_soup(replicas, source, session, seed=question.seed)
+    return Retrained(runs=(session.read(kept.run),), replicas=replicas, reason=kept.reason)
 
 
 def _perform(recipes: Sequence[Recipe], session: Session) -> list[str]:

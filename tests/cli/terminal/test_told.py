@@ -113,7 +113,8 @@ def test_a_dry_run_says_what_it_would_do(invoke, study, tmp_path):
     found = json.loads(invoke(*words, "--dry-run", "--json").stdout)["dry_run"]
     assert (found["densities"], found["replicas"], found["retrain_epochs"]) == ([0.2, 0.5], 2, 1)
     steps = int(re.search(r"(\d+) steps", result.stderr)[1])
-    measured = len(found["probes_of_replicas"]) * 2 + len(found["probes_of_the_dense_model"])
+    at_a_density = len(found["probes_of_replicas"]) + len(found["probes_of_the_pruned_model"])
+    measured = at_a_density * 2 + len(found["probes_of_the_dense_model"])
     assert steps == found["steps"] == 2 * (1 + 2) + measured, "the diagnosis itself is no step that takes time"
 
 
