@@ -16,6 +16,7 @@ from prunescope.api import *  # noqa: F403 - the public names are those of api
 from prunescope.api.version import __version__
 
 if TYPE_CHECKING:
+    from prunescope.report.budget.finding import fit_budget
     from prunescope.report.cases.advice import advise
     from prunescope.report.cases.calibration import calibrate
     from prunescope.report.cases.selection import select
@@ -40,6 +41,7 @@ FUNCTIONS = {
     "compare": "prunescope.report.comparison.finding",
     "diagnose": "prunescope.report.diagnosis.finding",
     "export": "prunescope.report.results.exporting",
+    "fit_budget": "prunescope.report.budget.finding",
     "instability": "prunescope.report.lottery.finding",
     "lottery": "prunescope.report.lottery.finding",
     "map": "prunescope.report.mapping.finding",
@@ -63,6 +65,7 @@ __all__ = [
     "compare",
     "diagnose",
     "export",
+    "fit_budget",
     "instability",
     "lottery",
     "map",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 import torch
@@ -312,7 +313,10 @@ def test_a_soup_is_the_average_where_the_replicas_are_connected(made, folder):
     lmc = prunescope.probe(made["retrain"], "lmc", probe_options={"test": False}, study=folder).readings["lmc"]
     assert lmc.value.min() >= -0.1
     assert f"least LMC {lmc.value.min():.3f}" in str(found)
-    averaged, states = found.network(), [prunescope.open_study(folder).show(run).network() for run in made["retrain"]]
+    averaged, states = (
+        found.networks()[0],
+        [prunescope.open_study(folder).show(run).network() for run in made["retrain"]],
+    )
     for name, weight in averaged.named_parameters():
         torch.testing.assert_close(weight, sum(one.get_parameter(name) for one in states) / 2)
     density = Store(folder).read(found.run).facts["density"]
@@ -408,6 +412,19 @@ def test_export_answers_as_its_command(made, folder, tmp_path):
     assert command(*words, "--study", folder).strip() == str(tmp_path / "b.pt")
 
 
+def test_fit_budget_answers_as_its_command(made, folder):
+    given = {"within": "40pt", "bytes": 18_000, "replicas": 2, "retrain_epochs": 1, "tries": 1, "least": 0.2}
+    found = prunescope.fit_budget(made["train"][0], **given, study=folder)
+    words = ("fit-budget", *made["train"], "--within", "40pt", "--bytes", "18kB", "--replicas", 2)
+    words += ("--retrain-epochs", 1, "--tries", 1, "--least", 0.2, "--json", "--study", folder)
+    assert json.loads(command(*words)) == json.loads(found.to_json()) | {"budget": ANY}
+    curve = {one.density: one.errors for one in found.found.errors}
+    assert found.density in curve
+    measured = [row for row in found.rows() if row["reading"] == "test_error" and row["density"] < 1]
+    assert {row["retraining_seed"] for row in measured} >= {1, 2}
+    assert str(found).splitlines()[0].startswith(f"density {found.density:.4g}: the smallest density tried within")
+
+
 def test_a_finding_is_its_text_at_the_prompt():
     for module in prunescope.FUNCTIONS.values():
         import_module(module)
@@ -420,7 +437,7 @@ def test_a_finding_is_its_text_at_the_prompt():
 
 
 def test_every_function_is_shown_to_answer_as_its_command():
-    assert {*DOORS, *STEPS, "sweep", "report", "open_study", "export"} == set(prunescope.FUNCTIONS)
+    assert {*DOORS, *STEPS, "sweep", "report", "open_study", "export", "fit_budget"} == set(prunescope.FUNCTIONS)
 
 
 def test_importing_the_package_loads_nothing_heavy_and_names_every_function():

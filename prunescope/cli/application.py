@@ -15,6 +15,7 @@ from prunescope.cli.commands import (
     cite,
     compare,
     diagnose,
+    fit_budget,
     instability,
     instant_map,
     lottery,
@@ -35,6 +36,7 @@ from prunescope.cli.commands import (
 from prunescope.cli.commands.advise import AdviseRequest
 from prunescope.cli.commands.calibrate import CalibrateRequest
 from prunescope.cli.commands.compare import CompareRequest
+from prunescope.cli.commands.fit_budget import FitBudgetRequest
 from prunescope.cli.commands.instability import InstabilityRequest
 from prunescope.cli.commands.instant_map import MapRequest
 from prunescope.cli.commands.lottery import LotteryRequest
@@ -94,6 +96,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.command("map")(command(taking(MapRequest, instant_map.map_networks)))
     app.command("select")(command(taking(SelectRequest, select.select)))
     app.command("tune")(command(taking(TuneRequest, tune.tune)))
+    app.command("fit-budget")(command(taking(FitBudgetRequest, fit_budget.fit_budget)))
     app.command("lottery")(command(taking(LotteryRequest, lottery.lottery)))
     app.command("instability")(command(taking(InstabilityRequest, instability.instability)))
     app.command("compare")(command(taking(CompareRequest, compare.compare)))

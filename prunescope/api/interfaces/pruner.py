@@ -39,3 +39,7 @@ class Pruner(ABC):
         """
         del model, mask, inputs
         return None
+
+    def densities(self) -> tuple[float, ...]:
+        """Return the densities that the method can reach, rising; (), the default: any in (0, 1]."""
+        return ()

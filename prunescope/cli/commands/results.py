@@ -98,11 +98,12 @@ def export(
     json: parameters.Json = False,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
-    """Export all runs, without weights, to one file; or one network for another library.
+    """Export all runs to a file, or one network to another library.
 
-    HDF5 contains all data; JSON all except the masks; CSV the readings, one line per number. Networks: timm and
-    torchvision load their file strictly; hf is a folder with a model card, as the Hugging Face Hub keeps networks of
-    timm; onnx is the compact network where whole channels were pruned; torch-prune has weight_orig and weight_mask.
+    Runs go without weights: HDF5 contains all data; JSON all except the masks; CSV the readings, one line per number.
+    Networks: timm and torchvision load their file strictly; hf is a folder with a model card, as the Hugging Face Hub
+    keeps networks of timm; onnx is the compact network where whole channels were pruned; torch-prune has weight_orig
+    and weight_mask.
     """
     if to is not None:
         loading = {"model": model, "weights": weights, "unsafe_load": unsafe_load, "trust": tuple(trust or ())}

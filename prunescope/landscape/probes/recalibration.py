@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Recalibration(Probe):
-    """Error of a pruned network, not retrained, before and after BatchNorm is re-estimated. And its signal collapse.
+    """Error before retraining, also with BatchNorm re-estimated.
 
     Takes the pruned network, then the dense one.
     """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Soup(Probe):
-    """Test error of the replicas' average, BatchNorm re-estimated, and its distance to the best replica."""
+    """Test error of the replicas' average. BatchNorm is re-estimated; also against the best replica."""
 
     batch_size: Annotated[int, Option("images per batch; BatchNorm is re-estimated in these batches", minimum=2)] = 256
     limit_batches: LimitBatches = None

@@ -35,3 +35,7 @@ class NOfM(Pruner):
         from prunescope.pruning.n_of_m import n_of_m
 
         return n_of_m(weights_of(self, model), density, group=self.group)
+
+    def densities(self) -> tuple[float, ...]:
+        """Return every N / M."""
+        return tuple(kept / self.group for kept in range(1, self.group + 1))

@@ -1,0 +1,1 @@
+"""The density that a budget admits, for a person and a program."""

@@ -1,0 +1,1 @@
+"""The density that a budget of error, time or storage admits."""

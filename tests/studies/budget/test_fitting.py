@@ -1,0 +1,96 @@
+"""Densities for budgets of storage and time: counts by hand, N:M, and masks that buy no time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import prunescope
+from prunescope.api import Mask
+from prunescope.api.errors import UsageError
+from prunescope.runs import timing
+from prunescope.studies.budget import units
+from prunescope.studies.budget.measuring import PrunedSize, stored_bytes
+from prunescope.studies.budget.searching import Budget, _fits
+
+BRIEF = {"replicas": 2, "retrain_epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory):
+    return prunescope.train(
+        "preresnet8",
+        "patches:images=64,test_images=40",
+        model_options={"width": 0.25},
+        trainer_options={"epochs": 1},
+        study=tmp_path_factory.mktemp("budget"),
+    )
+
+
+def test_the_bytes_of_a_mask_are_its_kept_weights_and_a_bit_for_each():
+    layer = nn.Linear(10, 3)
+    kept = torch.zeros(3, 10, dtype=torch.bool)
+    kept[0, :7] = True
+    assert stored_bytes(layer) == 4 * 33
+    assert stored_bytes(layer, Mask({"weight": kept})) == 4 * 7 + 4 + 4 * 3
+
+
+def test_n_of_m_takes_its_own_densities(dense):
+    whole = stored_bytes(dense.network())
+    found = prunescope.fit_budget(dense, bytes=0.6 * whole, pruner="n-of-m", **BRIEF, study=dense.study)
+    assert (found.density, found.found.fails) == (0.5, 0.75)
+    by_density = {size.density: size.bytes for size in found.found.sizes}
+    assert by_density[0.5] <= 0.6 * whole < by_density[0.75]
+    assert found.run.startswith("retrain-")
+    (curve,) = found.found.errors
+    assert (curve.density, len(curve.errors)) == (0.5, 2)
+    assert curve.interval[0] <= curve.mean <= curve.interval[1]
+
+
+def test_a_mask_is_as_fast_as_the_dense_network(dense, monkeypatch):
+    monkeypatch.setattr(timing, "time_forward", lambda *_, **__: timing.ForwardTime(median=0.004, spread=0.001, n=30))
+    slow = prunescope.fit_budget(dense, latency="1ms", **BRIEF, study=dense.study)
+    assert (slow.density, slow.found.run) == (None, None)
+    assert "4 ms" in slow.found.reason
+    assert any("a mask buys no time" in note for note in slow.found.notes)
+    with pytest.raises(UsageError, match="no pruned network"):
+        _ = slow.run
+    fast = prunescope.fit_budget(dense, latency="5ms", **BRIEF, study=dense.study)
+    assert fast.density == 1.0
+
+
+def test_the_spread_counts_against_the_budget():
+    time = timing.ForwardTime(median=0.0048, spread=0.001, n=9)
+    size = PrunedSize(density=0.5, bytes=10, parameters=1, compact=True, latency=time)
+    budget = Budget(within=None, latency=0.005, bytes=None)
+    assert not _fits(budget, size, dense=size)
+    assert _fits(budget, replace(size, latency=replace(time, spread=0.0002)), dense=size)
+    assert _fits(budget, replace(size, compact=False), dense=replace(size, latency=replace(time, median=0.001)))
+    assert not _fits(replace(budget, bytes=9.0), replace(size, latency=replace(time, median=0.0)), dense=size)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "no budget"),
+        ({"within": "x"}, "--within got 'x'"),
+        ({"latency": "5 parsecs"}, "--latency got"),
+        ({"bytes": 0}, "--bytes got 0"),
+        ({"bytes": -5}, "--bytes got -5"),
+        ({"within": 0.1, "replicas": 1}, "--replicas got 1"),
+        ({"within": 0.1, "least": 0.0}, "--least got 0"),
+    ],
+)
+def test_what_is_no_budget_is_refused(given, told, dense):
+    with pytest.raises(UsageError, match=told):
+        prunescope.fit_budget(dense, **given, study=dense.study)
+
+
+def test_units():
+    assert units.read_latency("250us") == pytest.approx(250e-6)
+    assert units.read_bytes("1.5MiB") == 1.5 * 2**20
+    assert units.read_within("0.5 %") == 0.005
+    assert units.read_bytes("2e3") == 2000
