@@ -11,6 +11,8 @@ from functools import lru_cache
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 
+import entrypoints
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.metadata import Distribution
@@ -80,15 +82,22 @@ def _mentioning(path: tuple[str, ...]) -> Iterator[Distribution]:
 
 
 def _declarations(distribution: Distribution, name: str) -> list[Declaration]:
+    sections = entrypoints.CaseSensitiveConfigParser(delimiters=("=",))
+    sections.read_string(distribution.read_text(FILE) or "")
     return [
-        Declaration(
-            group=entry.group.removeprefix(PREFIX),
-            name=entry.name,
-            distribution=name,
-            version=distribution.version,
-            module=entry.module,
-            attribute=entry.attr,
-        )
-        for entry in distribution.entry_points
-        if entry.group.startswith(PREFIX)
+        _declaration(section.removeprefix(PREFIX), entrypoints.EntryPoint.from_string(value, key), name, distribution)
+        for section in sections.sections()
+        if section.startswith(PREFIX)
+        for key, value in sections.items(section)
     ]
+
+
+def _declaration(group: str, entry: entrypoints.EntryPoint, name: str, distribution: Distribution) -> Declaration:
+    return Declaration(
+        group=group,
+        name=entry.name,
+        distribution=name,
+        version=distribution.version,
+        module=entry.module_name,
+        attribute=entry.object_name or "",
+    )

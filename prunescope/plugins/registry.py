@@ -11,9 +11,9 @@ import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
-from importlib import import_module
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
+
+import entrypoints
 
 from prunescope import api
 from prunescope.api.errors import PluginError, UsageError
@@ -83,7 +83,7 @@ class Plugin:
 
     def _find(self) -> object:
         """Import the module and return what the attribute names in it."""
-        return attrgetter(self.attribute)(import_module(self.module))
+        return entrypoints.EntryPoint(self.name, self.module, self.attribute).load()
 
     @property
     def _title(self) -> str:
