@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from prunescope.landscape.guard import guarded
 from prunescope.networks.products import Product, watched
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from torch import Tensor
 
 
@@ -48,12 +51,18 @@ def layer_flops(model: nn.Module, image: Tensor) -> dict[str, Flops]:
             handles.append(module.register_forward_pre_hook(partial(counting.enter, name)))
             handles.append(module.register_forward_hook(counting.leave))
     try:
-        with guarded([model]), watched(counting.see, counting.make):
+        with guarded([model]), watched(counting.see, counting.make), _by_products(model):
             model(image)
     finally:
         for handle in handles:
             handle.remove()
     return counting.counted
+
+
+def _by_products(model: nn.Module) -> AbstractContextManager[None]:
+    """Let recurrent layers compute by products of matrices: oneDNN's are one operation with nothing to see inside."""
+    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
+    return torch.backends.mkldnn.flags(enabled=False) if recurrent else nullcontext()  # type: ignore[no-untyped-call, no-any-return]
 
 
 class _Counting:

@@ -17,8 +17,17 @@ def identified(spec: ModelSpec) -> ModelSpec:
 
     A network that is registered with timm is known by its name. Raises UsageError where it cannot be built.
     """
-    if not names_code(spec.name) or spec.name.startswith(TIMM_SOURCES):
+    if not names_own_code(spec.name):
         return spec
     from prunescope.networks.models import identify
 
     return replace(spec, identity=identify(spec))
+
+
+def names_own_code(name: str) -> bool:
+    """Whether a person's own function makes the network of this name.
+
+    >>> names_own_code("mine:net"), names_own_code("hf-hub:who/what"), names_own_code("resnet18")
+    (True, False, False)
+    """
+    return names_code(name) and not name.startswith(TIMM_SOURCES)

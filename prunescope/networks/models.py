@@ -170,8 +170,8 @@ def _own_model(spec: ModelSpec) -> nn.Module:
         "image_size": spec.image_size,
     }
     try:
-        parameters = inspect.signature(factory).parameters
-        model = factory(**{name: value for name, value in known.items() if name in parameters}, **spec.options)
+        taken = {name: value for name, value in known.items() if name in _arguments(factory)}
+        model = factory(**taken, **spec.options)
     except (Exception, SystemExit) as error:  # whatever a foreign function raises
         raise _cannot_build(spec, error) from error
     if not isinstance(model, nn.Module):
@@ -179,6 +179,12 @@ def _own_model(spec: ModelSpec) -> nn.Module:
             f"'{spec.name}' returned {type(model).__name__}, wanted a torch.nn.Module", fix="return the network itself"
         )
     return model
+
+
+def _arguments(factory: Callable[..., object]) -> frozenset[str]:
+    """Return what a function takes by name; those of Torchvision hand the number of classes on."""
+    handed_on = {"num_classes"} if factory.__module__.startswith("torchvision.models.") else set()
+    return frozenset({*inspect.signature(factory).parameters, *handed_on})
 
 
 def _cannot_build(spec: ModelSpec, error: BaseException) -> UsageError:

@@ -12,7 +12,8 @@ from timm.models import is_model, model_entrypoint
 from prunescope.api.errors import InputError, MismatchError
 from prunescope.networks.checkpoints.fingerprints import Fingerprint, Shapes, empty_shapes, fingerprint, shapes
 from prunescope.networks.checkpoints.names import views
-from prunescope.networks.identified import identified
+from prunescope.networks.identified import identified, names_own_code
+from prunescope.networks.checkpoints.own_sizes import solve_sizes
 from prunescope.networks.models import JSON, ModelSpec
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ def fit_state(state: Mapping[str, Tensor], known: KnownNetwork) -> Match:
     print_ = fingerprint(known.name)
     prefix, part = best_view(state, print_, prefer=known.prefer)
     spec = infer_spec(shapes(part), print_, known)
+    if names_own_code(spec.name):
+        spec = solve_sizes(spec, shapes(part), empty_shapes)
     wanted = empty_shapes(spec)
-    if ":" in known.name and not known.in_chans and (sized := with_length(spec, shapes(part), wanted)) != spec:
-        spec, wanted = sized, empty_shapes(sized)
     part, counter_notes = _with_counters(part, wanted)
     check_match(shapes(part), wanted, name=known.name)
     return Match(
@@ -143,28 +144,6 @@ def infer_spec(have: Shapes, print_: Fingerprint, known: KnownNetwork) -> ModelS
     if width != 1 and "width" not in spec.options:
         spec = replace(spec, options={**spec.options, "width": width})
     return spec if len(stem) > 2 else _with_pixels(spec, stem[1], known)
-
-
-def with_length(spec: ModelSpec, have: Shapes, wanted: Shapes) -> ModelSpec:
-    """Return the spec of a network of one's own with the length of a row that its tensors show, if they show one.
-
-    The first dimension of the input was a guess, where no convolution shows it. Every dimension that has another
-    length than the file's must be this guess, and the file's must all be one number.
-
-    >>> spec = ModelSpec(name="pkg:rows", num_classes=2, in_chans=3, image_size=(224, 224))
-    >>> with_length(spec, {"0.weight": (2, 12)}, {"0.weight": (2, 3)}).in_chans
-    12
-    """
-    pairs = [
-        (mine, his)
-        for name in have.keys() & wanted.keys()
-        if len(have[name]) == len(wanted[name])
-        for mine, his in zip(have[name], wanted[name], strict=True)
-        if mine != his
-    ]
-    lengths = {mine for mine, _ in pairs}
-    guessed = all(his == spec.in_chans for _, his in pairs)
-    return replace(spec, in_chans=lengths.pop(), image_size=()) if guessed and len(lengths) == 1 else spec
 
 
 def _is_ours(name: str) -> bool:

@@ -1,0 +1,162 @@
+"""The networks of the zoo, by where they come from, and the smallest input that each of them takes."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import odd_networks
+import torch
+
+from prunescope.api.errors import PrunescopeError
+from prunescope.networks import models
+from prunescope.networks.models import ModelSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor, nn
+
+CLASSES = 5
+
+SIDES = (32, 64, 96, 128, 160, 192, 224, 240, 256, 288, 384)
+
+CHOSEN = Path(__file__).with_name("families.json")
+"""The smallest network of each family of timm, and its parameters: `python zoo/choose_families.py` writes it."""
+
+MOST_PARAMETERS = 40_000_000
+"""Of a network that is run: two cores check one of these in about a minute."""
+
+TORCHVISION = (
+    "alexnet",
+    "convnext_tiny",
+    "densenet121",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
+    "googlenet",
+    "inception_v3",
+    "maxvit_t",
+    "mnasnet0_5",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "regnet_x_400mf",
+    "regnet_y_400mf",
+    "resnet18",
+    "resnext50_32x4d",
+    "shufflenet_v2_x0_5",
+    "squeezenet1_1",
+    "swin_t",
+    "swin_v2_t",
+    "vgg11_bn",
+    "vit_b_16",
+    "wide_resnet50_2",
+)
+
+QUICK = (
+    "convit_tiny",
+    "crossvit_9_240",
+    "edgenext_xx_small",
+    "efficientvit_m0",
+    "ghostnet_050",
+    "lcnet_035",
+    "mobilenetv3_small_050",
+    "test_convnext",
+    "test_efficientnet",
+    "test_mambaout",
+    "test_nfnet",
+    "test_resnet",
+    "test_vit",
+    "xcit_nano_12_p16_224",
+)
+"""Of timm, in CI; and the networks of our own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One network of the zoo."""
+
+    source: str
+    """"timm", "torchvision" or "our own"."""
+    family: str
+    spec: ModelSpec
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return self.spec.name.rpartition(":")[2]
+
+    def inputs(self, count: int, *, seed: int = 0) -> Tensor:
+        """Return inputs of the network's kind: images or rows of numbers, token ids where it takes those."""
+        generator = torch.Generator().manual_seed(seed)
+        shape = (count, self.spec.in_chans, *self.spec.image_size)
+        if "token" in self.name:
+            return torch.randint(0, 16, shape, generator=generator)
+        return torch.randn(shape, generator=generator)
+
+    def build(self, *, seed: int = 0) -> nn.Module:
+        """Return the network with fresh weights."""
+        return models.create(self.spec, seed=seed)
+
+
+def list_members(*, quick: bool) -> tuple[list[Member], list[tuple[str, str, int]]]:
+    """Return the networks that are run, and those that are too large to be: family, smallest network, parameters."""
+    chosen = json.loads(CHOSEN.read_text())
+    small = {family: name for family, (name, count) in chosen.items() if count <= MOST_PARAMETERS}
+    large = [(family, name, count) for family, (name, count) in chosen.items() if count > MOST_PARAMETERS]
+    own = [*map(_own, odd_networks.NAMES)]
+    if quick:
+        return [*(_member("timm", "", name) for name in QUICK), *own], []
+    timm = [_member("timm", family, name) for family, name in sorted(small.items())]
+    vision = [_member("torchvision", name, f"torchvision.models:{name}") for name in TORCHVISION]
+    return [*timm, *vision, *own], large
+
+
+def smallest(member: Member) -> Member:
+    """Return the member at the smallest image size that it takes.
+
+    Raises:
+        PrunescopeError: it takes none of those that are tried.
+    """
+    problem: Exception = PrunescopeError("no size was tried")
+    for candidate in _sizes(member):
+        try:
+            if _takes(candidate):
+                return candidate
+        except Exception as error:  # noqa: BLE001 - whatever a network raises for an image that is too small
+            problem = error
+    raise PrunescopeError(f"takes no image of {SIDES}: {type(problem).__name__}: {problem}") from problem
+
+
+def _sizes(member: Member) -> Iterator[Member]:
+    if member.source == "our own":
+        yield member
+        return
+    for side in SIDES:
+        yield replace(member, spec=replace(member.spec, image_size=(side, side)))
+
+
+def _takes(member: Member) -> bool:
+    """Whether the network computes finite outputs in eval and in train mode."""
+    model = member.build()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.train()(member.inputs(2))
+        return bool(torch.isfinite(model.eval()(member.inputs(2))).all())
+
+
+def _member(source: str, family: str, name: str) -> Member:
+    return Member(source=source, family=family or name, spec=_spec(name, in_chans=3, image_size=(224, 224)))
+
+
+def _own(name: str) -> Member:
+    row, tokens = "row_" in name, "token" in name
+    chans = odd_networks.ROW if row or tokens else 2
+    size = () if row or tokens else (odd_networks.SIDE, odd_networks.SIDE)
+    return Member(source="our own", family="", spec=_spec(f"odd_networks:{name}", in_chans=chans, image_size=size))
+
+
+def _spec(name: str, *, in_chans: int, image_size: tuple[int, ...]) -> ModelSpec:
+    return ModelSpec(name=name, num_classes=CLASSES, in_chans=in_chans, image_size=image_size)
