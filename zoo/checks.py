@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data
 
-TRAIN, TEST, BATCH = 12, 4, 4
+TRAIN, TEST, BATCH = 8, 4, 4
 """Images of each split, and of a batch."""
 
 DENSITY = 0.25
@@ -198,6 +198,10 @@ def check_hessian(member: Member, model: nn.Module, data: Data) -> str:
     """A product with the Hessian equals that of double automatic differentiation, in float64; central differences of the
     gradient where torch has no second derivative."""
     work = copy.deepcopy(model).double().eval()
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():  # fresh weights have zeros, at which ReLU has no derivative
+        for value in work.parameters():
+            value.add_(torch.randn(value.shape, generator=generator, dtype=torch.float64), alpha=0.02)
     inputs, targets = next(data.train.batches(BATCH, limit=1))
     inputs = inputs.double() if inputs.is_floating_point() else inputs
     at = weights(work)

@@ -27,7 +27,7 @@ SIDES = (32, 64, 96, 128, 160, 192, 224, 240, 256, 288, 384)
 CHOSEN = Path(__file__).with_name("families.json")
 """The smallest network of each family of timm, and its parameters: `python zoo/choose_families.py` writes it."""
 
-MOST_PARAMETERS = 40_000_000
+MOST_PARAMETERS = 30_000_000
 """Of a network that is run: two cores check one of these in about a minute."""
 
 TORCHVISION = (
@@ -104,12 +104,13 @@ class Member:
 def list_members(*, quick: bool) -> tuple[list[Member], list[tuple[str, str, int]]]:
     """Return the networks that are run, and those that are too large to be: family, smallest network, parameters."""
     chosen = json.loads(CHOSEN.read_text())
+    chosen = dict(sorted(chosen.items(), key=lambda item: item[1][1]))
     small = {family: name for family, (name, count) in chosen.items() if count <= MOST_PARAMETERS}
     large = [(family, name, count) for family, (name, count) in chosen.items() if count > MOST_PARAMETERS]
     own = [*map(_own, odd_networks.NAMES)]
     if quick:
         return [*(_member("timm", "", name) for name in QUICK), *own], []
-    timm = [_member("timm", family, name) for family, name in sorted(small.items())]
+    timm = [_member("timm", family, name) for family, name in small.items()]
     vision = [_member("torchvision", name, f"torchvision.models:{name}") for name in TORCHVISION]
     return [*timm, *vision, *own], large
 

@@ -43,7 +43,7 @@ def write_table(rows: list[dict[str, str]], large: list[tuple[str, str, int]]) -
         parts.append("## Refusals\n\n" + "\n".join(f"{number}. {text}" for text, number in notes.items()) + "\n")
     if large:
         listed = "\n".join(f"- {family}: {name}, {count / 1e6:.0f} M" for family, name, count in large)
-        parts.append(f"## Not run\n\nFamilies whose smallest network has more than 40 M parameters:\n\n{listed}\n")
+        parts.append(f"## Not run\n\nFamilies whose smallest network has more than 30 M parameters:\n\n{listed}\n")
     return "\n".join(parts)
 
 

@@ -18,6 +18,7 @@ import prunescope.networks.zoo  # noqa: F401 - registers them with timm
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import Trust, resolve
 from prunescope.networks import constructors, identity, live
+from prunescope.networks.caches import forget_between_calls
 from prunescope.networks.layers import prunable
 from prunescope.networks.spec import JSON, TIMM_SOURCES, ModelSpec
 
@@ -71,7 +72,9 @@ def _check_identity(spec: ModelSpec) -> None:
 def _create(spec: ModelSpec, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return _build(spec)
+        model = _build(spec)
+    forget_between_calls(model)
+    return model
 
 
 def create_empty(spec: ModelSpec) -> nn.Module:
