@@ -27,7 +27,7 @@ class Forgetting:
 
 def forget_between_calls(model: nn.Module) -> None:
     """Let a network that has caches begin every call without them."""
-    if any(_caches(model)):
+    if _caches(model):
         model.register_forward_pre_hook(Forgetting())
         model.register_forward_hook(Forgetting())
 
