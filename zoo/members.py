@@ -112,7 +112,7 @@ def list_members(*, quick: bool) -> tuple[list[Member], list[tuple[str, str, int
         return [*(_member("timm", "", name) for name in QUICK), *own], []
     timm = [_member("timm", family, name) for family, name in small.items()]
     vision = [_member("torchvision", name, f"torchvision.models:{name}") for name in TORCHVISION]
-    return [*timm, *vision, *own], large
+    return [*own, *timm, *vision], large
 
 
 def smallest(member: Member) -> Member:
