@@ -141,6 +141,13 @@ def fuzz(session: nox.Session) -> None:
     session.run(_shared(session, "tests"), "fuzz/mutate_files.py", *session.posargs)
 
 
+@nox.session(python=False, default=False)
+def zoo(session: nox.Session) -> None:
+    """Check networks of timm, Torchvision and our own, for an hour, and write docs/zoo.md; --quick: forty of them."""
+    options = session.posargs or ("--table", "docs/zoo.md")
+    session.run(_shared(session, "tests"), "zoo/check_networks.py", *options, env=TEST_ENVIRONMENT)
+
+
 def _upon_the_wheel(session: nox.Session) -> None:
     """Let the environment of the session see prunescope's wheel, rebuilt, and its dependencies."""
     base = Path(session.cache_dir).parent.resolve() / "plugins-base"

@@ -1,7 +1,7 @@
 """What is checked of each network: every function compares prunescope with something independent of it.
 
-A check returns a short text for the table, raises AssertionError where a number is wrong, and lets an error of prunescope
-pass: a refusal is no wrong number.
+A check returns a short text for the table, raises AssertionError where a number is wrong, and lets an error of
+prunescope pass: a refusal is no wrong number.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def make_usable(member: Member, data: Data) -> nn.Module:
 
 
 def check_round_trip(member: Member, model: nn.Module, data: Data) -> str:
-    """A checkpoint of others and one of prunescope are read back: outputs equal to the bit."""
+    """Read back a checkpoint of others and one of prunescope: outputs equal to the bit."""
     del model
     fresh = member.build(seed=3).eval()
     inputs, _ = next(data.test.batches(TEST))
@@ -103,7 +103,7 @@ def check_round_trip(member: Member, model: nn.Module, data: Data) -> str:
 
 
 def check_prunable(member: Member, model: nn.Module, data: Data) -> str:
-    """The set is made of parameters of the network; zeros in them are zeros where they are multiplied, or it is refused."""
+    """Count the prunable weights again; refused where zeros in them are no zeros where they are multiplied."""
     del member, data
     found = layers.choose_prunable(model)
     multiplied.refuse_computed(found.computed)
@@ -111,12 +111,14 @@ def check_prunable(member: Member, model: nn.Module, data: Data) -> str:
     assert all(parameters[name] is weight for name, weight in found.weights.items()), "not a parameter of the network"
     share = sum(weight.numel() for weight in found.weights.values()) / sum(map(torch.numel, model.parameters()))
     assert math.isclose(share, found.share, abs_tol=1e-9), f"share {found.share}, counted {share}"
-    kinds = found.kinds.replace("convolutions", "conv").replace("linear layers", "linear").replace(", without the last", "")
+    kinds = (
+        found.kinds.replace("convolutions", "conv").replace("linear layers", "linear").replace(", without the last", "")
+    )
     return f"{kinds} {share:.0%}"
 
 
 def check_masks(member: Member, model: nn.Module, data: Data) -> str:
-    """Each pruner keeps exactly as many weights as the density asks for, and leaves the network as it was."""
+    """Count what each pruner keeps, exactly as many weights as the density asks for; the network is left as it was."""
     before = copy.deepcopy(model.state_dict())
     multiplied.refuse_computed(layers.choose_prunable(model).computed)
     refused: list[str] = []
@@ -146,7 +148,7 @@ def _check_counts(name: str, mask: Mask, model: nn.Module) -> None:
 
 
 def check_training(member: Member, model: nn.Module, data: Data) -> str:
-    """An epoch of SGD under a mask leaves every masked weight zero, and moves weights that are kept."""
+    """Train an epoch under a mask: every masked weight is zero after it, and others have moved."""
     del member
     found = layers.choose_prunable(model)
     multiplied.refuse_computed(found.computed)
@@ -170,7 +172,7 @@ def check_training(member: Member, model: nn.Module, data: Data) -> str:
 
 
 def check_lmc(member: Member, model: nn.Module, data: Data) -> str:
-    """The line between identical copies is flat: LMC and barrier are exactly 0."""
+    """Measure the line between identical copies: LMC and barrier are exactly 0."""
     del member
     probe = registry.make("probes", "lmc", {"points": 3, "batch_size": BATCH, "test": False}).instance
     readings = probe.measure(_copies(model), data, seed=0)
@@ -195,8 +197,10 @@ def check_cka(member: Member, model: nn.Module, data: Data) -> str:
 
 
 def check_hessian(member: Member, model: nn.Module, data: Data) -> str:
-    """A product with the Hessian equals that of double automatic differentiation, in float64; central differences of the
-    gradient where torch has no second derivative."""
+    """Compare a product with the Hessian with that of double automatic differentiation, in float64.
+
+    Where torch has no second derivative, with central differences of the gradient.
+    """
     work = copy.deepcopy(model).double().eval()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():  # fresh weights have zeros, at which ReLU has no derivative
@@ -228,7 +232,9 @@ def _reference(
 
     def gradient(*, graph: bool) -> list[Tensor]:
         loss = functional.cross_entropy(main_output(model(inputs), who=who), targets)
-        return list(torch.autograd.grad(loss, parameters, create_graph=graph, materialize_grads=True, allow_unused=True))
+        return list(
+            torch.autograd.grad(loss, parameters, create_graph=graph, materialize_grads=True, allow_unused=True)
+        )
 
     try:
         with sdpa_kernel(SDPBackend.MATH):

@@ -1,6 +1,6 @@
-"""Networks as people write them, each with one property that has been misread somewhere: `odd_networks:NAME` builds one.
+"""Networks as people write them, each with one property that has been misread somewhere.
 
-Every function takes the number of classes and of channels, and makes a network for images of 12 x 12 pixels (or, where its
+`odd_networks:NAME` builds one, from the number of classes and of channels, for images of 12 x 12 pixels (or, where its
 name says so, for rows of numbers or tokens).
 """
 

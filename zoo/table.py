@@ -6,26 +6,28 @@ from collections import Counter, defaultdict
 
 REFUSED, WRONG = "refused: ", "WRONG: "
 
-COLUMNS = ("network", "input", "parameters", "checkpoint", "prunable", "masks", "training", "LMC", "CKA", "Hessian", "operations")
+CHECKED = ("checkpoint", "prunable", "masks", "training", "LMC", "CKA", "Hessian", "operations")
+
+COLUMNS = ("network", "input", "parameters", *CHECKED)
 
 SECTIONS = {"timm": "timm", "torchvision": "Torchvision", "our own": "Odd networks of our own"}
 
 TOP = """# The zoo
 
-`nox -s zoo` wrote this page. Every network has 5 classes, fresh weights and the smallest images that it takes (or rows of numbers
-or tokens), and is compared with something independent of prunescope:
+`nox -s zoo` wrote this page. Every network has 5 classes, fresh weights and the smallest images that it takes (or rows
+of numbers or tokens), and is compared with something independent of prunescope:
 
 - **checkpoint**: a file of `torch.save` and one of prunescope are read back, outputs equal to the bit;
 - **prunable**: what the default prunes and its share of all parameters, counted again;
 - **masks**: how many of the 11 pruners keep exactly a quarter of the weights and leave the network as it was;
 - **training**: an epoch under a mask leaves every masked weight zero;
 - **LMC** of identical copies, exactly; **CKA** of a network with itself;
-- **Hessian**: relative distance of a Hessian-vector product in float64 from double automatic differentiation (2e: central
-  differences of the gradient, where torch has no second derivative);
+- **Hessian**: relative distance of a Hessian-vector product in float64 from double automatic differentiation (2e:
+  central differences of the gradient, where torch has no second derivative);
 - **operations**: multiply-adds times two of one example, within what torch's own counter finds.
 
-A number in the table refers to the list of refusals below it. A network that is refused gets one error with the reason, and no
-wrong number.
+A number in the table refers to the list of refusals below it. A network that is refused gets one error with the reason,
+and no wrong number.
 """
 
 
@@ -58,7 +60,7 @@ def summary(rows: list[dict[str, str]]) -> str:
     whole = sum(row.get("refused", "").startswith(REFUSED) for row in rows)
     cells = [text for row in rows for name, text in row.items() if name != "refused"]
     wrong = sum(text.startswith(WRONG) for row in rows for text in row.values())
-    single = sum(text.startswith(REFUSED) or ": " in text and "exact" in text for text in cells)
+    single = sum(text.startswith(REFUSED) or (": " in text and "exact" in text) for text in cells)
     return (
         f"{len(rows)} network{'s' * (len(rows) != 1)} ({sources}): {whole} refused as a whole, "
         f"{single} refusals of single checks, {wrong} wrong."
@@ -83,7 +85,7 @@ def _shown(text: str, notes: dict[str, int]) -> str:
 
 
 def _notes(rows: list[dict[str, str]]) -> dict[str, int]:
-    """Number the refusals in the order in which they come."""
+    """Return a number for every refusal, in the order in which they come."""
     found: dict[str, int] = defaultdict(lambda: len(found) + 1)
     for row in rows:
         for text in row.values():

@@ -29,6 +29,8 @@ class Fingerprint:
     """The last layer's weight; empty where it is not known."""
     stem: str
     """The first layer's weight."""
+    in_chans: int
+    """Channels of its images by default."""
     image_size: tuple[int, int]
 
 
@@ -66,6 +68,7 @@ def fingerprint(name: str) -> Fingerprint:
         shapes=found,
         classifier=_weight(config.get("classifier"), found) or _last_matrix(found),
         stem=_weight(config.get("first_conv"), found) or _first_kernel(found),
+        in_chans=chans,
         image_size=(height, width),
     )
 

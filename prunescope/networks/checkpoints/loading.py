@@ -23,6 +23,7 @@ from prunescope.networks.checkpoints.places import CheckpointPlace, locate
 from prunescope.networks.checkpoints.reading import Content, read_content
 from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.checkpoints.search import hinted_names, search
+from prunescope.networks.checkpoints.twins import find_twins
 from prunescope.networks.constructors import sifted
 from prunescope.networks.layers import choose_prunable
 from prunescope.networks.masks import infer
@@ -224,7 +225,9 @@ def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> 
     name = found.match.spec.name
     said = "named by the file" if name in hinted_names(known.hints) else "found by names and shapes of its tensors"
     note = f"architecture '{name}' {said}; set --model if this is wrong"
-    return replace(found.match, notes=(note, *found.match.notes))
+    twins = find_twins(found.match.spec, found.match.state)
+    others = f"of the same names and shapes, and computing something else (--model): {', '.join(twins)}"
+    return replace(found.match, notes=(note, *((others,) if twins else ()), *found.match.notes))
 
 
 def _advice(match: Match | None, nearest: tuple[tuple[str, float], ...]) -> str:

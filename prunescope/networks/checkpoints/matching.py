@@ -12,8 +12,8 @@ from timm.models import is_model, model_entrypoint
 from prunescope.api.errors import InputError, MismatchError
 from prunescope.networks.checkpoints.fingerprints import Fingerprint, Shapes, empty_shapes, fingerprint, shapes
 from prunescope.networks.checkpoints.names import views
-from prunescope.networks.identified import identified, names_own_code
 from prunescope.networks.checkpoints.own_sizes import solve_sizes
+from prunescope.networks.identified import identified, names_own_code
 from prunescope.networks.models import JSON, ModelSpec
 
 if TYPE_CHECKING:
@@ -134,9 +134,9 @@ def infer_spec(have: Shapes, print_: Fingerprint, known: KnownNetwork) -> ModelS
     spec = ModelSpec(
         name=print_.name,
         num_classes=head[0] if head else known.num_classes or 1000,
-        in_chans=stem[1] if len(stem) > 2 else known.in_chans or 3,
-        image_size=known.image_size or _grid_size(have, print_) or print_.image_size,
-        options=dict(known.options),
+        in_chans=_channels(stem, print_) or known.in_chans or 3,
+        image_size=_image_size(have, print_, known),
+        options={**_pooling(head, print_), **known.options},
     )
     if not _is_ours(print_.name) or not stem:
         return spec
@@ -144,6 +144,40 @@ def infer_spec(have: Shapes, print_: Fingerprint, known: KnownNetwork) -> ModelS
     if width != 1 and "width" not in spec.options:
         spec = replace(spec, options={**spec.options, "width": width})
     return spec if len(stem) > 2 else _with_pixels(spec, stem[1], known)
+
+
+def _channels(stem: tuple[int, ...], print_: Fingerprint) -> int:
+    """Return the channels of images that a stem takes, 0 where it does not say.
+
+    A stem behind space-to-depth (TResNet) has 16 inputs for each channel.
+    """
+    if len(stem) <= 2:
+        return 0
+    each = max(1, print_.shapes[print_.stem][1] // print_.in_chans) if print_.stem in print_.shapes else 1
+    return stem[1] // each if stem[1] % each == 0 else stem[1]
+
+
+def _pooling(head: tuple[int, ...], print_: Fingerprint) -> dict[str, JSON]:
+    """Return the pooling under which the head has twice the usual inputs: mean and maximum side by side."""
+    usual = print_.shapes.get(print_.classifier, ())
+    return {"global_pool": "catavgmax"} if len(head) == len(usual) > 1 and head[1] == 2 * usual[1] else {}
+
+
+def _image_size(have: Shapes, print_: Fingerprint, known: KnownNetwork) -> tuple[int, int]:
+    """Return the size that the network is built for: that of the position embedding goes before what is said.
+
+    A network that fits its embedding to the image (`dynamic_img_size`) is trained at other sizes than it is built for.
+    """
+    grid = _grid_size(have, print_)
+    if grid and known.image_size and _places(known.image_size, have) == _places(grid, have):
+        return known.image_size
+    return grid or known.image_size or print_.image_size
+
+
+def _places(size: tuple[int, int], have: Shapes) -> int:
+    """Return how many patches an image of this size has."""
+    patch = have["patch_embed.proj.weight"]
+    return (size[0] // patch[2]) * (size[1] // patch[3])
 
 
 def _is_ours(name: str) -> bool:

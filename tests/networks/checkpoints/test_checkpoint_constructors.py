@@ -1,0 +1,125 @@
+"""What a file's tensors say of the constructor: channels behind space-to-depth, pooling, position embeddings, twins."""
+
+import argparse
+
+import pytest
+import timm
+import torch
+
+from prunescope.networks import checkpoints
+from prunescope.networks.checkpoints.fingerprints import fingerprint, shapes
+from prunescope.networks.checkpoints.matching import KnownNetwork, infer_spec
+from prunescope.networks.checkpoints.own_sizes import solve_sizes
+from prunescope.networks.spec import ModelSpec
+
+
+def saved(path, name, *, args=None, **built):
+    torch.manual_seed(0)
+    model = timm.create_model(name, num_classes=3, **built).eval()
+    file = {"arch": name, "state_dict": model.state_dict(), **({"args": argparse.Namespace(**args)} if args else {})}
+    torch.save(file, path)
+    return model
+
+
+def assert_equal(path, model, size, chans=3):
+    found = checkpoints.load_checkpoint(path)
+    images = torch.randn(2, chans, size, size)
+    with torch.no_grad():
+        assert torch.equal(checkpoints.to_model(found).eval()(images), model(images))
+    return found
+
+
+@pytest.mark.parametrize("name", ["tresnet_m", "tresnet_l", "tresnet_xl", "tresnet_v2_l"])
+@pytest.mark.parametrize("chans", [1, 3])
+def test_channels_are_read_off_a_stem_behind_space_to_depth(name, chans):
+    with torch.device("meta"):
+        model = timm.create_model(name, num_classes=3, in_chans=chans)
+    spec = infer_spec(shapes(model.state_dict()), fingerprint(name), KnownNetwork(name=name))
+    assert (spec.in_chans, spec.num_classes) == (chans, 3)
+
+
+def test_a_tresnet_is_read(tmp_path):
+    model = saved(tmp_path / "a.pth", "tresnet_m", in_chans=1)
+    assert assert_equal(tmp_path / "a.pth", model, 64, chans=1).spec.in_chans == 1
+
+
+def test_mean_and_maximum_side_by_side_show_in_the_head(tmp_path):
+    model = saved(tmp_path / "a.pth", "resnet10t", global_pool="catavgmax")
+    assert assert_equal(tmp_path / "a.pth", model, 32).spec.options["global_pool"] == "catavgmax"
+
+
+DYNAMIC = {"lr_base": 0.1, "model": "test_vit", "img_size": 96, "model_kwargs": {"dynamic_img_size": True}}
+
+
+def test_a_network_that_takes_any_size_is_built_for_its_position_embedding(tmp_path):
+    model = saved(tmp_path / "a.pth", "test_vit", args=DYNAMIC, dynamic_img_size=True)
+    found = assert_equal(tmp_path / "a.pth", model, 96)
+    assert found.spec.options["dynamic_img_size"] is True
+    assert found.data is not None
+    assert found.data["image_size"] == [96, 96]
+    assert found.spec.image_size == (160, 160)
+
+
+def test_a_network_that_was_built_for_the_size_of_its_images_is_built_so_again(tmp_path):
+    args = {"lr_base": 0.1, "model": "test_vit", "img_size": 96, "model_kwargs": {"img_size": 96}}
+    model = saved(tmp_path / "a.pth", "test_vit", args=args, img_size=96)
+    assert assert_equal(tmp_path / "a.pth", model, 96).spec.image_size == (96, 96)
+
+
+def test_images_that_are_not_square_keep_their_sides():
+    with torch.device("meta"):
+        model = timm.create_model("test_vit", img_size=(64, 144), num_classes=3)
+    known = KnownNetwork(name="test_vit", image_size=(64, 144))
+    assert infer_spec(shapes(model.state_dict()), fingerprint("test_vit"), known).image_size == (64, 144)
+
+
+def test_architectures_of_the_same_tensors_that_compute_something_else_are_named(tmp_path):
+    torch.manual_seed(0)
+    model = timm.create_model("resnet18", num_classes=3)
+    torch.save(model.state_dict(), tmp_path / "weights.pth")
+    notes = " ".join(checkpoints.load_checkpoint(tmp_path / "weights.pth").notes)
+    assert "computing something else (--model): resnetblur18" in notes
+
+
+def test_a_named_architecture_has_no_twins(tmp_path):
+    torch.manual_seed(0)
+    torch.save(timm.create_model("resnet18", num_classes=3).state_dict(), tmp_path / "weights.pth")
+    notes = " ".join(checkpoints.load_checkpoint(tmp_path / "weights.pth", model="resnet18").notes)
+    assert "something else" not in notes
+
+
+SHAPES = {
+    "a map": lambda classes, chans, _: {"stem": (8, chans, 3, 3), "head": (classes, 8, 1, 1)},
+    "rows of an image": lambda classes, chans, side: {"rows": (16, chans * side), "head": (classes, 16)},
+    "more outputs": lambda classes, chans, _: {"stem": (8, chans, 3, 3), "head": (2 * classes + 1, 8)},
+    "positions": lambda classes, chans, side: {
+        "stem": (8, chans, 4, 4),
+        "pos": (1, (side // 4) ** 2, 8),
+        "head": (classes, 8),
+    },
+}
+
+
+@pytest.mark.parametrize("kind", list(SHAPES))
+def test_sizes_of_ones_own_network_are_solved(kind):
+    def shapes_of(spec):
+        return SHAPES[kind](spec.num_classes, spec.in_chans, spec.image_size[0])
+
+    side = 32 if kind == "positions" else 224
+    wanted = ModelSpec(name="mine:net", num_classes=7, in_chans=5, image_size=(side, side))
+    guess = ModelSpec(name="mine:net", num_classes=1000, in_chans=3, image_size=(224, 224))
+    assert solve_sizes(guess, shapes_of(wanted), shapes_of) == wanted
+
+
+def test_a_row_of_numbers_is_no_image():
+    def shapes_of(spec):
+        return {"first": (4, spec.in_chans), "head": (spec.num_classes, 4)}
+
+    guess = ModelSpec(name="mine:net", num_classes=1000, in_chans=3, image_size=(224, 224))
+    found = solve_sizes(guess, {"first": (4, 12), "head": (2, 4)}, shapes_of)
+    assert (found.num_classes, found.in_chans, found.image_size) == (2, 12, ())
+
+
+def test_what_no_size_explains_is_left():
+    guess = ModelSpec(name="mine:net", num_classes=10, in_chans=3, image_size=(8, 8))
+    assert solve_sizes(guess, {"first": (5, 5)}, lambda spec: {"first": (4, spec.in_chans)}).num_classes == 10
