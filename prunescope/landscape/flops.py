@@ -62,7 +62,7 @@ def layer_flops(model: nn.Module, image: Tensor) -> dict[str, Flops]:
 def _by_products(model: nn.Module) -> AbstractContextManager[None]:
     """Let recurrent layers compute by products of matrices: oneDNN's are one operation with nothing to see inside."""
     recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
-    return torch.backends.mkldnn.flags(enabled=False) if recurrent else nullcontext()  # type: ignore[no-untyped-call, no-any-return]
+    return torch.backends.mkldnn.flags(enabled=False) if recurrent else nullcontext()
 
 
 class _Counting:

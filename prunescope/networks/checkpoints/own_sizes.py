@@ -78,13 +78,10 @@ def _dimensions(have: Shapes, base: Shapes, other: Shapes) -> list[tuple[int, in
 
 
 def _is_row(spec: ModelSpec, solved: ModelSpec, have: Shapes) -> bool:
-    """Whether the network takes rows of numbers: its channels were a guess, and it has matrices alone."""
-    return solved.in_chans != spec.in_chans and (have and max(map(len, have.values())) <= 2) and _first(have, solved)
-
-
-def _first(have: Shapes, solved: ModelSpec) -> bool:
-    """Whether a matrix takes as many numbers as an example has."""
-    return any(len(shape) == 2 and shape[1] == solved.in_chans for shape in have.values())
+    """Whether the network takes rows of numbers: its channels were a guess, and a matrix takes just as many."""
+    matrices = all(len(shape) <= 2 for shape in have.values())
+    taken = any(len(shape) == 2 and shape[1] == solved.in_chans for shape in have.values())
+    return solved.in_chans != spec.in_chans and matrices and taken
 
 
 def _shapes(spec: ModelSpec, shapes_of: Callable[[ModelSpec], Shapes]) -> Shapes:
