@@ -45,7 +45,21 @@ def finished(epochs):
             return found, end.value
 
 
-def alone(model, data, *, capture, gradient=plain, size=8, epochs=3, part=None, mask=None, ema=0.0, sgd=SGD, **how):
+def alone(
+    model,
+    data,
+    *,
+    capture,
+    keeper=None,
+    gradient=plain,
+    size=8,
+    epochs=3,
+    part=None,
+    mask=None,
+    ema=0.0,
+    sgd=SGD,
+    **how,
+):
     return finished(
         loop.fit(
             model,
@@ -58,11 +72,23 @@ def alone(model, data, *, capture, gradient=plain, size=8, epochs=3, part=None, 
             seed=3,
             ema=ema,
             capture=capture,
+            keeper=keeper,
         )
     )
 
 
-def together(models, *, capture, gradient=gradient_together.plain_group, size=8, part=None, sgd=SGD, masks=None, **how):
+def together(
+    models,
+    *,
+    capture,
+    keeper=None,
+    gradient=gradient_together.plain_group,
+    size=8,
+    part=None,
+    sgd=SGD,
+    masks=None,
+    **how,
+):
     return finished(
         fit_together(
             models,
@@ -74,5 +100,6 @@ def together(models, *, capture, gradient=gradient_together.plain_group, size=8,
             masks=masks or [None] * len(models),
             seeds=range(len(models)),
             capture=capture,
+            keeper=keeper,
         )
     )

@@ -18,6 +18,7 @@ from prunescope.runs.scheduling import devices
 from prunescope.runs.steps import averaging, fitting, judging, probing, pruning, rewinding
 from prunescope.runs.steps.context import StepContext
 from prunescope.runs.steps.finishing import finish_run
+from prunescope.runs.steps.keeping import forget_states
 from prunescope.runs.store import Store
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ def perform(recipe: Recipe, store: Store, *, device: str, wait: bool = True) -> 
         started = monotonic()
         with _exits_caught(recipe):
             made = steps[recipe.step](recipe, StepContext(store, here))
-        return finish_run(recipe, made, store, device=here, seconds=monotonic() - started)
+        finish_run(recipe, made, store, device=here, seconds=monotonic() - started)
+        if recipe.step in fitting.TRAINING_STEPS:
+            forget_states([recipe], store)
+        return recipe.id
 
 
 @contextmanager
@@ -101,3 +105,4 @@ def perform_together(recipes: Sequence[Recipe], store: Store, *, device: str) ->
         for recipe, one in zip(recipes, made, strict=True):
             if recipe.id in wanted:
                 finish_run(recipe, one, store, device=here, seconds=seconds)
+        forget_states(recipes, store)

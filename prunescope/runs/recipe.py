@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 STEPS = ("import", "train", "prune", "rewind", "retrain", "soup", "probe", "diagnose")
 
@@ -70,6 +70,14 @@ def parse(text: str) -> Recipe:
     if recipe.step not in STEPS:
         raise InputError(f"unknown step {recipe.step!r} in a recipe", fix=f"one of: {', '.join(STEPS)}")
     return recipe
+
+
+def task_id(group: Sequence[Recipe]) -> str:
+    """Return the id of the job that performs these recipes: the run's own, or one of the group."""
+    if len(group) == 1:
+        return group[0].id
+    members = " ".join(recipe.id for recipe in group)
+    return f"{group[0].step}-together-{hashlib.sha256(members.encode()).hexdigest()[:ID_DIGITS]}"
 
 
 def run_of(reference: str) -> str:

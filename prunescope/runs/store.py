@@ -185,6 +185,10 @@ class Store:
         except (OSError, ValueError, InputError):
             return 0.0
 
+    def state_path(self, name: str) -> Path:
+        """Return where the state of a training under way is or will be; name: its run, or the group of several."""
+        return self.runs / ".partial" / f"{name}.state"
+
     def forget_progress(self, run_id: str) -> None:
         """Remove the progress note of a finished step."""
         self._progress_path(run_id).unlink(missing_ok=True)
@@ -228,11 +232,14 @@ class Store:
         return [problem for run_id in self.ids() for problem in self._check_run(run_id)]
 
     def leftovers(self) -> list[Path]:
-        """Return what interrupted runs left: temporary files and weights without a result; safe to delete."""
+        """Return what interrupted runs left: temporary files, states of trainings, and weights without a result.
+
+        They are safe to delete: a training whose state is deleted begins at its beginning.
+        """
         finished = set(self.ids())
         weights = self.runs.glob("*.safetensors")
         return sorted(
-            [path for path in self.runs.glob(".*.tmp*") if path.is_file()]
+            [path for path in (*self.runs.glob(".*.tmp*"), *self.runs.glob(".partial/*")) if path.is_file()]
             + [path for path in weights if recipes.run_of(path.stem) not in finished]
         )
 

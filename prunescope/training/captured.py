@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LambdaLR
 
+    from prunescope.api import StateKeeper
     from prunescope.networks.capture import Capture
     from prunescope.training.feed import Feed
     from prunescope.training.plan import Done, Plan
     from prunescope.training.work import StepWork
+
+
+KIND = "captured"
+"""Of the state that is saved here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,21 +61,24 @@ class Recorded:
     recording: Recording
     """What repeats the step, on memory of its own where it was recorded for another training."""
 
-    def epochs(self, plan: Plan, rates: LambdaLR) -> Iterator[Done]:
-        """Yield every epoch after its last step; see training.stepwise."""
+    def epochs(self, plan: Plan, rates: LambdaLR, keeper: StateKeeper | None = None) -> Iterator[Done]:
+        """Yield every epoch after its last step; see training.stepwise. The state is saved between two epochs."""
         self.recording.busy = True
         try:
-            yield from self._epochs(plan, rates)
+            yield from self._epochs(plan, rates, keeper)
         finally:
             self.recording.busy = False
             if self.memory is self.recording.trace.memory:
                 _move(self.work)
 
-    def _epochs(self, plan: Plan, rates: LambdaLR) -> Iterator[Done]:
+    def _epochs(self, plan: Plan, rates: LambdaLR, keeper: StateKeeper | None) -> Iterator[Done]:
         steps, taken = plan.steps, plan.taken
         base, factor = float(rates.base_lrs[0]), rates.lr_lambdas[0]
-        numbers = self.feed.draw()
-        for number in range(1, plan.of + 1):
+        begin = self._resume(keeper)
+        drawn, numbers = self.feed.state(), self.feed.draw()
+        for number in range(begin, plan.of + 1):
+            if keeper is not None and number > begin and keeper.is_due():
+                keeper.save(KIND, {"number": number, "feed": drawn, "work": self.work.state()})
             self.feed.put(numbers)
             first = (number - 1) * steps
             todo = range(max(taken.start, first), min(taken.stop, first + steps))
@@ -78,9 +86,19 @@ class Recorded:
             within = range(todo.start - first, todo.stop - first)
             if todo:
                 self._start(within, of_steps)
+            drawn = self.feed.state() if keeper is not None else drawn
             numbers = self.feed.draw() if number < plan.of else []  # while the device works
             if todo:
                 yield self._end(number, within, of_steps[-1])
+
+    def _resume(self, keeper: StateKeeper | None) -> int:
+        """Go on from the state that was saved, if any; return the number of the first epoch."""
+        saved = None if keeper is None else keeper.load(KIND)
+        if saved is None:
+            return 1
+        self.feed.restore(saved["feed"])
+        self.work.restore(saved["work"])
+        return int(saved["number"])
 
     def _start(self, todo: range, of_steps: list[float]) -> None:
         """Let the device perform these steps of an epoch."""

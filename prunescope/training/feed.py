@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from prunescope.training.batches import steps_per_epoch
 from prunescope.training.mixup import Mixing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
@@ -66,6 +66,20 @@ class Feed:
         ]
         numbers.append(torch.stack([draws.flips for draws in found]))
         return numbers if self.mixing is None else [*numbers, self.mixing.draw()]
+
+    def state(self) -> dict[str, Any]:
+        """Return the state of everything random, before `draw`."""
+        return {
+            "generators": [generator.get_state() for generator in self.generators],
+            "mixing": None if self.mixing is None else self.mixing.state(),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on drawing where `state` was asked."""
+        for generator, state in zip(self.generators, saved["generators"], strict=True):
+            generator.set_state(state)
+        if self.mixing is not None:
+            self.mixing.restore(saved["mixing"])
 
     def put(self, numbers: list[Tensor]) -> None:
         """Put the random numbers of an epoch in their place; the one upload of an epoch."""

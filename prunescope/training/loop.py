@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from prunescope.api import Data, Mask, Objective
+    from prunescope.api import Data, Mask, Objective, StateKeeper
     from prunescope.networks.capture import Capture
     from prunescope.training.batches import Batches
     from prunescope.training.gradient import StepGradient
@@ -40,6 +40,7 @@ def fit(  # noqa: PLR0913 - one for each part of a training
     seed: int,
     ema: float = 0.0,
     capture: Capture | None = None,
+    keeper: StateKeeper | None = None,
 ) -> Generator[Epoch, None, str]:
     """Train `model` in place and yield after every epoch; see api.Trainer.fit for what holds at a yield.
 
@@ -49,7 +50,8 @@ def fit(  # noqa: PLR0913 - one for each part of a training
     parts of one.
 
     ema: decay of a moving average of the weights, which is in `model` at every yield and in the end; 0: none.
-    capture: what records the step, where it is to be recorded. Returns how the steps were performed (training.epochs).
+    capture: what records the step, where it is to be recorded. keeper: what saves the state, and has that of an earlier
+    process. Returns how the steps were performed (training.epochs).
 
     Raises:
         UsageError: the data yield no batch, or the loss or a weight is no longer finite.
@@ -60,7 +62,7 @@ def fit(  # noqa: PLR0913 - one for each part of a training
     work = StepWork(net=model, gradient=one, optimizer=optimizer, hold=hold, average=average)
     hold()
     plan = Plan(data=data, schedule=schedule, batches=batches, seeds=(seed,), stack=_only)
-    return (yield from epochs(work, plan, partial(_shown, work=work, of=plan.of), capture=capture))
+    return (yield from epochs(work, plan, partial(_shown, work=work, of=plan.of), capture=capture, keeper=keeper))
 
 
 def _shown(done: Done, *, work: StepWork, of: int) -> Iterator[Epoch]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
@@ -10,6 +10,8 @@ from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
 from prunescope.api.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
 
@@ -56,3 +58,23 @@ def by_name(
             f"timm cannot make the optimiser '{name}': {error}",
             fix="name one that timm.optim has, for example adamw, sgd, lamb, lion, nadamw",
         ) from error
+
+
+@torch.no_grad()
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]) -> None:
+    """Load the state of an optimiser, each tensor in the memory format of its weight: fused steps rely on it.
+
+    Where a recorded step has made the tensors of its state already, they keep their place.
+    """
+    made = dict(optimizer.state)
+    rates = [group["lr"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(dict(saved))
+    for weight, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, torch.Tensor) and value.shape == weight.shape:
+                place = made.get(weight, {}).get(name)
+                fresh = torch.empty_like(weight, dtype=value.dtype) if place is None else place
+                values[name] = fresh.copy_(value)
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        if isinstance(rate, torch.Tensor):  # a recorded step reads it there
+            group["lr"] = rate

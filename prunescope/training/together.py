@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from prunescope.api import Data, Mask
+    from prunescope.api import Data, Mask, StateKeeper
     from prunescope.networks.capture import Capture
     from prunescope.training.batches import Batches
     from prunescope.training.gradient_together import GroupGradient
@@ -40,6 +40,7 @@ def fit_together(  # noqa: PLR0913 - one for each part of a training
     masks: Sequence[Mask | None],
     seeds: Sequence[int],
     capture: Capture | None = None,
+    keeper: StateKeeper | None = None,
 ) -> Generator[tuple[Epoch, ...], None, str]:
     """Train all `models` in place, each as `training.loop.fit` trains it alone; yield their epochs after every epoch.
 
@@ -47,7 +48,8 @@ def fit_together(  # noqa: PLR0913 - one for each part of a training
     parameters of the grouped network, must treat every weight alone (SGD does; norms over a tensor do not). Gradients,
     steps and running statistics equal those of training alone to float32 rounding, which training then amplifies.
     Between two epochs the caller may read the models; what it changes in them is overwritten.
-    capture: what records the step, where it is to be recorded. Returns how the steps were performed (training.epochs).
+    capture: what records the step, where it is to be recorded. keeper: what saves the state, and has that of an earlier
+    process. Returns how the steps were performed (training.epochs).
 
     Raises UsageError where the models cannot be grouped, the data yield no batch, or one model's training diverges.
     """
@@ -60,7 +62,7 @@ def fit_together(  # noqa: PLR0913 - one for each part of a training
     work = StepWork(net=net, gradient=partial(gradients, objective=objective), optimizer=optimizer(net), hold=hold)
     plan = Plan(data=data, schedule=schedule, batches=batches, seeds=tuple(seeds), stack=_side_by_side)
     report = partial(_reported, net=net, models=models, of=plan.of)
-    return (yield from epochs(work, plan, report, capture=capture))
+    return (yield from epochs(work, plan, report, capture=capture, keeper=keeper))
 
 
 def _side_by_side(parts: Parts) -> tuple[Tensor, Tensor]:

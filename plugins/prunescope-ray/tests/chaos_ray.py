@@ -38,9 +38,11 @@ import sys
 from pathlib import Path
 from tiny_studies import sweep_study
 from chaos_ray import LONGER
+from prunescope_ray.cluster import loopback_alone
 folder, address, shared = sys.argv[1:]
 options = {"address": address, "shared": shared, "retries": 50}
-sweep_study(Path(folder), text=LONGER, executor="ray", executor_options=options)
+with loopback_alone():  # where the cluster is
+    sweep_study(Path(folder), text=LONGER, executor="ray", executor_options=options)
 """
 
 

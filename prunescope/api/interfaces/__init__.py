@@ -35,6 +35,7 @@ from prunescope.api.interfaces.executor import (
     describe_failure,
     describe_skip,
 )
+from prunescope.api.interfaces.keeper import StateKeeper
 from prunescope.api.interfaces.mask import Mask
 from prunescope.api.interfaces.option import Option
 from prunescope.api.interfaces.probe import Probe, Replica
@@ -68,6 +69,7 @@ __all__ = [
     "Replica",
     "Resources",
     "Split",
+    "StateKeeper",
     "Thresholds",
     "Trainer",
     "attempt_job",

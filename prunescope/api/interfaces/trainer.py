@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from prunescope.api.interfaces.data import Data
+    from prunescope.api.interfaces.keeper import StateKeeper
     from prunescope.api.interfaces.mask import Mask
 
 
@@ -50,6 +51,17 @@ class Trainer(ABC):
         A generator may return a string after the last epoch: how it performed the steps ("captured"). The run file
         records it with the engine.
         """
+
+    def fit_resumable(
+        self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int, keeper: StateKeeper
+    ) -> Iterator[Epoch]:
+        """Train as `fit` does, but save the state whenever `keeper` says so, and begin where a saved state ends.
+
+        A training that was resumed ends with the weights of one that was not, to the bit on the same kind of machine.
+        The default is `fit`: a training that is interrupted is performed again from its beginning.
+        """
+        del keeper
+        return self.fit(model, data, mask=mask, seed=seed)
 
     def stages(self) -> tuple[int, ...]:
         """Return the epochs after which the network is as one trained so long: ends of cycles, for example.
@@ -108,3 +120,16 @@ class Trainer(ABC):
         and the core trains them one by one.
         """
         raise NotImplementedError
+
+    def fit_together_resumable(
+        self,
+        models: Sequence[nn.Module],
+        data: Data,
+        *,
+        masks: Sequence[Mask | None],
+        seeds: Sequence[int],
+        keeper: StateKeeper,
+    ) -> Iterator[tuple[Epoch, ...]]:
+        """Train as `fit_together` does, and save and resume as `fit_resumable` does; the default does neither."""
+        del keeper
+        return self.fit_together(models, data, masks=masks, seeds=seeds)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunescope.api import Job, Resources
 from prunescope.runs.locations import TABLE
-from prunescope.runs.recipe import ID_DIGITS, run_of
+from prunescope.runs.recipe import run_of, task_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -93,14 +92,6 @@ def input_files(references: Sequence[str], *, weights: bool) -> tuple[str, ...]:
 def output_files(run_id: str) -> tuple[str, ...]:
     """Return the files that a step writes, the result last: it means that the weights are there."""
     return (f"runs/{run_id}@*.safetensors", f"runs/{run_id}.safetensors", f"runs/{run_id}.h5")
-
-
-def task_id(group: Group) -> str:
-    """Return the id of the job that performs these recipes: the run's own, or one of the group."""
-    if len(group) == 1:
-        return group[0].id
-    members = " ".join(recipe.id for recipe in group)
-    return f"{group[0].step}-together-{hashlib.sha256(members.encode()).hexdigest()[:ID_DIGITS]}"
 
 
 def _in_order(found: Mapping[str, Work]) -> list[Work]:

@@ -28,8 +28,8 @@ def finish_run(recipe: Recipe, made: StepResult, store: Store, *, device: str, s
         recipe=recipe,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         wall_seconds=round(seconds, 3),
-        device=_device_name(device),
-        versions=_versions(),
+        device=describe_device(device),
+        versions=versions_here(),
         engine=made.engine,
         facts=made.facts,
         history=made.history,
@@ -42,12 +42,13 @@ def finish_run(recipe: Recipe, made: StepResult, store: Store, *, device: str, s
 
 
 @lru_cache(maxsize=1)
-def _versions() -> Mapping[str, str]:
+def versions_here() -> Mapping[str, str]:
     """Return what made the numbers; asked once, because each look into the metadata takes milliseconds."""
     return {package: version(package) for package in REPORTED_PACKAGES} | {"python": platform.python_version()}
 
 
-def _device_name(device: str) -> str:
+def describe_device(device: str) -> str:
+    """Return the name of the GPU, or the kind of processor and the number of threads."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.processor() or platform.machine()} ({torch.get_num_threads()} threads)"

@@ -6,24 +6,26 @@ After every epoch the density is audited, the snapshots that are asked for are t
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 
+from prunescope.api import Epoch
 from prunescope.api.errors import PluginError, UsageError
 from prunescope.api.knobs import KNOBS
 from prunescope.networks import checkpoints, masks, models
 from prunescope.plugins import checks, options
 from prunescope.runs.steps import threads
+from prunescope.runs.steps.keeping import keep_state
 from prunescope.runs.steps.result import StepResult, facts, model_on_device, seeded, state, unchanged_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torch import nn
+    from torch import Tensor, nn
 
-    from prunescope.api import Data, Epoch, Mask
+    from prunescope.api import Data, Mask
     from prunescope.networks.checkpoints import Checkpoint
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
@@ -63,8 +65,14 @@ def _fit_alone(recipe: Recipe, context: StepContext) -> StepResult:
     data = context.open_data(recipe.arguments["data"])
     run = _begin(recipe, loaded, context, data)
     seed = recipe.arguments["seed"]
-    with threads.suited_to(run.model, data), loaded.unchanged(), seeded(seed):
-        epochs = _Epochs(loaded.instance.fit(run.model, data, mask=run.mask, seed=seed))
+    with (
+        threads.suited_to(run.model, data),
+        keep_state([recipe], context, _Runs([run])) as keeper,
+        loaded.unchanged(),
+        seeded(seed),
+    ):
+        found = loaded.instance.fit_resumable(run.model, data, mask=run.mask, seed=seed, keeper=keeper)
+        epochs = _Epochs(found)
         for epoch in epochs:
             _note(run, epoch, loaded)
             context.note_progress(recipe.id, epoch.number / epoch.of)
@@ -102,8 +110,15 @@ def _fit_together(recipes: Sequence[Recipe], context: StepContext, *, wanted: Se
     data = context.open_data(first.arguments["data"])
     runs = [_begin(recipe, loaded, context, data) for recipe in recipes]
     kept, seeds = [run.mask for run in runs], [recipe.arguments["seed"] for recipe in recipes]
-    with threads.suited_to(runs[0].model, data), loaded.unchanged(), seeded(seeds[0]):
-        found = _Epochs(loaded.instance.fit_together([run.model for run in runs], data, masks=kept, seeds=seeds))
+    with (
+        threads.suited_to(runs[0].model, data),
+        keep_state(recipes, context, _Runs(runs)) as keeper,
+        loaded.unchanged(),
+        seeded(seeds[0]),
+    ):
+        models = [run.model for run in runs]
+        made = loaded.instance.fit_together_resumable(models, data, masks=kept, seeds=seeds, keeper=keeper)
+        found = _Epochs(made)
         for epochs in found:
             if not isinstance(epochs, tuple) or len(epochs) != len(runs):
                 raise PluginError(
@@ -153,6 +168,30 @@ class _Run:
     snapshots: dict[int | None, Checkpoint] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Runs:
+    """Trainings under way, whose epochs and snapshots are saved with the state of the trainer."""
+
+    runs: Sequence[_Run]
+
+    def state(self) -> list[Any]:
+        """Return the epochs and the weights of the snapshots of each."""
+        return [
+            {
+                "history": [asdict(epoch) for epoch in run.history],
+                "snapshots": {number: dict(made.state) for number, made in run.snapshots.items()},
+            }
+            for run in self.runs
+        ]
+
+    def restore(self, saved: Sequence[Any]) -> None:
+        """Go on from what `state` returned."""
+        for run, one in zip(self.runs, saved, strict=True):
+            run.history[:] = [Epoch(**values) for values in one["history"]]
+            for number, weights in one["snapshots"].items():
+                run.snapshots[number] = _trained(run.start, weights, number)
+
+
 def _begin(recipe: Recipe, loaded: Loaded, context: StepContext, data: Data) -> _Run:
     start = _dense(recipe, loaded, context) if recipe.step == "train" else _continued(recipe, loaded, context)
     mask = None if start.mask is None else masks.mask_to_device(start.mask, context.device)
@@ -191,12 +230,12 @@ def _note(run: _Run, epoch: object, loaded: Loaded) -> None:
     if run.mask is not None:
         masks.audit(run.model, run.mask, who=_who(loaded))
     if checked.number in run.keep:
-        run.snapshots[checked.number] = _trained(run.start, run.model, checked.number)
+        run.snapshots[checked.number] = _trained(run.start, state(run.model), checked.number)
 
 
 def _end(run: _Run, *, engine: str) -> StepResult:
     epochs = run.history[-1].number if run.history else 0
-    last = run.snapshots[None] = _trained(run.start, run.model, epochs)
+    last = run.snapshots[None] = _trained(run.start, state(run.model), epochs)
     found = facts(last)
     if run.start.mask is not None:
         found["density"] = run.start.mask.density
@@ -205,13 +244,13 @@ def _end(run: _Run, *, engine: str) -> StepResult:
     )
 
 
-def _trained(start: Checkpoint, model: nn.Module, epochs: int) -> Checkpoint:
+def _trained(start: Checkpoint, weights: dict[str, Tensor], epochs: int) -> Checkpoint:
     """Return the checkpoint after some epochs; a dense model's knobs record how long it was trained, and of what."""
     if start.mask is not None:
-        return replace(start, state=state(model))
+        return replace(start, state=weights)
     training: dict[str, Any] = {**start.training, "trained_epochs": epochs}
     knobs = {name: training[name] for name in KNOBS if training.get(name) is not None} | {"epochs": epochs}
-    return replace(start, state=state(model), training=training, knobs=knobs)
+    return replace(start, state=weights, training=training, knobs=knobs)
 
 
 def _one_line(text: str) -> str:

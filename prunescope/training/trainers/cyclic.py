@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from prunescope.api import Data, Epoch, Mask
+    from prunescope.api import Data, Epoch, Mask, StateKeeper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +36,44 @@ class Cyclic(SgdOptions):
 
     def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
         """Train or retrain in cycles."""
+        return self.fit_resumable(model, data, mask=mask, seed=seed, keeper=None)
+
+    def fit_resumable(
+        self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int, keeper: StateKeeper | None
+    ) -> Iterator[Epoch]:
+        """Save the state and resume from it."""
         from prunescope.training.gradient import plain
 
         return fitting.fit_by_options(
-            self, model, data, optimizer=fitting.sgd_of(self, model), gradient=plain, mask=mask, seed=seed
+            self,
+            model,
+            data,
+            optimizer=fitting.sgd_of(self, model),
+            gradient=plain,
+            mask=mask,
+            seed=seed,
+            keeper=keeper,
         )
 
     def fit_together(
         self, models: Sequence[nn.Module], data: Data, *, masks: Sequence[Mask | None], seeds: Sequence[int]
     ) -> Iterator[tuple[Epoch, ...]]:
         """Train all as one grouped network."""
+        return self.fit_together_resumable(models, data, masks=masks, seeds=seeds, keeper=None)
+
+    def fit_together_resumable(
+        self,
+        models: Sequence[nn.Module],
+        data: Data,
+        *,
+        masks: Sequence[Mask | None],
+        seeds: Sequence[int],
+        keeper: StateKeeper | None,
+    ) -> Iterator[tuple[Epoch, ...]]:
+        """Save the state of all and resume from it."""
         from prunescope.training.gradient_together import plain_group
 
-        return together.fit_group(self, models, data, gradient=plain_group, masks=masks, seeds=seeds)
+        return together.fit_group(self, models, data, gradient=plain_group, masks=masks, seeds=seeds, keeper=keeper)
 
     def passes(self, *, train: int) -> float:
         """Every step goes forward and backward once."""

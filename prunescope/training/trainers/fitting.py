@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import SGD, Optimizer
 
-    from prunescope.api import Data, Epoch, Mask
+    from prunescope.api import Data, Epoch, Mask, StateKeeper
     from prunescope.training.batches import Batches
     from prunescope.training.gradient import StepGradient
     from prunescope.training.schedule import Schedule
@@ -58,7 +58,7 @@ def batches_of(options: BatchOptions) -> Batches:
     )
 
 
-def fit_by_options(
+def fit_by_options(  # noqa: PLR0913 - one for each part of a training
     options: FittingOptions,
     model: nn.Module,
     data: Data,
@@ -68,8 +68,9 @@ def fit_by_options(
     mask: Mask | None,
     seed: int,
     schedule: Schedule | None = None,
+    keeper: StateKeeper | None = None,
 ) -> Iterator[Epoch]:
-    """Train `model` by these options; schedule: another than theirs."""
+    """Train `model` by these options; schedule: another than theirs; keeper: what saves and has the state."""
     from prunescope.training import loop
     from prunescope.training.acceleration import accelerated, recorder
     from prunescope.training.gradient import in_parts
@@ -86,6 +87,7 @@ def fit_by_options(
         seed=seed,
         ema=options.ema,
         capture=recorder(options.compiling, next(model.parameters()).device),
+        keeper=keeper,
     )
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from prunescope.api import Data, Epoch, Mask
+    from prunescope.api import Data, Epoch, Mask, StateKeeper
     from prunescope.training.schedule import Schedule
 
 
@@ -68,6 +68,12 @@ class Timm(Trainer):
 
     def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
         """Train or retrain with an optimiser of timm."""
+        return self.fit_resumable(model, data, mask=mask, seed=seed, keeper=None)
+
+    def fit_resumable(
+        self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int, keeper: StateKeeper | None
+    ) -> Iterator[Epoch]:
+        """Save the state and resume from it."""
         from prunescope.training.gradient import plain
         from prunescope.training.optimizers import by_name
 
@@ -80,7 +86,15 @@ class Timm(Trainer):
         )
         schedule = self._schedule(len(data.train))
         return fitting.fit_by_options(
-            self, model, data, optimizer=optimizer, gradient=plain, mask=mask, seed=seed, schedule=schedule
+            self,
+            model,
+            data,
+            optimizer=optimizer,
+            gradient=plain,
+            mask=mask,
+            seed=seed,
+            schedule=schedule,
+            keeper=keeper,
         )
 
     def drop_epochs(self) -> tuple[float, ...]:

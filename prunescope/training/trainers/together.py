@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from prunescope.api import Data, Epoch, Mask, Split
+    from prunescope.api import Data, Epoch, Mask, Split, StateKeeper
     from prunescope.networks.grouped.grouping import Grouped
     from prunescope.training.gradient_together import GroupGradient
     from prunescope.training.trainers.options import TogetherOptions
@@ -41,8 +41,9 @@ def fit_group(
     gradient: Callable[[Grouped, Sequence[Mask | None]], GroupGradient],
     masks: Sequence[Mask | None],
     seeds: Sequence[int],
+    keeper: StateKeeper | None = None,
 ) -> Iterator[tuple[Epoch, ...]]:
-    """Train the models with the schedule and the batches these options ask for.
+    """Train the models with the schedule and the batches these options ask for; keeper: what saves and has the state.
 
     Raises:
         UsageError: the options ask for gradients in parts.
@@ -65,6 +66,7 @@ def fit_group(
         masks=masks,
         seeds=seeds,
         capture=recorder(options.compiling, next(models[0].parameters()).device),
+        keeper=keeper,
     )
 
 

@@ -156,7 +156,7 @@ def test_how_the_steps_were_performed_is_recorded_with_the_engine(data, store):
 
 def test_a_group_that_the_memory_does_not_hold_is_halved(data, store, tmp_path, monkeypatch):
     trainings = [dense(data, seed=seed) for seed in range(5)]
-    asked, plain = [], Sgd.fit_together
+    asked, plain = [], Sgd.fit_together_resumable
 
     def fit_together(self, models, *rest, **named):
         asked.append(len(models))
@@ -164,7 +164,7 @@ def test_a_group_that_the_memory_does_not_hold_is_halved(data, store, tmp_path, 
             raise torch.OutOfMemoryError("CUDA out of memory")
         return plain(self, models, *rest, **named)
 
-    monkeypatch.setattr(Sgd, "fit_together", fit_together)
+    monkeypatch.setattr(Sgd, "fit_together_resumable", fit_together)
     recordings().kept[:] = [Recording(trace=None, repeat={}, size=0)]
     pipeline.perform_together(trainings, store, device="cpu")
     assert asked == [5, 5, 3, 2, 2], "once more when recorded steps are freed"
@@ -180,7 +180,7 @@ def test_a_step_that_the_memory_does_not_hold_is_an_error_with_the_fix(data, sto
     def fit(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Sgd, "fit", fit)
+    monkeypatch.setattr(Sgd, "fit_resumable", fit)
     with pytest.raises(UsageError, match="the memory of cpu is too small for a step of this training") as caught:
         pipeline.perform(dense(data, seed=0), store, device="cpu")
     assert "--batch-size" in caught.value.fix
@@ -197,7 +197,7 @@ def test_on_a_gpu_groups_are_full_and_dense_ones_may_be_one(data, store, monkeyp
 
 @pytest.mark.parametrize("wrong", [[1, 2], (1,)])
 def test_a_trainer_must_yield_an_epoch_for_each(data, store, monkeypatch, wrong):
-    monkeypatch.setattr(Sgd, "fit_together", lambda *_, **__: iter([wrong]))
+    monkeypatch.setattr(Sgd, "fit_together_resumable", lambda *_, **__: iter([wrong]))
     with pytest.raises(PluginError, match="no tuple of 2 epochs"):
         pipeline.perform_together([dense(data, seed=seed) for seed in (0, 1)], store, device="cpu")
     assert store.ids() == []

@@ -12,7 +12,7 @@ from prunescope.api import Executor, Outcome, Progress, Resources
 from prunescope.api.errors import InputError, PluginError, StoreError, UsageError
 from prunescope.data.spec import Source
 from prunescope.runs import failures
-from prunescope.runs.recipe import Recipe, run_of
+from prunescope.runs.recipe import Recipe, run_of, task_id
 from prunescope.runs.scheduling import arrivals, groups, scheduler, works
 from prunescope.runs.scheduling.local import Local
 from prunescope.runs.store import Store
@@ -209,15 +209,15 @@ def test_a_group_that_fails_is_done_one_by_one(tiny, monkeypatch):
             raise UsageError("training diverged", fix="lower the learning rate")
         yield from ()
 
-    fit = Sgd.fit
+    fit = Sgd.fit_resumable
 
-    def fit_but_one(self, model, data, *, mask, seed):
+    def fit_but_one(self, model, data, *, mask, seed, keeper):
         if seed == bad:
             raise UsageError(f"seed {seed} diverged", fix="lower the learning rate")
-        return fit(self, model, data, mask=mask, seed=seed)
+        return fit(self, model, data, mask=mask, seed=seed, keeper=keeper)
 
-    monkeypatch.setattr(Sgd, "fit_together", diverge)
-    monkeypatch.setattr(Sgd, "fit", fit_but_one)
+    monkeypatch.setattr(Sgd, "fit_together_resumable", diverge)
+    monkeypatch.setattr(Sgd, "fit_resumable", fit_but_one)
     outcomes = {outcome.id: outcome for outcome in scheduler.run(found.recipes, store, SERIAL, device="cpu")}
     assert set(outcomes) == {recipe.id for recipe in found.recipes}
     failing = {recipe.id for cell in found.cells for recipe in cell.retrainings if recipe.arguments["seed"] == bad}
@@ -321,7 +321,7 @@ def test_a_job_names_its_files_and_what_it_takes(tiny, monkeypatch):
     together = groups.divide(found.recipes, store, device="cpu")
     jobs = {work.job.id: work.job for work in works.works(found.recipes, relative, together, expected)}
     group = together[found.cells[0].retrainings[0].id]
-    job = jobs[works.task_id(group)]
+    job = jobs[task_id(group)]
     assert job.study == str(store.study)
     assert job.resources == Resources(gpus=0.5, memory=100 * len(group), seconds=2.0 * len(group))
     assert job.outputs[-1] == f"runs/{group[-1].id}.h5"
