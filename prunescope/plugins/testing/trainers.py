@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from prunescope.networks import masks
 from prunescope.plugins.checks import check_epoch
 from prunescope.plugins.options import fields
 from prunescope.plugins.testing import state
+from prunescope.plugins.testing.keeper import EndedError, MemoryKeeper
 from prunescope.plugins.testing.plugin import accepted_option, check_plugin, require, seeded_check, title
 from prunescope.plugins.testing.toys import toy_data, toy_mask, toy_model
 
@@ -43,7 +45,8 @@ def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float 
 
     It yields its epochs in order; masked weights are zero at every yield; the weights follow from the seed, and not
     from what the caller does to the model's mode between epochs; another seed gives others. Where it trains several
-    models together, each comes out of the first epoch as it does alone. learns: it must get the error on the training
+    models together, each comes out of the first epoch as it does alone. Where it saves its state, a training that is
+    ended and resumed ends with the same weights. learns: it must get the error on the training
     data below half of that of guessing.
 
     Raises:
@@ -70,6 +73,7 @@ def check_trainer(trainer: Trainer, *, data: Data | None = None, density: float 
         f"{who} ignores the seed: another gives the same weights",
     )
     _check_together(trainer, data, mask)
+    _check_resumed(trainer, data, mask, pruned.weights)
     guessing = 1 - 1 / data.num_classes
     require(
         not learns or dense.error < guessing / 2,
@@ -139,6 +143,31 @@ def _check_together(trainer: Trainer, data: Data, mask: Mask) -> None:
             f"{who}.fit_together trains model {number} as fit does not: {far:.2g} apart after an epoch, which moves "
             f"the weights by {moved:.2g}",
         )
+
+
+def _check_resumed(trainer: Trainer, data: Data, mask: Mask, wanted: state.Snapshot) -> None:
+    """Where a trainer saves its state: compare a training that is ended and resumed with one that is not."""
+    if type(trainer).fit_resumable is Trainer.fit_resumable:
+        return
+    who, keeper = title(trainer), MemoryKeeper()
+    _fit_kept(trainer, data, mask, keeper)
+    require(
+        keeper.saved is not None, f"{who}.fit_resumable never saves its state: ask keeper.is_due() before each step"
+    )
+    keeper.ends = False
+    weights = _fit_kept(trainer, data, mask, keeper)
+    changed = state.changed_names(wanted, weights)
+    require(not changed, f"{who}.fit_resumable ends with another {changed} where it is ended and resumed")
+
+
+def _fit_kept(trainer: Trainer, data: Data, mask: Mask, keeper: MemoryKeeper) -> state.Snapshot:
+    """Train until the keeper ends it, or the training is finished; return the weights."""
+    model = _model(data)
+    masks.apply(model, mask)
+    with seeded_check(0), suppress(EndedError):
+        for _ in trainer.fit_resumable(model, data, mask=mask, seed=0, keeper=keeper):
+            pass
+    return _tensors(model)
 
 
 def _distance(first: state.Snapshot, second: state.Snapshot) -> float:
