@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from prunescope.api.errors import UsageError
 from prunescope.report.common.progress import OnTerminal
 from prunescope.runs.place import AskedPlace
 from prunescope.runs.session import Session, open_session
@@ -19,6 +21,9 @@ P = ParamSpec("P")
 Q = TypeVar("Q", bound=AskedPlace)
 F = TypeVar("F")
 
+LIVE = ("train", "prune", "retrain", "probe", "diagnose", "map", "select", "advise", "export")
+"""The functions that take a `torch.nn.Module`; the others train networks from scratch, or read a study."""
+
 
 def asks(question: Callable[P, Q]) -> Callable[[Callable[[Q, Session], F]], Callable[P, F]]:
     """Make a function of a question and a session one of the question's fields.
@@ -30,6 +35,7 @@ def asks(question: Callable[P, Q]) -> Callable[[Callable[[Q, Session], F]], Call
     def wrap(answer: Callable[[Q, Session], F]) -> Callable[P, F]:
         def ask(*args: P.args, **kwargs: P.kwargs) -> F:
             asked = question(*args, **kwargs)
+            _refuse_networks(asked, answer.__name__)
             return answer(asked, open_session(asked, watcher=watcher_of(asked.progress)))
 
         ask.__name__, ask.__qualname__, ask.__module__ = answer.__name__, answer.__qualname__, answer.__module__
@@ -38,6 +44,28 @@ def asks(question: Callable[P, Q]) -> Callable[[Callable[[Q, Session], F]], Call
         return ask
 
     return wrap
+
+
+def _refuse_networks(asked: AskedPlace, function: str) -> None:
+    """Raise UsageError for a live network where a question takes none."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return
+    for field in dataclasses.fields(asked):
+        if isinstance(getattr(asked, field.name), torch.nn.Module) and not takes_networks(str(field.type)):
+            raise UsageError(
+                f"{function}() got a live network as {field.name}",
+                fix=f'give a name, such as a timm name or "pkg.mod:factory"; {", ".join(LIVE)} take live networks',
+            )
+
+
+def takes_networks(kind: str) -> bool:
+    """Return whether a field of this type takes a live network.
+
+    >>> takes_networks("str | nn.Module"), takes_networks("Sequence[Network]"), takes_networks("str | None")
+    (True, True, False)
+    """
+    return "Network" in kind or "nn.Module" in kind
 
 
 def watcher_of(progress: bool | Watcher) -> Watcher:  # noqa: FBT001 - a field of Question
