@@ -42,14 +42,14 @@ def open_network(
         raise UsageError(f"--weights got {loading.weights!r}", fix="it requires ema or raw")
     if _is_module(network):
         return import_network(network, session, data)
-    loading = _named(loading)
     found = network if isinstance(network, str | Path) else _run_of(network)
     text, path, store = str(found), Path(found), session.store
     reference = _inside(path, session) if path.exists() else store.resolve(text)
     if reference is not None:
+        _keep_again(loading.model, reference, session)
         return _with_weights(reference, session)
     if path.exists() or text.startswith(HUB_PREFIXES):
-        return _import_file(path if path.exists() else text, session, loading)
+        return _import_file(path if path.exists() else text, session, _named(loading))
     raise InputError(
         f"there is no checkpoint {text!r}: no such file or folder, none of the {len(store.ids())} runs in "
         f"{store.study} has an id that begins so, and it is not an hf-hub: or local-dir: name",
@@ -82,6 +82,15 @@ def _named(loading: Loading) -> Loading:
     from prunescope.networks import live
 
     return replace(loading, model=live.keep_network(loading.model)) if _is_module(loading.model) else loading
+
+
+def _keep_again(model: object, reference: str, session: Session) -> None:
+    """Keep a live network, where one is given, under the name that a run of an earlier process has for it."""
+    from prunescope.networks import live
+
+    if _is_module(model):
+        recorded = session.read(run_of(reference), only=()).facts["model"]
+        live.keep_network(model, shape=(recorded["in_chans"], *recorded["image_size"]))
 
 
 def _is_module(given: object) -> TypeGuard[nn.Module]:

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 Q = TypeVar("Q", bound=AskedPlace)
 F = TypeVar("F")
 
-LIVE = ("train", "prune", "retrain", "probe", "diagnose", "map", "select", "advise", "export")
+LIVE = ("train", "prune", "retrain", "probe", "diagnose", "map", "select", "advise", "fit_budget", "export")
 """The functions that take a `torch.nn.Module`; the others train networks from scratch, or read a study."""
 
 

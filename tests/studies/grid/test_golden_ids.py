@@ -88,6 +88,8 @@ IDS = (
     ("probe", {"probe": "lmc"}, "probe-dbf39ae5b5998ddb"),
     ("probe", {"probe": "loss-slice"}, "probe-0a189e565900c087"),
     ("probe", {"probe": "pair-slice"}, "probe-338ad2f51b948e2a"),
+    ("probe", {"probe": "recalibration"}, "probe-7fe9a51c08d9db1b"),
+    ("probe", {"probe": "soup"}, "probe-639d605fee7510b7"),
     ("probe", {"probe": "sam-sharpness"}, "probe-7d8544b37bc91ef4"),
     ("probe", {"probe": "size"}, "probe-2a192ca464649179"),
     ("probe", {"probe": "spectral-density"}, "probe-5b25af7d38ffc86b"),
