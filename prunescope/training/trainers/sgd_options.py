@@ -1,12 +1,13 @@
-"""The options that trainers by SGD share."""
+"""What trainers by SGD share: their options, and how these are used."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prunescope.api import Trainer
-from prunescope.training.trainers import rates, together
+from prunescope.training.trainers import fitting, rates, together
 from prunescope.training.trainers.options import (
     Accumulate,
     Augment,
@@ -30,11 +31,12 @@ from prunescope.training.trainers.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torch import nn
 
-    from prunescope.api import Data
+    from prunescope.api import Data, Epoch, Mask, StateKeeper
+    from prunescope.training.trainers.step_gradients import StepGradients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,48 @@ class SgdOptions(Trainer):
     precision: Precision = "float32"
     compiling: Compiling = "auto"
     accumulate: Accumulate = 1
+
+    @abstractmethod
+    def gradients(self, mask: Mask | None) -> StepGradients:
+        """Return the gradient of a step: of one network under its mask, and of several as one grouped network."""
+
+    def fit(self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int) -> Iterator[Epoch]:
+        """Train or retrain."""
+        return self.fit_resumable(model, data, mask=mask, seed=seed, keeper=None)
+
+    def fit_resumable(
+        self, model: nn.Module, data: Data, *, mask: Mask | None = None, seed: int, keeper: StateKeeper | None
+    ) -> Iterator[Epoch]:
+        """Save the state and resume from it."""
+        return fitting.fit_by_options(
+            self,
+            model,
+            data,
+            optimizer=fitting.sgd_of(self, model),
+            gradient=self.gradients(mask).alone,
+            mask=mask,
+            seed=seed,
+            keeper=keeper,
+        )
+
+    def fit_together(
+        self, models: Sequence[nn.Module], data: Data, *, masks: Sequence[Mask | None], seeds: Sequence[int]
+    ) -> Iterator[tuple[Epoch, ...]]:
+        """Train all as one grouped network."""
+        return self.fit_together_resumable(models, data, masks=masks, seeds=seeds, keeper=None)
+
+    def fit_together_resumable(
+        self,
+        models: Sequence[nn.Module],
+        data: Data,
+        *,
+        masks: Sequence[Mask | None],
+        seeds: Sequence[int],
+        keeper: StateKeeper | None,
+    ) -> Iterator[tuple[Epoch, ...]]:
+        """Save the state of all and resume from it."""
+        gradient = self.gradients(None).grouped
+        return together.fit_group(self, models, data, gradient=gradient, masks=masks, seeds=seeds, keeper=keeper)
 
     def drop_epochs(self) -> tuple[float, ...]:
         """Return the drops of a multistep schedule."""
