@@ -148,6 +148,12 @@ def zoo(session: nox.Session) -> None:
     session.run(_shared(session, "tests"), "zoo/check_networks.py", *options, env=TEST_ENVIRONMENT)
 
 
+@nox.session(python=False, default=False)
+def chaos(session: nox.Session) -> None:
+    """Kill sweeps, fill their disk, send signals, and let plugins misbehave; arguments after -- go to the program."""
+    session.run(_shared(session, "tests"), "chaos/break_studies.py", *session.posargs, env=TEST_ENVIRONMENT)
+
+
 def _upon_the_wheel(session: nox.Session) -> None:
     """Let the environment of the session see prunescope's wheel, rebuilt, and its dependencies."""
     base = Path(session.cache_dir).parent.resolve() / "plugins-base"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
 from prunescope.plugins import registry
+from prunescope.runs.credits import GROUPS
 from prunescope.runs.place import Place, StudyPlace
 from prunescope.runs.watching import Silent, Watcher, label
 
@@ -30,6 +31,10 @@ def this_process() -> Loaded:
     return registry.make("executors", "local", {"in_process": True})
 
 
+DISTRIBUTION = "prunescope"
+"""Whose plugins are known to leave their process alone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """A study that is open: what functions take in place of a store, a device and an executor.
@@ -42,6 +47,9 @@ class Session:
     """As torch names it, or "auto": decided where a step runs (`scheduling.devices`)."""
     executor: Loaded = field(default_factory=this_process)
     watcher: Watcher = field(default_factory=Silent)
+    apart: bool = False
+    """Whether a single step of somebody else's plugin runs in a process of its own, which it may end: in a command, not
+    where a person's program is this process."""
 
     @property
     def device_here(self) -> str:
@@ -79,12 +87,19 @@ class Session:
         self.watcher.note(text)
 
     def perform(self, recipe: Recipe) -> str:
-        """Perform one step in this process and return its id; a finished one is not computed again."""
+        """Perform one step and return its id; a finished one is not computed again.
+
+        It runs in this process, or, if `apart`, in one of its own where its plugin is not prunescope's.
+        """
         from prunescope.runs import locations, pipeline
 
         locations.note_places([recipe], self.store)
         if self.store.has(recipe.id):
             self.note(f"{label(recipe)}: already finished")
+            return recipe.id
+        if self.apart and is_foreign(recipe):
+            worker = registry.make("executors", "local", {"workers": 1})
+            raise_failure(replace(self, executor=worker).outcomes([recipe], todo=[recipe]), [recipe], self)
             return recipe.id
         with self.watcher.watch([recipe], self.store.progress, {}):
             return pipeline.perform(recipe, self.store, device=self.device)
@@ -133,6 +148,12 @@ class Session:
         passes = cost.passes_by_id(recipes, data, trust=self.store.trust)
         least = 0.001 * max(1.0, *passes.values())
         return {run_id: max(number, least) for run_id, number in passes.items()}
+
+
+def is_foreign(recipe: Recipe) -> bool:
+    """Whether the plugin of a step is of another distribution than prunescope."""
+    group = GROUPS.get(recipe.step)
+    return group is not None and registry.get(group, recipe.plugin).distribution != DISTRIBUTION
 
 
 def open_session(question: AskedPlace, *, watcher: Watcher | None = None) -> Session:

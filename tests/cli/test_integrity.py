@@ -10,7 +10,10 @@ import pytest
 
 from prunescope.api.errors import PrunescopeError
 from prunescope.runs.files import opening
+from prunescope.runs.session import open_session
 from prunescope.runs.store import Store
+from prunescope.studies.phase.warning import read_warned
+from prunescope.studies.phase.warning_question import WarningQuestion
 
 STUDY = """
 [model]
@@ -174,6 +177,44 @@ def test_damage_is_named_by_every_command_and_the_rest_is_shown(study, invoke, d
     assert json.loads(invoke("report", study, "--json").stdout)["cells"]
     assert invoke("sweep", study, "--workers", 1, "--repair").exit_code == 0
     assert invoke("results", "check", "--study", study).exit_code == 0
+
+
+@pytest.mark.parametrize("damage", [truncated, changed, emptied], ids=lambda damage: damage.__name__)
+def test_damage_is_named_by_what_reads_a_study_and_the_rest_is_shown(study, invoke, damage, tmp_path):
+    sound = invoke("cite", study)
+    (name,) = damage(study)
+    for words, shown in (
+        (("cite", study), sound.stdout),
+        (("cite", study, "--bibtex"), "@"),
+        (("advise", study, "--density", "0.5"), "advice"),
+        (("calibrate", study, "--output", tmp_path / "rules.json"), ""),
+    ):
+        result = invoke(*words)
+        assert name in result.stderr, (words, result.stderr)
+        assert "Traceback" not in result.stderr
+        assert result.exit_code in (2, 4), (words, result.stderr)
+        assert shown in result.stdout + result.stderr, (words, result.stdout, result.stderr)
+    asked = WarningQuestion(study=study, axis="epochs", reading="errors/test_error")
+    series, problems = read_warned(asked, open_session(asked))  # its statistics are a plugin
+    assert series
+    assert [name in problem for problem in problems] == [True]
+
+
+def test_a_diagnosis_that_needs_a_damaged_run_is_shown_as_a_run(tmp_path, invoke):
+    study, words = tmp_path / "study", ("--data", "patches:images=60,test_images=60", "--study", tmp_path / "study")
+    trained = invoke("train", "sgd", "--model", "preresnet8", "--model-option", "width=0.25", "--epochs", 1, *words)
+    run = trained.stdout.strip()
+    made = invoke("diagnose", run, "--density", "0.5", "--replicas", 2, "--retrain-epochs", 1, "--workers", 1, *words)
+    assert made.exit_code in (0, 4), made.stderr
+    diagnosis = runs(study, "diagnose")[0].stem
+    path = runs(study, "probe")[0]
+    path.write_bytes(path.read_bytes()[:-9])
+    shown = invoke("results", "show", diagnosis, "--study", study)
+    assert (shown.exit_code, path.name in shown.stderr) == (2, True), shown.stderr
+    assert diagnosis in shown.stdout
+    assert invoke("results", "show", diagnosis, "--json", "--study", study).exit_code == 2
+    cited = invoke("cite", diagnosis, "--study", study)
+    assert (cited.exit_code, path.name in cited.stderr, bool(cited.stdout)) == (2, True, True)
 
 
 def test_weights_that_are_gone_are_damage(study, invoke):

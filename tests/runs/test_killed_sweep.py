@@ -1,19 +1,17 @@
 """Kills, full disks and company during a sweep: nothing finished is lost, and the end is that of an undisturbed one.
 
-The long version, with as many kills as asked for:
-PRUNESCOPE_SOAK_KILLS=30 pytest tests/runs/test_killed_sweep.py -k soak.
+The long version, at random: `nox -s chaos`.
 """
 
 from __future__ import annotations
 
-import os
 import random
-import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from small_disks import mounted, resize
+from small_study import DONE, FULL, KILLED, READINGS, STEPS, STUDY, sweep
 from warm import Command, Kill, Warm, assert_same_results, warm_process
 
 from prunescope.runs.store import Store
@@ -22,43 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds the workers in /proc: Linux alone")
-
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 64
-test_images = 32
-[train]
-plugin = "sgd"
-epochs = 3
-batch_size = 16
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-batch_size = 16
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "lmc"
-points = 3
-[axes]
-epochs = [1, 3]
-density = [0.2, 0.5]
-[seeds]
-dense = [0, 1]
-replicas = 2
-"""
-
-STEPS = 2 + 8 * (1 + 2 + 2)
-
-DONE, FULL, KILLED = 0, 2, -9
-
-READINGS = 8 * (3 + 5)
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +44,6 @@ def undisturbed(warm: Warm, file: Path) -> Store:
     assert warm.run(*sweep(file, store)) == DONE
     assert len(store.ids()) == STEPS
     return store
-
-
-def sweep(file: Path, store: Store, *more: str, workers: int = 1) -> list[str]:
-    """Return the command under test."""
-    where = ["--workers", str(workers)] if workers > 1 else ["--executor-option", "in_process=true"]
-    return ["sweep", str(file), "--study", str(store.study), *where, *more]
 
 
 def finished(store: Store) -> set[str]:
@@ -166,23 +121,10 @@ def test_two_shards_side_by_side_are_the_whole_study(
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a disk that can be made larger."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if os.geteuid() or mount is None:
-        pytest.skip("mounting a small disk needs root")
-    tried = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(folder)], check=False, capture_output=True
-    )
-    if tried.returncode:
-        pytest.skip(f"cannot mount a small disk here: {tried.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def resize(disk: Path, kibibytes: int) -> None:
-    """Give a mounted disk another size."""
-    subprocess.run(["mount", "-o", f"remount,size={kibibytes}k", str(disk)], check=True)
+    with mounted(tmp_path / "disk") as folder:
+        if folder is None:
+            pytest.skip("mounting a small disk needs root")
+        yield folder
 
 
 def test_the_disk_is_full_again_and_again(warm: Warm, file: Path, undisturbed: Store, small_disk: Path) -> None:
@@ -216,28 +158,4 @@ def test_no_file_may_grow(
         assert kept <= finished(store)
         kept = finished(store)
         assert not list(store.runs.glob(".*.tmp*")), "half a file stays on a full disk"
-    assert_complete(warm, file, store, undisturbed)
-
-
-@pytest.mark.skipif(not os.environ.get("PRUNESCOPE_SOAK_KILLS"), reason="PRUNESCOPE_SOAK_KILLS gives how many")
-def test_soak(warm: Warm, file: Path, undisturbed: Store, tmp_path: Path) -> None:
-    """Kill the command or a worker of it at random moments, again and again, and begin anew when it is complete."""
-    left, chance, begun, done = int(os.environ["PRUNESCOPE_SOAK_KILLS"]), random.Random(2305), 0, True
-    while left:
-        if done:
-            store, kept, begun = Store(tmp_path / f"study{begun}"), set(), begun + 1
-        kills = [
-            Kill(
-                folder=str(store.runs),
-                files=len(kept) + chance.randint(0, 8),
-                seconds=chance.uniform(0, 0.2),
-                worker=chance.choice([None, 0, 1]),
-            )
-        ]
-        status = warm.run(*sweep(file, store, workers=chance.choice([1, 2])), kills=kills)
-        assert status in {DONE, KILLED}
-        assert kept <= finished(store), "a finished step was lost"
-        kept, left, done = finished(store), left - 1, status == DONE
-        if done:
-            assert_same_results(undisturbed, store, at_least=READINGS)
     assert_complete(warm, file, store, undisturbed)

@@ -11,6 +11,7 @@ from prunescope.api.knobs import KNOBS
 from prunescope.cli.options import case_parameters, parameters
 from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal.command import ExitCode, Output
+from prunescope.cli.terminal.damage import damage_code
 from prunescope.report.common import console
 from prunescope.studies.cases.questions import AdviceQuestion
 
@@ -75,5 +76,6 @@ def advise(request: AdviseRequest) -> Output:
     question = build_question(AdviceQuestion, request)
     found = find_advice(question, open_session(question))
     console.show(found.printed())
-    exit_code = ExitCode.EVIDENCE if found.silent else ExitCode.DONE
+    damage = damage_code(found.answer.problems)
+    exit_code = damage or (ExitCode.EVIDENCE if found.silent else ExitCode.DONE)
     return Output(text=found.to_json() if request.json else found.words(), exit_code=exit_code)

@@ -11,6 +11,7 @@ import typer
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal.command import Output
+from prunescope.cli.terminal.damage import damage_code
 from prunescope.report.common import console
 from prunescope.studies.cases.questions import CalibrationQuestion
 
@@ -55,4 +56,5 @@ def calibrate(request: CalibrateRequest) -> Output:
     found.write(request.output)
     console.show(found.printed())
     console.say(f"next: prunescope diagnose CHECKPOINT --rules {request.output}")
-    return Output(text=found.to_json() if request.json else str(request.output))
+    exit_code = damage_code(found.answer.problems)
+    return Output(text=found.to_json() if request.json else str(request.output), exit_code=exit_code)

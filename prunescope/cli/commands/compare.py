@@ -11,6 +11,7 @@ import typer
 from prunescope.cli.options import case_parameters, parameters, parsing
 from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal.command import ExitCode, Output
+from prunescope.cli.terminal.damage import damage_code
 from prunescope.report.common import console
 from prunescope.studies.comparison.question import ComparisonQuestion
 
@@ -99,5 +100,5 @@ def _printed(found: Comparison, request: CompareRequest, study: Path) -> Output:
         console.say(line)
     path = found.report(request.report or study / "comparison.html")
     write_whole(study / "comparison.json", found.to_json() + "\n")
-    exit_code = ExitCode.EVIDENCE if found.missing else ExitCode.DONE
+    exit_code = damage_code(found.answer.problems) or (ExitCode.EVIDENCE if found.missing else ExitCode.DONE)
     return Output(text=found.to_json() if request.json else str(path), exit_code=exit_code)

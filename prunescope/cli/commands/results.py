@@ -52,11 +52,12 @@ def show(
     """Show one run: recipe, provenance, readings. A diagnosis is shown as `diagnose` prints it, also with --json."""
     from prunescope.report.results.run import RunFinding
 
-    found = _open(study).show(run)
+    found, problems = _open(study).show_sound(run)
+    exit_code = report_damage(problems)
     if json:
-        return Output(text=found.to_json())
+        return Output(text=found.to_json(), exit_code=exit_code)
     shown = found.sections(width=console.width(sys.stdout)) if isinstance(found, RunFinding) else found.printed()
-    return Output(text=shown)
+    return Output(text=shown, exit_code=exit_code)
 
 
 def check(*, study: parameters.Study = parameters.STUDY) -> Output:

@@ -11,6 +11,7 @@ import typer
 from prunescope.cli.options import parameters
 from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal.command import Output
+from prunescope.cli.terminal.damage import damage_code
 from prunescope.report.common import console
 from prunescope.studies.phase.warning_question import WarningQuestion
 
@@ -62,4 +63,5 @@ def warn(request: WarnRequest) -> Output:
     question = build_question(WarningQuestion, request)
     found = find_warning(question, open_session(question))
     console.show(found.printed())
-    return Output(text=found.to_json() if request.json else found.words())
+    exit_code = damage_code(found.answer.problems)
+    return Output(text=found.to_json() if request.json else found.words(), exit_code=exit_code)

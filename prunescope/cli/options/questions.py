@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prunescope.cli.options import parsing
@@ -25,11 +25,11 @@ def build_question(kind: type[Q], request: object, **others: Any) -> Q:  # noqa:
 
 
 def open_session(question: AskedPlace) -> Session:
-    """Return the session of a question whose notes and progress go to stderr."""
+    """Return the session of a question: notes and progress go to stderr, and no plugin can end the command."""
     from prunescope.report.common.progress import OnTerminal
     from prunescope.runs import session
 
-    return session.open_session(question, watcher=OnTerminal())
+    return replace(session.open_session(question, watcher=OnTerminal()), apart=True)
 
 
 def _given(request: object, name: str) -> Any:  # noqa: ANN401 - an option's value

@@ -16,7 +16,11 @@ def report_damage(problems: Sequence[str]) -> int:
     """Report what is damaged, and how to repair it; return the exit code."""
     for problem in problems:
         say(f"error: {problem}")
-    if not problems:
-        return ExitCode.DONE
-    say(f"fix: {REPAIR}")
-    return PrunescopeError.exit_code
+    if problems:
+        say(f"fix: {REPAIR}")
+    return damage_code(problems)
+
+
+def damage_code(problems: Sequence[str]) -> int:
+    """Return the exit code of a command that showed what was sound beside damage that is reported already."""
+    return PrunescopeError.exit_code if problems else ExitCode.DONE

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.errors import UsageError
+from prunescope.api.errors import InputError, StoreError, UsageError
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
@@ -65,6 +65,20 @@ class OpenStudy(Finding):
         if found.recipe.step == "diagnose":
             return show_diagnosis(found.id, self.session)
         return RunFinding(found=found, session=self.session)
+
+    def show_sound(self, run: str) -> tuple[RunFinding | DiagnosisFinding, tuple[str, ...]]:
+        """Return one run as a finding, and what is wrong with damaged runs it was made from.
+
+        A diagnosis that needs one of these is shown as a run: its verdicts, without what led to them.
+        """
+        try:
+            return self.show(run), ()
+        except (StoreError, InputError):
+            store, problems = self.session.store.sound()
+            found = find_run(run, self.session)
+            if not problems:
+                raise
+            return RunFinding(found=found, session=replace(self.session, store=store)), tuple(problems)
 
     def check(self) -> list[tuple[str, str]]:
         """Return (file, what is wrong) for every damaged file; [] where every byte matches its digest."""

@@ -9,6 +9,7 @@ from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError, UsageError
 from prunescope.regimes import chosen
 from prunescope.regimes.direction import hottest_first
+from prunescope.runs.soundness import read_sound
 from prunescope.studies.cases import budgeted, measured
 from prunescope.studies.cases.advising import advise_model
 
@@ -36,6 +37,8 @@ class AdviceAnswer:
     """What was compared, assumed and spent."""
     probes: tuple[str, ...] = ()
     """The runs that hold the readings."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with damaged files of the study, which are left out."""
 
     @property
     def silent(self) -> bool:
@@ -59,7 +62,7 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
     from prunescope.studies.phase.from_study import drops
 
     grid = studyfolder.load_grid(file.parent, at=file, trust=session.store.trust)
-    models = measured.measured_column(grid, session, density=asked.density)
+    models, problems = read_sound(lambda sound: measured.measured_column(grid, sound, density=asked.density), session)
     if not models:
         raise EvidenceError(
             f"no cell of {file.parent} is finished at density {asked.density:g}",
@@ -75,6 +78,7 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
         knob=knob,
         density=asked.density,
         probes=measured.column_probes(grid, density=models[0].density),
+        problems=problems,
     )
 
 

@@ -12,6 +12,7 @@ from prunescope.api.version import __version__
 from prunescope.regimes import packs
 from prunescope.regimes.direction import CKA_GAP, EPSILON, Point
 from prunescope.regimes.md_tree import PUBLIC
+from prunescope.runs.soundness import read_sound
 from prunescope.runs.store import Store
 from prunescope.runs.trusting import trusted_code
 from prunescope.studies.cases import calibrating, calibrating_tree, dense, measured
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from prunescope.studies.cases.calibrating import CalibrationColumn, Fit
     from prunescope.studies.cases.calibrating_tree import FittedLine, TreeFit
     from prunescope.studies.cases.questions import CalibrationQuestion
+    from prunescope.studies.grid.layout import Grid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,8 @@ class Calibrated:
     why_no_tree: str
     """Why the model-diagnostics tree keeps its thresholds; empty where it was fitted."""
     pack: Pack
+    problems: tuple[str, ...] = ()
+    """What is wrong with damaged files of the studies, which are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,8 @@ class Source:
     data: tuple[str, ...] = ()
     dense: tuple[FittedLine, ...] = ()
     """The dense models, where they were measured."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with damaged files, which are left out."""
 
 
 def answer_calibration(asked: CalibrationQuestion, session: Session) -> Calibrated:
@@ -58,7 +64,8 @@ def answer_calibration(asked: CalibrationQuestion, session: Session) -> Calibrat
         columns, tolerance=asked.tolerance, plain=(EPSILON, CKA_GAP), draws=asked.draws, seed=asked.seed
     )
     tree, why = _tree(sources, asked)
-    return Calibrated(fit=fit, tree=tree, why_no_tree=why, pack=_pack(sources, fit, tree, asked))
+    problems = tuple(problem for source in sources for problem in source.problems)
+    return Calibrated(fit=fit, tree=tree, why_no_tree=why, pack=_pack(sources, fit, tree, asked), problems=problems)
 
 
 def _table(path: Path) -> Source:
@@ -93,9 +100,16 @@ def _study(path: Path, asked: CalibrationQuestion, session: Session) -> Source:
     trust = trusted_code(file.parent, note=session.note, allowed=asked.trust)
     there = replace(session, store=Store(file.parent, trust=trust))
     grid = studyfolder.load_grid(file.parent, at=file, trust=trust)
+    found, problems = read_sound(lambda sound: _cells(grid, sound), there)
+    if not found.columns:
+        raise EvidenceError(f"no cell of {path} is finished", fix=f"run: prunescope sweep {path}")
+    return replace(found, problems=problems)
+
+
+def _cells(grid: Grid, session: Session) -> Source:
     columns = []
     for density in grid.study.densities:
-        models = [one for one in measured.measured_column(grid, there, density=density) if one.test_error is not None]
+        models = [one for one in measured.measured_column(grid, session, density=density) if one.test_error is not None]
         points = []
         for value in grid.study.values:
             found = [model for model in models if model.value == value]
@@ -108,9 +122,7 @@ def _study(path: Path, asked: CalibrationQuestion, session: Session) -> Source:
                     study=grid.study.name, knob=grid.study.knob, density=density, points=tuple(points)
                 )
             )
-    if not columns:
-        raise EvidenceError(f"no cell of {path} is finished", fix=f"run: prunescope sweep {path}")
-    line = calibrating_tree.FittedLine(study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, there))
+    line = calibrating_tree.FittedLine(study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, session))
     lines = (line,) if line.models else ()
     return Source(columns=columns, models=(grid.study.model,), data=(grid.study.data,), dense=lines)
 

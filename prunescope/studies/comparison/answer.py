@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.runs.soundness import read_sound
 from prunescope.studies.comparison import layout, measured
 from prunescope.studies.comparison.question import MODEL, MODEL_OPTIONS, TRAINING
 
@@ -28,6 +29,8 @@ class Compared:
     layout: ComparisonLayout
     versions: Mapping[str, str]
     """Of the programs that made the last finished step."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with damaged files of the study, which are left out."""
 
 
 def answer_comparison(asked: ComparisonQuestion, session: Session) -> Compared | CostEstimate:
@@ -40,10 +43,12 @@ def answer_comparison(asked: ComparisonQuestion, session: Session) -> Compared |
     if asked.dry_run:
         return estimate
     problem = _complete(laid, session)
-    found = measured.read_comparison(laid, session)
+    (found, versions), problems = read_sound(
+        lambda sound: (measured.read_comparison(laid, sound), _versions(laid, sound)), session
+    )
     if problem is not None and not found.dense:
         raise problem
-    return Compared(found=found, layout=laid, versions=_versions(laid, session))
+    return Compared(found=found, layout=laid, versions=versions, problems=problems)
 
 
 def lay_out_question(asked: ComparisonQuestion, session: Session) -> ComparisonLayout:

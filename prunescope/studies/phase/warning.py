@@ -41,6 +41,8 @@ class EarlyWarnings:
     found: tuple[JudgedSeries, ...]
     caveats: tuple[str, ...]
     """What no verdict should be shown without."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with damaged files of the study, which are left out."""
 
 
 def answer_warning(asked: WarningQuestion, session: Session) -> EarlyWarnings:
@@ -60,6 +62,7 @@ def answer_warning(asked: WarningQuestion, session: Session) -> EarlyWarnings:
         seed=asked.seed,
     )
     order = -1 if asked.reverse else 1
+    series, problems = read_warned(asked, session)
     return EarlyWarnings(
         study=str(asked.study),
         axis=asked.axis,
@@ -68,8 +71,9 @@ def answer_warning(asked: WarningQuestion, session: Session) -> EarlyWarnings:
         test=asdict(test),
         found=tuple(
             JudgedSeries(series=one, judged=statistics.judge(one.places[::order], one.values[::order], test))
-            for one in _read(asked, session)
+            for one in series
         ),
+        problems=problems,
         caveats=statistics.CAVEATS,
     )
 
@@ -83,7 +87,9 @@ def _statistics() -> ModuleType:
         raise UsageError("early warnings require a plugin", fix=f"pip install {DISTRIBUTION}") from error
 
 
-def _read(asked: WarningQuestion, session: Session) -> list[Series]:
+def read_warned(asked: WarningQuestion, session: Session) -> tuple[list[Series], tuple[str, ...]]:
+    """Return the series of a reading along an axis, and what is wrong with damaged files, which are left out."""
+    from prunescope.runs.soundness import read_sound
     from prunescope.studies.grid import studyfolder
     from prunescope.studies.phase.series import read_series
 
@@ -94,10 +100,12 @@ def _read(asked: WarningQuestion, session: Session) -> list[Series]:
             fix="give the folder that `prunescope sweep` printed",
         )
     grid = studyfolder.load_grid(study, trust=session.store.trust)
-    found = read_series(grid, session, axis=asked.axis, reading=asked.reading)
+    found, problems = read_sound(
+        lambda sound: read_series(grid, sound, axis=asked.axis, reading=asked.reading), session
+    )
     if not found:
         raise EvidenceError(
             f"{study} has no finished step with {asked.reading}",
             fix=f"name a reading of its probes, or run: prunescope sweep {study}",
         )
-    return found
+    return found, problems

@@ -91,3 +91,12 @@ def test_what_cannot_work_is_refused_before_anything_is_trained(words, told, tmp
     assert result.exit_code == 2
     assert told in result.stderr
     assert not (tmp_path / "study" / "runs").exists()
+
+
+def test_a_damaged_reading_is_named_and_the_rest_is_compared(compared, invoke, tmp_path):
+    folder = shutil.copytree(compared[0], tmp_path / "study")
+    path = min((folder / "runs").glob("probe-*.h5"))
+    path.write_bytes(path.read_bytes()[:-9])
+    result = invoke("compare", "magnitude", "lamp", *TINY, "--study", folder)
+    assert (result.exit_code, path.name in result.stderr) == (2, True), result.stderr
+    assert "lamp" in result.stderr

@@ -104,6 +104,20 @@ def test_probes_that_end_their_process_are_failed_steps(place):
     assert store.check() == []
 
 
+@pytest.mark.parametrize(("probe", "said"), [("leaves", "worker process died"), ("stops", "was to end the program")])
+def test_a_probe_that_ends_its_process_is_an_error_of_a_single_command(place, probe, said):
+    environment = os.environ | {"PYTHONPATH": str(place / "site")}
+    words = [sys.executable, "-m", "prunescope"]
+    trained = [*words, "train", "sgd", "--model", "preresnet8", "--model-option", "width=0.25", "--epochs", "1"]
+    trained += ["--data", "patches:images=64,test_images=32", "--study", str(place / "study"), "--device", "cpu"]
+    run = subprocess.run(trained, capture_output=True, text=True, timeout=120, check=True).stdout.strip()
+    single = [*words, "probe", probe, run, "--study", str(place / "study"), "--device", "cpu"]
+    done = subprocess.run(single, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert done.returncode != 0, done.stderr
+    assert said in done.stderr
+    assert Store(place / "study").ids() == [run]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="there are no such signals")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_keeps_what_is_finished_and_says_how_to_resume(place, number, code):

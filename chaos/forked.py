@@ -3,7 +3,8 @@
 Reads one JSON list of orders per line, runs them side by side and answers with the list of their exit statuses
 (negative: the signal that ended it). An order is {"argv": [...], "kills": [...], "file_bytes": largest file or null}.
 Each kill, in turn, strikes `seconds` after `files` result files are in `folder` and the one before it is done;
-`worker` names one of the command's worker processes as the victim, by position; null: the command itself.
+`worker` names one of the command's worker processes as the victim, by position; null: the command itself. `number` is
+that of the signal.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Child:
         victims = [self.process] if kill["worker"] is None else _workers(self.process)
         if not victims:
             return False
-        os.kill(victims[(kill["worker"] or 0) % len(victims)], signal.SIGKILL)
+        os.kill(victims[(kill["worker"] or 0) % len(victims)], kill["number"])
         return True
 
 
