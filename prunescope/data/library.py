@@ -203,9 +203,9 @@ def _open(where: Where, split: str) -> ImageSource:
     try:
         dataset: Any = create_dataset(where.dataset, root=root, split=split, download=where.download)
     except Exception as error:
-        said = str(error).partition("\n")[0] or type(error).__name__
+        message = str(error).partition("\n")[0] or type(error).__name__
         raise InputError(
-            f"the {split!r} split of {where.dataset} cannot be opened{f' in {root}' if root else ''}: {said}",
+            f"the {split!r} split of {where.dataset} cannot be opened{f' in {root}' if root else ''}: {message}",
             fix="check root and the names of the splits"
             + ("" if where.download else ", or add download=true to fetch the data"),
         ) from error

@@ -80,8 +80,8 @@ def settle(settings: Mapping[str, Json] | None, *, known: Collection[str], given
         refused: tuple[str, ...] = ()
     else:
         options, refused = _options(settings)
-        said = settings.get("origins") or {}
-        origins = {name: str(said.get(SETTING_OF.get(name, name), "the checkpoint")) for name in options}
+        recorded = settings.get("origins") or {}
+        origins = {name: str(recorded.get(SETTING_OF.get(name, name), "the checkpoint")) for name in options}
     taken = set(given) | {name for pair in TOGETHER if set(pair) & set(given) for name in pair}
     kept = {name: value for name, value in options.items() if name in known and name not in taken}
     return Settled(options=kept, origins={name: origins[name] for name in kept}, refused=refused)

@@ -145,12 +145,12 @@ def _gather(place: CheckpointPlace, layout: FileLayout) -> Facts:
 def _known(facts: Facts, place: CheckpointPlace, layout: FileLayout, *, prefer: str) -> KnownNetwork:
     """Collect the names of the network: config.json first, then the arguments, then `arch`, then names of files."""
     config = {**_mapping(facts.config.get("pretrained_cfg")), **facts.config}
-    said = [
+    given = [
         config.get("architecture"),
         *(facts.settings.get(key) for key in ("model", "arch", "model_name", "architecture", "backbone")),
         layout.beside.get("arch"),
     ]
-    names = [name for name in said if isinstance(name, str) and name]
+    names = [name for name in given if isinstance(name, str) and name]
     certain = [name for name in names if is_model(name.partition(".")[0])]
     said_options = {
         **_of_train_script(facts.settings),
@@ -223,8 +223,8 @@ def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> 
             fix=_advice(None, found.nearest),
         )
     name = found.match.spec.name
-    said = "named by the file" if name in hinted_names(known.hints) else "found by names and shapes of its tensors"
-    note = f"architecture '{name}' {said}; set --model if this is wrong"
+    origin = "named by the file" if name in hinted_names(known.hints) else "found by names and shapes of its tensors"
+    note = f"architecture '{name}' {origin}; set --model if this is wrong"
     twins = find_twins(found.match.spec, found.match.state)
     others = f"of the same names and shapes, and computing something else (--model): {', '.join(twins)}"
     return replace(found.match, notes=(note, *((others,) if twins else ()), *found.match.notes))

@@ -164,7 +164,7 @@ def _pooling(head: tuple[int, ...], print_: Fingerprint) -> dict[str, JSON]:
 
 
 def _image_size(have: Shapes, print_: Fingerprint, known: KnownNetwork) -> tuple[int, int]:
-    """Return the size that the network is built for: that of the position embedding goes before what is said.
+    """Return the size that the network is built for: that of the position embedding goes before what is given.
 
     A network that fits its embedding to the image (`dynamic_img_size`) is trained at other sizes than it is built for.
     """
@@ -250,8 +250,8 @@ def check_match(have: Shapes, wanted: Shapes, *, name: str) -> None:
             fix="prunescope takes masked weights in full shapes; give the network before its channels were removed, "
             "or a factory for the small one: --model pkg.mod:factory",
         )
-    said = [_listing("missing", missing), _listing("unexpected", unexpected), _shape_listing(other, have, wanted)]
-    raise MismatchError(f"the checkpoint does not fit '{name}': {'; '.join(text for text in said if text)}")
+    listings = [_listing("missing", missing), _listing("unexpected", unexpected), _shape_listing(other, have, wanted)]
+    raise MismatchError(f"the checkpoint does not fit '{name}': {'; '.join(text for text in listings if text)}")
 
 
 def _is_shrunk(have: Shapes, wanted: Shapes) -> bool:

@@ -15,7 +15,7 @@ from prunescope.report.common.view import EvidenceLevel, Headline, MadeRun, Path
 from prunescope.report.diagnosis import advice, caveats, evidence
 from prunescope.runs.credits import credited_methods
 from prunescope.runs.recipe import run_of, snapshot_of
-from prunescope.studies.diagnosis.trail import follow
+from prunescope.studies.diagnosis.trail import follow_diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ def assemble(session: Session, diagnose_id: str, *, notes: Sequence[str] = ()) -
     Raises UsageError where the id is not a diagnosis, InputError or StoreError where a run behind it is missing or
     damaged.
     """
-    trail = follow(session, diagnose_id)
+    trail = follow_diagnosis(session, diagnose_id)
     branches = trail.branches
     verdicts = tuple(_headline(verdict) for branch in trail.pruned for verdict in branch.verdicts)
     pruned = {branch.density for branch in trail.pruned}

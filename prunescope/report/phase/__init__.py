@@ -8,6 +8,6 @@ from prunescope.report.common.figures import write_figures
 from prunescope.report.phase.page import phase_page
 from prunescope.report.phase.pictures import draw
 from prunescope.report.phase.tables import phase_as_csv, phase_as_json
-from prunescope.studies.phase.provenance import Made, of_study
+from prunescope.studies.phase.provenance import StudyProvenance, read_provenance
 
-__all__ = ["Made", "draw", "of_study", "phase_as_csv", "phase_as_json", "phase_page", "write_figures"]
+__all__ = ["StudyProvenance", "draw", "phase_as_csv", "phase_as_json", "phase_page", "read_provenance", "write_figures"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prunescope.report.common.figures import Picture
     from prunescope.studies.phase.diagram import DiagramCell, Quantity
     from prunescope.studies.phase.findings import Findings
-    from prunescope.studies.phase.provenance import Made
+    from prunescope.studies.phase.provenance import StudyProvenance
 
 ABOUT = {
     "test-error": "Median over dense seeds of the mean over replicas. Framed: the best of each density.",
@@ -46,7 +46,7 @@ MARK_WORDS = {"yes": "yes", "no": "no", "open": "not decided"}
 SHOWN_PROBES: dict[Quantity, str] = {"test_error": "errors", "lmc": "lmc", "cka": "cka"}
 
 
-def phase_page(findings: Findings, made: Made, *, drawn: Mapping[str, Picture] | None = None) -> str:
+def phase_page(findings: Findings, made: StudyProvenance, *, drawn: Mapping[str, Picture] | None = None) -> str:
     """Return a phase diagram as one HTML document; `drawn`: its pictures, where they are drawn already."""
     drawn = pictures.draw(findings) if drawn is None else drawn
     text = _environment().get_template("phase/phase.html.j2").render(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from prunescope.studies.phase.bending import Drift
     from prunescope.studies.phase.diagram import DiagramCell
     from prunescope.studies.phase.findings import Findings
-    from prunescope.studies.phase.provenance import Made
+    from prunescope.studies.phase.provenance import StudyProvenance
     from prunescope.studies.phase.transition import FoundTransition
 
 PHASE_SCHEMA = 1
@@ -39,7 +39,7 @@ def phase_as_csv(findings: Findings) -> str:
     return buffer.getvalue()
 
 
-def phase_as_json(findings: Findings, made: Made) -> dict[str, Any]:
+def phase_as_json(findings: Findings, made: StudyProvenance) -> dict[str, Any]:
     """Return everything as JSON values; what is not finite is null."""
     diagram = findings.diagram
     values: dict[str, Any] = {

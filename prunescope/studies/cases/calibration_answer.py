@@ -122,7 +122,9 @@ def _cells(grid: Grid, session: Session) -> Source:
                     study=grid.study.name, knob=grid.study.knob, density=density, points=tuple(points)
                 )
             )
-    line = calibrating_tree.FittedLine(study=grid.study.name, knob=grid.study.knob, models=dense.models(grid, session))
+    line = calibrating_tree.FittedLine(
+        study=grid.study.name, knob=grid.study.knob, models=dense.dense_models(grid, session)
+    )
     lines = (line,) if line.models else ()
     return Source(columns=columns, models=(grid.study.model,), data=(grid.study.data,), dense=lines)
 

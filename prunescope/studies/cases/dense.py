@@ -33,7 +33,7 @@ class Dense:
     """Between dense models of different seeds, along a trained curve or else the line; None: not measured."""
 
 
-def models(grid: Grid, session: Session) -> tuple[Dense, ...]:
+def dense_models(grid: Grid, session: Session) -> tuple[Dense, ...]:
     """Return the dense models of which errors and trace are known, in the order of the knob's values."""
     found: dict[float, dict[str, list[float]]] = {}
     for value, name, mean in _readings(grid, session):

@@ -61,7 +61,7 @@ class Trail:
         return ((None, self.dense), *found.values(), (None, self.diagnosis))
 
 
-def follow(session: Session, diagnose_id: str) -> Trail:
+def follow_diagnosis(session: Session, diagnose_id: str) -> Trail:
     """Read a diagnosis and the runs it rests on; UsageError where the id is of another step."""
     diagnosis = session.read(diagnose_id)
     if diagnosis.recipe.step != "diagnose":

@@ -57,7 +57,7 @@ def answer_lottery(asked: LotteryQuestion, session: Session) -> LotteryAnswer | 
     recipes = _once(setting.pruning, (recipe for ticket in tickets for recipe in ticket.recipes))
     cost = _complete(recipes, session, dry_run=asked.dry_run)
     return cost or LotteryAnswer(
-        found=outcomes.of_tickets(setting.pruning, tickets, session), setting=setting, probes=_probes(recipes)
+        found=outcomes.read_tickets(setting.pruning, tickets, session), setting=setting, probes=_probes(recipes)
     )
 
 
@@ -72,8 +72,8 @@ def answer_instability(asked: InstabilityQuestion, session: Session) -> Instabil
     if cost is not None:
         return cost
     return InstabilityAnswer(
-        curves=tuple(outcomes.of_partings(partings, session, side=asked.split, threshold=asked.threshold)),
-        dense=outcomes.of_tickets(setting.pruning, [], session).dense.mean,
+        curves=tuple(outcomes.read_curves(partings, session, side=asked.split, threshold=asked.threshold)),
+        dense=outcomes.read_tickets(setting.pruning, [], session).dense.mean,
         setting=setting,
         probes=_probes(recipes),
     )

@@ -101,11 +101,11 @@ class Curve:
         return "dense" if self.density == 1 else f"density {self.density:g}"
 
 
-def of_tickets(pruning: IterativePruning, tickets: Sequence[Ticket], session: Session) -> Lottery:
+def read_tickets(pruning: IterativePruning, tickets: Sequence[Ticket], session: Session) -> Lottery:
     """Read what was measured on tickets and on their dense networks."""
     dense = Over(
         tuple(
-            error(lottery.measured(pruning, lottery.dense(pruning, seed=seed), seed=seed), session)
+            mean_error(lottery.measured(pruning, lottery.dense(pruning, seed=seed), seed=seed), session)
             for seed in pruning.seeds
         )
     )
@@ -117,20 +117,20 @@ def of_tickets(pruning: IterativePruning, tickets: Sequence[Ticket], session: Se
 
 def _outcome_row(key: tuple[int, str, str, float], tickets: Sequence[Ticket], dense: Over, session: Session) -> Row:
     step, method, control, density = key
-    test = Over(tuple(error(ticket.probes, session) for ticket in tickets))
+    test = Over(tuple(mean_error(ticket.probes, session) for ticket in tickets))
     return Row(
         step=step,
         method=method,
         control=control,
         density=density,
         test=test,
-        train=Over(tuple(error(ticket.probes, session, side="train") for ticket in tickets)),
+        train=Over(tuple(mean_error(ticket.probes, session, side="train") for ticket in tickets)),
         matching=test.mean <= dense.mean + (dense.deviation or 0.0),
         runs=tuple(ticket.trained.id for ticket in tickets),
     )
 
 
-def of_partings(partings: Sequence[Parting], session: Session, *, side: str, threshold: float) -> list[Curve]:
+def read_curves(partings: Sequence[Parting], session: Session, *, side: str, threshold: float) -> list[Curve]:
     """Read the barriers of all partings, the dense ones first; side: "test" or "train"."""
     found = []
     for density in sorted({parting.density for parting in partings}, reverse=True):
@@ -142,14 +142,14 @@ def of_partings(partings: Sequence[Parting], session: Session, *, side: str, thr
                 density=density,
                 steps=tuple(steps),
                 barrier=barrier,
-                error=_table(at, seeds, steps, lambda parting: error(parting.probes, session)),
+                error=_table(at, seeds, steps, lambda parting: mean_error(parting.probes, session)),
                 stability=step_of_stability(steps, barrier, threshold=threshold),
             )
         )
     return found
 
 
-def error(probes: Sequence[Recipe], session: Session, *, side: str = "test") -> float:
+def mean_error(probes: Sequence[Recipe], session: Session, *, side: str = "test") -> float:
     """Return the mean error over the networks that these probes measured."""
     name = f"{side}_error"
     found = [

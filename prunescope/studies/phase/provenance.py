@@ -32,7 +32,7 @@ class StudyCost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class StudyProvenance:
     """The provenance of a phase diagram; empty for one that was read from a table."""
 
     steps: tuple[StudyCost, ...] = ()
@@ -64,7 +64,9 @@ class Made:
         return sum(step.of for step in self.steps)
 
 
-def of_study(grid: Grid, session: Session, *, rule: str, known: Mapping[str, float] | None = None) -> Made:
+def read_provenance(
+    grid: Grid, session: Session, *, rule: str, known: Mapping[str, float] | None = None
+) -> StudyProvenance:
     """Return how a study was made and which rule judges it; times are read, results are not.
 
     known: run ids -> how long the runs took whose files were opened before.
@@ -80,7 +82,7 @@ def of_study(grid: Grid, session: Session, *, rule: str, known: Mapping[str, flo
     total = Counter(step for _, step in ids.values())
     done = Counter(step for run_id, (_, step) in ids.items() if run_id in finished)
     last = next((session.read(run_id, only=()) for run_id in reversed(ids) if run_id in finished), None)
-    return Made(
+    return StudyProvenance(
         steps=tuple(
             StudyCost(step=step, finished=done[step], of=total[step], seconds=float(seconds[step]))
             for step in STEPS

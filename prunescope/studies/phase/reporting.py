@@ -10,7 +10,7 @@ from prunescope.regimes import chosen
 from prunescope.studies.grid import studyfolder
 from prunescope.studies.phase import from_study, from_table
 from prunescope.studies.phase.findings import find_phases
-from prunescope.studies.phase.provenance import Made, of_study
+from prunescope.studies.phase.provenance import StudyProvenance, read_provenance
 
 if TYPE_CHECKING:
     from prunescope.runs.session import Session
@@ -24,7 +24,7 @@ class Reported:
     """A phase diagram, judged."""
 
     findings: Findings
-    made: Made
+    made: StudyProvenance
     """How its numbers were made; empty for a table."""
     probes: tuple[str, ...] = ()
     """The runs that measured; () for a table."""
@@ -35,7 +35,7 @@ class Reported:
 @dataclass(frozen=True, kw_only=True)
 class _Source:
     diagram: PhaseDiagram
-    made: Made
+    made: StudyProvenance
     network: str | None = None
     """None where a table does not have it."""
     probes: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ def answer_report(question: ReportQuestion, session: Session) -> Reported:
 
 
 def _of_table(question: ReportQuestion) -> _Source:
-    return _Source(diagram=from_table.read_table(question.path), made=Made())
+    return _Source(diagram=from_table.read_table(question.path), made=StudyProvenance())
 
 
 def _of_study(question: ReportQuestion, session: Session) -> _Source:
@@ -78,7 +78,7 @@ def _of_study(question: ReportQuestion, session: Session) -> _Source:
         diagram, seconds = from_study.read_timed(grid, sound)
     return _Source(
         diagram=diagram,
-        made=of_study(grid, sound, rule=question.rule, known=seconds),
+        made=read_provenance(grid, sound, rule=question.rule, known=seconds),
         network=grid.study.model,
         probes=tuple(dict.fromkeys(probe.id for cell in grid.cells for probe in cell.probes)),
         problems=tuple(problems),

@@ -11,7 +11,7 @@ from prunescope.data.spec import parse_spec
 from prunescope.plugins import options, registry
 from prunescope.report.common.view import Headline
 from prunescope.report.diagnosis import advice, assemble
-from prunescope.studies.diagnosis.trail import follow
+from prunescope.studies.diagnosis.trail import follow_diagnosis
 
 
 def words(command, line=0):
@@ -37,7 +37,7 @@ def test_a_knob_that_is_no_temperature_has_no_direction(imported):
 
 
 def test_nothing_is_below_zero(tmp_path):
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     facts = {**trail.dense.facts, "knobs": {"weight_decay": 0.0}}
     found = advice.knobs(replace(trail, dense=replace(trail.dense, facts=facts)))
     assert (found[0].hotter, found[0].colder) == ("weight decay above 0", "")
@@ -76,7 +76,7 @@ def test_a_stranger_is_told_that_his_own_script_serves(imported):
 
 
 def test_an_optimiser_of_timm_is_trained_with_again(tmp_path):
-    trail = follow(*synthetic.study(tmp_path, imported=True))
+    trail = follow_diagnosis(*synthetic.study(tmp_path, imported=True))
     training = {"optimizer": "adamw", "learning_rate": 0.002, "epochs": 80, "nesterov": True}
     facts = {**trail.dense.facts, "training": training, "knobs": {"learning_rate": 0.002, "epochs": 80}}
     (command,) = advice.commands(
@@ -93,7 +93,7 @@ def test_an_optimiser_of_timm_is_trained_with_again(tmp_path):
 
 
 def test_without_data_or_trainer_there_is_no_command_but_words(tmp_path):
-    trail = follow(*synthetic.study(tmp_path, imported=True))
+    trail = follow_diagnosis(*synthetic.study(tmp_path, imported=True))
     facts = {**trail.dense.facts, "training": {"optimizer": "lookahead"}}
     trail = replace(trail, dense=replace(trail.dense, facts=facts))
     verdict = headline(Advice.RAISE)
@@ -103,7 +103,7 @@ def test_without_data_or_trainer_there_is_no_command_but_words(tmp_path):
 
 
 def test_a_snapshot_of_the_same_training_comes_before_a_new_one(tmp_path):
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     snapshots = {f"{trail.dense.id}@{epoch}.safetensors": "" for epoch in (10, 30, 60)}
     trail = replace(trail, dense=replace(trail.dense, weights=snapshots))
     (command,) = advice.commands(trail, [headline(Advice.RAISE)], study=tmp_path)
@@ -113,13 +113,13 @@ def test_a_snapshot_of_the_same_training_comes_before_a_new_one(tmp_path):
 
 
 def test_a_snapshot_was_trained_as_long_as_it_says(tmp_path):
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     trail = replace(trail, reference=f"{trail.dense.id}@20")
     assert advice.known_knobs(trail)["epochs"] == 20
 
 
 def test_other_knobs_move_where_the_epochs_are_unknown(tmp_path):
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     facts = {**trail.dense.facts, "knobs": {"learning_rate": 0.1}}
     (command,) = advice.commands(
         replace(trail, dense=replace(trail.dense, facts=facts)), [headline(Advice.RAISE)], study=tmp_path
@@ -141,7 +141,7 @@ def test_data_text_inverts_parse_spec(text):
 
 
 def test_limited_data_stay_limited(tmp_path):
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     recipe = trail.branches[0].prune.recipe
     limited = replace(recipe, arguments={**recipe.arguments, "data": {**synthetic.DATA, "limit_batches": 4}})
     branches = tuple(
@@ -164,7 +164,7 @@ def test_a_usual_study_folder_needs_no_flag(tmp_path, monkeypatch):
 
 
 def test_another_question_is_asked_again_in_its_own_words(tmp_path):
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     branch = trail.branches[1]
     recipe = replace(branch.prune.recipe, plugin="random", arguments={**branch.prune.recipe.arguments, "seed": 7})
     short = tuple(replace(run, history=run.history[:4]) for run in branch.retrainings)
@@ -208,7 +208,7 @@ def test_replicas_that_have_not_learned_are_retrained_longer_not_more_often(tmp_
 
 def test_a_dense_model_that_has_not_learned_is_trained_before_anything_is_retrained(tmp_path):
     blank = replace(synthetic.CASES[1], barrier=0.0, ends=0.7)
-    trail = follow(*synthetic.study(tmp_path, cases=(blank,)))
+    trail = follow_diagnosis(*synthetic.study(tmp_path, cases=(blank,)))
     (command,) = advice.commands(trail, [headline(Advice.NONE)], study=tmp_path)
     assert command.why.startswith("Replicas have not learned")
     dense = replace(trail.branches[0], density=1.0, prune=None)

@@ -6,7 +6,7 @@ import numpy as np
 import synthetic_study as synthetic
 
 from prunescope.report.diagnosis.caveats import caveats
-from prunescope.studies.diagnosis.trail import follow
+from prunescope.studies.diagnosis.trail import follow_diagnosis
 
 
 def has(found, text):
@@ -32,11 +32,11 @@ def test_notes_of_the_checkpoint_are_warnings(imported):
 def test_a_vote_that_contradicts_all_verdicts_is_named(tmp_path, report):
     assert not has(report.warnings, "has the opposite direction")  # both directions were advised
     connected = (synthetic.CASES[2],)
-    assert has(caveats(follow(*synthetic.study(tmp_path, cases=connected))), "has the opposite direction")
+    assert has(caveats(follow_diagnosis(*synthetic.study(tmp_path, cases=connected))), "has the opposite direction")
 
 
 def test_replicas_between_which_the_error_falls_are_under_trained(tmp_path):
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     branch = trail.branches[2]
     probes = tuple(raised(run, 0.05) if "lmc" in run.readings else run for run in branch.probes)
     found = caveats(replace(trail, branches=(*trail.branches[:2], replace(branch, probes=probes))))
@@ -46,18 +46,19 @@ def test_replicas_between_which_the_error_falls_are_under_trained(tmp_path):
 def test_replicas_that_learned_little_are_named(tmp_path):
     case = replace(synthetic.CASES[0], ends=0.4)
     assert has(
-        caveats(follow(*synthetic.study(tmp_path, cases=(case,)))), "At 5 % replicas have a training error of 40 %"
+        caveats(follow_diagnosis(*synthetic.study(tmp_path, cases=(case,)))),
+        "At 5 % replicas have a training error of 40 %",
     )
 
 
 def test_few_replicas_are_named(tmp_path):
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     branches = tuple(replace(branch, retrainings=branch.retrainings[:2]) for branch in trail.branches)
     assert has(caveats(replace(trail, branches=branches)), "Only 2 replicas")
 
 
 def test_limited_data_are_named(tmp_path):
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     recipe = trail.branches[0].prune.recipe
     limited = replace(recipe, arguments={**recipe.arguments, "data": {**synthetic.DATA, "limit_batches": 4}})
     branch = replace(trail.branches[0], prune=replace(trail.branches[0].prune, recipe=limited))
@@ -73,7 +74,7 @@ def raised(run, lmc):
 
 def test_a_dense_model_that_has_not_learned_is_the_first_warning(tmp_path, report):
     assert not has(report.warnings, "The dense model errs")
-    trail = follow(*synthetic.study(tmp_path))
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
     dense = trail.branches[-1]
     probes = tuple(erring(run, 0.88) if "errors" in run.readings else run for run in dense.probes)
     found = caveats(replace(trail, branches=(*trail.branches[:-1], replace(dense, probes=probes))))

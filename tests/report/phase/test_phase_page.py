@@ -62,7 +62,9 @@ def study(tmp_path_factory):
     missing = {recipe.id for cell in found.cells if (cell.value, cell.density) == (20, 0.5) for recipe in cell.probes}
     synthetic.write(found, store, skip=lambda recipe: recipe.id in missing)
     session = Session(store=store)
-    return find_phases(from_study.read_study(found, session), RULE), phase.of_study(found, session, rule="three-regime")
+    return find_phases(from_study.read_study(found, session), RULE), phase.read_provenance(
+        found, session, rule="three-regime"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -132,14 +134,14 @@ def test_recipe_versions_and_cost_are_there(page):
 
 def test_hostile_names_stay_text(published):
     diagram = replace(published.diagram, name=HOSTILE, source=HOSTILE)
-    page = phase.phase_page(replace(published, diagram=diagram), phase.Made(failed={HOSTILE: HOSTILE}))
+    page = phase.phase_page(replace(published, diagram=diagram), phase.StudyProvenance(failed={HOSTILE: HOSTILE}))
     assert "<script" not in page
 
 
 def test_a_table_without_lmc_has_what_it_has(tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("rho,density,test_error\n0.1,0.1,0.2\n0.2,0.1,0.3\n0.1,0.5,0.1\n0.2,0.5,0.1\n")
-    page = phase.phase_page(find_phases(from_table.read_table(path), RULE), phase.Made())
+    page = phase.phase_page(find_phases(from_table.read_table(path), RULE), phase.StudyProvenance())
     assert "Regimes and advice" not in page
     assert "n/a: the study has no finished probe “lmc”." in page
     assert len(re.findall(r'role="img" aria-label="[^"]+" viewBox', page)) == 2 + 2
@@ -149,7 +151,7 @@ def test_one_cell_can_be_drawn(tmp_path):
     path = tmp_path / "one.csv"
     path.write_text("epochs,density,test_error,lmc,cka\n10,0.1,0.2,-0.3,0.9\n")
     found = find_phases(from_table.read_table(path), RULE)
-    assert "Regimes and advice" in phase.phase_page(found, phase.Made())
+    assert "Regimes and advice" in phase.phase_page(found, phase.StudyProvenance())
     assert len(phase.write_figures(phase.draw(found), tmp_path / "figures")) == 12
 
 
@@ -194,7 +196,7 @@ def test_cells_that_learned_nothing_are_on_no_side(study):
     assert "the training error of replicas is 85 % in every cell" in bend.text
     assert "same side" not in bend.text
     assert not any("connected" in one for one in bend.details)
-    assert "in no cell have replicas learned" in phase.phase_page(found, phase.Made())
+    assert "in no cell have replicas learned" in phase.phase_page(found, phase.StudyProvenance())
 
 
 def test_a_density_where_some_replicas_learned_names_the_others(study):
@@ -204,7 +206,7 @@ def test_a_density_where_some_replicas_learned_names_the_others(study):
     assert low.startswith("5 %: replicas have not learned (their training error is 85 %), so no barrier")
     assert "10 %: critical epochs" in middle
     assert "learned" not in middle
-    listed = phase.phase_as_json(found, phase.Made())["unlearned"]
+    listed = phase.phase_as_json(found, phase.StudyProvenance())["unlearned"]
     assert listed[-1] == {"value": 40, "density": 0.5, "train_error": 0.85}
     assert high == "50 %: connected wherever replicas have learned; they have not at epochs 10 and 40"
 
