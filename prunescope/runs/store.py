@@ -92,6 +92,14 @@ class Store:
             raise runfile.unreadable(path, ValueError(f"it is the result of {run.id}"))
         return run
 
+    def check_result(self, run_id: str) -> None:
+        """Raise what `read` raises for a result that is not as it was written: a look at its bytes, and no more."""
+        path = self.path(run_id)
+        try:
+            opening.check_bytes(path, run_id=run_id, follow=self.linked)
+        except (OSError, ValueError) as error:
+            raise runfile.unreadable(path, error) from error
+
     def load_weights(self, reference: str) -> Checkpoint:
         """Return the checkpoint a run (or its snapshot "<id>@<epoch>") wrote."""
         from prunescope.networks import checkpoints as checkpoint

@@ -64,6 +64,15 @@ def open_file(path: Path, *, follow: bool = False, run_id: str = "") -> Any:  # 
     return file
 
 
+def check_bytes(path: Path, *, run_id: str, follow: bool = False) -> None:
+    """Raise what `open_file` raises, except that HDF5 is not opened where the digest is that of the bytes."""
+    data = read_regular(path, follow=follow)
+    if not data.startswith(hdf5.BLOCK_BEGIN):
+        open_file(path, follow=follow, run_id=run_id)
+    elif data[: hdf5.BLOCK] != hdf5.block(data, name=run_id):
+        raise ValueError(f"its bytes do not match their digest, or it is the result of {hdf5.name_in(data)}")
+
+
 def _check_values(file: Any, run_id: str) -> None:  # noqa: ANN401 - h5py has no types
     """Raise ValueError where the values of a file of before are not those it was written with."""
     check_objects(file)

@@ -42,7 +42,7 @@ def _problem(run_id: str, store: Store) -> str:
         path = store.path(run_id).absolute()
         return f"the executor reports that it succeeded, but there is no result {path}\n{NOT_SHARED}"
     try:
-        store.read(run_id, only=())
+        store.check_result(run_id)
     except PrunescopeError as error:
         return f"the executor reports that it succeeded, but {error}"
     return ""

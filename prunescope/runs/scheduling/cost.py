@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 TIMED_BATCH = 64
 TIMED_REPEATS = 8
 
+MAKERS = ("train", "prune", "rewind", "retrain", "soup")
+"""Steps that write weights."""
+
 RESULT_BYTES = 60_000
 """A result file without its mask, roughly."""
 
@@ -260,7 +263,7 @@ def _start(todo: Sequence[Recipe], context: StepContext) -> checkpoints.Checkpoi
 
 def _bytes(todo: Sequence[Recipe], start: checkpoints.Checkpoint) -> int:
     """Return the disk the plan takes: one set of weights per model made, and the result files."""
-    makers = [recipe for recipe in todo if recipe.step in ("train", "prune", "rewind", "retrain", "soup")]
+    makers = [recipe for recipe in todo if recipe.step in MAKERS]
     made = sum(1 + len(recipe.arguments.get("snapshots", ())) for recipe in makers)
     return made * _weight_bytes(start) + len(todo) * RESULT_BYTES
 

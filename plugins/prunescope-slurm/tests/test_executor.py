@@ -1,0 +1,102 @@
+"""Pilots as processes of this machine, and as jobs of a Slurm that is none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from prunescope_slurm import Slurm, driving
+from tiny_jobs import attempts_at, leave_note
+from tiny_studies import readings_of, sweep_study
+
+from prunescope.api import Job
+from prunescope.api.errors import UsageError
+from prunescope.plugins.testing import check_executor
+
+
+def outcomes_of(jobs, folder, **options):
+    return {found.id: found for found in Slurm(**options).run(jobs, partial(leave_note, folder=str(folder)))}
+
+
+def jobs_in(folder, *names, **more):
+    return [Job(id=name, study=str(folder / "study"), **more) for name in names]
+
+
+def test_it_is_an_executor(tmp_path):
+    check_executor(Slurm(engine="local", pilots=2), folder=tmp_path)
+
+
+def test_a_lost_process_is_tried_again_and_a_raised_error_is_not(tmp_path):
+    jobs = jobs_in(tmp_path, "stumbles", "raises", "dies", retries=1)
+    outcomes = outcomes_of(jobs, tmp_path, engine="local", workers=2)
+    assert not outcomes["stumbles"].error
+    assert outcomes["raises"].error == "ValueError: as asked"
+    assert "killed, or out of memory" in outcomes["dies"].error
+    assert {name: attempts_at(tmp_path, name) for name in outcomes} == {"stumbles": 2, "raises": 1, "dies": 2}
+    assert not list((tmp_path / "study").glob(".slurm-*"))
+
+
+def test_an_array_of_pilots_gives_the_readings_of_this_machine(tmp_path, slurm):
+    folders = [tmp_path / name for name in ("slurm-study", "local-study")]
+    for folder in folders:
+        folder.mkdir()
+    options = {"pilots": 2, "partition": "gpu", "gpus": 1, "time": "01:00:00", "account": "me", "memory": 2}
+    study = sweep_study(folders[0], executor="slurm", executor_options=options)
+    assert readings_of(study) == readings_of(sweep_study(folders[1], executor="local", workers=1))
+    script = (slurm / "script").read_text()
+    for flag in ("array=0-1%2", "partition=gpu", "gpus-per-node=1", "time=60", "account=me", "mem=2GB"):
+        assert f"#SBATCH --{flag}" in script
+    assert "#SBATCH --signal=USR2@90" in script
+
+
+def test_a_pilot_that_is_preempted_is_queued_again_and_its_job_is_performed(tmp_path, slurm):
+    jobs, found = jobs_in(tmp_path, "one", "waits", "after"), {}
+
+    def preempt():
+        while not attempts_at(tmp_path, "waits"):
+            time.sleep(0.05)
+        pilot = int((slurm / "7.pid").read_text().partition(" ")[0])
+        os.killpg(pilot, signal.SIGUSR2)
+        while attempts_at(tmp_path, "waits") < 2:
+            time.sleep(0.05)
+        (tmp_path / "go").touch()
+
+    threading.Thread(target=preempt, daemon=True).start()
+    found |= outcomes_of(jobs, tmp_path, pilots=1)
+    assert [outcome.error for outcome in found.values()] == ["", "", ""]
+    assert attempts_at(tmp_path, "waits") == 2
+    assert "scontrol requeue" in (slurm / "calls").read_text()
+
+
+@pytest.mark.usefixtures("slurm")
+def test_jobs_fail_where_no_pilot_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(driving, "ASK_SECONDS", 0.2)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "nowhere"))  # pilots cannot even load the plan
+    (outcome,) = outcomes_of(jobs_in(tmp_path, "one"), tmp_path, pilots=1).values()
+    assert outcome.error.startswith(driving.GONE)
+    assert "tiny_jobs" in outcome.details
+    assert Path(outcome.error.partition("see ")[2].partition("\n")[0]).is_dir()
+
+
+def test_a_machine_without_slurm_is_an_error_with_the_fix(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UsageError, match="the pilots cannot be queued") as raised:
+        outcomes_of(jobs_in(tmp_path, "one"), tmp_path)
+    assert "sbatch" in raised.value.fix
+    assert not list((tmp_path / "study").iterdir())
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("04:00:00", 240), ("90", 90), ("1-12", 2160), ("00:30", 1)])
+def test_times_are_those_of_slurm(text, minutes):
+    assert driving.parse_minutes(text) == minutes
+
+
+def test_a_time_that_is_none_is_refused():
+    with pytest.raises(UsageError, match="is no time limit"):
+        driving.parse_minutes("soon")
+    assert Slurm(pilots=3, workers=2).slots() == 6
