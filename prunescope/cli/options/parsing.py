@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,21 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".pt", ".safetensors")
 
+SEVERAL = re.compile(r",(?=[\w-]+=)")
+"""The comma before the next KEY=."""
+
 
 def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
-    """Return KEY=VALUE texts as a dict.
+    """Return KEY=VALUE texts as a dict; those of an executor may be several, with commas between them.
 
     >>> pairs("--trainer-option", ["rho=0.1", "adaptive=true"])
     {'rho': '0.1', 'adaptive': 'true'}
+    >>> pairs("--executor-option", ["gpus=1,time=04:00:00,pilots=16"])
+    {'gpus': '1', 'time': '04:00:00', 'pilots': '16'}
     """
     found = {}
-    for text in given or ():
+    several = SEVERAL.split if option == "--executor-option" else lambda text: [text]
+    for text in [part for texts in given or () for part in several(texts)]:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise UsageError(f"{option} got {text!r}", fix=f"it requires KEY=VALUE, for example {option} epochs=10")
