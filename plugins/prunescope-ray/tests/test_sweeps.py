@@ -31,7 +31,9 @@ with connect(Ray(jobs=1)):
 @pytest.fixture(scope="module")
 def wanted(tmp_path_factory):
     """Return the readings of the study as this machine alone gives them."""
-    return readings_of(sweep_study(tmp_path_factory.mktemp("local"), executor="local", workers=1))
+    return readings_of(
+        sweep_study(tmp_path_factory.mktemp("local"), executor="local", executor_options={"in_process": True})
+    )
 
 
 @pytest.mark.parametrize("shared", ["auto", "no"])

@@ -47,7 +47,9 @@ def test_an_array_of_pilots_gives_the_readings_of_this_machine(tmp_path, slurm):
         folder.mkdir()
     options = {"pilots": 2, "partition": "gpu", "gpus": 1, "time": "01:00:00", "account": "me", "memory": 2}
     study = sweep_study(folders[0], executor="slurm", executor_options=options)
-    assert readings_of(study) == readings_of(sweep_study(folders[1], executor="local", workers=1))
+    assert readings_of(study) == readings_of(
+        sweep_study(folders[1], executor="local", executor_options={"in_process": True})
+    )
     script = (slurm / "script").read_text()
     for flag in ("array=0-1%2", "partition=gpu", "gpus-per-node=1", "time=60", "account=me", "mem=2GB"):
         assert f"#SBATCH --{flag}" in script
