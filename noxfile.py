@@ -154,6 +154,14 @@ def chaos(session: nox.Session) -> None:
     session.run(_shared(session, "tests"), "chaos/break_studies.py", *session.posargs, env=TEST_ENVIRONMENT)
 
 
+@nox.session(name="chaos-ray", default=False)
+def chaos_ray(session: nox.Session) -> None:
+    """Kill nodes of a Ray cluster, and the driver of its sweeps, at random; arguments after -- go to the program."""
+    _upon_the_wheel(session)
+    session.install(str(Path("plugins/prunescope-ray").resolve()))
+    session.run("python", "plugins/prunescope-ray/tests/chaos_ray.py", *session.posargs, env=TEST_ENVIRONMENT)
+
+
 def _upon_the_wheel(session: nox.Session) -> None:
     """Let the environment of the session see prunescope's wheel, rebuilt, and its dependencies."""
     base = Path(session.cache_dir).parent.resolve() / "plugins-base"

@@ -2,8 +2,8 @@
 
     python plugins/prunescope-ray/tests/chaos_ray.py [--kills 20] [--seed 0]
 
-Prints what was killed and how the readings compare; exit code 1 where anything is lost or differs. `nox -s chaos` runs
-it where Ray is installed.
+Prints what was killed and how the readings compare; exit code 1 where anything is lost or differs. `nox -s chaos-ray`
+runs it.
 """
 
 from __future__ import annotations
