@@ -136,6 +136,16 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(python=False, default=False)
+def truth(session: nox.Session) -> None:
+    """Run the studies of the truth that are not finished, and write pack, table and page; arguments go to the program.
+
+    All of it takes hours on two cores; `-- --table` writes from the table alone, `-- --studies NAME --seeds 1` is a
+    share of minutes that writes nothing.
+    """
+    session.run(_shared(session, "tests"), "docs/truth/write_truth.py", *session.posargs)
+
+
+@nox.session(python=False, default=False)
 def fuzz(session: nox.Session) -> None:
     """Read thousands of mutated files of each format, 15 minutes at most; arguments after -- go to the program."""
     session.run(_shared(session, "tests"), "fuzz/mutate_files.py", *session.posargs)

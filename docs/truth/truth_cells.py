@@ -64,11 +64,11 @@ class Row:
 
 
 def collect_cells(file: Path, folder: Path) -> list[Row]:
-    """Return the cells of a study whose steps are all finished."""
+    """Return the cells of a study, of the dense seeds whose steps are all finished."""
     study, store = lay_out_truth(file, folder), Store(folder)
-    return [
-        _row(file.stem, study, one, store) for one in study.cells if all(store.has(recipe.id) for recipe in one.recipes)
-    ]
+    known, seeds = set(store.ids()), study.grid.study.dense_seeds
+    finished = {seed for seed in seeds if all(recipe.id in known for recipe in study.of_seed(seed))}
+    return [_row(file.stem, study, one, store) for one in study.cells if one.cell.seed in finished]
 
 
 def write_cells(rows: Iterable[Row], path: Path = TABLE) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 from functools import cache
+from importlib import resources
 from itertools import combinations, pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prunescope.regimes import packs
 from prunescope.regimes.fitted_weights import FittedCase, fit_weights
 from prunescope.regimes.least import share_of_least
 from prunescope.regimes.log_odds import (
     FAMILY,
     LMC,
+    MAPPED,
     POSITION,
     WEIGHTS_KIND,
     WEIGHTS_SCHEMA,
@@ -23,13 +25,14 @@ from prunescope.regimes.log_odds import (
     lmc_log_odds,
     load_calibration,
     log_odds,
+    mapped_log_odds,
     position_log_odds,
 )
 from prunescope.regimes.probable_direction import QUANTILES
 from prunescope.regimes.siblings import Sibling, choose_siblings, compare_siblings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from truth_cases import Case
     from truth_cells import Row
@@ -37,16 +40,16 @@ if TYPE_CHECKING:
     from prunescope.regimes.log_odds import Calibration
     from prunescope.regimes.siblings import Comparison
 
-EARLY, MAPPED = "early", "mapped"
-"""Signals that are tried: the run's own snapshot before the drop, and siblings pruned without retraining."""
+EARLY = "early"
+"""A signal that is tried: the run's own snapshot before the drop."""
 
 SIGNALS = (FAMILY, LMC, POSITION, EARLY, MAPPED)
 
 EDGES = (None, -0.10, -0.06, -0.04, -0.01, None)
 """Of the bins of LMC."""
 
-PER_RATIO = 5.0
-"""Log-odds of the map for one unit of ln(error on the colder side / error on the hotter side), before its weight."""
+EARLIER = "direction-1.json"
+"""The pack whose counts are added: of eight studies of larger networks, most of which stand on the other side."""
 
 SURE = 0.9
 """From this probability on the comparison of siblings counts for the largest probability that is stated."""
@@ -76,7 +79,7 @@ def signals_of(case: Case, calibration: Calibration) -> dict[str, float]:
     comparison = compare_family(case)
     if comparison is not None:
         found[FAMILY] = family_log_odds(comparison, calibration)
-        found[MAPPED] = _of_the_map(case)
+        found[MAPPED] = _of_the_map(case, calibration)
     if row.early:
         share = _share_of_early(row)
         found[EARLY] = log_odds(min(max(share, 1 - calibration.most), calibration.most))
@@ -94,13 +97,12 @@ def _share_of_early(row: Row) -> float:
     return float(share_of_least([row.brief, row.early])[1])
 
 
-def _of_the_map(case: Case) -> float:
-    """Return the log-odds from errors without retraining: of the better of either side; a side without any is worse."""
-    place, errors = case.place, {one.value: max(one.mapped, 1e-3) for one in list_siblings(case)}
+def _of_the_map(case: Case, calibration: Calibration) -> float:
+    """Return the log-odds from the errors of the siblings right after pruning."""
+    place, errors = case.place, {one.value: one.mapped for one in list_siblings(case)}
     hotter = [errors[one.value] for one in case.column[:place] if one.value in errors]
     colder = [errors[one.value] for one in case.column[place + 1 :] if one.value in errors]
-    here = errors[case.row.value]
-    return PER_RATIO * math.log(min(colder, default=here) / min(hotter, default=here))
+    return mapped_log_odds(errors[case.row.value], hotter, colder, calibration)
 
 
 def prior_weights() -> dict[frozenset[str], dict[str, float]]:
@@ -117,19 +119,19 @@ def prior_weights() -> dict[frozenset[str], dict[str, float]]:
 
 
 def fit_pack(cases: Sequence[Case], *, name: str, source: str) -> dict[str, Any]:
-    """Return a pack: counts of the resolved cells among the cases, and weights fitted to them.
+    """Return a pack: counts of the resolved cells among the cases and of EARLIER, and weights fitted to the former.
 
     The weights are fitted to log-odds by the counts of the same cells.
     """
-    resolved = [case for case in cases if case.resolved]
+    resolved, earlier = [case for case in cases if case.resolved], read_earlier()
     counts = {
         "kind": WEIGHTS_KIND,
         "schema_version": WEIGHTS_SCHEMA,
         "name": name,
         "source": source,
-        "lmc": _lmc_bins(resolved),
-        "position": _position_counts(resolved),
-        "family": _family_counts(resolved),
+        "lmc": [_added(one, other) for one, other in zip(_lmc_bins(resolved), earlier["lmc"], strict=True)],
+        "position": _added(_position_counts(resolved), earlier["position"]),
+        "family": _added(_family_counts(resolved), earlier["family"]),
     }
     alone = load_calibration(json.dumps({**counts, "weights": {}}))
     fitted = fit_weights(
@@ -141,6 +143,17 @@ def fit_pack(cases: Sequence[Case], *, name: str, source: str) -> dict[str, Any]
     )
     weights = {"+".join(sorted(names)): dict(sorted(each.items())) for names, each in fitted.items()}
     return {**counts, "weights": weights}
+
+
+def read_earlier() -> dict[str, Any]:
+    """Return the pack whose counts are of other studies."""
+    found: dict[str, Any] = json.loads(resources.files(packs).joinpath(EARLIER).read_text(encoding="utf-8"))
+    return found
+
+
+def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the counts of both; the bounds of a bin are the same."""
+    return {name: one[name] if name in {"low", "high"} else one[name] + other[name] for name in one}
 
 
 def _lmc_bins(cases: Sequence[Case]) -> list[dict[str, Any]]:

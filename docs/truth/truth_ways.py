@@ -7,12 +7,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from truth_signals import EARLY, MAPPED, compare_family, fit_pack, signals_of
+from truth_signals import EARLY, compare_family, fit_pack, signals_of
 
 from prunescope.api import Advice
 from prunescope.regimes.log_odds import (
     FAMILY,
     LMC,
+    MAPPED,
     POSITION,
     combine_signals,
     decide_step,
@@ -35,8 +36,8 @@ CONNECTED = -0.05
 
 SETS = {
     "siblings compared": (FAMILY,),
-    "all signals": (FAMILY, LMC, POSITION),
-    "all signals and the map": (FAMILY, LMC, POSITION, MAPPED),
+    "all signals": (FAMILY, LMC, POSITION, MAPPED),
+    "all signals but the map": (FAMILY, LMC, POSITION),
     "map, no retraining": (MAPPED,),
     "one checkpoint: LMC, position": (LMC, POSITION),
     "one checkpoint and its own early snapshot": (LMC, POSITION, EARLY),
@@ -94,7 +95,7 @@ def _complete(name: str, used: dict[str, float]) -> bool:
     """Whether a way has the signal that gives it its name."""
     return {
         "all signals": FAMILY in used,
-        "all signals and the map": FAMILY in used,
+        "all signals but the map": FAMILY in used,
         "one checkpoint and its own early snapshot": EARLY in used,
     }.get(name, True)
 

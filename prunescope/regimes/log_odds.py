@@ -24,14 +24,21 @@ if TYPE_CHECKING:
     from prunescope.regimes.monotone_curve import MonotoneCurve
     from prunescope.regimes.siblings import Comparison, Gain
 
-FAMILY, POSITION, LMC = "family", "position", "lmc"
-"""The signals: siblings compared, the place against the recorded schedule, connectivity at this density."""
+FAMILY, POSITION, LMC, MAPPED = "family", "position", "lmc", "mapped"
+"""The signals: siblings compared, the place against the recorded schedule, connectivity at this density, and siblings
+right after pruning, not retrained."""
+
+PER_RATIO = 5.0
+"""Log-odds for one unit of ln(error on the colder side / error on the hotter side), before the weight."""
+
+LEAST_ERROR = 1e-3
+"""Errors right after pruning count as no less: their ratio is that of a few images."""
 
 WEIGHTS_KIND = "prunescope-direction"
 
 WEIGHTS_SCHEMA = 1
 
-SHIPPED = "direction-1.json"
+SHIPPED = "direction-2.json"
 
 CERTAINTY = 0.8
 """Below this probability of the direction nothing is advised."""
@@ -126,8 +133,8 @@ def lmc_log_odds(draws: Sequence[float] | np.ndarray, calibration: Calibration) 
     """Return the log-odds of hotter from draws of the mean LMC: the curve's probability, averaged over them.
 
     >>> shipped = load_calibration()
-    >>> [round(lmc_log_odds([lmc], shipped), 2) for lmc in (-0.4, -0.05, 0.0)]
-    [2.13, -0.6, -3.15]
+    >>> lmc_log_odds([-0.4], shipped) > 0 > lmc_log_odds([-0.05], shipped) > lmc_log_odds([0.0], shipped)
+    True
     """
     return log_odds(float(calibration.lmc.probability(np.asarray(draws, dtype=np.float64)).mean()))
 
@@ -139,8 +146,8 @@ def position_log_odds(epochs: float, drop: float, calibration: Calibration) -> f
     improves as a rule.
 
     >>> shipped = load_calibration()
-    >>> [round(position_log_odds(epochs, 80, shipped), 2) for epochs in (160, 80, 40)]
-    [3.38, 0.0, -3.38]
+    >>> [round(position_log_odds(epochs, 80, shipped)) for epochs in (160, 80, 40)]
+    [4, 0, -4]
     """
     size = log_odds(calibration.position)
     return size if epochs > drop else -size if epochs < drop else 0.0
@@ -151,14 +158,29 @@ def family_log_odds(comparison: Comparison, calibration: Calibration) -> float:
     return log_odds(min(max(comparison.direction, 1 - calibration.most), calibration.most))
 
 
+def mapped_log_odds(here: float, hotter: Sequence[float], colder: Sequence[float], calibration: Calibration) -> float:
+    """Return the log-odds of hotter from training errors right after pruning, BatchNorm re-estimated, not retrained.
+
+    Formula: 5 ln(least error on the colder side / least error on the hotter side); a side without a sibling counts as
+    the network itself. No more than the studies can know. Errors: fractions in [0, 1].
+
+    >>> found = mapped_log_odds(0.5, [0.4], [0.6], load_calibration())
+    >>> round(found, 2), mapped_log_odds(0.5, [], [0.5], load_calibration())
+    (2.03, 0.0)
+    """
+    least = [max(LEAST_ERROR, min(side, default=here)) for side in (colder, hotter)]
+    most = log_odds(calibration.most)
+    return min(max(PER_RATIO * math.log(least[0] / least[1]), -most), most)
+
+
 def combine_signals(signals: Mapping[str, float], calibration: Calibration) -> Direction:
     """Return the probability that hotter is better: Σ weight · log-odds, weights for just these signals.
 
     Raises EvidenceError where there is no signal, or the pack has no weights for those that there are.
 
-    >>> found = combine_signals({"position": 3.38, "lmc": -3.31}, load_calibration())
-    >>> round(found.hotter, 2)
-    0.93
+    >>> found = combine_signals({"position": 3.4, "lmc": -3.1}, load_calibration())
+    >>> sorted(found.weights), found.hotter > 1 / 2
+    (['lmc', 'position'], True)
     """
     weights = calibration.weights.get(frozenset(signals))
     if weights is None:

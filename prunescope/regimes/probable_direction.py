@@ -11,7 +11,7 @@ import numpy as np
 from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS
 from prunescope.regimes import learning, log_odds
-from prunescope.regimes.log_odds import CERTAINTY, FAMILY, LMC, POSITION
+from prunescope.regimes.log_odds import CERTAINTY, FAMILY, LMC, MAPPED, POSITION
 from prunescope.regimes.siblings import Sibling, choose_siblings, compare_siblings
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ QUANTILES = tuple((place + 0.5) / 15 for place in range(15))
 
 TRAIN_ERROR, TEST_ERROR = "errors/train_error", "errors/test_error"
 
+PRUNED_ERROR = "pruned/train_error"
+"""Of a sibling right after pruning, BatchNorm re-estimated, not retrained."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Family:
@@ -35,6 +38,8 @@ class _Family:
     here: Sibling
     comparison: Comparison
     reading: str
+    mapped: Mapping[float, float]
+    """Value of the knob -> training error right after pruning; {} where it is not known of all."""
 
 
 def state_direction(
@@ -79,6 +84,8 @@ def _signals(
     evidence: Evidence, family: _Family | None, calibration: Calibration, *, learned: float
 ) -> dict[str, float]:
     found = {} if family is None else {FAMILY: log_odds.family_log_odds(family.comparison, calibration)}
+    if family is not None and family.mapped:
+        found[MAPPED] = _mapped_log_odds(family, calibration)
     if learning.failed(evidence.readings, learned=learned):
         return found
     epochs, drop = evidence.knobs.get("epochs"), evidence.first_drop
@@ -120,7 +127,27 @@ def _compared(members: Sequence[Evidence], *, knob: str, reading: str, drop: flo
         [one.value for one in (here, *others)], here.value, knob=knob, drop=drop if knob == "epochs" else None
     )
     kept = [one for one in others if one.value in chosen and one.value != here.value]
-    return _Family(knob=knob, here=here, comparison=compare_siblings(here, kept, knob=knob), reading=reading)
+    values = {here.value, *(one.value for one in kept)}
+    mapped = {
+        one.knobs[knob]: _errors(one.readings, PRUNED_ERROR)[0]
+        for one in members
+        if one.knobs[knob] in values and PRUNED_ERROR in one.readings
+    }
+    return _Family(
+        knob=knob,
+        here=here,
+        comparison=compare_siblings(here, kept, knob=knob),
+        reading=reading,
+        mapped=mapped if len(mapped) == len(values) else {},
+    )
+
+
+def _mapped_log_odds(family: _Family, calibration: Calibration) -> float:
+    here, hotter = family.here.value, KNOBS[family.knob].hotter
+    sides = [
+        [error for value, error in family.mapped.items() if hotter * (value - here) * side > 0] for side in (1, -1)
+    ]
+    return log_odds.mapped_log_odds(family.mapped[here], *sides, calibration)
 
 
 def _errors(readings: Mapping[str, Reading], name: str) -> tuple[float, ...]:
@@ -149,6 +176,8 @@ def _reasons(
     found = [decision.because, f"P(hotter is better) = {direction.hotter:.2f}, given that this network is not the best"]
     if family is not None:
         found.append(f"siblings alone: {alone[FAMILY]:.2f}; {_family_words(family)}")
+    if MAPPED in alone:
+        found.append(f"siblings right after pruning, not retrained, alone: {alone[MAPPED]:.2f}")
     if POSITION in alone:
         place = f"{evidence.knobs['epochs']:g} epochs, first drop of the learning rate at {evidence.first_drop:g}"
         habit = "past the drop hotter, before it colder"

@@ -90,7 +90,8 @@ def case(
 ) -> dict[str, Any]:
     """Return one question of a diagnosis: a rule and the probes it uses, for the model at one density.
 
-    siblings: {"knobs", "retrainings"} of the model itself and of others of its family, retrained equally and briefly.
+    siblings: {"knobs", "retrainings", "mapped"} of the model itself and of others of its family, retrained equally and
+    briefly; mapped: the probe of its errors right after pruning.
     first_drop: epochs after which the learning rate of the dense training first fell.
     """
     known: dict[str, Any] = {"siblings": list(siblings)} if siblings else {}
@@ -109,8 +110,9 @@ def case(
 
 def diagnosis_recipe(*, dense: str, cases: Sequence[Mapping[str, Any]]) -> Recipe:
     """Return the recipe of a diagnosis: every case judged by its rule."""
-    retrained = {run_id for case in cases for one in case.get("siblings", ()) for run_id in one["retrainings"]}
-    inputs = sorted({run_id for case in cases for run_id in case["probes"]} | retrained)
+    siblings = [one for case in cases for one in case.get("siblings", ())]
+    compared = {run_id for one in siblings for run_id in (*one["retrainings"], *one.get("mapped", ()))}
+    inputs = sorted({run_id for case in cases for run_id in case["probes"]} | compared)
     return Recipe(step="diagnose", arguments={"cases": list(cases)}, inputs=(dense, *inputs))
 
 

@@ -22,6 +22,7 @@ from prunescope.regimes.log_odds import (
     lmc_log_odds,
     load_calibration,
     log_odds,
+    mapped_log_odds,
     position_log_odds,
     probability,
 )
@@ -29,7 +30,10 @@ from prunescope.regimes.monotone_curve import Bin, fit_falling_curve
 from prunescope.regimes.reliability import measure_reliability
 from prunescope.regimes.siblings import Sibling, compare_siblings
 
-CALIBRATION = load_calibration()
+EARLIER = resources.files("prunescope.regimes.packs").joinpath("direction-1.json").read_text(encoding="utf-8")
+"""A pack whose numbers are known."""
+
+CALIBRATION = load_calibration(EARLIER)
 
 COUNTS = st.integers(1, 60).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of)))
 
@@ -50,8 +54,8 @@ def test_the_curve_never_rises_and_is_the_isotonic_fit(counts):
     assert large.probability(np.arange(len(counts)) + 0.5) == pytest.approx(exact, abs=2e-3)
 
 
-def test_the_shipped_curve_has_the_rates_of_its_bins():
-    pack = json.loads(resources.files("prunescope.regimes.packs").joinpath(SHIPPED).read_text(encoding="utf-8"))
+def test_a_curve_has_the_rates_of_its_bins():
+    pack = json.loads(EARLIER)
     assert sum(one["of"] for one in pack["lmc"]) == 381
     for one, at in zip(pack["lmc"], (-0.12, -0.08, -0.05, -0.025, 0.005), strict=True):
         share = (one["hotter"] + 0.5) / (one["of"] + 1)
@@ -77,14 +81,14 @@ def test_position_outweighs_connectivity_where_they_disagree():
     assert combine_signals({"position": 3.4}, CALIBRATION).hotter < together <= CALIBRATION.most
 
 
-def test_every_set_of_signals_has_weights_and_hotter_and_colder_are_treated_alike():
-    for names in CALIBRATION.weights:
+@pytest.mark.parametrize("calibration", [CALIBRATION, load_calibration()], ids=["earlier", "shipped"])
+def test_every_set_of_signals_has_weights_and_hotter_and_colder_are_treated_alike(calibration):
+    for names in calibration.weights:
         signals = {name: 1.3 - 0.5 * place for place, name in enumerate(sorted(names))}
         opposite = {name: -value for name, value in signals.items()}
-        assert combine_signals(signals, CALIBRATION).hotter + combine_signals(
-            opposite, CALIBRATION
-        ).hotter == pytest.approx(1)
-        assert set(CALIBRATION.weights[names]) == names
+        both = [combine_signals(each, calibration).hotter for each in (signals, opposite)]
+        assert sum(both) == pytest.approx(1)
+        assert set(calibration.weights[names]) == names
     for some in ({}, {"cka": 1.0}):
         with pytest.raises(EvidenceError, match="has no weights for"):
             combine_signals(some, CALIBRATION)
@@ -95,6 +99,15 @@ def test_nothing_is_more_certain_than_the_studies_can_know():
     here, there = Sibling(value=160.0, errors=(0.5, 0.5)), Sibling(value=80.0, errors=(0.1, 0.1))
     comparison = compare_siblings(here, [there], knob="epochs")
     assert probability(family_log_odds(comparison, CALIBRATION)) == pytest.approx(CALIBRATION.most)
+
+
+@given(st.floats(0, 1), st.lists(st.floats(0, 1), max_size=2), st.lists(st.floats(0, 1), max_size=2))
+def test_errors_right_after_pruning_point_to_the_lower_ones_whatever_the_side_is_called(here, hotter, colder):
+    found = mapped_log_odds(here, hotter, colder, CALIBRATION)
+    assert found == pytest.approx(-mapped_log_odds(here, colder, hotter, CALIBRATION))
+    assert abs(found) <= log_odds(CALIBRATION.most)
+    best = {side: min(errors, default=here) for side, errors in (("hotter", hotter), ("colder", colder))}
+    assert found <= 0 or best["hotter"] < best["colder"]
 
 
 ERRORS = st.tuples(st.floats(0.0, 0.5), st.floats(0.0, 0.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from prunescope.regimes.log_odds import load_calibration
 from prunescope.regimes.probable_direction import state_direction
 from prunescope.regimes.rules import MdTree, ThreeRegime
 
-CALIBRATION = load_calibration()
+EARLIER = resources.files("prunescope.regimes.packs").joinpath("direction-1.json").read_text(encoding="utf-8")
+
+CALIBRATION = load_calibration(EARLIER)
+"""Of a pack whose numbers are known."""
 
 
 def evidence(lmc=-0.3, *, ends=0.05, drop=None, **knobs: float) -> Evidence:
@@ -154,3 +158,25 @@ def test_few_images_make_the_direction_less_certain():
         for error in (0.0, 0.08)
     )
     assert stated(unsure).hotter < stated(sure).hotter - 0.05
+
+
+def unretrained(error: float, pruned: float, **knobs: float) -> Evidence:
+    """Return a network of the family whose error right after pruning is known too."""
+    found = sibling(error, error, **knobs)
+    return replace(found, readings={**found.readings, "pruned/train_error": Reading(pruned, "fraction")})
+
+
+def test_errors_right_after_pruning_are_a_signal_where_all_that_are_compared_have_them():
+    family = [
+        unretrained(0.2, 0.6, epochs=80.0),
+        unretrained(0.2, 0.2, epochs=40.0),
+        unretrained(0.2, 0.8, epochs=160.0),
+    ]
+    given = replace(evidence(0.0, epochs=80.0), siblings=family)
+    found = state_direction(ThreeRegime().classify(given), given, calibration=load_calibration())
+    assert "mapped" in found.rests_on
+    assert any("right after pruning" in reason for reason in found.because)
+    without = replace(given, siblings=[*family[:2], sibling(0.2, 0.2, epochs=160.0)])
+    plain = state_direction(ThreeRegime().classify(without), without, calibration=load_calibration())
+    assert "mapped" not in plain.rests_on
+    assert found.hotter > plain.hotter

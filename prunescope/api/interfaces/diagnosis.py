@@ -44,7 +44,7 @@ class Evidence:
     """The same density at other temperatures."""
     siblings: Sequence[Evidence] = ()
     """This network first, then others of its training at other temperatures, all pruned to this density and retrained
-    equally, briefly; their reading is "errors/train_error"."""
+    equally, briefly; their reading is "errors/train_error", and "pruned/train_error" right after pruning."""
     first_drop: float | None = None
     """Epochs of the dense training after which its learning rate first fell, as recorded; None: not known, or never."""
 

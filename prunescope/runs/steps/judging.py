@@ -62,5 +62,7 @@ def _sibling(density: float, sibling: Mapping[str, Any], context: StepContext) -
     """Return what the last epoch of a brief retraining shows: the training error over its augmented mini-batches."""
     errors = [context.read(run_id, only=()).history[-1].train_error for run_id in sibling["retrainings"]]
     how = "last epoch of retraining, augmented mini-batches"
-    reading = Reading(np.array(errors), "fraction", estimator=how, axes=("replica",))
-    return Evidence(density=density, readings={"errors/train_error": reading}, knobs=sibling["knobs"])
+    readings = {"errors/train_error": Reading(np.array(errors), "fraction", estimator=how, axes=("replica",))}
+    for run_id in sibling.get("mapped", ()):
+        readings["pruned/train_error"] = context.read(run_id).readings["errors"]["train_error"]
+    return Evidence(density=density, readings=readings, knobs=sibling["knobs"])

@@ -154,6 +154,7 @@ def _plan(
         seed=question.seed,
         family=related,
         brief=brief,
+        map_probe=registry.make("probes", "errors", {"re_estimate": True}) if related else None,
         first_drop=family.first_drop([one.reference for one in related.members] if related else dense[:1], session),
     )
     labels = (swapped,) if swapped else ()

@@ -51,6 +51,8 @@ class DiagnosisPlan:
     """Other networks of the same training, compared with this one at every density."""
     brief: Loaded | None = None
     """Trainer of the brief retrainings; None: no family is compared."""
+    map_probe: Loaded | None = None
+    """What is measured on the members right after pruning."""
     first_drop: float | None = None
     """Epochs of the dense training after which its learning rate first fell."""
 
@@ -78,6 +80,8 @@ class Sibling:
     knobs: Mapping[str, float]
     prune: Recipe
     retrainings: tuple[Recipe, ...]
+    mapped: tuple[Recipe, ...]
+    """The errors of the pruned model, not retrained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +98,7 @@ class DiagnosisSteps:
         steps = [self.dense, *self.pruned]
         prunings = [step.prune for step in steps if step.prune is not None]
         siblings = [one for step in steps for one in step.siblings]
-        family = chain.from_iterable((one.prune, *one.retrainings) for one in siblings)
+        family = chain.from_iterable((one.prune, *one.mapped, *one.retrainings) for one in siblings)
         pruned = chain.from_iterable(step.pruned_probes for step in steps)
         rest = chain.from_iterable((*step.retrainings, *step.probes) for step in steps)
         once = {recipe.id: recipe for recipe in (*prunings, *pruned, *family, *rest)}
@@ -121,7 +125,12 @@ def lay_out_diagnosis(asked: DiagnosisPlan) -> DiagnosisSteps:
 
 def _case(asked: DiagnosisPlan, step: AtDensity) -> dict[str, Any]:
     siblings = [
-        {"knobs": dict(one.knobs), "retrainings": [recipe.id for recipe in one.retrainings]} for one in step.siblings
+        {
+            "knobs": dict(one.knobs),
+            "retrainings": [recipe.id for recipe in one.retrainings],
+            "mapped": [recipe.id for recipe in one.mapped],
+        }
+        for one in step.siblings
     ]
     return plan.case(
         density=step.density,
@@ -160,7 +169,9 @@ def _siblings(asked: DiagnosisPlan, density: float) -> tuple[Sibling, ...]:
             plan.retraining_recipe(pruned=pruning.id, trainer=asked.brief, data=data, seed=seed + number + 1)
             for number in range(REPLICAS)
         )
-        found.append(Sibling(knobs={asked.family.knob: one.value}, prune=pruning, retrainings=retrainings))
+        mapped = _probes([asked.map_probe] if asked.map_probe else [], [pruning.id], asked)
+        knobs = {asked.family.knob: one.value}
+        found.append(Sibling(knobs=knobs, prune=pruning, retrainings=retrainings, mapped=mapped))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ class Branch:
     cases: tuple[Mapping[str, Any], ...]
     verdicts: tuple[Verdict, ...]
     siblings: tuple[Run, ...] = ()
-    """The brief retrainings of the family, and the pruned models that they started from."""
+    """The brief retrainings of the family, the pruned models that they started from, and the errors of these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +87,12 @@ def _branch(session: Session, diagnosis: Run, density: float) -> Branch:
     measured = [session.read(run_of(reference)) for reference in inputs]
     retrainings = tuple(run for run in measured if run.recipe.step == "retrain")
     prunings = [session.read(run_of(run.recipe.inputs[0])) for run in retrainings[:1]]
-    brief = [session.read(one) for case in cases for each in case.get("siblings", ()) for one in each["retrainings"]]
+    siblings = [one for case in cases for one in case.get("siblings", ())]
+    brief = [session.read(run_id) for one in siblings for run_id in one["retrainings"]]
     started = [session.read(run_of(run.recipe.inputs[0])) for run in brief]
+    mapped = [session.read(run_id) for one in siblings for run_id in one.get("mapped", ())]
     return Branch(
-        siblings=tuple({run.id: run for run in (*started, *brief)}.values()),
+        siblings=tuple({run.id: run for run in (*started, *mapped, *brief)}.values()),
         density=density,
         prune=prunings[0] if prunings else None,
         retrainings=retrainings,

@@ -1,0 +1,80 @@
+"""What was asked of the direction before it was measured, and what was reached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from truth_scores import score_selection, share_of_cost
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from truth_cases import Case
+    from truth_cells import Row
+    from truth_scores import WayScore
+    from truth_ways import Said
+
+FULL, ONE = "all signals", "one checkpoint: LMC, position"
+
+
+def write_acceptance(
+    rows: Sequence[Row],
+    cases: Sequence[Case],
+    said: Mapping[str, Sequence[Said]],
+    scores: Mapping[str, WayScore],
+) -> str:
+    """Return a table: asked, reached, whether it is met."""
+    lines = [*_of_direction(scores), *_of_steps(said, rows), *_of_cost(cases)]
+    table = ["| asked, on studies left out | reached | met |", "| --- | --- | --- |"]
+    return "\n".join(
+        [*table, *(f"| {asked} | {reached} | {'yes' if met else 'no'} |" for asked, reached, met in lines)]
+    )
+
+
+def _of_direction(scores: Mapping[str, WayScore]) -> list[tuple[str, str, bool]]:
+    found = []
+    if (full := scores.get(FULL)) is not None and full.sure and full.reliability is not None:
+        right, share, error = full.sure_right / full.sure, full.sure / full.of, full.reliability.calibration_error
+        found += [
+            ("all signals, right at P ≥ .9: ≥ 95 %", f"{full.sure_right}/{full.sure} ({right:.1%})", right >= 0.95),
+            ("of these ≥ 80 % of the resolved cells", f"{share:.0%}", share >= 0.80),
+            ("ECE of P(direction) ≤ .05", f"{error:.3f}", error <= 0.05),
+        ]
+    if (one := scores.get(ONE)) is not None and one.of and one.reliability is not None:
+        right, error = one.right / one.of, one.reliability.calibration_error
+        found += [
+            ("one checkpoint alone, right: ≥ 88 %", f"{one.right}/{one.of} ({right:.1%})", right >= 0.88),
+            ("its ECE ≤ .08", f"{error:.3f}", error <= 0.08),
+        ]
+    return found
+
+
+def _of_steps(said: Mapping[str, Sequence[Said]], rows: Sequence[Row]) -> list[tuple[str, str, bool]]:
+    each = said[FULL]
+    stay, after = _mean([one.case.regret(0) for one in each]), _mean([one.case.regret(one.step) for one in each])
+    worse = 0
+    for study in {one.case.row.study for one in each}:
+        here = [one for one in each if one.case.row.study == study]
+        worse += _mean([one.case.regret(one.step) - one.case.regret(0) for one in here]) > 0
+    chosen = score_selection(rows)["brief retraining compared"]["all"]
+    return [
+        (
+            "one step: at most half of the regret of staying",
+            f"{100 * after:.2f} of {100 * stay:.2f}",
+            after <= stay / 2,
+        ),
+        ("worse than staying in no study", f"in {worse}", worse == 0),
+        ("`select`: mean regret ≤ .5 points", f"{chosen:.2%}", chosen <= 0.005),
+    ]
+
+
+def _of_cost(cases: Sequence[Case]) -> list[tuple[str, str, bool]]:
+    one, whole = share_of_cost(cases)
+    return [
+        ("cost of a verdict ≤ 10 % of the column's retraining", f"{one:.0%}; whole column {whole:.0%}", one <= 0.10)
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))

@@ -1,0 +1,185 @@
+"""docs/truth.md: every way beside every habit, from the table of cells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from truth_acceptance import write_acceptance
+from truth_cases import CERTAIN, GAIN
+from truth_paper import write_paper
+from truth_scores import score_selection, score_way, share_of_cost
+from truth_ways import HABITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from truth_cases import Case
+    from truth_cells import Row
+    from truth_scores import WayScore
+    from truth_ways import Said
+
+HEAD = f"""# Measured truth
+
+Written by `nox -s truth` from `docs/data/truth_cells.csv`; do not edit. `nox -s truth -- --table` writes it again from
+the table alone, `nox -s truth -- --studies mlp-digits-epochs --seeds 1` runs a share and prints its page.
+
+Every study trains dense networks at five values of a knob, prunes them to five densities, and retrains each pruned
+network. A cell is one dense network at one density; its column is the same dense seed and density at all values. The
+question of a cell: does the least test error of its column lie on the hotter or on the colder side? A cell is resolved
+where one side has it with probability {CERTAIN} or more (t posterior over replicas) and gains more than
+{100 * GAIN:.1f} points.
+
+Nothing that a way sees of a cell is part of its truth. Connectivity is that of two replicas of the cell, and the cell's
+own truth is the third; siblings are compared by replicas of their own (two epochs × 2). Weights, curves and counts are
+those of the other studies (leaving one study out) and of eight earlier ones (direction-1), whose runs are not kept.
+Cells of one dense seed share runs: 95 % intervals draw studies, and dense seeds within them, again.
+
+The networks are small (400 training images of 8×8), and most are trained too briefly to be too cold: in most
+resolved cells the colder side is better. A habit that always says "colder" is therefore right more often here than
+it deserves, and what is seen of the hotter side is little. Every rate below is to be read beside that habit's.
+"""
+
+STEP_WORDS = """Mean regret, in points of test error above the column's best, after the step that a way advises (to the
+next value of the grid; none where it abstains), over all cells, resolved or not. A habit always steps."""
+
+PAPER_WORDS = """In the paper, networks that are trained longer are better at high density, and worse at low density.
+Whether two small studies show the same:"""
+
+
+def write_page(rows: Sequence[Row], cases: Sequence[Case], said: Mapping[str, Sequence[Said]]) -> str:
+    """Return the page."""
+    scores = {name: score_way(each, states=name not in HABITS) for name, each in said.items() if each}
+    parts = [
+        HEAD.rstrip(),
+        "## Studies",
+        _studies(cases),
+        "## Direction on resolved cells",
+        _directions(scores),
+        "A way answers where its signals are there; a habit states no probability. ECE and Brier: over resolved cells.",
+        "### By study",
+        _by_study(said),
+        "### Reliability",
+        _reliability(scores),
+        "## One step",
+        STEP_WORDS,
+        _steps(said),
+        "## Selection",
+        "Mean regret, in points, of the network that a rule takes of a column.",
+        _selection(rows),
+        "## Cost",
+        _cost(cases),
+        "## Against what was asked for",
+        write_acceptance(rows, cases, said, scores),
+        "## Beside the paper",
+        PAPER_WORDS,
+        write_paper(rows),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _studies(cases: Sequence[Case]) -> str:
+    lines: list[tuple[object, ...]] = []
+    for study in _names(cases):
+        here = [case for case in cases if case.row.study == study]
+        values, seeds = {case.row.value for case in here}, {case.row.seed for case in here}
+        known = [case for case in here if case.resolved]
+        hotter = sum(case.is_hotter for case in known)
+        densities = len({case.row.density for case in here})
+        lines.append((study, f"{len(values)} × {densities}", len(seeds), len(here), len(known), hotter))
+    total = [sum(int(str(line[place])) for line in lines) for place in (3, 4, 5)]
+    lines.append(("all", "", "", *total))
+    return _table(("study", "values × densities", "dense seeds", "cells", "resolved", "of these hotter"), lines)
+
+
+def _directions(scores: Mapping[str, WayScore]) -> str:
+    lines = []
+    for name, found in scores.items():
+        known = found.reliability
+        sure = "" if known is None else f"{_of(found.sure_right, found.sure)}"
+        low, high = found.interval
+        lines.append(
+            (
+                name,
+                _of(found.right, found.of),
+                f"{low:.0%} to {high:.0%}" if found.of else "",
+                sure,
+                "" if known is None or not found.of else f"{found.sure / found.of:.0%}",
+                "" if known is None else f"{known.calibration_error:.3f}",
+                "" if known is None else f"{known.brier:.3f}",
+            )
+        )
+    return _table(("way or habit", "right", "95 % interval", "right at P ≥ .9", "answered so", "ECE", "Brier"), lines)
+
+
+def _by_study(said: Mapping[str, Sequence[Said]]) -> str:
+    studies = sorted({one.case.row.study for each in said.values() for one in each})
+    lines = []
+    for name, each in said.items():
+        cells = []
+        for study in studies:
+            found = [one for one in each if one.case.row.study == study and one.case.resolved]
+            hits = sum((one.hotter > 1 / 2) == one.case.is_hotter for one in found)
+            cells.append(f"{hits}/{len(found)}" if found else "")
+        lines.append((name, *cells))
+    return _table(("way or habit", *studies), lines)
+
+
+def _reliability(scores: Mapping[str, WayScore]) -> str:
+    lines = []
+    for name, found in scores.items():
+        if found.reliability is not None:
+            bins = {one.low: f"{one.stated:.2f}: {_of(one.right, one.of)}" for one in found.reliability.bins}
+            lines.append((name, *(bins.get(low, "") for low in (0.5, 0.6, 0.7, 0.8, 0.9))))
+    return _table(("stated: right", ".5 to .6", ".6 to .7", ".7 to .8", ".8 to .9", ".9 to 1"), lines)
+
+
+def _steps(said: Mapping[str, Sequence[Said]]) -> str:
+    lines = []
+    for name, each in said.items():
+        if not each:
+            continue
+        after, stay = [one.case.regret(one.step) for one in each], [one.case.regret(0) for one in each]
+        worse = []
+        for study in _names([one.case for one in each]):
+            gains = [one.case.regret(0) - one.case.regret(one.step) for one in each if one.case.row.study == study]
+            worse += [study] if np.mean(gains) < 0 else []
+        share = np.mean([one.step != 0 for one in each])
+        lines.append((name, len(each), f"{share:.0%}", _points(stay), _points(after), ", ".join(worse) or "none"))
+    return _table(("way or habit", "cells", "steps", "staying", "after the step", "studies worse than staying"), lines)
+
+
+def _selection(rows: Sequence[Row]) -> str:
+    found = score_selection(rows)
+    studies = [*sorted({row.study for row in rows}), "all"]
+    lines = [
+        (name, *(f"{100 * each[study]:.2f}" if study in each else "" for study in studies))
+        for name, each in found.items()
+    ]
+    return _table(("rule", *studies), lines)
+
+
+def _cost(cases: Sequence[Case]) -> str:
+    one, whole = share_of_cost(cases)
+    return (
+        "Epochs of brief retraining as a share of the epochs in which the column's replicas are retrained: "
+        f"{one:.0%} for the siblings of one cell, {whole:.0%} for a whole column, whose cells share them. The map "
+        "retrains nothing."
+    )
+
+
+def _names(cases: Iterable[Case]) -> list[str]:
+    return sorted({case.row.study for case in cases})
+
+
+def _points(values: Sequence[float]) -> str:
+    return f"{100 * np.mean(values):.2f}"
+
+
+def _of(right: int, of: int) -> str:
+    return f"{right}/{of} ({right / of:.0%})" if of else ""
+
+
+def _table(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    rows = [columns, ["---"] * len(columns), *lines]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)

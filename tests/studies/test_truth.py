@@ -1,0 +1,178 @@
+"""The truth campaign: what a way sees of a cell is no part of its truth, and a study is no part of its calibration."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from prunescope.regimes.log_odds import FAMILY, LMC, POSITION, load_calibration
+
+TRUTH = Path(__file__).parents[2] / "docs" / "truth"
+
+STUDY = """
+[model]
+name = "preresnet8"
+width = 0.25
+[data]
+name = "patches"
+images = 64
+test_images = 40
+[train]
+plugin = "sgd"
+epochs = 2
+batch_size = 32
+[[dense_probes]]
+plugin = "errors"
+[[dense_probes]]
+plugin = "hessian"
+top = 0
+batches = 1
+[prune]
+plugin = "magnitude"
+[retrain]
+plugin = "sgd"
+epochs = 1
+[[probes]]
+plugin = "errors"
+[axes]
+{axis}
+density = [0.3]
+[seeds]
+dense = [0]
+replicas = 3
+"""
+
+
+@pytest.fixture(autouse=True)
+def _programs(monkeypatch):
+    """Let the programs of docs/truth be importable."""
+    monkeypatch.syspath_prepend(TRUTH)
+
+
+def module(name):
+    return import_module(f"truth_{name}")
+
+
+def row(value, error, **changed):
+    """A cell of a study over epochs whose errors are near `error`."""
+    given = {
+        "study": "one",
+        "knob": "epochs",
+        "value": value,
+        "density": 0.1,
+        "seed": 0,
+        "drop": 20.0,
+        "test_errors": (error, error + 0.002, error - 0.002),
+        "learned": True,
+        "lmc": -0.02,
+        "lmc_stderr": 0.004,
+        "brief": (error + 0.1, error + 0.101),
+        "early": (),
+        "mapped": error + 0.2,
+        "dense_train_error": 0.1,
+        "dense_test_error": error / 2,
+        "trace": 500.0,
+        "trace_stderr": 10.0,
+        "brief_epochs": 4,
+        "truth_epochs": 24,
+    }
+    return module("cells").Row(**given | changed)
+
+
+def study(name, errors):
+    """The cells of a study at two densities: value of the knob -> error."""
+    return [row(value, error, study=name, density=d) for d in (0.1, 0.4) for value, error in errors.items()]
+
+
+HOT_IS_BEST = {10.0: 0.10, 20.0: 0.15, 40.0: 0.20}
+COLD_IS_BEST = {10.0: 0.20, 20.0: 0.15, 40.0: 0.10}
+
+
+def test_the_better_side_of_a_cell_is_that_of_the_least_test_error():
+    cases = module("cases").list_cases(study("one", HOT_IS_BEST))[:3]
+    assert [case.row.value for case in cases] == [10.0, 20.0, 40.0]
+    assert [(case.resolved, case.is_hotter) for case in cases] == [(False, False), (True, True), (True, True)]
+    assert cases[2].gain == pytest.approx(0.1, abs=0.005)
+    assert [case.regret(-1) for case in cases] == pytest.approx([0, 0, 0.05], abs=1e-9)
+
+
+def test_the_replicas_whose_connectivity_a_way_sees_are_no_part_of_the_cells_truth():
+    rows = study("one", HOT_IS_BEST)
+    moved = [replace(one, test_errors=(0.9, 0.8, one.test_errors[2])) if one.value == 40 else one for one in rows]
+    before, after = (module("cases").list_cases(each) for each in (rows, moved))
+    for one, other in zip(before, after, strict=True):
+        assert one.row.value != 40 or (one.hotter, one.gain) == (other.hotter, other.gain)
+
+
+def test_no_signal_sees_a_test_error():
+    rows = study("one", HOT_IS_BEST)
+    moved = [replace(one, test_errors=tuple(1 - error for error in one.test_errors)) for one in rows]
+    calibration = load_calibration()
+    found = [
+        [module("signals").signals_of(case, calibration) for case in module("cases").list_cases(each)]
+        for each in (rows, moved)
+    ]
+    assert found[0] == found[1]
+    assert {frozenset(each) for each in found[0]} == {frozenset({FAMILY, LMC, POSITION, "mapped"})}
+
+
+def test_a_study_is_no_part_of_the_calibration_of_its_cells():
+    others = [*study("two", HOT_IS_BEST), *study("three", COLD_IS_BEST)]
+    turned = [replace(one, test_errors=tuple(0.5 - e for e in one.test_errors)) for one in study("one", HOT_IS_BEST)]
+
+    def said(rows, name):
+        found = module("ways").ask_ways(module("cases").list_cases(rows))["all signals"]
+        return [one.hotter for one in found if one.case.row.study == name]
+
+    assert said([*study("one", HOT_IS_BEST), *others], "one") == said([*turned, *others], "one")
+    assert said([*study("one", HOT_IS_BEST), *others], "two") != said([*turned, *others], "two")
+
+
+def test_counts_of_a_pack_are_those_of_the_cells_and_of_the_earlier_pack():
+    signals, earlier = module("signals"), module("signals").read_earlier()
+    cases = module("cases").list_cases(study("one", HOT_IS_BEST))
+    found = signals.fit_pack(cases, name="some", source="cells")
+    assert load_calibration(json.dumps(found)).name == "some"
+    added = [(one["hotter"] - two["hotter"], one["of"] - two["of"]) for one, two in zip(found["lmc"], earlier["lmc"])]  # noqa: B905
+    assert added == [(0, 0), (0, 0), (0, 0), (4, 4), (0, 0)]
+    assert found["position"]["of"] - earlier["position"]["of"] == 2
+    assert found["position"]["right"] - earlier["position"]["right"] == 2
+
+
+def test_the_table_of_cells_is_read_as_it_was_written(tmp_path):
+    rows = [row(10.0, 0.125, learned=False), row(20.0, 0.25, early=(0.5, 0.25))]
+    module("cells").write_cells(rows, tmp_path / "cells.csv")
+    assert module("cells").read_cells(tmp_path / "cells.csv") == rows
+
+
+@pytest.mark.parametrize(("axis", "early"), [("epochs = [1, 2]", 0), ("batch_size = [16, 32]", 2)])
+def test_the_replicas_of_signals_have_seeds_of_their_own(axis, early, tmp_path):
+    (tmp_path / "tiny.toml").write_text(STUDY.format(axis=axis))
+    laid = module("studies").lay_out_truth(tmp_path / "tiny.toml", tmp_path / "runs")
+    for one in laid.cells:
+        assert len(one.early) == early
+        runs = [*one.cell.retrainings, *one.brief, *one.early]
+        assert len({recipe.arguments["seed"] for recipe in runs}) == len(runs) == 5 + early
+        assert one.lmc.inputs == tuple(recipe.id for recipe in one.cell.retrainings[:2])
+    known = {recipe.id for recipe in laid.of_seed(0)}
+    inputs = {name.partition("@")[0] for recipe in laid.of_seed(0) for name in recipe.inputs}
+    assert inputs <= known
+
+
+def test_a_share_of_the_campaign_from_its_file_to_its_cells(tmp_path, monkeypatch):
+    (tmp_path / "tiny.toml").write_text(STUDY.format(axis="batch_size = [16, 32]"))
+    run = import_module("run_studies")
+    monkeypatch.setattr(run, "STUDIES", tmp_path)
+    run.complete_studies(["tiny"], tmp_path / "runs", workers=1)
+    found = module("cells").collect_cells(tmp_path / "tiny.toml", tmp_path / "runs" / "tiny")
+    assert [(one.value, one.drop, one.truth_epochs, one.brief_epochs) for one in found] == [
+        (16, 1, 3, 4),
+        (32, 1, 3, 4),
+    ]
+    assert all(len(one.test_errors) == 3 and len(one.early) == 2 for one in found)
+    module("cells").write_cells(found, tmp_path / "cells.csv")
+    assert [one.study for one in module("cells").read_cells(tmp_path / "cells.csv")] == ["tiny", "tiny"]
