@@ -1,4 +1,4 @@
-"""Two studies beside figure 2 of Zhou et al. 2023: the best of each density, and how sure each neighbouring pair is."""
+"""Studies beside figure 2 of Zhou et al. 2023: the best of each density, and how sure each neighbouring pair is."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 PUBLISHED = Path(__file__).parents[2] / "tests" / "data" / "phase_preresnet20_cifar10.csv"
 
-STUDIES = ("preresnet-patches-epochs", "preresnet-mnist-batch")
-"""Two knobs and two data sets, one of them real."""
+STUDIES = ("preresnet-patches-epochs", "vgg-mnist-epochs", "preresnet-mnist-batch", "vgg-digits-batch")
+"""Epochs and batch size, on generated and on real images."""
 
 SURE = 4.0
 """|z| from which a pair counts as sure."""

@@ -144,10 +144,10 @@ def _compared(members: Sequence[Evidence], *, knob: str, reading: str, drop: flo
 
 def _mapped_log_odds(family: _Family, calibration: Calibration) -> float:
     here, hotter = family.here.value, KNOBS[family.knob].hotter
-    sides = [
+    on_hotter, on_colder = (
         [error for value, error in family.mapped.items() if hotter * (value - here) * side > 0] for side in (1, -1)
-    ]
-    return log_odds.mapped_log_odds(family.mapped[here], *sides, calibration)
+    )
+    return log_odds.mapped_log_odds(family.mapped[here], on_hotter, on_colder, calibration)
 
 
 def _errors(readings: Mapping[str, Reading], name: str) -> tuple[float, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from importlib import import_module
+from importlib import import_module, resources
 from pathlib import Path
 
 import pytest
 
-from prunescope.regimes.log_odds import FAMILY, LMC, POSITION, load_calibration
+from prunescope.regimes.log_odds import FAMILY, LMC, POSITION, SHIPPED, load_calibration
 
 TRUTH = Path(__file__).parents[2] / "docs" / "truth"
 
@@ -147,6 +147,18 @@ def test_the_table_of_cells_is_read_as_it_was_written(tmp_path):
     rows = [row(10.0, 0.125, learned=False), row(20.0, 0.25, early=(0.5, 0.25))]
     module("cells").write_cells(rows, tmp_path / "cells.csv")
     assert module("cells").read_cells(tmp_path / "cells.csv") == rows
+
+
+def test_the_shipped_pack_has_the_counts_of_the_shipped_table():
+    signals = module("signals")
+    cases = module("cases").list_cases(module("cells").read_cells())
+    assert len(cases) == 900
+    resolved, earlier = [case for case in cases if case.resolved], signals.read_earlier()
+    pack = json.loads(resources.files("prunescope.regimes.packs").joinpath(SHIPPED).read_text(encoding="utf-8"))
+    for one, found, other in zip(pack["lmc"], signals._lmc_bins(resolved), earlier["lmc"], strict=True):
+        assert (one["hotter"], one["of"]) == (found["hotter"] + other["hotter"], found["of"] + other["of"])
+    assert pack["position"]["of"] == signals._position_counts(resolved)["of"] + earlier["position"]["of"]
+    assert pack["source"].startswith(f"{len(resolved)} resolved cells of 9 studies (36 dense seeds")
 
 
 @pytest.mark.parametrize(("axis", "early"), [("epochs = [1, 2]", 0), ("batch_size = [16, 32]", 2)])

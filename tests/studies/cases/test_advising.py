@@ -51,7 +51,7 @@ def test_seeds_vote_and_those_who_disagree_lower_the_confidence():
 
 def test_a_seed_is_compared_with_its_own_temperatures_only():
     models = [model(40, lmc=0, errors=(0.1,) * 3), model(80, lmc=0), model(80, lmc=0, seed=1)]
-    assert advise_model([models[2]], value=80, knob="epochs", rule=ThreeRegime()).hotter < 0.1
+    assert advise_model([models[2]], value=80, knob="epochs", rule=ThreeRegime()).hotter < 0.2
     both = advise_model(models[:2], value=80, knob="epochs", rule=ThreeRegime())
     assert (both.advice, both.to) == (Advice.RAISE, 40)
     assert both.hotter > 0.9
