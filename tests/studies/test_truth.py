@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from importlib import import_module, resources
-from pathlib import Path
 
 import pytest
 
 from prunescope.regimes.log_odds import FAMILY, LMC, POSITION, SHIPPED, load_calibration
-
-TRUTH = Path(__file__).parents[2] / "docs" / "truth"
 
 STUDY = """
 [model]
@@ -45,12 +42,6 @@ density = [0.3]
 dense = [0]
 replicas = 3
 """
-
-
-@pytest.fixture(autouse=True)
-def _programs(monkeypatch):
-    """Let the programs of docs/truth be importable."""
-    monkeypatch.syspath_prepend(TRUTH)
 
 
 def module(name):
