@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from prunescope.report.cases.tuning import tune
     from prunescope.report.comparison.finding import compare
     from prunescope.report.diagnosis.finding import diagnose
+    from prunescope.report.difference.finding import diff
     from prunescope.report.grid.finding import sweep
     from prunescope.report.lottery.finding import instability, lottery
     from prunescope.report.mapping.finding import map  # noqa: A004 - the command's name
@@ -40,6 +41,7 @@ FUNCTIONS = {
     "calibrate": "prunescope.report.cases.calibration",
     "compare": "prunescope.report.comparison.finding",
     "diagnose": "prunescope.report.diagnosis.finding",
+    "diff": "prunescope.report.difference.finding",
     "export": "prunescope.report.results.exporting",
     "fit_budget": "prunescope.report.budget.finding",
     "instability": "prunescope.report.lottery.finding",
@@ -64,6 +66,7 @@ __all__ = [
     "calibrate",
     "compare",
     "diagnose",
+    "diff",
     "export",
     "fit_budget",
     "instability",

@@ -412,6 +412,26 @@ def test_export_answers_as_its_command(made, folder, tmp_path):
     assert command(*words, "--study", folder).strip() == str(tmp_path / "b.pt")
 
 
+def test_diff_and_markdown_answer_as_their_commands(made, folder, tmp_path):
+    given = ("diagnose", *made["train"], "--density", 0.3, "--replicas", 2, "--retrain-epochs", 1)
+    (tmp_path / "a.json").write_text(command(*given, "--json", "--markdown", tmp_path / "a.md", "--study", folder))
+    run = json.loads((tmp_path / "a.json").read_text())["id"]
+    shown = prunescope.open_study(folder).show(run)
+    assert (tmp_path / "a.md").read_text() == shown.to_markdown()
+    text = shown.to_markdown()
+    assert "| density | regime | advice | confidence |" in text
+    assert [f"| {row.label} |" in text for row in shown.view.evidence] == [True] * len(shown.view.evidence)
+    assert text.count("<details>") == text.count("</details>") == 1 + bool(shown.view.warnings)
+    found = prunescope.diff(run, tmp_path / "a.json", study=folder)
+    assert not found.worse
+    assert {one.change for one in found.found.readings} == {0}
+    assert len(found.rows()) > 20
+    words = ("diff", run, tmp_path / "a.json", "--markdown", tmp_path / "b.md", "--fail-on", "worse")
+    assert json.loads(command(*words, "--json", "--study", folder)) == json.loads(found.to_json())
+    assert (tmp_path / "b.md").read_text() == found.to_markdown()
+    assert "not worse" in command(*words, "--study", folder)
+
+
 def test_fit_budget_answers_as_its_command(made, folder):
     given = {"within": "40pt", "bytes": 18_000, "replicas": 2, "retrain_epochs": 1, "tries": 1, "least": 0.2}
     found = prunescope.fit_budget(made["train"][0], **given, study=folder)
@@ -437,7 +457,9 @@ def test_a_finding_is_its_text_at_the_prompt():
 
 
 def test_every_function_is_shown_to_answer_as_its_command():
-    assert {*DOORS, *STEPS, "sweep", "report", "open_study", "export", "fit_budget"} == set(prunescope.FUNCTIONS)
+    assert {*DOORS, *STEPS, "sweep", "report", "open_study", "export", "fit_budget", "diff"} == set(
+        prunescope.FUNCTIONS
+    )
 
 
 def test_importing_the_package_loads_nothing_heavy_and_names_every_function():

@@ -15,6 +15,7 @@ from prunescope.cli.commands import (
     cite,
     compare,
     diagnose,
+    diff,
     fit_budget,
     instability,
     instant_map,
@@ -96,6 +97,7 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.command("map")(command(taking(MapRequest, instant_map.map_networks)))
     app.command("select")(command(taking(SelectRequest, select.select)))
     app.command("tune")(command(taking(TuneRequest, tune.tune)))
+    app.command("diff")(command(diff.diff))
     app.command("fit-budget")(command(taking(FitBudgetRequest, fit_budget.fit_budget)))
     app.command("lottery")(command(taking(LotteryRequest, lottery.lottery)))
     app.command("instability")(command(taking(InstabilityRequest, instability.instability)))

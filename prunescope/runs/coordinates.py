@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.errors import PrunescopeError
 from prunescope.api.knobs import KNOBS
 from prunescope.runs.recipe import run_of, snapshot_of
 
@@ -46,10 +47,16 @@ def rows(run_ids: Iterable[str], store: Store) -> Iterator[dict[str, Any]]:
 
 
 def _chain(reference: str, read: Any) -> list[tuple[str, Run]]:  # noqa: ANN401 - a function of a run's id
-    """Return a replica and everything it was made from, back to the training of the dense network."""
-    found = [(reference, read(run_of(reference)))]
-    while found[-1][1].recipe.inputs and found[-1][1].recipe.step != "train":
-        found.append((found[-1][1].recipe.inputs[0], read(run_of(found[-1][1].recipe.inputs[0]))))
+    """Return a replica and everything it was made from, back to the training of the dense network.
+
+    [] where one of them cannot be read: then the coordinates are not known.
+    """
+    try:
+        found = [(reference, read(run_of(reference)))]
+        while found[-1][1].recipe.inputs and found[-1][1].recipe.step != "train":
+            found.append((found[-1][1].recipe.inputs[0], read(run_of(found[-1][1].recipe.inputs[0]))))
+    except PrunescopeError:
+        return []
     return found
 
 
@@ -60,9 +67,9 @@ def _places(reading: Reading, replicas: int) -> Iterator[tuple[tuple[int, ...], 
     pairs = list(combinations(range(replicas), 2))
     for index in np.ndindex(np.shape(reading.value)):
         at = dict(zip(reading.axes, index, strict=False))
-        if "replica" in at:
+        if "replica" in at and at["replica"] < replicas:
             yield index, (at["replica"],)
-        elif "pair" in at:
+        elif "pair" in at and at["pair"] < len(pairs):
             yield index, pairs[at["pair"]]
         else:
             yield index, tuple(range(replicas))
@@ -73,18 +80,19 @@ def _reading_row(
     chains: list[list[tuple[str, Run]]],
     names: Mapping[str, str],
     reading: Reading,
-    place: tuple[tuple[int, ...], tuple[int, ...]],
+    at: tuple[tuple[int, ...], tuple[int, ...]],
 ) -> dict[str, Any]:
     import numpy as np
 
-    index, replicas = place
+    index, replicas = at
     stderr = None if reading.stderr is None else np.broadcast_to(reading.stderr, np.shape(reading.value))
     label = reading.labels[index[-1]] if reading.labels and index else None
     row = dict.fromkeys(COLUMNS)
     row |= {"run": run.id, "step": run.recipe.step, **names, "axes": " ".join(reading.axes)}
     row |= {"index": " ".join(map(str, index)), "label": label, "value": float(np.asarray(reading.value)[index])}
     row |= {"stderr": None if stderr is None else float(stderr[index]), "unit": reading.unit, "n": reading.n}
-    return row | {"estimator": reading.estimator} | (_of_the_network(chains, replicas) if chains else {})
+    known = _of_the_network(chains, replicas) if chains and all(chains) else {}
+    return row | {"estimator": reading.estimator} | known
 
 
 def _of_the_network(chains: list[list[tuple[str, Run]]], replicas: tuple[int, ...]) -> dict[str, Any]:

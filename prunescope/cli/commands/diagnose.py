@@ -27,6 +27,7 @@ def diagnose(request: Request) -> Output:
     from prunescope.report.diagnosis.finding import WeightsFinding, find_diagnosis
 
     parsing.check_output(request.report, (".html",), option="--report")
+    parsing.check_output(request.markdown, (".md",), option="--markdown")
     _check_verdicts(request.fail_on)
     question = build_question(
         DiagnosisQuestion,
@@ -44,6 +45,8 @@ def diagnose(request: Request) -> Output:
         return Output(text=found.to_json() if request.json else found.run, exit_code=ExitCode.EVIDENCE)
     if request.report is not None:
         console.say(f"report: {found.report(request.report)}")
+    if request.markdown is not None:
+        found.to_markdown(request.markdown)
     return Output(text=found.to_json() if request.json else found.run, exit_code=_exit_code(found, request.fail_on))
 
 

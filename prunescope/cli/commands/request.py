@@ -87,6 +87,9 @@ class Request:
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="Write a report: one HTML file that opens offline.")
     ] = None
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="Write a report as Markdown, for a pull request.")
+    ] = None
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the estimated cost, and stop.")] = (
         DiagnosisQuestion.dry_run
     )

@@ -78,7 +78,7 @@ def export(
         str,
         typer.Argument(
             metavar="FILE|CHECKPOINT",
-            help="File to write: .h5, .hdf5, .json, or .csv. With --to: a run id or its beginning, or a checkpoint.",
+            help="File to write: .h5, .hdf5, .json, .csv, or .parquet. With --to: a run id or a checkpoint.",
         ),
     ],
     *,
@@ -101,7 +101,8 @@ def export(
 ) -> Output:
     """Export all runs to a file, or one network to another library.
 
-    Runs go without weights: HDF5 contains all data; JSON all except the masks; CSV the readings, one line per number.
+    Runs go without weights: HDF5 contains all data; JSON all except the masks; CSV and Parquet the readings,
+    one row per number with step, network, density, knobs, seeds, replica or pair, and epoch; so do the rows of JSON.
     Networks: timm and torchvision load their file strictly; hf is a folder with a model card, as the Hugging Face Hub
     keeps networks of timm; onnx is the compact network where whole channels were pruned; torch-prune has weight_orig
     and weight_mask.

@@ -62,6 +62,13 @@ class DiagnosisFinding(Finding):
 
         return diagnosis_page(self.view)
 
+    def to_markdown(self, path: str | Path | None = None) -> str:
+        """Return the report as Markdown for pull requests, and write it to `path` where one is given."""
+        from prunescope.report.common.markdown import write_markdown
+        from prunescope.report.diagnosis.markdown import diagnosis_markdown
+
+        return write_markdown(diagnosis_markdown(self.view), path)
+
     def _repr_html_(self) -> str:
         """Return the card that heads the report."""
         from prunescope.report.diagnosis.html import card

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from prunescope.runs.session import Session
 
-SUFFIXES = (".h5", ".hdf5", ".json", ".csv")
+SUFFIXES = (".h5", ".hdf5", ".json", ".csv", ".parquet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +93,12 @@ class OpenStudy(Finding):
         return len(self.session.store.ids())
 
     def export(self, path: str | Path) -> Exported:
-        """Write all readable runs to one file, .h5, .json or .csv; weights stay behind."""
+        """Write all readable runs to one file, .h5, .json, .csv or .parquet; weights stay behind."""
         target, (store, problems) = Path(path), self.session.store.sound()
         if target.suffix not in SUFFIXES:
             raise UsageError(f"'{target}' has the suffix {target.suffix!r}", fix=f"end it in {' or '.join(SUFFIXES)}")
-        write = {".json": exports.export_json, ".csv": exports.export_csv}.get(target.suffix, Store.export)
+        writers = {".json": exports.export_json, ".csv": exports.export_csv, ".parquet": exports.export_parquet}
+        write = writers.get(target.suffix, Store.export)
         return Exported(runs=write(store, target), problems=tuple(problems))
 
     def printed(self) -> RenderableType:
