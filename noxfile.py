@@ -27,7 +27,7 @@ PLUGINS = sorted(path.parent for path in Path("plugins").glob("*/pyproject.toml"
 KINDS = ("probe", "pruner", "trainer", "rule", "dataset", "executor")
 """Of the plugins that `prunescope plugins new` writes."""
 
-EXTRAS = ("onnx", "parquet")
+EXTRAS = ("mlflow", "onnx", "parquet", "tensorboard")
 """Extras whose libraries the tests of `interop` run."""
 
 COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--durations=15")

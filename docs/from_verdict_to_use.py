@@ -39,7 +39,7 @@ def main() -> None:
 
     epochs = {"raise": "3", "lower": "12"}.get(verdict["advice"], "6")  # fewer epochs are hotter
     dense = prunescope("train", "sgd", *NETWORK, "--epochs", epochs)
-    budget = json.loads(prunescope("fit-budget", dense, "--within", "30pt", *BRIEF, "--tries", "2", "--json"))
+    budget = json.loads(prunescope("fit-budget", dense, "--within", "30pt", *BRIEF, "--tries", "1", "--json"))
     density = f"{budget['density']:g}"
     print(f"density {density}: {budget['reason']}")
 

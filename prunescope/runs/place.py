@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from prunescope.api import Data
+    from prunescope.api import Data, Recorder
     from prunescope.runs.watching import Watcher
 
 STUDY = Path("prunescope-study")
@@ -65,6 +65,8 @@ class AskedPlace:
     """Code that the files of the study may name, "pkg.mod:factory"; what was typed for it before is remembered."""
     progress: bool | Watcher = False
     """Whether progress and notes are shown; or what receives them."""
+    recorders: Sequence[Recorder] = ()
+    """What receives the epochs and readings of every step as it ends: TensorBoard, MLflow, or one of your own."""
 
     @property
     def folder(self) -> Path:

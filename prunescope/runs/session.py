@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
 from prunescope.plugins import registry
+from prunescope.runs import recording
 from prunescope.runs.credits import GROUPS
 from prunescope.runs.place import Place, StudyPlace
 from prunescope.runs.watching import Silent, Watcher, label
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from prunescope.api import Outcome
+    from prunescope.api import Outcome, Recorder
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.files.runfile import Run
     from prunescope.runs.place import AskedPlace
@@ -50,6 +51,8 @@ class Session:
     apart: bool = False
     """Whether a single step of somebody else's plugin runs in a process of its own, which it may end: in a command, not
     where a person's program is this process."""
+    recorders: Sequence[Recorder] = ()
+    """What receives the epochs and readings of the steps that this session performs."""
 
     @property
     def device_here(self) -> str:
@@ -102,7 +105,9 @@ class Session:
             raise_failure(replace(self, executor=worker).outcomes([recipe], todo=[recipe]), [recipe], self)
             return recipe.id
         with self.watcher.watch([recipe], self.store.progress, {}):
-            return pipeline.perform(recipe, self.store, device=self.device)
+            performed = pipeline.perform(recipe, self.store, device=self.device)
+        recording.record_run(performed, self.recorders, self.store)
+        return performed
 
     def complete(self, recipes: Sequence[Recipe]) -> None:
         """Run every unfinished step; raise the first error when some failed, after the others were finished."""
@@ -118,8 +123,13 @@ class Session:
         """Run recipes, those in `todo` being unfinished, and return how each job ended."""
         from prunescope.runs.scheduling import scheduler
 
+        found, asked = [], {recipe.id for recipe in todo}
         with self.watcher.watch(todo, self.store.progress, self.shares(todo)):
-            return list(scheduler.run(recipes, self.store, self.executor_for(todo), device=self.device))
+            for outcome in scheduler.run(recipes, self.store, self.executor_for(todo), device=self.device):
+                found.append(outcome)
+                if outcome.id in asked and not outcome.error:
+                    recording.record_run(outcome.id, self.recorders, self.store)
+        return found
 
     def executor_for(self, recipes: Sequence[Recipe]) -> Any:  # noqa: ANN401 - an Executor
         """Return the executor of these steps: this very process where a network or data live in it alone."""
@@ -178,6 +188,7 @@ def open_session(question: AskedPlace, *, watcher: Watcher | None = None) -> Ses
         device=device if executor.instance.remote else resolve_device(device),
         executor=executor,
         watcher=watcher,
+        recorders=tuple(question.recorders),
     )
 
 

@@ -41,6 +41,7 @@ from prunescope.api.interfaces.option import Option
 from prunescope.api.interfaces.probe import Probe, Replica
 from prunescope.api.interfaces.pruner import Pruner
 from prunescope.api.interfaces.reading import Reading
+from prunescope.api.interfaces.recorder import Recorder
 from prunescope.api.interfaces.rule import RegimeRule, Thresholds
 from prunescope.api.interfaces.trainer import Epoch, Trainer
 from prunescope.api.objective import CLASSIFICATION, Classification, Objective
@@ -64,6 +65,7 @@ __all__ = [
     "Progress",
     "Pruner",
     "Reading",
+    "Recorder",
     "Regime",
     "RegimeRule",
     "Replica",

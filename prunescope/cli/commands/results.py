@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_text
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +31,7 @@ def application() -> typer.Typer:
     app.command("show")(command(show))
     app.command("check")(command(check))
     app.command("export")(command(export))
+    app.command("record")(command(record))
     return app
 
 
@@ -132,6 +133,25 @@ def _export_runs(file: Path, study: Path) -> Output:
     found = _open(study).export(file)
     console.say(f"{found.runs} runs in {file}")
     return Output(text=str(file), exit_code=report_damage(found.problems))
+
+
+def record(
+    place: Annotated[str, typer.Argument(metavar="PLACE", help="A folder; of mlflow a tracking URI.")],
+    *,
+    to: Annotated[Literal["tensorboard", "mlflow"], typer.Option(help="The tool that shows them.")] = "tensorboard",
+    study: parameters.Study = parameters.STUDY,
+) -> Output:
+    """Write epochs and readings of all runs for TensorBoard or MLflow.
+
+    Each run of the study becomes a run of its id there; readings stand at the percent of weights kept.
+    """
+    from prunescope.report.recorders.mlflow import MLflow
+    from prunescope.report.recorders.tensorboard import TensorBoard
+
+    found = _open(study)
+    count = found.record(TensorBoard(place) if to == "tensorboard" else MLflow(place))
+    console.say(f"{count} runs in {place}")
+    return Output(text=place, exit_code=report_damage(found.problems))
 
 
 def _open(study: Path) -> OpenStudy:

@@ -36,7 +36,11 @@ def asks(question: Callable[P, Q]) -> Callable[[Callable[[Q, Session], F]], Call
         def ask(*args: P.args, **kwargs: P.kwargs) -> F:
             asked = question(*args, **kwargs)
             _refuse_networks(asked, answer.__name__)
-            return answer(asked, open_session(asked, watcher=watcher_of(asked.progress)))
+            try:
+                return answer(asked, open_session(asked, watcher=watcher_of(asked.progress)))
+            finally:
+                for recorder in asked.recorders:
+                    recorder.close()
 
         ask.__name__, ask.__qualname__, ask.__module__ = answer.__name__, answer.__qualname__, answer.__module__
         ask.__doc__ = _documented(answer, question)

@@ -13,7 +13,7 @@ from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
 from prunescope.report.diagnosis.finding import DiagnosisFinding, show_diagnosis
 from prunescope.report.results.run import RunFinding, summarise_run
-from prunescope.runs import coordinates, exports
+from prunescope.runs import coordinates, exports, recording
 from prunescope.runs.store import Store
 from prunescope.runs.watching import label
 from prunescope.studies.results.question import ResultsQuestion
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from prunescope.api import Recorder
     from prunescope.runs.session import Session
 
 SUFFIXES = (".h5", ".hdf5", ".json", ".csv", ".parquet")
@@ -100,6 +101,17 @@ class OpenStudy(Finding):
         writers = {".json": exports.export_json, ".csv": exports.export_csv, ".parquet": exports.export_parquet}
         write = writers.get(target.suffix, Store.export)
         return Exported(runs=write(store, target), problems=tuple(problems))
+
+    def record(self, *recorders: Recorder) -> int:
+        """Hand the epochs and readings of all runs to recorders, and close these; return how many runs had any.
+
+        For a study that was computed without them: TensorBoard, MLflow, or a Recorder of one's own.
+        """
+        try:
+            return recording.record_runs(self.ids, recorders, self.session.store)
+        finally:
+            for recorder in recorders:
+                recorder.close()
 
     def printed(self) -> RenderableType:
         """Return a table of the runs."""
