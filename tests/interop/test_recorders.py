@@ -46,7 +46,8 @@ def test_tensorboard_reads_epochs_and_readings(made):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_mlflow_reads_epochs_and_readings(made):
+def test_mlflow_reads_epochs_and_readings(made, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # of the small mlflow-skinny, which has no database
     folder, dense, probed = made
     place = (folder / "mlruns").as_uri()
     prunescope.open_study(dense.study).record(MLflow(place))
