@@ -55,7 +55,7 @@ def read_side(given: str | Path, session: Session) -> Side:
 
 
 def _of_diagnosis(text: str, session: Session) -> Side:
-    from prunescope.studies.diagnosis.trail import follow
+    from prunescope.studies.diagnosis.trail import follow_diagnosis
 
     reference = session.store.resolve(text)
     if reference is None:
@@ -63,7 +63,7 @@ def _of_diagnosis(text: str, session: Session) -> Side:
             f"there is no file, folder or run {text!r}",
             fix=f"see: prunescope results list --study {session.store.study}",
         )
-    trail = follow(session, reference)
+    trail = follow_diagnosis(session, reference)
     values = {
         Place(_density_words(branch.density), f"{probe}/{name}"): numbers
         for branch in trail.branches
