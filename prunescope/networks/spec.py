@@ -101,7 +101,13 @@ def _plain_options(values: Mapping[str, Any]) -> dict[str, JSON]:
     return dict(values)
 
 
+MOST_BITS = 64
+"""Of a whole number among the options of a network."""
+
+
 def _is_plain(value: object, *, depth: int) -> bool:
     if isinstance(value, list):
         return depth > 0 and len(value) <= MOST_OPTIONS and all(_is_plain(item, depth=depth - 1) for item in value)
-    return value is None or isinstance(value, str) or (isinstance(value, int | float) and isfinite(value))
+    if isinstance(value, int):
+        return value.bit_length() <= MOST_BITS
+    return value is None or isinstance(value, str) or (isinstance(value, float) and isfinite(value))

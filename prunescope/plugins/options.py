@@ -189,9 +189,9 @@ def _scalar(field: OptionField, value: object) -> object:
         raise _refused(field, value)
     try:
         parsed = field.kind(value)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # no number, or one of hundreds of digits
         raise _refused(field, value) from error
-    whole = field.kind is not int or isinstance(value, str) or float(value).is_integer()
+    whole = field.kind is not int or isinstance(value, str | int) or value.is_integer()
     if (isinstance(parsed, float) and math.isnan(parsed)) or not whole or not _within(field, parsed):
         raise _refused(field, value)
     if field.kind is str and not isinstance(value, str):

@@ -157,3 +157,10 @@ def test_a_timm_folder_makes_its_network(tmp_path):
     timm.models.save_for_hf(create(SPEC, seed=0), tmp_path, safe_serialization=True, model_args={"width": 0.5})
     model = create(spec(f"local-dir:{tmp_path}", classes=10), seed=0)
     assert model.conv1.weight.shape == (8, 1, 3, 3)
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), [1, 10**400], float("inf")])
+def test_a_number_without_end_is_no_option_of_a_network(number):
+    described = {"name": "resnet18", "num_classes": 2, "in_chans": 3, "image_size": [8, 8]}
+    with pytest.raises(InputError, match="not a model's description"):
+        ModelSpec.from_json(described | {"options": {"width": number}})

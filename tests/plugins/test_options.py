@@ -53,6 +53,8 @@ def test_build_parses_text_as_flags_and_values_as_toml_alike() -> None:
         ({"size": 0}, "--size got 0"),
         ({"size": 1.5}, "--size got 1.5"),
         ({"size": "many"}, "--size got 'many'"),
+        ({"size": float("inf")}, "--size got inf"),
+        ({"size": 1, "rate": 10**400}, "--rate got 1000"),
         ({"size": True}, "--size got True"),
         ({"size": 1, "rate": 1.01}, "--rate got 1.01"),
         ({"size": 1, "rate": float("nan")}, "--rate got nan"),

@@ -240,7 +240,10 @@ def _numbers(values: object, where: str) -> tuple[float, ...]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def _known(table: Mapping[str, Any], names: tuple[str, ...], *, where: str) -> None:
