@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 
 import h5py
 import pytest
 
 from prunescope.api.errors import PrunescopeError
-from prunescope.runs.files import opening
+from prunescope.runs.files import hdf5, opening, superblock
 from prunescope.runs.session import open_session
 from prunescope.runs.store import Store
 from prunescope.studies.phase.warning import read_warned
@@ -73,6 +74,10 @@ def numbers(study, invoke):
     return json.loads(invoke("report", study, "--json").stdout)["cells"]
 
 
+RESTORED = [hdf5.BLOCK + place for place in (superblock.OPEN, *range(superblock.CHECKSUM, superblock.CHECKSUM + 4))]
+"""Bytes that a program which has the file open changes: they are restored before the digest is compared."""
+
+
 @pytest.mark.parametrize("step", ["train", "prune", "retrain", "probe"])
 def test_every_byte_of_a_result_counts(study, step):
     path = runs(study, step)[0]
@@ -80,7 +85,7 @@ def test_every_byte_of_a_result_counts(study, step):
     opening.open_file(path)
     for place in range(0, len(data), 1 if step == "probe" else 7):
         path.write_bytes(data[:place] + bytes([data[place] ^ (1 << place % 8)]) + data[place + 1 :])
-        with pytest.raises((ValueError, OSError)):
+        with nullcontext() if place in RESTORED else pytest.raises((ValueError, OSError)):
             opening.open_file(path)
 
 
