@@ -162,7 +162,7 @@ def mapped_log_odds(here: float, hotter: Sequence[float], colder: Sequence[float
     """Return the log-odds of hotter from training errors right after pruning, BatchNorm re-estimated, not retrained.
 
     Formula: 5 ln(least error on the colder side / least error on the hotter side); a side without a sibling counts as
-    the network itself. No more than the studies can know. Errors: fractions in [0, 1].
+    the network itself. No more than the studies can support. Errors: fractions in [0, 1].
 
     >>> found = mapped_log_odds(0.5, [0.4], [0.6], load_calibration())
     >>> round(found, 2), mapped_log_odds(0.5, [], [0.5], load_calibration())
@@ -178,7 +178,7 @@ def combine_signals(signals: Mapping[str, float], calibration: Calibration) -> D
 
     Raises EvidenceError where there is no signal, or the pack has no weights for those that there are.
 
-    >>> found = combine_signals({"position": 3.4, "lmc": -3.1}, load_calibration())
+    >>> found = combine_signals({"position": 3.4, "lmc": 3.1}, load_calibration())
     >>> sorted(found.weights), found.hotter > 1 / 2
     (['lmc', 'position'], True)
     """
