@@ -18,6 +18,7 @@ import time
 import warnings
 import zipfile
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from prunescope.api import Reading
 from prunescope.api.errors import PrunescopeError
 from prunescope.networks import checkpoints
 from prunescope.networks.checkpoints.neighbours import read_arguments
+from prunescope.networks.spec import ModelSpec
 from prunescope.regimes import packs
 from prunescope.runs import locations
 from prunescope.runs.files import runfile
@@ -62,13 +64,26 @@ WORDS = (
 )
 
 
-def weights() -> dict[str, object]:
-    """Return what a training program saves."""
+@cache
+def network() -> torch.nn.Module:
+    """Return a small network of prunescope's own."""
+    import timm
+
+    import prunescope.networks.zoo  # noqa: F401 - registers it with timm
+
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
-    settings = argparse.Namespace(model="resnet18", lr=0.1, epochs=9, batch_size=8, sched="step", decay_epochs=3)
-    return {"state_dict": model.state_dict(), "args": settings, "epoch": 8, "arch": "resnet18"}
+        made: torch.nn.Module = timm.create_model("preresnet8", num_classes=3, width=0.25)
+    return made
+
+
+def weights() -> dict[str, object]:
+    """Return what a training program saves, which is read as it is."""
+    settings = argparse.Namespace(
+        model="preresnet8", model_kwargs={"width": 0.25}, num_classes=3, lr=0.1, epochs=9, batch_size=8, opt="sgd",
+        sched="step", decay_epochs=3, mean=[0.5, 0.5, 0.5], std=[0.2, 0.2, 0.2], input_size=[3, 8, 8],
+    )  # fmt: skip
+    return {"state_dict": network().state_dict(), "args": settings, "epoch": 8, "arch": "preresnet8", "version": 2}
 
 
 def saved(*, new: bool) -> bytes:
@@ -94,12 +109,10 @@ def load_pickled(path: Path) -> object:
 
 
 def safetensors() -> bytes:
-    """Return a small file of tensors."""
-    from safetensors.torch import save
-
-    return save(
-        {"a.weight": torch.zeros(3, 4), "a.bias": torch.zeros(3)}, {"prunescope": '{"schema": 1, "names": ["a.bias"]}'}
-    )
+    """Return the weights of a run, as prunescope writes them."""
+    spec = ModelSpec(name="preresnet8", num_classes=3, in_chans=3, image_size=(8, 8), options={"width": 0.25})
+    made = checkpoints.Checkpoint(spec=spec, state=network().state_dict())
+    return b"".join(map(bytes, checkpoints.to_safetensors(made)))
 
 
 def result() -> bytes:

@@ -107,7 +107,9 @@ def mutated(value: Any, chance: random.Random, odd: tuple[Callable[[], Any], ...
         items[at] = (_name(chance), held) if kind == 2 else (key, mutated(held, chance, odd))
     else:
         items[at] = mutated(items[at], chance, odd)
-    return dict(items) if isinstance(value, dict) else type(value)(items)
+    if isinstance(value, dict):
+        return dict(items)
+    return tuple(items) if isinstance(value, tuple) else items
 
 
 def _named(found: object) -> dict[str, Any]:
