@@ -8,7 +8,7 @@ import numpy as np
 from truth_acceptance import write_acceptance
 from truth_cases import CERTAIN, GAIN
 from truth_paper import write_paper
-from truth_scores import score_selection, score_way, share_of_cost
+from truth_scores import score_selection, score_way, share_of_connectivity, share_of_cost
 from truth_ways import HABITS
 
 if TYPE_CHECKING:
@@ -166,7 +166,8 @@ def _cost(cases: Sequence[Case]) -> str:
     return (
         "Epochs of brief retraining as a share of the epochs in which the column's replicas are retrained: "
         f"{one:.0%} for the siblings of one cell, {whole:.0%} for a whole column, whose cells share them. The map "
-        "retrains nothing."
+        "retrains nothing. Connectivity requires two replicas retrained as long as those of the truth: "
+        f"{share_of_connectivity(cases):.0%} more for a cell."
     )
 
 

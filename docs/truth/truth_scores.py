@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from truth_cases import list_columns
 from truth_signals import list_siblings
+from truth_studies import CONNECTED
 
 from prunescope.regimes.least import share_of_least
 from prunescope.regimes.reliability import measure_reliability
@@ -92,6 +93,16 @@ def draw_interval(values: Sequence[tuple[Case, float]]) -> tuple[float, float]:
         means.append(total / count)
     low, high = np.quantile(means, [0.025, 0.975])
     return float(low), float(high)
+
+
+def share_of_connectivity(cases: Sequence[Case]) -> float:
+    """Return the epochs of the two replicas of a cell whose connectivity is measured, as a share of the column's."""
+    return _mean(
+        [
+            CONNECTED * case.row.truth_epochs / len(case.row.test_errors) / sum(row.truth_epochs for row in case.column)
+            for case in cases
+        ]
+    )
 
 
 def share_of_cost(cases: Sequence[Case]) -> tuple[float, float]:

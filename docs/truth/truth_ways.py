@@ -38,6 +38,7 @@ SETS = {
     "siblings compared": (FAMILY,),
     "all signals": (FAMILY, LMC, POSITION, MAPPED),
     "all signals but the map": (FAMILY, LMC, POSITION),
+    "all signals but LMC": (FAMILY, MAPPED, POSITION),
     "map, no retraining": (MAPPED,),
     "one checkpoint: LMC, position": (LMC, POSITION),
     "one checkpoint and its own early snapshot": (LMC, POSITION, EARLY),
@@ -96,6 +97,7 @@ def _complete(name: str, used: dict[str, float]) -> bool:
     return {
         "all signals": FAMILY in used,
         "all signals but the map": FAMILY in used,
+        "all signals but LMC": FAMILY in used,
         "one checkpoint and its own early snapshot": EARLY in used,
     }.get(name, True)
 
