@@ -31,29 +31,33 @@ MOST_PARAMETERS = 30_000_000
 """Of a network that is run: two cores check one of these in about a minute."""
 
 TORCHVISION = (
-    "alexnet",
-    "convnext_tiny",
-    "densenet121",
-    "efficientnet_b0",
-    "efficientnet_v2_s",
-    "googlenet",
-    "inception_v3",
-    "maxvit_t",
-    "mnasnet0_5",
-    "mobilenet_v2",
-    "mobilenet_v3_small",
-    "regnet_x_400mf",
-    "regnet_y_400mf",
-    "resnet18",
-    "resnext50_32x4d",
-    "shufflenet_v2_x0_5",
     "squeezenet1_1",
+    "shufflenet_v2_x0_5",
+    "mnasnet0_5",
+    "mobilenet_v3_small",
+    "mobilenet_v2",
+    "regnet_y_400mf",
+    "regnet_x_400mf",
+    "efficientnet_b0",
+    "densenet121",
+    "resnet18",
+    "googlenet",
+    "efficientnet_v2_s",
+    "resnext50_32x4d",
+    "inception_v3",
+    "convnext_tiny",
     "swin_t",
     "swin_v2_t",
-    "vgg11_bn",
-    "vit_b_16",
+    "maxvit_t",
+    "alexnet",
     "wide_resnet50_2",
+    "vit_b_16",
+    "vgg11_bn",
 )
+"""The smallest of each family, small ones first."""
+
+SMALL = 10
+"""Of these, that take seconds."""
 
 QUICK = ("lcnet_035", "test_convnext", "test_efficientnet", "test_mambaout", "test_nfnet", "test_resnet", "test_vit")
 """Of timm, in CI; and the networks of our own."""
@@ -97,7 +101,7 @@ def list_members(*, quick: bool) -> tuple[list[Member], list[tuple[str, str, int
         return [*(_member("timm", "", name) for name in QUICK), *own], []
     timm = [_member("timm", family, name) for family, name in small.items()]
     vision = [_member("torchvision", name, f"torchvision.models:{name}") for name in TORCHVISION]
-    return [*own, *timm, *vision], large
+    return [*own, *vision[:SMALL], *timm, *vision[SMALL:]], large
 
 
 def smallest(member: Member) -> Member:

@@ -49,6 +49,7 @@ from prunescope.cli.commands.tune import TuneRequest
 from prunescope.cli.commands.warn import WarnRequest
 from prunescope.cli.terminal import misuse
 from prunescope.cli.terminal.command import Output, command, taking
+from prunescope.cli.terminal.headings import HeadedCommands
 from prunescope.cli.terminal.streams import open_closed_streams
 from prunescope.runs.scheduling.memory import keep_freed
 
@@ -84,6 +85,7 @@ def build(words: Sequence[str]) -> typer.Typer:
         help="Diagnose the regime of a network's pruned versions, and how to train it before pruning.",
         no_args_is_help=True,
         rich_markup_mode=None,
+        cls=HeadedCommands,
         context_settings={"max_content_width": 120, "help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
     )

@@ -22,22 +22,29 @@ if TYPE_CHECKING:
     from prunescope.report.results.finding import OpenStudy
 
 
+StudyArgument = Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Study folder, in place of --study.")]
+
+
 def application() -> typer.Typer:
     """Return the commands of `prunescope results`."""
     app = typer.Typer(
-        help="List, show, check and export the results of a study.", no_args_is_help=True, rich_markup_mode=None
+        help="List, check, export and remove the results of a study.", no_args_is_help=True, rich_markup_mode=None
     )
     app.command("list")(command(list_runs))
     app.command("show")(command(show))
     app.command("check")(command(check))
     app.command("export")(command(export))
     app.command("record")(command(record))
+    app.command("rm")(command(remove))
+    app.command("gc")(command(collect))
     return app
 
 
-def list_runs(*, json: parameters.Json = False, study: parameters.Study = parameters.STUDY) -> Output:
+def list_runs(
+    folder: StudyArgument = None, *, json: parameters.Json = False, study: parameters.Study = parameters.STUDY
+) -> Output:
     """List the finished runs."""
-    found = _open(study)
+    found = _open(folder or study)
     exit_code = report_damage(found.problems)
     if json:
         return Output(text=json_text.dumps(found.as_json()["runs"], indent=2), exit_code=exit_code)
@@ -61,17 +68,33 @@ def show(
     return Output(text=shown, exit_code=exit_code)
 
 
-def check(*, study: parameters.Study = parameters.STUDY) -> Output:
+def check(folder: StudyArgument = None, *, study: parameters.Study = parameters.STUDY) -> Output:
     """Check every file of the study against its digest. Returns exit code 2 if one is damaged."""
-    found = _open(study)
+    found = _open(folder or study)
     damaged = found.check()
     for path in found.leftovers():
-        console.say(f"left by an interrupted step, safe to delete: {path}")
+        console.say(f"left by an interrupted step, removed by `prunescope results gc`: {path}")
     if not damaged:
         return Output(text=f"{found.count()} runs, no damage")
     text = "\n".join(f"{name}: {problem}" for name, problem in damaged)
     console.say("fix: delete the damaged files and run their commands again")
     return Output(text=text, exit_code=PrunescopeError.exit_code)
+
+
+def remove(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id or its beginning.")],
+    *,
+    dependants: Annotated[bool, typer.Option("--dependants", help="Remove the runs that start from it too.")] = False,
+    study: parameters.Study = parameters.STUDY,
+) -> Output:
+    """Remove a run and its weights."""
+    removed = _open(study).remove(run, dependants=dependants)
+    return Output(text="\n".join(removed))
+
+
+def collect(folder: StudyArgument = None, *, study: parameters.Study = parameters.STUDY) -> Output:
+    """Remove what interrupted steps left. Damaged files that were set aside too."""
+    return Output(text="\n".join(map(str, _open(folder or study).collect())))
 
 
 def export(

@@ -29,6 +29,8 @@ def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
     {'rho': '0.1', 'adaptive': 'true'}
     >>> pairs("--executor-option", ["gpus=1,time=04:00:00,pilots=16"])
     {'gpus': '1', 'time': '04:00:00', 'pilots': '16'}
+    >>> pairs("--probe-option", ["sam-sharpness.batch-size=64"])
+    {'sam-sharpness.batch_size': '64'}
     """
     found = {}
     several = SEVERAL.split if option == "--executor-option" else lambda text: [text]
@@ -36,7 +38,8 @@ def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise UsageError(f"{option} got {text!r}", fix=f"it requires KEY=VALUE, for example {option} epochs=10")
-        found[key.strip().replace("-", "_")] = value.strip()
+        owner, dot, name = key.strip().rpartition(".")  # a probe's name keeps its hyphens: sam-sharpness.batch_size
+        found[owner + dot + name.replace("-", "_")] = value.strip()
     return found
 
 

@@ -19,7 +19,7 @@ from prunescope.report.common import formatting, words
 from prunescope.report.diagnosis import evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
@@ -284,9 +284,18 @@ def _reasons(report: Report) -> Iterator[RenderableType]:
     for verdict in verdicts:
         own = [reason for reason in verdict.because if times[reason] == 1] or list(verdict.because)
         yield Padding(Text(f"{verdict.label}: {'; '.join(own)}."), (0, 0, 0, TEXT_MARGIN))
-    shared = [reason for reason, count in times.items() if count > 1]
-    if shared:
-        yield Padding(Text(f"all: {'; '.join(shared)}."), (0, 0, 0, TEXT_MARGIN))
+    for who, reasons in _shared(verdicts, times).items():
+        yield Padding(Text(f"{who}: {'; '.join(reasons)}."), (0, 0, 0, TEXT_MARGIN))
+
+
+def _shared(verdicts: Sequence[Headline], times: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return the reasons that several verdicts share, by the verdicts that do: "all" where every one does."""
+    found: dict[str, list[str]] = {}
+    for reason, count in times.items():
+        if count > 1:
+            labels = [verdict.label for verdict in verdicts if reason in verdict.because]
+            found.setdefault("all" if len(labels) == len(verdicts) else ", ".join(labels), []).append(reason)
+    return found
 
 
 def _warnings(report: Report) -> Iterator[RenderableType]:

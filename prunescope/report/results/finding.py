@@ -13,7 +13,7 @@ from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
 from prunescope.report.diagnosis.finding import DiagnosisFinding, show_diagnosis
 from prunescope.report.results.run import RunFinding, summarise_run
-from prunescope.runs import coordinates, exports, recording
+from prunescope.runs import coordinates, exports, recording, removing
 from prunescope.runs.store import Store
 from prunescope.runs.watching import label
 from prunescope.studies.results.question import ResultsQuestion
@@ -88,6 +88,17 @@ class OpenStudy(Finding):
     def leftovers(self) -> list[Path]:
         """Return what interrupted steps left, which may be deleted."""
         return self.session.store.leftovers()
+
+    def remove(self, run: str, *, dependants: bool = False) -> list[str]:
+        """Remove a run and its weights, by its id or the beginning of it; return the ids of what was removed.
+
+        dependants: the runs that start from it too. Raises UsageError where there are any and this is not asked.
+        """
+        return removing.remove_run(find_run(run, self.session).id, self.session.store, dependants=dependants)
+
+    def collect(self) -> list[Path]:
+        """Remove what interrupted steps left, and damaged files that were set aside; return their paths."""
+        return removing.remove_leftovers(self.session.store)
 
     def count(self) -> int:
         """Return the number of finished runs, damaged ones included; no file is read."""
