@@ -32,10 +32,13 @@ def phase_as_csv(findings: Findings) -> str:
     buffer.write(f"# source: {diagram.source or f'study {diagram.name}'}\n")
     writer = csv.writer(buffer, lineterminator="\n")
     measured = [f"{name}{suffix}" for name in PHASE_QUANTITIES for suffix in ("", "_low", "_high", "_n")]
-    writer.writerow([diagram.knob, "density", *measured, "regime", "advice", "confidence"])
+    writer.writerow([diagram.knob, "density", *measured, "regime", "advice", "confidence", *diagram.others])
     for value in diagram.values:
         for density in diagram.densities:
-            writer.writerow([f"{value:g}", f"{density:g}", *_phase_row(findings, diagram.cells[value, density])])
+            cell = diagram.cells[value, density]
+            means = cell.other_means()
+            others = [f"{means[name]:.6g}" if name in means else "" for name in diagram.others]
+            writer.writerow([f"{value:g}", f"{density:g}", *_phase_row(findings, cell), *others])
     return buffer.getvalue()
 
 
@@ -107,8 +110,10 @@ def _cell(findings: Findings, cell: DiagramCell) -> dict[str, Any]:
         "density": cell.density,
         **{name: asdict(summary) if summary else None for name, summary in summaries.items()},
         "samples": [
-            {"seed": one.seed, "test_error": one.test_error, "lmc": one.lmc, "cka": one.cka} for one in cell.samples
+            {"seed": one.seed, "test_error": one.test_error, "lmc": one.lmc, "cka": one.cka, "others": dict(one.others)}
+            for one in cell.samples
         ],
+        "others": cell.other_means(),
         "verdict": asdict(found) if found else None,
     }
 

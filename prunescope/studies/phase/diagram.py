@@ -29,6 +29,8 @@ class Sample:
     """At the softmax outputs, of every pair."""
     paths: tuple[tuple[float, ...], ...] = ()
     """Training error along the line between every pair."""
+    others: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """What further probes of the study measured, as "<probe>/<reading>": of every replica or pair, or one number."""
 
     def mean(self, quantity: Quantity) -> float | None:
         """Return the mean over replicas or pairs."""
@@ -71,6 +73,14 @@ class DiagramCell:
             each=max(map(len, found)),
         )
 
+    def other_means(self) -> dict[str, float]:
+        """Return what further probes measured: the median over dense seeds of the mean over replicas or pairs."""
+        names = dict.fromkeys(name for sample in self.samples for name in sample.others)
+        return {
+            name: median(fmean(sample.others[name]) for sample in self.samples if name in sample.others)
+            for name in names
+        }
+
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseDiagram:
@@ -102,6 +112,11 @@ class PhaseDiagram:
                 if centre is not None:
                     found[row, column] = centre
         return found
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """What further probes measured anywhere, sorted."""
+        return tuple(sorted({name for cell in self.cells.values() for name in cell.other_means()}))
 
     def above_best(self) -> np.ndarray:
         """Return the test error minus the lowest of its column, (values, densities)."""

@@ -38,8 +38,9 @@ def read_timed(grid: grid.Grid, session: Session) -> tuple[PhaseDiagram, dict[st
     for cell in grid.cells:
         found = samples.setdefault((cell.value, cell.density), [])
         readings = _readings(cell.probes, session, finished, seconds)
-        if readings:
-            found.append(_sample(cell.seed, readings))
+        others = _other_readings(cell.probes, session, finished)
+        if readings or others:
+            found.append(_sample(cell.seed, readings, others))
     study = grid.study
     diagram = PhaseDiagram(
         name=study.name,
@@ -84,9 +85,26 @@ def _readings(
     return found
 
 
-def _sample(seed: int, readings: Mapping[str, Array]) -> Sample:
+def _other_readings(
+    probes: tuple[Recipe, ...], session: Session, finished: AbstractSet[str]
+) -> dict[str, tuple[float, ...]]:
+    """Return what probes measured that the diagram itself does not need: numbers, one for each replica or pair."""
+    needed = {name.partition("/")[0] for name in ONLY}
+    found: dict[str, tuple[float, ...]] = {}
+    for recipe in probes:
+        if recipe.plugin in needed or recipe.id not in finished:
+            continue
+        for name, reading in session.read(recipe.id).readings.get(recipe.plugin, {}).items():
+            values = np.atleast_1d(np.asarray(reading.value, dtype=np.float64))
+            if values.ndim == 1 and set(reading.axes) <= {"replica", "pair"} and np.isfinite(values).all():
+                found.setdefault(f"{recipe.plugin}/{name}", tuple(values.tolist()))
+    return found
+
+
+def _sample(seed: int, readings: Mapping[str, Array], others: Mapping[str, tuple[float, ...]]) -> Sample:
     return Sample(
         seed=seed,
+        others=others,
         test_error=_values(readings.get("errors/test_error")),
         lmc=_values(readings.get("lmc/lmc")),
         lmc_stderr=_stderr(readings.get("lmc/lmc")),

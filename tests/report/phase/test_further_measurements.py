@@ -1,0 +1,81 @@
+"""What a probe of one's own measures in a study is in its CSV, its JSON and its page."""
+
+import csv
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import synthetic_phase as synthetic
+
+from prunescope.api import Reading
+from prunescope.plugins import registry
+from prunescope.report.phase.page import phase_page
+from prunescope.report.phase.tables import phase_as_csv, phase_as_json
+from prunescope.runs.recipe import Recipe
+from prunescope.runs.session import Session
+from prunescope.runs.store import Store
+from prunescope.studies.phase import from_study
+from prunescope.studies.phase.findings import find_phases
+from prunescope.studies.phase.from_table import read_table
+from prunescope.studies.phase.provenance import Made
+
+MINE = {
+    "score": Reading(np.array([1.0, 3.0]), "1", axes=("replica",)),
+    "whole": Reading(5.0, "1"),
+    "by_layer": Reading(np.ones((2, 4)), "1", axes=("replica", "layer")),
+    "unknown": Reading(float("nan"), "1"),
+}
+
+
+class Measured(Session):
+    """A session whose runs of the probe `mine` hold MINE."""
+
+    def read(self, *_, **__):
+        return type("Run", (), {"readings": {"mine": MINE}})
+
+
+@pytest.fixture
+def findings(tmp_path):
+    store = Store(tmp_path)
+    grid = synthetic.laid_out()
+    synthetic.write(grid, store)
+    diagram = from_study.read_study(grid, Session(store=store))
+    key = (40, 0.1)
+    cell = diagram.cells[key]
+    others = from_study._other_readings(
+        (Recipe(step="probe", plugin="mine"),),
+        Measured(store=store),
+        frozenset({Recipe(step="probe", plugin="mine").id}),
+    )
+    samples = tuple(replace(sample, others=others) for sample in cell.samples)
+    changed = replace(diagram, cells={**diagram.cells, key: replace(cell, samples=samples)})
+    return find_phases(changed, registry.make("rules", "three-regime", {}).instance)
+
+
+def test_numbers_of_replicas_and_single_ones_are_kept(findings):
+    assert findings.diagram.others == ("mine/score", "mine/whole")
+    assert findings.diagram.cells[40, 0.1].other_means() == {"mine/score": 2.0, "mine/whole": 5.0}
+    assert findings.diagram.cells[40, 0.1].samples[0].others["mine/score"] == (1.0, 3.0)
+
+
+def test_the_csv_has_a_column_for_each_and_is_read_again(findings, tmp_path):
+    text = phase_as_csv(findings)
+    rows = list(csv.DictReader(line for line in io.StringIO(text) if not line.startswith("#")))
+    assert {row["mine/score"] for row in rows if (row["epochs"], row["density"]) == ("40", "0.1")} == {"2"}
+    assert {row["mine/whole"] for row in rows if row["epochs"] != "40"} == {""}
+    (tmp_path / "cells.csv").write_text(text)
+    assert read_table(tmp_path / "cells.csv").values == findings.diagram.values
+
+
+def test_the_json_has_every_number(findings):
+    cells = phase_as_json(findings, Made())["cells"]
+    cell = next(one for one in cells if (one["value"], one["density"]) == (40, 0.1))
+    assert cell["others"] == {"mine/score": 2.0, "mine/whole": 5.0}
+    assert cell["samples"][0]["others"]["mine/score"] == [1.0, 3.0]
+
+
+def test_the_page_has_a_table_for_each(findings):
+    page = phase_page(findings, Made(), drawn={})
+    assert page.count("<h3>mine/") == 2
+    assert "Further measurements" in page
