@@ -132,11 +132,12 @@ def _gather(place: CheckpointPlace, layout: FileLayout) -> Facts:
     about_data = {**_mapping(layout.beside.get("datamodule_hyper_parameters")), **beside} | (
         settings or {**config, **_mapping(config.get("pretrained_cfg"))}
     )
+    preparation = neighbours.read_preprocessor(folder)
     timm_name = str(settings.get("model", "")) if "lr_base" in settings or layout.format == "timm" else ""
     return Facts(
         settings=settings,
         training=training,
-        data=transforms.read_data(about_data, timm_name=timm_name, source=source),
+        data=transforms.read_data(about_data, timm_name=timm_name, source=source, preparation=preparation),
         config=config,
         notes=(*notes, *training.notes, *neighbours.summary_notes(folder, epochs if isinstance(epochs, int) else None)),
     )

@@ -1,8 +1,9 @@
-"""Files a training program leaves beside its checkpoints: timm's args.yaml and summary.csv."""
+"""Files that lie beside a checkpoint: timm's args.yaml and summary.csv, Hugging Face's preprocessor_config.json."""
 
 from __future__ import annotations
 
 import csv
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 MOST = 1 << 22
 """Bytes of a file beside a checkpoint."""
 
+PREPROCESSOR = "preprocessor_config.json"
+
+RESAMPLING = {"0": "nearest", "1": "lanczos", "2": "bilinear", "3": "bicubic"}
+"""Pillow's numbers of its interpolations."""
+
 EPOCH = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 
 
@@ -32,6 +38,39 @@ def read_arguments(folder: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise InputError(f"cannot read '{path}': {error}", fix="repair or remove it") from error
     return {str(name): item for name, item in plain(values).items()} if isinstance(values, dict) else {}
+
+
+def read_preprocessor(folder: Path) -> dict[str, Any]:
+    """Return how images are prepared, of Hugging Face's preprocessor_config.json, in timm's names; {} without it."""
+    path = folder / PREPROCESSOR
+    if not path.is_file():
+        return {}
+    try:
+        given = json.loads(read_regular(path, most=MOST))
+    except (ValueError, RecursionError, OSError) as error:
+        raise InputError(f"cannot read '{path}': {error}", fix="repair or remove it") from error
+    values: dict[str, Any] = plain(given) if isinstance(given, dict) else {}
+    found: dict[str, Any] = {"img_size": _size(values.get("crop_size") if _crops(values) else values.get("size"))}
+    if values.get("do_normalize", True):
+        found |= {"mean": values.get("image_mean"), "std": values.get("image_std")}
+    else:
+        found |= {"mean": [0.0] * 3, "std": [1.0] * 3}
+    found["interpolation"] = RESAMPLING.get(str(values.get("resample")))
+    found["crop_pct"] = values.get("crop_pct")
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _crops(values: dict[str, Any]) -> bool:
+    return bool(values.get("do_center_crop")) and "crop_size" in values
+
+
+def _size(value: object) -> object:
+    """Return a side, or (height, width), of the ways in which it is written."""
+    if not isinstance(value, dict):
+        return value
+    if {"height", "width"} <= value.keys():
+        return [value["height"], value["width"]]
+    return value.get("shortest_edge")
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]

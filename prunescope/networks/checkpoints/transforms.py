@@ -7,6 +7,7 @@ channel of pixels in [0, 1], `interpolation`, `crop_pct`, `crop_mode`, `hflip`, 
 from __future__ import annotations
 
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from timm.models import get_pretrained_cfg, is_model
@@ -82,19 +83,28 @@ TORCHVISION: dict[str, JSON] = {
 }
 """What references/classification/presets.py of torchvision does by default."""
 
+PREPROCESSOR = "preprocessor_config.json"
+
+PREPARED = ("mean", "std", "interpolation", "crop_pct")
+
+NOT_PREPARED: Mapping[str, Any] = MappingProxyType({})
+
 LEVELS = 2
 """Means and deviations above this are of grey levels 0 to 255, not of pixels in [0, 1]."""
 
 Normalization = tuple[tuple[float, ...], tuple[float, ...]]
 
 
-def read_data(settings: Mapping[str, Any], *, timm_name: str, source: str = "args") -> dict[str, JSON] | None:
+def read_data(
+    settings: Mapping[str, Any], *, timm_name: str, source: str = "args", preparation: Mapping[str, Any] = NOT_PREPARED
+) -> dict[str, JSON] | None:
     """Return what `settings` (arguments of a training program, or a pretrained_cfg) hold of the data; None: nothing.
 
     timm_name: the architecture, where timm's own scripts trained it: what they are not given they take from it.
-    source: where the settings were read, for `origins`.
+    source: where the settings were read, for `origins`. preparation: what a preprocessor_config.json says, which counts
+    where the settings say nothing.
     """
-    flat = _flattened(settings)
+    flat, more = _flattened(settings), _flattened(preparation)
     found: dict[str, JSON] = {}
     for ours, theirs in NAMES.items():
         value = next((value for name in theirs if (value := _value(ours, flat.get(name))) is not None), None)
@@ -109,10 +119,21 @@ def read_data(settings: Mapping[str, Any], *, timm_name: str, source: str = "arg
     found |= _reference_crop(flat)
     _scale_levels(found)
     origins: dict[str, JSON] = dict.fromkeys(found, source)
+    for name, given in _prepared(more).items():
+        if name not in found:
+            found[name], origins[name] = given, PREPROCESSOR
     for name, (default, origin) in _defaults(flat, timm_name, source).items():
         if name not in found:
             found[name], origins[name] = default, origin
     return {**found, "origins": origins} if found else None
+
+
+def _prepared(flat: Mapping[str, Any]) -> dict[str, JSON]:
+    """Return what a preprocessor_config.json says, in our names."""
+    found = {name: value for name in PREPARED if (value := _value(name, flat.get(name))) is not None}
+    size = image_size(flat)
+    _scale_levels(found)
+    return found | ({"image_size": list(size)} if size is not None else {})
 
 
 def normalization(data: Mapping[str, JSON] | None) -> Normalization | None:

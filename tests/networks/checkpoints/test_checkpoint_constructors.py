@@ -1,6 +1,7 @@
 """What a file's tensors say of the constructor: channels behind space-to-depth, pooling, position embeddings, twins."""
 
 import argparse
+import json
 
 import pytest
 import timm
@@ -123,3 +124,29 @@ def test_a_row_of_numbers_is_no_image():
 def test_what_no_size_explains_is_left():
     guess = ModelSpec(name="mine:net", num_classes=10, in_chans=3, image_size=(8, 8))
     assert solve_sizes(guess, {"first": (5, 5)}, lambda spec: {"first": (4, spec.in_chans)}).num_classes == 10
+
+
+@pytest.mark.parametrize(
+    ("written", "size", "interpolation"),
+    [
+        ({"size": {"height": 96, "width": 128}, "resample": 3}, [96, 128], "bicubic"),
+        ({"size": {"shortest_edge": 72}, "crop_size": 64, "do_center_crop": True, "resample": 2}, [64, 64], "bilinear"),
+        ({"size": 64}, [64, 64], None),
+    ],
+)
+def test_a_preprocessor_config_beside_the_weights_says_how_images_are_prepared(tmp_path, written, size, interpolation):
+    torch.save({"state_dict": timm.create_model("resnet10t", num_classes=3).state_dict()}, tmp_path / "resnet10t.pth")
+    written = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.5, 0.5, 0.5], **written}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(written))
+    data = checkpoints.load_checkpoint(tmp_path / "resnet10t.pth").data
+    assert (data["image_size"], data["mean"], data.get("interpolation")) == (size, [0.1, 0.2, 0.3], interpolation)
+    assert data["origins"]["mean"] == "preprocessor_config.json"
+
+
+def test_what_the_checkpoint_itself_says_goes_before_a_preprocessor_config(tmp_path):
+    args = argparse.Namespace(lr_base=0.1, model="resnet10t", img_size=48, mean=[0.5, 0.5, 0.5], model_kwargs={})
+    state = timm.create_model("resnet10t", num_classes=3).state_dict()
+    torch.save({"arch": "resnet10t", "state_dict": state, "args": args}, tmp_path / "a.pth")
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0, 0, 0], "size": 224}))
+    data = checkpoints.load_checkpoint(tmp_path / "a.pth").data
+    assert (data["image_size"], data["mean"]) == ([48, 48], [0.5, 0.5, 0.5])
