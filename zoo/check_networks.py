@@ -1,6 +1,6 @@
 """Check prunescope on every architecture family of timm, Torchvision's networks and odd ones of our own: `nox -s zoo`.
 
-python zoo/check_networks.py [--quick] [--only TEXT] [--table FILE]
+python zoo/check_networks.py [--quick] [--only TEXT] [--table FILE] [--journal FILE [--so-far]]
 
 Prints a line for each network as it is done, and writes the table. Returns 1 where a number is wrong: a network that is
 refused by name is no failure, one whose numbers differ is.
@@ -38,15 +38,16 @@ def main() -> int:
     chosen = [member for member in chosen if asked.only in f"{member.source} {member.name}"]
     done = _read(asked.journal)
     for number, member in enumerate(chosen, start=1):
-        if member.spec.name in done:
+        if member.spec.name in done or asked.so_far:
             continue
         started = time.monotonic()
         done[member.spec.name] = row = check_network(member)
         wrong = [f"{what}: {text}" for what, text in row.items() if text.startswith(table.WRONG)]
         print(f"{number}/{len(chosen)} {member.name} {time.monotonic() - started:.0f} s {'; '.join(wrong)}", flush=True)
         _write(asked.journal, done)
-    rows = [done[member.spec.name] for member in chosen]
-    text = table.write_table(rows, large)
+    rows = [done[member.spec.name] for member in chosen if member.spec.name in done]
+    left = [f"{member.source}: {member.name}" for member in chosen if member.spec.name not in done]
+    text = table.write_table(rows, large, left)
     if asked.table:
         asked.table.write_text(text)
     print(table.summary(rows))
@@ -87,6 +88,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="thirty networks and more, in a minute")
     parser.add_argument("--only", default="", help="networks whose source and name contain this text")
     parser.add_argument("--table", type=Path, help="file to write the table to, such as docs/zoo.md")
+    parser.add_argument("--so-far", action="store_true", help="check nothing more: write what the journal holds")
     parser.add_argument("--journal", type=Path, help="file that keeps what is done, to resume from")
     return parser.parse_args()
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 REFUSED, WRONG = "refused: ", "WRONG: "
 
@@ -31,7 +35,7 @@ and no wrong number.
 """
 
 
-def write_table(rows: list[dict[str, str]], large: list[tuple[str, str, int]]) -> str:
+def write_table(rows: list[dict[str, str]], large: list[tuple[str, str, int]], left: Sequence[str] = ()) -> str:
     """Return the page: a table for each source, the refusals, and the families that are not run."""
     notes = _notes(rows)
     parts = [TOP, summary(rows) + "\n"]
@@ -46,6 +50,8 @@ def write_table(rows: list[dict[str, str]], large: list[tuple[str, str, int]]) -
     if large:
         listed = "\n".join(f"- {family}: {name}, {count / 1e6:.0f} M" for family, name, count in large)
         parts.append(f"## Not run\n\nFamilies whose smallest network has more than 30 M parameters:\n\n{listed}\n")
+    if left:
+        parts.append(f"## Left\n\nNot reached when this page was written:\n\n{', '.join(left)}\n")
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,9 @@ class Checkpoint:
 def to_model(checkpoint: Checkpoint) -> nn.Module:
     """Return the network with the checkpoint's weights, every one of them; MismatchError where one does not fit."""
     model = create(checkpoint.spec, seed=0)
-    check_match(shapes(checkpoint.state), shapes(model.state_dict()), name=checkpoint.spec.name)
-    model.load_state_dict(dict(checkpoint.state), strict=True)
+    own = model.state_dict()
+    check_match(shapes(checkpoint.state), shapes(own), name=checkpoint.spec.name)
+    state = OrderedDict(checkpoint.state)
+    state._metadata = own._metadata  # type: ignore[attr-defined]  # noqa: SLF001 - versions of layers, which some require
+    model.load_state_dict(state, strict=True)
     return model

@@ -63,7 +63,7 @@ def _outputs(spec: ModelSpec, state: Mapping[str, Tensor]) -> Tensor | None:
         images = torch.randn(1, spec.in_chans, *spec.image_size, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             outputs = model(images)
-    except (PrunescopeError, RuntimeError, AssertionError):
+    except (PrunescopeError, RuntimeError, AssertionError, ValueError):
         return None
     return outputs if isinstance(outputs, torch.Tensor) else None
 

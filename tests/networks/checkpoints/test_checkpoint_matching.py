@@ -7,6 +7,7 @@ import sys
 import pytest
 import timm
 import torch
+import torchvision
 from torch import nn
 
 from prunescope.api.errors import MismatchError, UsageError
@@ -77,6 +78,15 @@ def test_an_own_network_needs_its_factory(tmp_path, monkeypatch):
     got = checkpoints.load_checkpoint(path, model=spec.name, options=spec.options, image_size=(8, 8))
     assert got.spec == identified(spec)
     sys.modules.pop("flower_nets")
+
+
+def test_a_network_that_asks_for_the_version_of_its_weights_gets_it(tmp_path):
+    model = torchvision.models.mnasnet0_5(num_classes=3).eval()
+    torch.save(model.state_dict(), tmp_path / "a.pth")
+    found = checkpoints.load_checkpoint(tmp_path / "a.pth", model="torchvision.models:mnasnet0_5")
+    images = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(checkpoints.to_model(found).eval()(images), model(images))
 
 
 def test_a_network_that_cannot_be_built_on_the_meta_device(tmp_path, monkeypatch):
