@@ -130,10 +130,16 @@ def read_data(
 
 def _prepared(flat: Mapping[str, Any]) -> dict[str, JSON]:
     """Return what a preprocessor_config.json says, in our names."""
-    found = {name: value for name in PREPARED if (value := _value(name, flat.get(name))) is not None}
+    found: dict[str, JSON] = {}
+    for name in PREPARED:
+        value = _value(name, flat.get(name))
+        if value is not None:
+            found[name] = value
     size = image_size(flat)
+    if size is not None:
+        found["image_size"] = list(size)
     _scale_levels(found)
-    return found | ({"image_size": list(size)} if size is not None else {})
+    return found
 
 
 def normalization(data: Mapping[str, JSON] | None) -> Normalization | None:
