@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import odd_layers
 import odd_networks
 import torch
 
@@ -144,7 +145,7 @@ def _member(source: str, family: str, name: str) -> Member:
 def _own(name: str) -> Member:
     row, tokens = "row_" in name, "token" in name
     chans = odd_networks.ROW if row or tokens else 2
-    size = () if row or tokens else (odd_networks.SIDE, odd_networks.SIDE)
+    size = () if row or tokens else (odd_layers.SIDE, odd_layers.SIDE)
     return Member(source="our own", family="", spec=_spec(f"odd_networks:{name}", in_chans=chans, image_size=size))
 
 
