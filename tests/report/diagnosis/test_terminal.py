@@ -98,7 +98,7 @@ def test_a_reason_that_some_verdicts_share_names_them_and_not_all():
     from collections import Counter
     from types import SimpleNamespace
 
-    from prunescope.report.diagnosis import terminal
+    from prunescope.report.diagnosis.terminal import _shared
 
     verdicts = [
         SimpleNamespace(label="5 %", because=("rough", "low", "few")),
@@ -106,4 +106,4 @@ def test_a_reason_that_some_verdicts_share_names_them_and_not_all():
         SimpleNamespace(label="dense", because=("rough", "few")),
     ]
     times = Counter(reason for verdict in verdicts for reason in verdict.because)
-    assert terminal._shared(verdicts, times) == {"all": ["rough"], "5 %, 10 %": ["low"], "5 %, dense": ["few"]}
+    assert _shared(verdicts, times) == {"all": ["rough"], "5 %, 10 %": ["low"], "5 %, dense": ["few"]}
