@@ -18,6 +18,6 @@ def test_no_summary_is_cut(invoke, monkeypatch, group):
 
 def test_every_command_is_listed_once_under_a_heading(invoke):
     shown = invoke("--help").stdout
-    assert "More:" not in shown
+    assert "More:" not in shown, "a command without a heading: prunescope.cli.terminal.headings"
     listed = [line.split()[0] for line in shown.partition("One network:")[2].splitlines() if line.startswith("  ")]
     assert sorted(listed) == sorted(name for names in HEADINGS.values() for name in names)

@@ -11,7 +11,7 @@ HEADINGS = {
     "Steps": ("train", "prune", "retrain", "probe"),
     "Studies": ("sweep", "report", "tune", "warn", "calibrate"),
     "Methods": ("compare", "lottery", "instability"),
-    "Results and plugins": ("results", "cite", "plugins"),
+    "Results and plugins": ("results", "diff", "cite", "plugins"),
 }
 """Heading -> its commands, in the order in which they are listed."""
 
