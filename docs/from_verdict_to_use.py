@@ -13,7 +13,7 @@ from typing import Any
 
 NETWORK = ("--model", "preresnet8", "--model-option", "width=0.5", "--data", "digits")
 
-BRIEF = ("--replicas", "2", "--retrain-epochs", "1")
+BRIEF = ("--replicas", "2", "--retrain-epochs", "1", "--limit-batches", "4")
 
 PRUNED = ("--density", "0.3")
 
@@ -33,13 +33,16 @@ def prunescope(*words: str, codes: tuple[int, ...] = (0,)) -> str:
 def main() -> None:
     """Go the whole way."""
     first = prunescope("train", "sgd", *NETWORK, "--epochs", "6")
-    found = json.loads(prunescope("diagnose", first, *COMMON, "--json", codes=(0, 4)))
-    (verdict,) = found["verdicts"]
+    text = prunescope("diagnose", first, *COMMON, "--json", codes=(0, 4))
+    Path("baseline.json").write_text(text, encoding="utf-8")
+    (verdict,) = json.loads(text)["verdicts"]
     print(f"density 0.3: regime {verdict['regime']}, advice {verdict['advice']}")
 
     epochs = {"raise": "3", "lower": "12"}.get(verdict["advice"], "6")  # fewer epochs are hotter
     dense = prunescope("train", "sgd", *NETWORK, "--epochs", epochs)
-    budget = json.loads(prunescope("fit-budget", dense, "--within", "30pt", *BRIEF, "--tries", "1", "--json"))
+    budget = json.loads(
+        prunescope("fit-budget", dense, "--within", "20pt", "--least", "0.5", *BRIEF, "--tries", "1", "--json")
+    )
     density = f"{budget['density']:g}"
     print(f"density {density}: {budget['reason']}")
 
@@ -50,8 +53,6 @@ def main() -> None:
     prunescope("results", "export", soup, "--to", "hf", "--output", "pruned-folder")
     print(f"timm and onnxruntime differ by {load_both():.2g}")
 
-    text = prunescope("diagnose", dense, *COMMON, "--json", codes=(0, 4))
-    Path("baseline.json").write_text(text, encoding="utf-8")
     print("a worse network, as a pull request may bring it:")
     worse = prunescope("train", "sgd", *NETWORK, "--epochs", "1", "--learning-rate", "0.0001")
     print(f"worse: {worse}")

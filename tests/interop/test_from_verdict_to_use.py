@@ -38,6 +38,7 @@ def test_the_session_ends_in_two_other_libraries(session):
     assert float(told[0].split()[-1]) < 1e-4
     card = (folder / "pruned-folder/README.md").read_text()
     assert "The dense network was diagnosed" in card or "n/a: this study holds no diagnosis" in card
+    assert "# preresnet8, pruned to density 0." in card
 
 
 @pytest.mark.parametrize(("which", "status"), [("same", (0, 4)), ("worse", (1,))])
@@ -49,7 +50,7 @@ def test_the_action_fails_a_network_that_prunes_worse(session, which, status):
         checkpoint = printed.split("worse: ")[-1].strip()
     given = {"CHECKPOINT": checkpoint, "DENSITIES": "0.3", "BASELINE": "baseline.json", "OUTPUT": which, "POINTS": "5"}
     given |= {
-        "ARGUMENTS": "--family none --replicas 2 --retrain-epochs 1",
+        "ARGUMENTS": "--family none --replicas 2 --retrain-epochs 1 --limit-batches 4",
         "GITHUB_STEP_SUMMARY": f"{which}-summary.md",
     }
     done = run(["bash", str(ROOT / "ci/diagnose.sh")], folder, **given, GITHUB_OUTPUT=f"{which}-outputs")

@@ -87,5 +87,5 @@ def _verdicts(chain: list[Run], subject: CardSubject, session: Session) -> Itera
 def _row(verdict: Verdict, *, mark: str) -> str:
     one = verdict.diagnosis
     sure = "n/a" if one.confidence is None else f"{one.confidence:.0%}"
-    cells = (density_text(verdict.density), str(one.regime), str(one.advice), sure)
+    cells = (density_text(verdict.density), "n/a" if one.regime is None else str(one.regime), str(one.advice), sure)
     return "| " + " | ".join(f"{mark}{cell}{mark}" for cell in cells) + " |"
