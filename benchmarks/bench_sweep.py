@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from prunescope.studies.grid.layout import Cell, Grid
+    from prunescope.studies.grid.layout import Grid, StudyCell
 
 STUDY = Path(__file__).parent.parent / "studies" / "patches-epochs.toml"
 
@@ -136,7 +136,7 @@ def plain_cell(grid: Grid, store: Store) -> Times:
     return taken
 
 
-def check(cell: Cell, store: Store, sides: list, errors: list[list[float]]) -> None:
+def check(cell: StudyCell, store: Store, sides: list, errors: list[list[float]]) -> None:
     """Compare the readings of the study with plain measurements of its own replicas, and its training with plain."""
     found = {name: reading for recipe in cell.probes for name, reading in named(store, recipe.id).items()}
     kept = [store.load_weights(recipe.id) for recipe in cell.retrainings]

@@ -78,7 +78,7 @@ def one_by_one(start: nn.Module, data: Data, mask: Mask, case: Case) -> list[nn.
     made = [copy.deepcopy(start) for _ in range(case.replicas)]
     for seed, model in enumerate(made):
         how = {"schedule": ONE_EPOCH, "batches": Batches(size=case.batch_size), "mask": mask, "seed": seed}
-        list(loop.fit(model, data, optimizer=optimizers.sgd(model, **SGD), gradient=gradient.plain, **how))
+        list(loop.train_epochs(model, data, optimizer=optimizers.sgd(model, **SGD), gradient=gradient.plain, **how))
     return made
 
 

@@ -176,9 +176,9 @@ def _planned(file: Path) -> tuple[list[Job], dict[str, float]]:
         study = Path(folder) / "study"
         studyfolder.settle(file, study)
         store, recipes = Store(study), studyfolder.load_grid(study).recipes
-        estimate = cost.estimate(recipes, store, device="cpu")
+        estimate = cost.estimate_cost(recipes, store, device="cpu")
         expected = estimate.expected(device="cpu")
-        found = works.works(recipes, store, groups.divide(recipes, store, device="cpu"), expected)
+        found = works.works(recipes, store, groups.divide_recipes(recipes, store, device="cpu"), expected)
     jobs = [work.job for work in found]
     made = sum(1 + len(recipe.arguments.get("snapshots", ())) for recipe in recipes if recipe.step in cost.MAKERS)
     weights = (estimate.bytes - RESULT_BYTES * len(recipes)) / max(made, 1)

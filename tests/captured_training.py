@@ -61,7 +61,7 @@ def alone(
     **how,
 ):
     return finished(
-        loop.fit(
+        loop.train_epochs(
             model,
             data,
             optimizer=optimizers.sgd(model, **sgd),

@@ -136,7 +136,7 @@ def _training(
     if len(made) == 1:
         optimizer = optimizers.sgd(made[0], **SGD)
         alone = {"optimizer": optimizer, "gradient": gradient.plain, "mask": kept[0], "seed": 0}
-        return loop.fit(made[0], data, **how, **alone, capture=capture)
+        return loop.train_epochs(made[0], data, **how, **alone, capture=capture)
     make = partial(optimizers.sgd, **SGD)
     together = {"optimizer": make, "gradient": gradient_together.plain_group, "masks": kept, "seeds": range(len(made))}
     return fit_together(made, data, **how, **together, capture=capture)

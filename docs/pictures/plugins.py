@@ -15,7 +15,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from prunescope_spectrum.budgets import layer_budgets
 from prunescope_spectrum.eigenvalues import eigenvalues
-from prunescope_spectrum.tails import clauset, fit
+from prunescope_spectrum.tails import clauset, fit_tail
 
 from prunescope.networks.models import ModelSpec, create, prunable
 from prunescope.plugins import registry
@@ -136,7 +136,7 @@ def tail(axes: Axes, model: nn.Module) -> None:
 def budgets(axes: Axes, model: nn.Module) -> None:
     """Draw alpha and the density AlphaPruning gives at a density of 20 %, by layer."""
     weights = prunable(model)
-    alphas = {name: found.alpha for name, weight in weights.items() if (found := fit(eigenvalues(weight), "hill"))}
+    alphas = {name: found.alpha for name, weight in weights.items() if (found := fit_tail(eigenvalues(weight), "hill"))}
     sizes = {name: weights[name].numel() for name in alphas}
     counts = layer_budgets(alphas, sizes, 0.2, spread=0.3, floor=0.1)
     kept = [100 * counts[name] / sizes[name] for name in alphas]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
-    from prunescope.studies.grid.layout import Cell, Grid
+    from prunescope.studies.grid.layout import Grid, StudyCell
 
 BRIEF, EARLY = 600, 700
 """First seeds of the brief replicas, counted from those of the dense seed."""
@@ -38,7 +38,7 @@ CONNECTED = 2
 class TruthCell:
     """One dense network pruned to one density, with all that is measured."""
 
-    cell: Cell
+    cell: StudyCell
     """Value, density, dense seed, mask, the replicas of the truth and their errors."""
     lmc: Recipe
     """Between its first replicas."""
@@ -112,7 +112,7 @@ def _retrained(grid: Grid, pruned: Recipe, data: Source, seeds: Iterable[int], *
     return tuple(plan.retraining_recipe(pruned=pruned.id, trainer=trainer, data=data, seed=seed) for seed in seeds)
 
 
-def _cell(grid: Grid, cell: Cell, data: Source, early: Recipe | None = None) -> TruthCell:
+def _cell(grid: Grid, cell: StudyCell, data: Source, early: Recipe | None = None) -> TruthCell:
     first = SEED_STRIDE * cell.seed
     seeds = range(first + EARLY, first + EARLY + REPLICAS)
     return TruthCell(
@@ -135,7 +135,7 @@ def _cell(grid: Grid, cell: Cell, data: Source, early: Recipe | None = None) -> 
     )
 
 
-def _with_early(grid: Grid, cell: Cell, data: Source, training: Recipe, drops: dict[float, float]) -> TruthCell:
+def _with_early(grid: Grid, cell: StudyCell, data: Source, training: Recipe, drops: dict[float, float]) -> TruthCell:
     """Return the cell on the run that kept its snapshot before the drop, instead of the study's own."""
     choice = grid.study.prune
     pruner = registry.make("pruners", choice.plugin, choice.options)

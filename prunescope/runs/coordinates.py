@@ -24,7 +24,7 @@ COLUMNS = (
 """Of every row; the knobs follow, one column each."""
 
 
-def rows(run_ids: Iterable[str], store: Store) -> Iterator[dict[str, Any]]:
+def read_rows(run_ids: Iterable[str], store: Store) -> Iterator[dict[str, Any]]:
     """Yield a row for every number of the readings of these runs; None where a coordinate does not apply.
 
     density: kept prunable weights / all prunable weights, 1 for a dense network. retraining_seed, replica: of readings
@@ -123,4 +123,4 @@ class Readings:
 
     def rows(self) -> tuple[dict[str, Any], ...]:
         """Return a row for every number; runs that are not finished have none."""
-        return tuple(rows([run_id for run_id in self.runs if self.store.has(run_id)], self.store))
+        return tuple(read_rows([run_id for run_id in self.runs if self.store.has(run_id)], self.store))

@@ -100,7 +100,7 @@ def export_rows(store: Store) -> Iterator[dict[str, Any]]:
     for run_id in store.ids():
         recipe = store.read(run_id, only=()).recipe
         known = {"inputs": " ".join(recipe.inputs), "seed": recipe.arguments.get("seed")}
-        for row in coordinates.rows([run_id], store):
+        for row in coordinates.read_rows([run_id], store):
             yield {column: (row | known).get(column) for column in EXPORT_COLUMNS}
 
 

@@ -25,7 +25,7 @@ def record_run(run_id: str, recorders: Sequence[Recorder], store: Store) -> bool
         return False
     run = store.read(run_id)
     named = label(run.recipe)
-    rows = list(coordinates.rows([run_id], store)) if run.readings else []
+    rows = list(coordinates.read_rows([run_id], store)) if run.readings else []
     for recorder in recorders:
         for epoch in run.history:
             recorder.record_epoch(run_id, named, epoch)

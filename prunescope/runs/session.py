@@ -143,7 +143,7 @@ class Session:
         """Return the cost of what is left, and report it."""
         from prunescope.runs.scheduling import cost
 
-        found = cost.estimate(recipes, self.store, device=self.device_here)
+        found = cost.estimate_cost(recipes, self.store, device=self.device_here)
         self.watcher.estimated(found, self.executor.instance.slots())
         return found
 

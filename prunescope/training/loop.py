@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from prunescope.training.schedule import Schedule
 
 
-def fit(  # noqa: PLR0913 - one for each part of a training
+def train_epochs(  # noqa: PLR0913 - one for each part of a training
     model: nn.Module,
     data: Data,
     *,

@@ -42,7 +42,7 @@ def fit_together(  # noqa: PLR0913 - one for each part of a training
     capture: Capture | None = None,
     keeper: StateKeeper | None = None,
 ) -> Generator[tuple[Epoch, ...], None, str]:
-    """Train all `models` in place, each as `training.loop.fit` trains it alone; yield their epochs after every epoch.
+    """Train all `models` in place, each as `training.loop.train_epochs` trains it alone; yield the epochs.
 
     Each model has its own mask, and its own order and augmentation from its own seed. The optimiser, made for the
     parameters of the grouped network, must treat every weight alone (SGD does; norms over a tensor do not). Gradients,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from prunescope.api import Reading
-from prunescope.runs.coordinates import COLUMNS, Readings, rows
+from prunescope.runs.coordinates import COLUMNS, Readings, read_rows
 from prunescope.runs.files.runfile import Run
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.store import Store
@@ -49,7 +49,7 @@ def replicas(store):
 def measure(store, replicas, reading):
     recipe = Recipe(step="probe", plugin="some", arguments={"seed": 0}, inputs=tuple(replicas))
     run = write(store, recipe, readings={"some": {"value": reading}})
-    return list(rows([run], store))
+    return list(read_rows([run], store))
 
 
 def test_a_row_carries_what_the_network_was_made_from(store, replicas):

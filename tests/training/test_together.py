@@ -40,7 +40,7 @@ def random_mask(model, *, seed: int, wholly: str = "") -> Mask:
 
 def alone(model, data, *, mask, seed, epochs, size, sgd, part=None, step=gradient.plain, **how):
     copied = copy.deepcopy(model)
-    found = loop.fit(
+    found = loop.train_epochs(
         copied,
         data,
         optimizer=optimizers.sgd(copied, **sgd),

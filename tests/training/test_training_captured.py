@@ -126,7 +126,7 @@ def test_another_optimiser_is_performed_step_by_step():
     model = tiny_net()
     adam = torch.optim.AdamW(model.parameters())
     how = {"gradient": plain, "schedule": Schedule(epochs=1), "batches": Batches(size=8), "mask": None, "seed": 0}
-    _, told = finished(loop.fit(model, pictures(), optimizer=adam, **how, capture=capture_on(CPU)))
+    _, told = finished(loop.train_epochs(model, pictures(), optimizer=adam, **how, capture=capture_on(CPU)))
     assert told == "not captured: its optimiser is AdamW, not SGD"
 
 
@@ -135,7 +135,7 @@ def test_the_caller_may_evaluate_between_epochs():
     alone(undisturbed, pictures(), capture=capture_on(CPU))
     how = {"gradient": plain, "schedule": Schedule(epochs=3, shape="cosine", warmup_epochs=1), "mask": None, "seed": 3}
     optimizer = optimizers.sgd(evaluated, **SGD)
-    for _ in loop.fit(
+    for _ in loop.train_epochs(
         evaluated, pictures(), optimizer=optimizer, batches=Batches(size=8), capture=capture_on(CPU), **how
     ):
         evaluated.eval()

@@ -15,7 +15,7 @@ from prunescope.api.errors import UsageError
 from prunescope.networks import masks
 from prunescope.training.batches import Batches
 from prunescope.training.gradient import plain, sharpness_aware
-from prunescope.training.loop import fit
+from prunescope.training.loop import train_epochs
 from prunescope.training.optimizers import sgd
 from prunescope.training.schedule import Schedule
 
@@ -36,7 +36,7 @@ def train(
     warmup_epochs=0,
     **options,
 ):
-    return fit(
+    return train_epochs(
         model,
         data,
         optimizer=sgd(model, **{**SGD, **options}),
@@ -288,7 +288,7 @@ def test_frozen_layers_stay_as_they_are():
 
 
 def part(model, data, *, start=0, stop=None, epochs=4, momentum=0.0, **options):
-    return fit(
+    return train_epochs(
         model,
         data,
         optimizer=sgd(model, **{**SGD, "momentum": momentum, **options}),

@@ -135,7 +135,7 @@ def test_a_stopped_training_gives_its_recording_back():
     def started(seed: int):
         model = tiny_net(seed)
         how = {"gradient": plain, "schedule": Schedule(epochs=3), "batches": Batches(size=8), "mask": None, "seed": 3}
-        epochs = loop.fit(model, pictures(), optimizer=optimizers.sgd(model, **SGD), **how, capture=capture)
+        epochs = loop.train_epochs(model, pictures(), optimizer=optimizers.sgd(model, **SGD), **how, capture=capture)
         next(epochs)
         return model, epochs
 

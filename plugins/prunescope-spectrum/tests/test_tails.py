@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from prunescope_spectrum.tails import clauset, fit, hill
+from prunescope_spectrum.tails import clauset, fit_tail, hill
 
 
 def pareto(alpha, n, seed=0):
@@ -51,9 +51,9 @@ def test_the_standard_error_is_the_spread_over_draws():
 
 @pytest.mark.parametrize("estimator", ["clauset", "hill"])
 def test_nothing_is_fitted_to_nothing(estimator):
-    assert fit(np.arange(1.0, 8.0), estimator) is None
-    assert fit(np.full(20, 3.0), estimator) is None
-    assert fit(np.array([]), estimator) is None
+    assert fit_tail(np.arange(1.0, 8.0), estimator) is None
+    assert fit_tail(np.full(20, 3.0), estimator) is None
+    assert fit_tail(np.array([]), estimator) is None
 
 
 def test_values_alike_above_the_median_have_no_hill():

@@ -89,7 +89,7 @@ class BudgetFinding(Finding):
             for run_id in self.session.store.ids()
             if run_id.startswith("probe-") and runs & set(self.session.store.read(run_id, only=()).recipe.inputs)
         ]
-        return tuple(coordinates.rows(probes, self.session.store))
+        return tuple(coordinates.read_rows(probes, self.session.store))
 
     def _of_dense(self) -> list[str]:
         error = self.found.dense_error

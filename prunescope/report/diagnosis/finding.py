@@ -158,7 +158,7 @@ def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> 
         study=session.store.study,
         verdicts=session.read(run).verdicts,
         view=replace(view, warnings=(*notes, *view.warnings)),
-        readings=tuple(coordinates.rows([taken.run for taken in view.taken], session.store)),
+        readings=tuple(coordinates.read_rows([taken.run for taken in view.taken], session.store)),
     )
 
 

@@ -148,7 +148,7 @@ class OpenStudy(Finding):
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per number that was measured in any run."""
-        return tuple(coordinates.rows([run.id for run in self._read.runs if run.readings], self.session.store))
+        return tuple(coordinates.read_rows([run.id for run in self._read.runs if run.readings], self.session.store))
 
     @cached_property
     def _read(self) -> ReadableRuns:

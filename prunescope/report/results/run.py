@@ -56,7 +56,7 @@ class RunFinding(NetworkFinding):
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per number that was measured, or per epoch of a training."""
         if self.found.readings:
-            return tuple(coordinates.rows([self.run], self.session.store))
+            return tuple(coordinates.read_rows([self.run], self.session.store))
         return epoch_rows(self.found)
 
 

@@ -61,7 +61,7 @@ class Probing(Finding):
         """Return one row per number that was measured."""
         from prunescope.runs import coordinates
 
-        return tuple(coordinates.rows([self.run], self.session.store))
+        return tuple(coordinates.read_rows([self.run], self.session.store))
 
 
 @asks(ProbingQuestion)

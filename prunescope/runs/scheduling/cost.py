@@ -99,7 +99,7 @@ class CostEstimate:
         return sum(row.seconds for row in self.by_step)
 
 
-def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> CostEstimate:
+def estimate_cost(recipes: Sequence[Recipe], store: Store, *, device: str) -> CostEstimate:
     """Estimate the unfinished recipes: count passes, time one, multiply.
 
     The recipes start from one finished model (or train one). Passes come from the plugins; a plugin that has none
@@ -112,7 +112,7 @@ def estimate(recipes: Sequence[Recipe], store: Store, *, device: str) -> CostEst
     context = StepContext(store, here)
     data = _data(todo, context)
     start = _start(todo, context)
-    together = {run_id: len(group) for run_id, group in groups.divide(recipes, store, device=here).items()}
+    together = {run_id: len(group) for run_id, group in groups.divide_recipes(recipes, store, device=here).items()}
     sizes = sorted(set(together.values()))
     rates = (
         Rates()

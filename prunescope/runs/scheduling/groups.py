@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Group = tuple["Recipe", ...]
 
 
-def divide(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str, Group]:
+def divide_recipes(recipes: Sequence[Recipe], store: Store, *, device: str) -> dict[str, Group]:
     """Return the group of every training that is not performed alone, by run id.
 
     recipes: every step of the study, the finished ones too. Trainings of one kind are divided evenly, in their order,

@@ -89,7 +89,7 @@ def run(
     state = _State(
         store,
         left={recipe.id: recipe for recipe in store.unfinished(recipes)},
-        together=_asked(groups.divide(of or recipes, store, device=devices.resolve_here(device)), recipes),
+        together=_asked(groups.divide_recipes(of or recipes, store, device=devices.resolve_here(device)), recipes),
     )
     while state.left:
         round_ = {work.job.id: work for work in works(list(state.left.values()), store, state.together, expected)}

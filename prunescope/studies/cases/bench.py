@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.session import Session
-    from prunescope.studies.grid.layout import Cell, Grid
+    from prunescope.studies.grid.layout import Grid, StudyCell
 
 COUNTED = ("train", "retrain")
 """Steps that count as a run: pruning and measuring take little."""
@@ -72,5 +72,5 @@ def runs(grid: Grid, *, density: float) -> int:
     return len({recipe.id for recipe in (*grid.trainings, *retrainings)})
 
 
-def _cell(grid: Grid, value: float, *, seed: int, density: float) -> Cell:
+def _cell(grid: Grid, value: float, *, seed: int, density: float) -> StudyCell:
     return next(cell for cell in grid.cells if cell.value == value and cell.seed == seed and cell.density == density)

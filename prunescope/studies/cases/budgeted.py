@@ -155,7 +155,7 @@ def _pay(recipes: Sequence[Recipe], to: Purchase) -> bool:
 
     runs = sum(recipe.step in ("train", "retrain") for recipe in to.session.unfinished(recipes))
     timed = to.budget.seconds is not None
-    seconds = cost.estimate(recipes, to.session.store, device=to.session.device_here).seconds if timed else 0.0
+    seconds = cost.estimate_cost(recipes, to.session.store, device=to.session.device_here).seconds if timed else 0.0
     if not to.budget.allows(runs, seconds):
         return False
     to.session.estimate(recipes)

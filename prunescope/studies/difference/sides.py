@@ -112,7 +112,7 @@ def _of_study(folder: Path) -> Side:
         raise UsageError(f"'{folder}' is not a study: it has no folder {store.runs}", fix="give a study's folder")
     sound, _ = store.sound()
     values: dict[Place, list[float]] = {}
-    for row in coordinates.rows(sound.ids(), sound):
+    for row in coordinates.read_rows(sound.ids(), sound):
         if row["axes"] in {"", "replica", "pair"} and row["density"] is not None:
             knobs = [f"{name} {row[name]:g}" for name in KNOBS if isinstance(row[name], int | float)]
             where = ", ".join([_density_words(row["density"]), str(row["model"]), *knobs])

@@ -27,7 +27,7 @@ def _nothing(_: Recipe) -> Mapping[int, Recipe]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class StudyCell:
     """One dense model pruned to one density: its replicas and what is measured on them."""
 
     value: float
@@ -57,7 +57,7 @@ class Grid:
     trainings: tuple[Recipe, ...]
     training_names: tuple[str, ...]
     """What a person calls each dense run."""
-    cells: tuple[Cell, ...]
+    cells: tuple[StudyCell, ...]
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
@@ -131,7 +131,7 @@ def _training_name(study: Study, value: float, seed: int) -> str:
     return f"train/seed={seed}" if _by_snapshots(study) else f"train/{study.knob}={value:g},seed={seed}"
 
 
-def _cell_steps(knob: str, cell: Cell) -> dict[str, Recipe]:
+def _cell_steps(knob: str, cell: StudyCell) -> dict[str, Recipe]:
     name = f"{knob}={cell.value:g},density={cell.density:g},seed={cell.seed}"
     steps = _probe_steps(f"{knob}={cell.value:g},seed={cell.seed}", cell.dense_probes)
     steps[f"prune/{name}"] = cell.prune
@@ -238,7 +238,7 @@ def _number(value: float) -> float:
 
 def _cell(
     study: Study, plugins: _Plugins, data: Source, *, value: float, seed: int, density: float, dense: str
-) -> Cell:
+) -> StudyCell:
     prune = plan.pruning_recipe(dense=dense, pruner=plugins.pruner, density=density, data=data, seed=seed)
     retrainings = tuple(
         plan.retraining_recipe(
@@ -253,7 +253,7 @@ def _cell(
     dense_probes = tuple(
         plan.probing_recipe(replicas=[dense], probe=probe, data=data, seed=seed) for probe in plugins.dense_probes
     )
-    return Cell(
+    return StudyCell(
         value=value,
         density=density,
         seed=seed,

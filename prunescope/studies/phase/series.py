@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from prunescope.runs.session import Session
-    from prunescope.studies.grid.layout import Cell, Grid
+    from prunescope.studies.grid.layout import Grid, StudyCell
 
 TIME = "epoch"
 """The axis of training time."""
@@ -60,7 +60,7 @@ def _series(name: str, along: Mapping[float, list[float]]) -> Series:
     return Series(name=name, places=places, values=tuple(tuple(along[place]) for place in places))
 
 
-def _values(cell: Cell, session: Session, reading: str, finished: frozenset[str]) -> list[float]:
+def _values(cell: StudyCell, session: Session, reading: str, finished: frozenset[str]) -> list[float]:
     probe = reading.partition("/")[0]
     for recipe in (*cell.probes, *cell.dense_probes):
         if recipe.plugin == probe and recipe.id in finished:

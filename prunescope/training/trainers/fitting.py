@@ -76,7 +76,7 @@ def fit_by_options(  # noqa: PLR0913 - one for each part of a training
     from prunescope.training.gradient import in_parts
 
     one = accelerated(gradient, compiling=options.compiling, precision=options.precision)
-    return loop.fit(
+    return loop.train_epochs(
         model,
         data,
         optimizer=optimizer,

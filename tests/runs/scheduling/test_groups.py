@@ -58,20 +58,20 @@ def test_what_differs_in_seed_and_input_alone_is_trained_together(data, store):
     trainings = [dense(data, seed=seed) for seed in (0, 1)]
     cells = [cell(data, recipe, density=density) for recipe in trainings for density in (0.2, 0.5)]
     steps = [*trainings, *(recipe for steps in cells for recipe in steps)]
-    found = groups.divide(steps, store, device="cpu")
+    found = groups.divide_recipes(steps, store, device="cpu")
     assert sizes(found, trainings) == [1, 1], "everything waits for them: two processes take one each"
     assert sizes(found, [steps[0] for steps in cells]) == [1] * 4, "pruning is no training"
     retrainings = [recipe for steps in cells for recipe in steps[1:]]
     assert sizes(found, retrainings) == [6] * 12
     assert found[retrainings[0].id] == tuple(retrainings[:6])
     assert found[retrainings[11].id] == tuple(retrainings[6:])
-    assert groups.divide([*steps, *steps], store, device="cpu") == found
+    assert groups.divide_recipes([*steps, *steps], store, device="cpu") == found
 
 
 def test_dense_trainings_are_two_groups_at_least(data, store):
     trainings = [dense(data, seed=seed) for seed in range(15)]
     for count, wanted in ((3, [2, 2, 1]), (4, [2, 2, 2, 2]), (11, [6] * 6 + [5] * 5), (15, [5] * 15)):
-        assert sizes(groups.divide(trainings[:count], store, device="cpu"), trainings[:count]) == wanted
+        assert sizes(groups.divide_recipes(trainings[:count], store, device="cpu"), trainings[:count]) == wanted
 
 
 def test_other_options_data_or_networks_are_other_kinds(data, store):
@@ -82,43 +82,43 @@ def test_other_options_data_or_networks_are_other_kinds(data, store):
         dense(data, seed=3, name="preresnet8", width=0.25),
         dense(data, seed=4, name="preresnet8", width=0.5),
     ]
-    assert groups.divide(different, store, device="cpu") == {}
+    assert groups.divide_recipes(different, store, device="cpu") == {}
 
 
 def test_a_moving_average_and_a_large_network_are_trained_one_by_one(data, store):
     averaged = [dense(data, seed=seed, ema=0.9) for seed in range(4)]
     large = [dense(data, seed=seed, name="preresnet8", width=8.0) for seed in range(4)]
-    assert groups.divide([*averaged, *large], store, device="cpu") == {}
+    assert groups.divide_recipes([*averaged, *large], store, device="cpu") == {}
 
 
 def test_what_is_finished_is_divided_as_before_while_anything_is_left(data, store):
     trainings = [dense(data, seed=seed) for seed in (0, 1, 2)]
-    found = groups.divide(trainings, store, device="cpu")
+    found = groups.divide_recipes(trainings, store, device="cpu")
     pipeline.perform(trainings[0], store, device="cpu")
-    assert groups.divide(trainings, store, device="cpu") == found
+    assert groups.divide_recipes(trainings, store, device="cpu") == found
     for recipe in trainings[1:]:
         pipeline.perform(recipe, store, device="cpu")
-    assert groups.divide(trainings, store, device="cpu") == {}
+    assert groups.divide_recipes(trainings, store, device="cpu") == {}
 
 
 def test_the_network_of_a_finished_run_is_known(data, store):
     recipe = dense(data, seed=0)
     pipeline.perform(recipe, store, device="cpu")
     steps = cell(data, recipe, density=0.5)
-    assert sizes(groups.divide(steps, store, device="cpu"), steps) == [1, 3, 3, 3]
+    assert sizes(groups.divide_recipes(steps, store, device="cpu"), steps) == [1, 3, 3, 3]
     store.path(recipe.id).write_bytes(b"damaged")
-    assert groups.divide(steps, store, device="cpu") == {}
+    assert groups.divide_recipes(steps, store, device="cpu") == {}
 
 
 def test_steps_that_cannot_begin_are_left_alone(data, store):
     wrong = [replace(dense(data, seed=seed), plugin="sgdd") for seed in (0, 1)]
-    assert groups.divide([*wrong, Recipe(step="train", plugin="sgd")], store, device="cpu") == {}
+    assert groups.divide_recipes([*wrong, Recipe(step="train", plugin="sgd")], store, device="cpu") == {}
 
 
 def test_a_trainer_that_answers_nonsense_is_named(data, store, monkeypatch):
     monkeypatch.setattr(Sgd, "together", lambda *_: 0)
     with pytest.raises(PluginError, match=r"trainer 'sgd' of prunescope: together\(\) returned 0"):
-        groups.divide([dense(data, seed=seed) for seed in (0, 1)], store, device="cpu")
+        groups.divide_recipes([dense(data, seed=seed) for seed in (0, 1)], store, device="cpu")
 
 
 def test_trainings_together_leave_what_each_leaves_alone(data, store, tmp_path):
@@ -189,10 +189,12 @@ def test_a_step_that_the_memory_does_not_hold_is_an_error_with_the_fix(data, sto
 def test_on_a_gpu_groups_are_full_and_dense_ones_may_be_one(data, store, monkeypatch):
     trainings = [dense(data, seed=seed) for seed in range(4)]
     monkeypatch.setattr(groups, "_together", lambda *_: 64)
-    assert sizes(groups.divide(trainings, store, device="cuda"), trainings) == [4] * 4
-    assert sizes(groups.divide(trainings, store, device="cpu"), trainings) == [2] * 4
+    assert sizes(groups.divide_recipes(trainings, store, device="cuda"), trainings) == [4] * 4
+    assert sizes(groups.divide_recipes(trainings, store, device="cpu"), trainings) == [2] * 4
     monkeypatch.setattr(groups, "_together", lambda *_: 3)
-    assert sizes(groups.divide(trainings, store, device="cuda"), trainings) == [3, 3, 3, 1], "full, and what is left"
+    assert sizes(groups.divide_recipes(trainings, store, device="cuda"), trainings) == [3, 3, 3, 1], (
+        "full, and what is left"
+    )
 
 
 @pytest.mark.parametrize("wrong", [[1, 2], (1,)])

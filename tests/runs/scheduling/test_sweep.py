@@ -100,7 +100,7 @@ def test_a_step_another_process_performs_is_put_aside_with_what_needs_it(tiny):
     store, found = tiny
     held = found.cells[0].prune
     kin = {recipe.id for cell in found.cells[:2] for recipe in cell.recipes} - {found.cells[1].prune.id}
-    together = groups.divide(found.recipes, store, device="cpu")
+    together = groups.divide_recipes(found.recipes, store, device="cpu")
     assert together[held_kin(found)[0].id] == held_kin(found), "cells that wait for each other"
     with store.lock(held.id):
         assert store.is_busy(held.id)
@@ -318,7 +318,7 @@ def test_a_job_names_its_files_and_what_it_takes(tiny, monkeypatch):
     monkeypatch.chdir(store.study.parent)
     relative = Store(Path(store.study.name))
     expected = works.Expected(seconds={recipe.id: 2.0 for recipe in found.recipes}, memory=100, gpus=0.5)
-    together = groups.divide(found.recipes, store, device="cpu")
+    together = groups.divide_recipes(found.recipes, store, device="cpu")
     jobs = {work.job.id: work.job for work in works.works(found.recipes, relative, together, expected)}
     group = together[found.cells[0].retrainings[0].id]
     job = jobs[task_id(group)]

@@ -137,7 +137,7 @@ def test_rounds_are_never_trained_together(tmp_path):
         before = {run_of(reference) for reference in recipe.inputs}
         return before.union(*(needs(steps[run_id]) for run_id in before))
 
-    found = groups.divide(list(steps.values()), Store(tmp_path), device="cpu")
+    found = groups.divide_recipes(list(steps.values()), Store(tmp_path), device="cpu")
     assert found
     for group in found.values():
         members = {recipe.id for recipe in group}

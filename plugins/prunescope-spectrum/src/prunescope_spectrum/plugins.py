@@ -112,6 +112,8 @@ def _tails(
     weights: Mapping[str, Tensor], estimator: Literal["clauset", "hill"], convolutions: Literal["positions", "flat"]
 ) -> dict[str, Tail | None]:
     from prunescope_spectrum.eigenvalues import eigenvalues
-    from prunescope_spectrum.tails import fit
+    from prunescope_spectrum.tails import fit_tail
 
-    return {name: fit(eigenvalues(weight, convolutions=convolutions), estimator) for name, weight in weights.items()}
+    return {
+        name: fit_tail(eigenvalues(weight, convolutions=convolutions), estimator) for name, weight in weights.items()
+    }

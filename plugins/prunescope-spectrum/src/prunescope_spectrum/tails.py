@@ -39,7 +39,7 @@ class Tail:
         return (self.alpha - 1) / math.sqrt(self.n)
 
 
-def fit(values: NDArray[np.float64], estimator: Estimator) -> Tail | None:
+def fit_tail(values: NDArray[np.float64], estimator: Estimator) -> Tail | None:
     """Fit a tail; None for fewer than FEWEST values, or where they are all alike."""
     ordered = np.sort(values)
     if len(ordered) < FEWEST or ordered[-1] <= ordered[0] * (1 + 1e-9):
