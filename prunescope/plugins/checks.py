@@ -193,7 +193,7 @@ def _text_problem(text: object) -> str:
     """Return what keeps a text out of a file or a terminal; empty where nothing does.
 
     >>> _text_problem("a" + chr(0)), _text_problem(5), _text_problem("α/β 1")
-    ('holds a control character', 'is a int, no text', '')
+    ('holds a control character', 'is a int, not a text', '')
     """
     if not isinstance(text, str):
         return f"is a {type(text).__name__}, not a text"

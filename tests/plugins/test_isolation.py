@@ -43,7 +43,7 @@ CHANGES = {
     "os.environ": lambda: os.environ.update(OMP_NUM_THREADS="7"),
     "os.environ (HOME)": lambda: os.environ.pop("HOME"),
     "the search path": lambda: sys.path.insert(0, "/elsewhere"),
-    "the handlers of signals": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    "the handlers of signals": lambda: signal.signal(signal.SIGINT, lambda *_: None),
     "torch.nn.functional.cross_entropy": lambda: _patch(F, "cross_entropy"),
     "torch.nn.functional.linear": lambda: _patch(F, "linear"),
     "torch.nn.modules.linear.Linear.forward": lambda: _patch(torch.nn.Linear, "forward"),

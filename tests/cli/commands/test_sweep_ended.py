@@ -125,7 +125,8 @@ def test_a_signal_keeps_what_is_finished_and_says_how_to_resume(place, number, c
         STUDY.replace("epochs = [1]", "epochs = [200]").replace("epochs = 1", "epochs = 200")
     )
     process = subprocess.Popen(sweep(place), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-                               env=os.environ | {"PYTHONPATH": str(place / "site")})  # fmt: skip
+                               env=os.environ | {"PYTHONPATH": str(place / "site")},
+                               preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))  # noqa: PLW1509 # fmt: skip
     try:
         deadline = time.monotonic() + 120
         while not any(place.glob("runs/.locks/train-*.lock")) and process.poll() is None:

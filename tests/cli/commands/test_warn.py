@@ -101,7 +101,7 @@ def test_the_command_has_the_options_and_the_defaults_of_the_question():
     question = {one.name: one.default for one in fields(WarningQuestion)}
     command = {one.name: one.default for one in fields(WarnRequest) if one.name not in {"study", "json"}}
     assert command.items() <= question.items()
-    assert question.keys() - command.keys() == {"study", "trust", "progress"}
+    assert question.keys() - command.keys() == {"study", "trust", "progress", "recorders"}
 
 
 @pytest.mark.usefixtures("installed")

@@ -53,7 +53,7 @@ def raising(error):
 def test_an_error_is_two_lines_and_its_code(run, error, code):
     result = run(raising(error))
     assert result.exit_code == code
-    assert result.stderr == "error: broken file\nfix: mend it\n"
+    assert result.stderr == "error: broken file\nfix: correct it\n"
     assert result.stdout == ""
 
 
@@ -61,7 +61,7 @@ def test_debug_adds_the_traceback(run):
     result = run(raising(InputError("broken file", fix="correct it")), "--debug")
     assert result.exit_code == 2
     assert result.stderr.startswith("Traceback")
-    assert result.stderr.endswith("error: broken file\nfix: mend it\n")
+    assert result.stderr.endswith("error: broken file\nfix: correct it\n")
 
 
 @pytest.mark.usefixtures("listening")

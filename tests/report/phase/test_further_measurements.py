@@ -18,7 +18,7 @@ from prunescope.runs.store import Store
 from prunescope.studies.phase import from_study
 from prunescope.studies.phase.findings import find_phases
 from prunescope.studies.phase.from_table import read_table
-from prunescope.studies.phase.provenance import Made
+from prunescope.studies.phase.provenance import StudyProvenance
 
 MINE = {
     "score": Reading(np.array([1.0, 3.0]), "1", axes=("replica",)),
@@ -69,13 +69,13 @@ def test_the_csv_has_a_column_for_each_and_is_read_again(findings, tmp_path):
 
 
 def test_the_json_has_every_number(findings):
-    cells = phase_as_json(findings, Made())["cells"]
+    cells = phase_as_json(findings, StudyProvenance())["cells"]
     cell = next(one for one in cells if (one["value"], one["density"]) == (40, 0.1))
     assert cell["others"] == {"mine/score": 2.0, "mine/whole": 5.0}
     assert cell["samples"][0]["others"]["mine/score"] == [1.0, 3.0]
 
 
 def test_the_page_has_a_table_for_each(findings):
-    page = phase_page(findings, Made(), drawn={})
+    page = phase_page(findings, StudyProvenance(), drawn={})
     assert page.count("<h3>mine/") == 2
     assert "Further measurements" in page
