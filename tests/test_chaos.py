@@ -26,7 +26,7 @@ def campaign(tmp_path_factory) -> Campaign:
 
 def test_a_round_of_kills_loses_and_changes_nothing(campaign):
     assert (campaign.unexpected, campaign.figures["lost"], campaign.figures["changed"]) == ([], 0, 0)
-    assert campaign.figures["studies"] >= 1
+    assert campaign.figures["studies"] == 1
     assert campaign.figures["kills and signals that struck"] > 0
 
 
