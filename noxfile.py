@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nox
@@ -35,6 +36,9 @@ PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 
 # Test processes run side by side, so each gets one thread; and no test may reach for the network.
 TEST_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
+
+# Ray starts no worker whose temporary folder is within the environment, where nox puts that of a session.
+OWN_ENVIRONMENT = {**TEST_ENVIRONMENT, "TMPDIR": tempfile.gettempdir()}
 
 
 @nox.session(python=False)
@@ -169,7 +173,7 @@ def chaos_ray(session: nox.Session) -> None:
     """Kill nodes of a Ray cluster, and the driver of its sweeps, at random; arguments after -- go to the program."""
     _upon_the_wheel(session)
     session.install(str(Path("plugins/prunescope-ray").resolve()))
-    session.run("python", "plugins/prunescope-ray/tests/chaos_ray.py", *session.posargs, env=TEST_ENVIRONMENT)
+    session.run("python", "plugins/prunescope-ray/tests/chaos_ray.py", *session.posargs, env=OWN_ENVIRONMENT)
 
 
 def _upon_the_wheel(session: nox.Session) -> None:
@@ -193,7 +197,7 @@ def _upon_the_wheel(session: nox.Session) -> None:
 def _test_plugin(session: nox.Session, plugin: Path) -> None:
     session.install(str(plugin.resolve()))
     with session.chdir(plugin):  # so that the wheel is imported, not the source tree
-        session.run("python", "-P", "-m", "pytest", *session.posargs, env=TEST_ENVIRONMENT)
+        session.run("python", "-P", "-m", "pytest", *session.posargs, env=OWN_ENVIRONMENT)
 
 
 def _new_plugin(session: nox.Session, python: str, kind: str, folder: Path) -> Path:

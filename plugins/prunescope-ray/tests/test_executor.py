@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 
 import pytest
 from prunescope_ray import Ray, dispatch, worker
+from prunescope_ray.cluster import start_arguments
 from tiny_jobs import leave_note, notes_of
 
 from prunescope.api import Job, Resources
@@ -108,3 +111,9 @@ def test_the_ray_client_is_refused(monkeypatch):
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(UsageError, match="Ray client"):
         Ray(address="ray://somewhere:10001").slots()
+
+
+def test_a_temporary_folder_within_the_environment_is_refused(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", sys.prefix)
+    with pytest.raises(UsageError, match="within the environment"):
+        start_arguments(Ray())

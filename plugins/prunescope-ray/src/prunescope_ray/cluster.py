@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
+import tempfile
 import threading
 from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
@@ -69,7 +71,7 @@ def _start(options: Ray) -> None:
             f"--executor-option address={options.address}: the Ray client has no files to bring back",
             fix="run the sweep on a machine of the cluster, with address=auto or HOST:PORT",
         )
-    arguments: dict[str, Any] = {"address": options.address} if options.address else _occasion(options)
+    arguments: dict[str, Any] = {"address": options.address} if options.address else start_arguments(options)
     near = nullcontext() if options.address else loopback_alone()
     with _environment(SETTINGS), near, chdir(Path(Path.cwd().anchor)):
         try:
@@ -82,8 +84,17 @@ def _start(options: Ray) -> None:
             ) from error
 
 
-def _occasion(options: Ray) -> dict[str, Any]:
-    """Return the arguments of a cluster of this machine that nobody else reaches."""
+def start_arguments(options: Ray) -> dict[str, Any]:
+    """Return the arguments of a cluster of this machine that nobody else reaches.
+
+    Raises UsageError where the temporary folder is within the environment: Ray's workers would never start.
+    """
+    temporary = Path(tempfile.gettempdir()).resolve()
+    if temporary.is_relative_to(Path(sys.prefix).resolve()):
+        raise UsageError(
+            f"the temporary folder {temporary} is within the environment of Python: Ray starts no worker there",
+            fix="set TMPDIR to another folder, such as /tmp",
+        )
     cores = max(_cores(), int(options.jobs * options.cpus))
     return {"address": "local", "num_cpus": cores, "include_dashboard": False, "_node_ip_address": LOOPBACK}
 
