@@ -27,7 +27,12 @@ def session(tmp_path_factory):
 
 
 def run(words, folder, **more):
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    """Run a program in a folder, where `prunescope` is that of this Python: its script may be in no environment."""
+    program = folder / "bin/prunescope"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m prunescope "$@"\n')
+    program.chmod(0o755)
+    programs = os.pathsep.join([str(program.parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": programs, **more}
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
