@@ -16,9 +16,9 @@ def build(name):
     return models.create(ModelSpec(name=name, num_classes=3, in_chans=3, image_size=(224, 224)), seed=0)
 
 
-@pytest.mark.parametrize("name", NAMES[1:2])
+@pytest.mark.parametrize("name", NAMES[:1])
 def test_other_weights_are_used_at_the_next_call(name):
-    model, image = build(name).eval(), torch.randn(1, 3, 64, 64)
+    model, image = build(name).eval(), torch.randn(1, 3, 224, 224)
     with torch.no_grad():
         model(image)
         for key, value in model.named_parameters():
@@ -30,17 +30,16 @@ def test_other_weights_are_used_at_the_next_call(name):
         assert torch.equal(found, again.eval()(image))
 
 
-@pytest.mark.parametrize("name", NAMES[1:2])
+@pytest.mark.parametrize("name", NAMES[:1])
 def test_it_can_be_copied_after_a_call_with_derivatives(name):
     model = build(name).eval()
-    model(torch.randn(1, 3, 64, 64)).sum().backward()
+    model(torch.randn(1, 3, 224, 224)).sum().backward()
     copy.deepcopy(model)
 
 
 def test_timms_own_caches_have_the_name_that_is_looked_for():
     for name in NAMES:
-        with torch.device("meta"):
-            model = timm.create_model(name)
+        model = timm.create_model(name)
         assert any("attention_bias_cache" in vars(module) for module in model.modules()), name
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import timm
 
+from prunescope.api.errors import MismatchError
 from prunescope.networks.checkpoints import to_safetensors
 from prunescope.networks.checkpoints.tensors import safetensors_parts
 from prunescope.networks.exports.artefact import Artefact, ExportSubject
@@ -67,6 +69,11 @@ def _transforms(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _check_folder(subject: ExportSubject, path: Path) -> float:
-    model = timm.create_model(f"local-dir:{path}", pretrained=True)
+    try:
+        model = timm.create_model(f"local-dir:{path}", pretrained=True)
+    except (NameError, UnpicklingError) as error:  # timm 1.0.16 reads no safetensors from a folder
+        raise MismatchError(
+            f"timm {timm.__version__} cannot read the folder: {error}", fix="upgrade timm: pip install -U timm"
+        ) from error
     wanted = outputs_of(subject.model, subject.inputs)
     return compare_outputs(outputs_of(model, subject.inputs), wanted, library="timm, from the folder")

@@ -30,11 +30,19 @@ def assert_equal(path, model, size, chans=3):
     return found
 
 
+def empty(name, **options):
+    """Build a network without weights, or with them where timm 1.0.16 cannot do without."""
+    try:
+        with torch.device("meta"):
+            return timm.create_model(name, **options)
+    except (NotImplementedError, RuntimeError):
+        return timm.create_model(name, **options)
+
+
 @pytest.mark.parametrize("name", ["tresnet_m", "tresnet_l", "tresnet_xl", "tresnet_v2_l"])
 @pytest.mark.parametrize("chans", [1, 3])
 def test_channels_are_read_off_a_stem_behind_space_to_depth(name, chans):
-    with torch.device("meta"):
-        model = timm.create_model(name, num_classes=3, in_chans=chans)
+    model = empty(name, num_classes=3, in_chans=chans)
     spec = infer_spec(shapes(model.state_dict()), fingerprint(name), KnownNetwork(name=name))
     assert (spec.in_chans, spec.num_classes) == (chans, 3)
 
@@ -68,8 +76,7 @@ def test_a_network_that_was_built_for_the_size_of_its_images_is_built_so_again(t
 
 
 def test_images_that_are_not_square_keep_their_sides():
-    with torch.device("meta"):
-        model = timm.create_model("test_vit", img_size=(64, 144), num_classes=3)
+    model = empty("test_vit", img_size=(64, 144), num_classes=3)
     known = KnownNetwork(name="test_vit", image_size=(64, 144))
     assert infer_spec(shapes(model.state_dict()), fingerprint("test_vit"), known).image_size == (64, 144)
 

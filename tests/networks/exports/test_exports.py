@@ -68,6 +68,10 @@ def test_timm_loads_its_file_strictly(spec, tmp_path):
     assert all(torch.equal(again.mask.kept[name], kept) for name, kept in given.checkpoint.mask.kept.items())
 
 
+READS_FOLDERS = pytest.mark.skipif(timm.__version__ == "1.0.16", reason="timm 1.0.16 reads no safetensors of a folder")
+
+
+@READS_FOLDERS
 @pytest.mark.parametrize("spec", [RESNET, GREY, VIT], ids=lambda spec: spec.name)
 def test_timm_loads_the_folder_of_hugging_face(spec, tmp_path):
     given, path = subject(spec, documents={"README.md": "---\nlibrary_name: timm\n---\n# a\n"}), tmp_path / "folder"
@@ -85,6 +89,17 @@ def test_timm_loads_the_folder_of_hugging_face(spec, tmp_path):
     assert (again.spec.num_classes, again.mask.n_kept) == (3, given.checkpoint.mask.n_kept)
 
 
+def test_a_timm_that_reads_no_folder_is_an_error_that_names_it(tmp_path, monkeypatch):
+    def read(*_given, **_options):
+        raise NameError("name 'names' is not defined")  # as timm 1.0.16
+
+    given = subject(GREY)
+    monkeypatch.setattr(timm, "create_model", read)
+    with pytest.raises(MismatchError, match=f"timm {timm.__version__} cannot read the folder"):
+        exported("hf", tmp_path / "folder", given)
+
+
+@READS_FOLDERS
 def test_the_folder_of_a_dense_network_has_no_masks(tmp_path):
     exported("hf", tmp_path / "folder", subject(GREY, masked=False))
     assert sorted(file.name for file in (tmp_path / "folder").iterdir()) == ["config.json", "model.safetensors"]
