@@ -109,7 +109,7 @@ def test_a_killed_training_is_resumed_to_the_bit(count, blow, data, tmp_path, mo
     )
     perform(recipes, store)
     assert loaded[0] is not None, "it was resumed, not performed again"
-    assert len(loaded[0]["core"][0]["history"]) >= 1
+    assert sudden or len(loaded[0]["core"][0]["history"]) >= 1
     assert not states_in(store)
     perform(recipes, other)
     assert_equal(store, other, recipes)
