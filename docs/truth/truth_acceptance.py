@@ -69,7 +69,7 @@ def _of_steps(said: Mapping[str, Sequence[Said]], rows: Sequence[Row]) -> list[t
             after <= stay / 2,
         ),
         ("worse than staying in no study", f"in {worse}", worse == 0),
-        ("`select`: mean regret ≤ .5 points", f"{chosen:.2%}", chosen <= 0.005),
+        ("`select`: mean regret ≤ .5 points", f"{100 * chosen:.2f} points", chosen <= 0.005),
     ]
 
 
