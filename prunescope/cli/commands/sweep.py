@@ -68,7 +68,7 @@ def sweep(request: SweepRequest) -> Output:
     A step that ends its process, or takes longer than --step-timeout, is one failed step.
 
     Exit codes: 0 every step is finished and its file opens; 2 wrong usage or input, or no room to write; 4 some steps
-    failed; 70 a bug; 130, 143, 129 ended by Ctrl-C, SIGTERM, SIGHUP.
+    failed; 70 a bug; 130, 143, 129, 138 ended by Ctrl-C, SIGTERM, SIGHUP, SIGUSR1 (trainings save their state).
     """
     from prunescope.report.common.costs import Cost
     from prunescope.report.grid.finding import StepList, find_sweep

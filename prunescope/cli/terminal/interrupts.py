@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP, seen through: neither lost in a library that continues regardless, nor doubled.
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1, seen through: neither lost in a library that continues regardless, nor doubled.
 
 Pressed once at 20 moments of a training, the program ends as promised (exit code 130, one message) 20 times, with
 Python's own handling 19 times: a module that was loading turned it into another error. Pressed twice within 0.25 s, as
@@ -34,7 +34,7 @@ _noted: list[list[int]] = []
 
 
 def exit_code(number: int) -> int:
-    """Return the exit code of a program that a signal ended: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    """Return the exit code of a program that a signal ended: 130 for Ctrl-C, 143 for SIGTERM, 138 for SIGUSR1.
 
     >>> exit_code(signal.SIGTERM)
     143
@@ -57,7 +57,8 @@ def noting() -> Iterator[list[int]]:
     """Yield a list that is filled when Ctrl-C is pressed: a module that is just loading may raise another error.
 
     SIGTERM (a scheduler ends the job) and SIGHUP (the terminal is gone) count as Ctrl-C, unless whoever started the
-    program ignores them.
+    program ignores them. SIGUSR1, by which Slurm warns that a job ends soon, is passed on as SIGTERM: a training of
+    this process saves its state then.
 
     The second time changes nothing, for the program is ending already: what stops the workers must not be interrupted
     (some programs send the signal twice). The third time ends it at once; files are whole or not there all the same.
@@ -70,10 +71,11 @@ def noting() -> Iterator[list[int]]:
         yield _noted[-1] if _noted else []
         return
     pressed: list[int] = []
+    warned: list[int] = []
     over = threading.Event()
 
     def note(number: int, _frame: FrameType | None) -> None:
-        pressed.append(number)
+        pressed.append(warned.pop() if warned and number == signal.SIGTERM else number)
         if len(pressed) == 1:
             threading.Thread(target=see_through, args=(number,), daemon=True).start()
             raise KeyboardInterrupt
@@ -91,7 +93,7 @@ def noting() -> Iterator[list[int]]:
         if not isinstance(unraisable.exc_value, KeyboardInterrupt):
             reported(unraisable)
 
-    _handle(dict.fromkeys(usual, note))
+    _handle(dict.fromkeys(usual, note) | _passed_on(usual, warned))
     reported, sys.unraisablehook = sys.unraisablehook, hush
     _noted.append(pressed)
     try:
@@ -105,9 +107,20 @@ def noting() -> Iterator[list[int]]:
 
 def _usual_handlers() -> dict[int, Any]:
     """Return the handlers of the signals that end a program, of those that nobody ignores or handles otherwise."""
-    usual = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
+    usual = {"SIGINT": signal.default_int_handler} | dict.fromkeys(("SIGTERM", "SIGHUP", "SIGUSR1"), signal.SIG_DFL)
     numbers = {getattr(signal, name): handler for name, handler in usual.items() if hasattr(signal, name)}
     return {number: handler for number, handler in numbers.items() if signal.getsignal(number) is handler}
+
+
+def _passed_on(usual: Mapping[int, Any], warned: list[int]) -> dict[int, Any]:
+    """Return the handler that passes the warning on as SIGTERM, where the program handles both; it notes it first."""
+
+    def warn(number: int, _frame: FrameType | None) -> None:
+        warned[:] = [number]
+        signal.raise_signal(signal.SIGTERM)
+
+    warning: int = getattr(signal, "SIGUSR1", 0)  # 0: a system without it
+    return {warning: warn} if warning in usual and signal.SIGTERM in usual else {}
 
 
 def _handle(handlers: Mapping[int, Any]) -> None:

@@ -208,14 +208,15 @@ def _submit(pool: ProcessPoolExecutor, perform: Callable[[Job], None], job: Job)
 
 @contextmanager
 def _ctrl_c_held() -> Iterator[None]:
-    """Hold Ctrl-C, SIGTERM and SIGHUP back while workers start or are stopped.
+    """Hold Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 back while workers start or are stopped.
 
     Those that start keep them blocked from their first moment; this process gets them afterwards.
     """
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     try:
         yield
     finally:
@@ -261,10 +262,11 @@ def _start_worker(parent: int, threads: int, safe_path: str | None, started: Syn
 
 
 def _leave_signals() -> None:
-    """Ignore what a terminal sends to all processes; SIGTERM, by which the parent ends a worker, ends it."""
+    """Ignore what a terminal or Slurm sends to all processes; SIGTERM, by which the parent ends a worker, ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 

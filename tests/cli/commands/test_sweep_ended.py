@@ -119,23 +119,45 @@ def test_a_probe_that_ends_its_process_is_an_error_of_a_single_command(place, pr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no such signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_keeps_what_is_finished_and_says_how_to_resume(place, number, code):
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGUSR1", 138)])
+def test_a_signal_keeps_what_is_finished_and_says_how_to_resume(place, name, code):
+    number = getattr(signal, name)
     (place / "study.toml").write_text(
-        STUDY.replace("epochs = [1]", "epochs = [200]").replace("epochs = 1", "epochs = 200")
+        STUDY.replace("epochs = [1]", "epochs = [5000]").replace("epochs = 1", "epochs = 5000")
     )
     process = subprocess.Popen(sweep(place), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
                                env=os.environ | {"PYTHONPATH": str(place / "site")},
+                               start_new_session=True,
                                preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))  # noqa: PLW1509 # fmt: skip
     try:
         deadline = time.monotonic() + 120
-        while not any(place.glob("runs/.locks/train-*.lock")) and process.poll() is None:
+        while not any(place.glob("runs/.locks/train-*.progress")) and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        process.send_signal(number)
+        os.killpg(process.pid, number)  # to the workers too, as Slurm does
         _, told = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == code, told
-    assert f"ended by {number.name}; what was finished is kept in" in told
+    assert f"ended by {name}; what was finished is kept in" in told
     assert "the same command resumes" in told
+    assert len(list(place.glob("runs/.partial/train-*.state"))) == 1, "the training saved its state"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such signals")
+def test_the_warning_of_slurm_lets_a_training_of_this_process_save_its_state(place):
+    words = [sys.executable, "-m", "prunescope", "train", "sgd", "--model", "small_mlp", "--epochs", "5000"]
+    words += ["--data", "patches:images=64,test_images=32", "--study", str(place / "study"), "--device", "cpu"]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not any(place.glob("study/runs/.locks/*.progress")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGUSR1)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 138, told
+    assert "ended by SIGUSR1" in told
+    assert len(list(place.glob("study/runs/.partial/*.state"))) == 1
