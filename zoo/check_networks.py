@@ -56,7 +56,7 @@ def main() -> int:
 
 def check_network(member: Member) -> dict[str, str]:
     """Return what each check found of one network, as the table shows it."""
-    row = {"source": member.source, "network": member.name}
+    row = {"source": member.source, "network": member.title}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

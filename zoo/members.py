@@ -14,22 +14,25 @@ import torch
 
 from prunescope.api.errors import PrunescopeError
 from prunescope.networks import models
-from prunescope.networks.models import ModelSpec
+from prunescope.networks.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from torch import Tensor, nn
+
+    from prunescope.networks.spec import JSON
 
 CLASSES = 5
 
 SIDES = (32, 64, 96, 128, 160, 192, 224, 240, 256, 288, 384)
 
 CHOSEN = Path(__file__).with_name("families.json")
-"""The smallest network of each family of timm, and its parameters: `python zoo/choose_families.py` writes it."""
+"""The smallest network of each family of timm, its parameters, and the arguments that shrink it:
+`python zoo/choose_families.py` writes it."""
 
-MOST_PARAMETERS = 30_000_000
-"""Of a network that is run: two cores check one of these in about a minute."""
+MOST_PARAMETERS = 90_000_000
+"""Of a network that is run, shrunk where it can be: checks in float64 take about a hundred bytes for each."""
 
 TORCHVISION = (
     "squeezenet1_1",
@@ -78,6 +81,11 @@ class Member:
         """What a person calls it."""
         return self.spec.name.rpartition(":")[2]
 
+    @property
+    def title(self) -> str:
+        """The name, and the arguments that shrink it."""
+        return " ".join([self.name, *(f"{key}={value}" for key, value in self.spec.options.items())])
+
     def inputs(self, count: int, *, seed: int = 0) -> Tensor:
         """Return inputs of the network's kind: images or rows of numbers, token ids where it takes those."""
         generator = torch.Generator().manual_seed(seed)
@@ -95,12 +103,12 @@ def list_members(*, quick: bool) -> tuple[list[Member], list[tuple[str, str, int
     """Return the networks that are run, and those that are too large to be: family, smallest network, parameters."""
     chosen = json.loads(CHOSEN.read_text())
     chosen = dict(sorted(chosen.items(), key=lambda item: item[1][1]))
-    small = {family: name for family, (name, count) in chosen.items() if count <= MOST_PARAMETERS}
-    large = [(family, name, count) for family, (name, count) in chosen.items() if count > MOST_PARAMETERS]
+    small = {family: of for family, of in chosen.items() if of[1] <= MOST_PARAMETERS or of[2]}
+    large = [(family, name, count) for family, (name, count, _) in chosen.items() if family not in small]
     own = [*map(_own, odd_networks.NAMES)]
     if quick:
         return [*(_member("timm", "", name) for name in QUICK), *own], []
-    timm = [_member("timm", family, name) for family, name in small.items()]
+    timm = [_member("timm", family, name, options) for family, (name, _, options) in small.items()]
     vision = [_member("torchvision", name, f"torchvision.models:{name}") for name in TORCHVISION]
     return [*own, *vision[:SMALL], *timm, *vision[SMALL:]], large
 
@@ -138,8 +146,9 @@ def _takes(member: Member) -> bool:
         return bool(torch.isfinite(model.eval()(member.inputs(2))).all())
 
 
-def _member(source: str, family: str, name: str) -> Member:
-    return Member(source=source, family=family or name, spec=_spec(name, in_chans=3, image_size=(224, 224)))
+def _member(source: str, family: str, name: str, options: Mapping[str, JSON] | None = None) -> Member:
+    spec = replace(_spec(name, in_chans=3, image_size=(224, 224)), options=options or {})
+    return Member(source=source, family=family or name, spec=spec)
 
 
 def _own(name: str) -> Member:

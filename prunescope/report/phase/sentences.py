@@ -60,7 +60,10 @@ class Answer:
 
 
 def phase_headline(findings: Findings) -> str:
-    """Say the main result in one sentence: what crossing the transition does at which densities."""
+    """Say the main result in one sentence: what crossing the transition does at which densities.
+
+    A difference that no 95 % interval over dense seeds shows is only apparent.
+    """
     found = findings.transition
     if blank.everywhere(findings):
         return "Not determined: in no cell have replicas learned the training data."
@@ -71,12 +74,10 @@ def phase_headline(findings: Findings) -> str:
     step = f"From {_step(found, knob)}"
     if not worse and not better:
         return f"{step}, no density shows a difference beyond the noise."
+    shown = {one.density for one in found.differences if _excludes_zero(one)}
     parts = [
-        text
-        for text, where in (
-            (f"gets worse at {labels.densities(all_densities, worse)}", worse),
-            (f"gets better at {labels.densities(all_densities, better)}", better),
-        )
+        f"{'' if shown.intersection(where) else 'apparently '}{says} at {labels.densities(all_densities, where)}"
+        for says, where in (("gets worse", worse), ("gets better", better))
         if where
     ]
     return f"{step}, the pruned model {' and '.join(parts)} density."
@@ -150,7 +151,7 @@ def _strength(found: FoundTransition, mine: Sequence[float], *, ordered: bool) -
     if not ordered:
         return "no", "Not in order"
     shown = [one for one in found.differences if one.density in mine]
-    if any(one.interval and not one.interval[0] <= 0 <= one.interval[1] for one in shown):
+    if any(_excludes_zero(one) for one in shown):
         return "yes", "Yes"
     if all(one.z is None for one in shown):
         return "open", "Apparently, without replication"
@@ -168,8 +169,11 @@ def _difference_words(one: Difference) -> str:
     if one.z is None:
         return where
     text = f"{where}, z = {one.z:+.1f}".replace("-", formatting.MINUS)
-    excluded = one.interval and not one.interval[0] <= 0 <= one.interval[1]
-    return f"{text}, 95 % interval excludes 0" if excluded else text
+    return f"{text}, 95 % interval excludes 0" if _excludes_zero(one) else text
+
+
+def _excludes_zero(one: Difference) -> bool:
+    return one.interval is not None and not one.interval[0] <= 0 <= one.interval[1]
 
 
 def unit_of_analysis(findings: Findings) -> str:
@@ -279,7 +283,7 @@ def _band_text(one: Crossing, findings: Findings) -> str:
 def _direction(findings: Findings) -> Answer:
     found = findings.direction
     cells, right, wrong = (sum(getattr(one, name) for one in found) for name in ("cells", "right", "wrong"))
-    question = "Does the advice point to the lower test error?"
+    question = "Does the advice of the regimes alone point to the lower test error?"
     if not cells:
         text = "Not determined: no cell is farther than 0.4 points from the best of its density."
         return Answer(question=question, mark="open", text=text)

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from prunescope.studies.phase.provenance import StudyProvenance
     from prunescope.studies.phase.transition import FoundTransition
 
-PHASE_SCHEMA = 1
+PHASE_SCHEMA = 2
 """Raised when a key changes its meaning or goes; new keys do not raise it."""
 
 PHASE_QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+
+JUDGED = ("regime", "advice", "confidence", "regime_probability")
+"""Columns of a verdict; the confidence is that of the advised direction, where one is judged."""
 
 
 def phase_as_csv(findings: Findings) -> str:
@@ -32,7 +35,7 @@ def phase_as_csv(findings: Findings) -> str:
     buffer.write(f"# source: {diagram.source or f'study {diagram.name}'}\n")
     writer = csv.writer(buffer, lineterminator="\n")
     measured = [f"{name}{suffix}" for name in PHASE_QUANTITIES for suffix in ("", "_low", "_high", "_n")]
-    writer.writerow([diagram.knob, "density", *measured, "regime", "advice", "confidence", *diagram.others])
+    writer.writerow([diagram.knob, "density", *measured, *JUDGED, *diagram.others])
     for value in diagram.values:
         for density in diagram.densities:
             cell = diagram.cells[value, density]
@@ -91,9 +94,9 @@ def _phase_row(findings: Findings, cell: DiagramCell) -> list[str]:
         columns += [f"{number:.6g}" for number in numbers] or ["", "", ""]
         columns.append(str(summary.seeds * summary.each) if summary else "")
     if found is None:
-        return [*columns, "", "", ""]
-    confidence = "" if found.confidence is None else f"{found.confidence:.3f}"
-    return [*columns, str(found.regime or ""), str(found.advice), confidence]
+        return [*columns, *[""] * len(JUDGED)]
+    sure, of_regime = ("" if one is None else f"{one:.3f}" for one in (found.confidence, found.regime_probability))
+    return [*columns, str(found.regime or ""), str(found.advice), sure, of_regime]
 
 
 def _drift(found: Drift | None) -> dict[str, Any] | None:

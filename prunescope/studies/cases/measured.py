@@ -9,15 +9,12 @@ import numpy as np
 
 from prunescope.api import Evidence
 from prunescope.api.errors import EvidenceError, UsageError
-from prunescope.regimes.log_odds import CERTAINTY, load_calibration
-from prunescope.regimes.probable_direction import state_direction
 from prunescope.regimes.selection import Member
-from prunescope.regimes.thresholds import PUBLISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prunescope.api import Diagnosis, Reading, RegimeRule
+    from prunescope.api import Reading
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.session import Session
     from prunescope.studies.grid.layout import Grid
@@ -136,32 +133,7 @@ def merged_readings(models: Sequence[MeasuredModel]) -> MeasuredModel:
     return replace(models[0], readings=together)
 
 
-def judge_model(
-    rule: RegimeRule,
-    here: MeasuredModel,
-    others: Sequence[MeasuredModel],
-    *,
-    knob: str,
-    first_drop: float | None = None,
-    certainty: float = CERTAINTY,
-) -> Diagnosis:
-    """Return a rule's verdict on one model, given the others of the same density, and the direction that it points in.
-
-    The others are compared by their test error, which was measured and which an advised step is to lower; by training
-    error where it was not. first_drop: epochs of the dense training after which its learning rate first fell.
-    """
-    neighbours = tuple(_evidence(other, knob) for other in others)
-    evidence = replace(_evidence(here, knob), neighbours=neighbours, first_drop=first_drop)
-    return state_direction(
-        rule.classify(evidence),
-        evidence,
-        calibration=load_calibration(),
-        certainty=certainty,
-        learned=(rule.thresholds() or PUBLISHED).learned,
-        errors=(TEST_ERROR, TRAIN_ERROR),
-    )
-
-
-def _evidence(model: MeasuredModel, knob: str) -> Evidence:
+def describe_evidence(model: MeasuredModel, knob: str) -> Evidence:
+    """Return a model as a rule gets it."""
     knobs = {knob: model.value} if np.isfinite(model.value) else {}
     return Evidence(density=model.density, readings=model.readings, knobs=knobs)

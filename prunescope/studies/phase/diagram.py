@@ -22,6 +22,9 @@ class Sample:
     """Of the dense training."""
     test_error: tuple[float, ...] = ()
     """Of every replica, a fraction."""
+    train_error: tuple[float, ...] = ()
+    train_chance: tuple[float, ...] = ()
+    """Error of the best prediction that is the same for all training examples."""
     lmc: tuple[float, ...] = ()
     """Of every pair of replicas."""
     lmc_stderr: tuple[float, ...] = ()

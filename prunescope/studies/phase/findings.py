@@ -28,7 +28,7 @@ class Findings:
     diagram: PhaseDiagram
     epsilon: Epsilon
     verdicts: Mapping[tuple[float, float], Diagnosis]
-    """By (value, density), for every cell with enough evidence."""
+    """By (value, density), for every cell with enough evidence: what `advise` returns there."""
     unlearned: Mapping[tuple[float, float], float]
     """By (value, density): the training error of the cells left unresolved because replicas have not learned."""
     crossings: tuple[Crossing, ...]
@@ -39,6 +39,7 @@ class Findings:
     to_the_end: FoundTransition | None
     """A hotter value against the coldest: the hotter side of a marked transition, else the hottest."""
     direction: tuple[Score, ...]
+    """Of the rule alone, which sees no test error."""
     plain_directions: Mapping[str, tuple[Score, ...]]
     """What else would have advised: "means", the three-regime rule without abstaining; "lmc" and "cka", each alone;
     and two habits: "colder" whatever the density, and "drop", to the last snapshot before it."""
@@ -48,20 +49,20 @@ class Findings:
 def find_phases(diagram: PhaseDiagram, rule: RegimeRule) -> Findings:
     """Compute everything from a diagram and a rule."""
     epsilon = threshold(rule)
-    verdicts = judging.judge_cells(diagram, rule)
+    judged = judging.judge_cells(diagram, rule)
     crossings = boundary.crossings(diagram, epsilon)
     across = transition.find_transition(diagram)
     return Findings(
         diagram=diagram,
         epsilon=epsilon,
-        verdicts=verdicts,
-        unlearned=judging.unlearned(diagram, verdicts, limit=(rule.thresholds() or PUBLISHED).learned),
+        verdicts={cell: verdict.diagnosis for cell, verdict in judged.items()},
+        unlearned=judging.unlearned(diagram, judged, limit=(rule.thresholds() or PUBLISHED).learned),
         crossings=crossings,
         bend=bending.judge_bend(diagram, epsilon),
         seed_bends=tuple(bending.judge_bend(diagram, epsilon, seed=seed).verdict for seed in diagram.seeds),
         transition=across,
         to_the_end=transition.to_the_end(diagram, across),
-        direction=direction.of_rule(diagram, verdicts),
+        direction=direction.of_rule(diagram, {cell: verdict.of_rule for cell, verdict in judged.items()}),
         plain_directions=_plain_directions(diagram, epsilon),
         ways=choosing.ways(diagram, epsilon.middle),
     )

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from prunescope.studies.grid import layout as grid
     from prunescope.studies.grid.study import Study
 
-ONLY = ("errors/test_error", "lmc/lmc", "lmc/train_error_path", "cka/softmax")
+ONLY = (
+    "errors/test_error",
+    "errors/train_error",
+    "errors/train_chance",
+    "lmc/lmc",
+    "lmc/train_error_path",
+    "cka/softmax",
+)
 """The readings a phase diagram is made of."""
 
 
@@ -106,6 +113,8 @@ def _sample(seed: int, readings: Mapping[str, Array], others: Mapping[str, tuple
         seed=seed,
         others=others,
         test_error=_values(readings.get("errors/test_error")),
+        train_error=_values(readings.get("errors/train_error")),
+        train_chance=_values(readings.get("errors/train_chance")),
         lmc=_values(readings.get("lmc/lmc")),
         lmc_stderr=_stderr(readings.get("lmc/lmc")),
         cka=_values(readings.get("cka/softmax")),

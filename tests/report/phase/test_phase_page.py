@@ -160,7 +160,8 @@ def test_the_headline_says_what_crossing_the_transition_does(study, published):
         "From 40 to 60 epochs, the pruned model gets worse at 10 % and gets better at 50 % density."
     )
     assert (
-        sentences.phase_headline(published) == "From 80 to 100 epochs, the pruned model gets worse at 5–10 % density."
+        sentences.phase_headline(published)
+        == "From 80 to 100 epochs, the pruned model apparently gets worse at 5–10 % density."
     )
     assert "Not finished" in sentences.phase_headline(replace(published, transition=None))
 
@@ -312,7 +313,7 @@ def test_one_dense_seed_is_said_to_be_one(study):
 
 def test_json_holds_everything_and_is_json(study):
     found = json.loads(json.dumps(phase.phase_as_json(*study), allow_nan=False))
-    assert found["schema_version"] == 1
+    assert found["schema_version"] == 2
     assert len(found["cells"]) == 15
     assert (found["bend"], found["bend_at_ends"]) == ("colder", ["colder", "colder"])
     assert len(found["bend_slope"]["by_seed"]) == 3
@@ -329,7 +330,8 @@ def test_csv_has_a_line_per_cell(study):
     header, gap = lines[0].split(","), next(line for line in lines if line.startswith("20,0.5,"))
     assert header[:4] == ["epochs", "density", "test_error", "test_error_low"]
     assert gap == "20,0.5," + "," * (len(header) - 3)
-    assert next(line for line in lines if line.startswith("60,0.05,")).split(",")[-3:-1] == ["I", "raise"]
+    assert header[-4:] == ["regime", "advice", "confidence", "regime_probability"]
+    assert next(line for line in lines if line.startswith("40,0.05,")).split(",")[-4:-2] == ["I", "raise"]
 
 
 def test_figures_are_real_files(study, tmp_path):

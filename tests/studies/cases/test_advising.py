@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from prunescope.api import Advice, Reading
 from prunescope.regimes.rules import ThreeRegime
-from prunescope.studies.cases.advising import advise_model, change, neighbour
+from prunescope.studies.cases.advising import advise_model
 from prunescope.studies.cases.measured import MeasuredModel, merged_readings
+from prunescope.studies.cases.moving import change, neighbour
 
 
 def model(value, *, lmc, cka=0.9, errors=(0.2, 0.2, 0.2), seed=0, density=0.1):
@@ -37,16 +38,22 @@ def test_regime_one_goes_to_the_hotter_neighbour_with_its_change():
     assert found.change.n == 6
 
 
-def test_seeds_vote_and_those_who_disagree_lower_the_confidence():
-    models = [
-        model(value, lmc=lmc, errors=(error,) * 3, seed=seed)
-        for seed, cold, errors in ((0, -0.5, (0.1, 0.2)), (1, -0.5, (0.1, 0.2)), (2, -0.01, (0.2, 0.1)))
-        for value, lmc, error in zip((40, 80), (-0.01, cold), errors, strict=True)
-    ]
-    found = advise_model(models, value=80, knob="epochs", rule=ThreeRegime())
-    assert found.advice is Advice.RAISE
-    assert found.confidence == pytest.approx(2 / 3, abs=0.02)
-    assert "2 of 3 dense seeds advise raise" in found.because
+def test_a_seed_that_disagrees_lowers_the_confidence_and_is_counted():
+    def models(*seeds):
+        return [
+            model(value, lmc=lmc, errors=(error,) * 3, seed=seed)
+            for seed, (cold, errors) in enumerate(seeds)
+            for value, lmc, error in zip((40, 80), (-0.01, cold), errors, strict=True)
+        ]
+
+    hotter, colder = (-0.5, (0.1, 0.2)), (-0.01, (0.2, 0.1))
+    found, alike = (
+        advise_model(models(*seeds), value=80, knob="epochs", rule=ThreeRegime())
+        for seeds in ((hotter, hotter, colder), (hotter, hotter, hotter))
+    )
+    assert found.advice is alike.advice is Advice.RAISE
+    assert found.confidence < alike.confidence - 0.05
+    assert found.because[-1] == "2 of 3 dense seeds, each judged alone: raise"
 
 
 def test_a_seed_is_compared_with_its_own_temperatures_only():
