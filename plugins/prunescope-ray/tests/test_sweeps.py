@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from conftest import NODE
-from tiny_studies import readings_of, sweep_study
+from tiny_studies import TINY, readings_of, sweep_study
+
+from prunescope.runs.store import Store
 
 LISTEN = "0A"
 """The state of a socket that listens, in /proc/net/tcp."""
@@ -25,6 +30,14 @@ from test_sweeps import listening
 before = listening()
 with connect(Ray(jobs=1)):
     print(*sorted(listening() - before), sep="\\n")
+"""
+
+
+COMMAND = """
+from prunescope.cli import main
+from prunescope_ray.cluster import loopback_alone
+with loopback_alone():  # where the cluster is
+    main()
 """
 
 
@@ -53,6 +66,41 @@ def test_a_node_that_is_lost_during_a_sweep_changes_nothing(shared, cluster, wan
     assert readings_of(study) == wanted
 
 
+def test_two_studies_share_a_cluster(cluster, wanted, tmp_path):
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+    with ThreadPoolExecutor() as pool:
+        studies = list(pool.map(lambda folder: sweep_study(folder, executor="ray"), folders))
+    assert [readings_of(study) for study in studies] == [wanted, wanted]
+    assert cluster.list_all_nodes()
+
+
+def test_ctrl_c_of_the_driver_ends_what_it_handed_out_and_the_same_command_resumes(cluster, tmp_path):
+    (tmp_path / "long.toml").write_text(TINY.replace("epochs = 2", "epochs = 20000", 1).replace("[1, 2]", "[1, 20000]"))
+    study = tmp_path / "study"
+    words = [sys.executable, "-c", COMMAND, "sweep", "long.toml", "--study", str(study), "--device", "cpu"]
+    words += ["--executor", "ray", "--executor-option", f"address={cluster.address}"]
+    driver = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    try:
+        until = time.monotonic() + 120
+        while not any(study.glob("runs/.locks/train-*.progress")) and driver.poll() is None:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        driver.send_signal(signal.SIGINT)
+        _, told = driver.communicate(timeout=60)
+    finally:
+        driver.kill()
+    assert driver.returncode == 130, told
+    assert "the same command resumes" in told
+    running = [path.stem for path in study.glob("runs/.locks/train-*.lock")]
+    while any(Store(study).is_busy(run) for run in running):
+        assert time.monotonic() < until + 60, "the worker goes on"
+        time.sleep(0.1)
+    assert running
+    assert not list(study.glob(".prunescope-ray-*"))
+
+
 def listening():
     """Return the addresses on which some process of this machine listens: (address, port), hexadecimal."""
     found = set()
@@ -64,7 +112,7 @@ def listening():
     return found
 
 
-def test_a_cluster_for_the_occasion_listens_on_the_loopback_interface_alone():
+def test_a_cluster_for_the_occasion_listens_on_the_loopback_interface_alone_and_leaves_no_token(tmp_path):
     made = subprocess.run(
         [sys.executable, "-c", OCCASION],
         check=False,
@@ -72,7 +120,9 @@ def test_a_cluster_for_the_occasion_listens_on_the_loopback_interface_alone():
         capture_output=True,
         text=True,
         timeout=120,
+        env=os.environ | {"HOME": str(tmp_path)},
     )
+    assert not list(tmp_path.rglob("*token*"))
     addresses = [line.partition(":")[0] for line in made.stdout.split()]
     assert addresses, made.stderr
     assert set(addresses) <= set(LOOPBACK)

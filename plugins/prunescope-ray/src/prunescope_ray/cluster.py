@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import sys
 import tempfile
 import threading
 from contextlib import chdir, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
 from ray._private import ray_constants
+from ray.exceptions import RayError
 
 from prunescope.api.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from prunescope_ray.executor import Ray
 
@@ -29,6 +32,9 @@ SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a job without GPUs sees none
 }
 """Variables that Ray reads when it starts."""
+
+TOKEN, TOKEN_MODE = "RAY_AUTH_TOKEN", "RAY_AUTH_MODE"
+"""Variables of Ray's tokens; see `_own_token`."""
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -73,15 +79,35 @@ def _start(options: Ray) -> None:
         )
     arguments: dict[str, Any] = {"address": options.address} if options.address else start_arguments(options)
     near = nullcontext() if options.address else loopback_alone()
-    with _environment(SETTINGS), near, chdir(Path(Path.cwd().anchor)):
+    token = {} if options.address else {TOKEN: _own_token()}
+    with _environment(SETTINGS | token, also=(TOKEN_MODE,)), near, chdir(Path(Path.cwd().anchor)):
         try:
             ray.init(**arguments, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True)
-        except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-            reason = str(error).partition("\n")[0]
-            raise UsageError(
-                f"there is no Ray cluster at {options.address or 'this machine'}: {reason}",
-                fix="start one: ray start --head; then give --executor-option address=HOST:6379",
-            ) from error
+        except (ConnectionError, ValueError, RuntimeError, OSError, RayError) as error:
+            raise _refusal(options.address or "this machine", error) from error
+
+
+def _refusal(place: str, error: BaseException) -> UsageError:
+    """Return why there is no connection to a cluster: its token, or the cluster itself, is missing."""
+    causes: list[BaseException] = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    if any("auth" in str(cause).lower() and "token" in str(cause).lower() for cause in causes):
+        return UsageError(
+            f"the Ray cluster at {place} requires its token, which this process has not given",
+            fix=f"copy ~/.ray/auth_token from the machine that started the cluster, and export {TOKEN_MODE}=token",
+        )
+    reason = str(error).partition("\n")[0]
+    return UsageError(
+        f"there is no Ray cluster at {place}: {reason}",
+        fix="start one: ray start --head; then give --executor-option address=HOST:6379",
+    )
+
+
+@cache
+def _own_token() -> str:
+    """Return the token of the clusters that this process starts: Ray would write one for good into ~/.ray."""
+    return secrets.token_hex(32)
 
 
 def start_arguments(options: Ray) -> dict[str, Any]:
@@ -119,8 +145,9 @@ def _cores() -> int:
 
 
 @contextmanager
-def _environment(settings: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in settings}
+def _environment(settings: dict[str, str], *, also: Collection[str] = ()) -> Iterator[None]:
+    """Set variables that are not set inside the block; restore them and `also`, which Ray sets, after it."""
+    before = {name: os.environ.get(name) for name in (*settings, *also)}
     os.environ.update({name: value for name, value in settings.items() if before[name] is None})
     try:
         yield

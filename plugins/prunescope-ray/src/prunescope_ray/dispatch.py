@@ -21,6 +21,7 @@ from prunescope.api.errors import PluginError, StoreError
 from prunescope.api.queue import queue_jobs
 from prunescope_ray.files import read_files, write_file, write_files
 from prunescope_ray.nodes import check_nodes
+from prunescope_ray.rooms import NO_ROOM, RETURN_SECONDS, Watch, require_room, room_of
 from prunescope_ray.versions import versions_here
 from prunescope_ray.worker import Delivery, Terms, perform_here, progress_key, remove_folder
 
@@ -44,6 +45,8 @@ LOST = "the process or the machine that performed it was lost"
 def dispatch_jobs(options: Ray, jobs: Sequence[Job], perform: Callable[[Job], None]) -> Iterator[Outcome | Progress]:
     """Perform jobs on the cluster that this process is connected to; see `api.Executor.run`."""
     study = Path(jobs[0].study)
+    if not options.wait:
+        require_room(room_of(options, job) for job in jobs)
     with _marked(study, options) as terms:
         sender = _Sender(options=options, perform=perform, terms=terms, study=study)
         try:
@@ -58,7 +61,7 @@ def _dispatched(options: Ray, jobs: Sequence[Job], sender: _Sender) -> Iterator[
         yield from queue.skip()
         for job in queue.take((options.jobs or MOST_AT_A_TIME) - len(sender.running)):
             sender.send(job)
-        for outcome in sender.receive():
+        for outcome in (*sender.receive(), *sender.give_up()):
             yield queue.end(outcome)
         yield from sender.progress()
 
@@ -97,20 +100,25 @@ class _Sender:
     """Reference of the result -> job."""
     kept: OrderedDict[str, Any] = field(default_factory=OrderedDict)
     """Path of an input -> its reference, the last used at the end."""
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin to watch the machines."""
+        self.watch = Watch(patience=max(60 * self.options.wait, RETURN_SECONDS))
 
     def send(self, job: Job) -> None:
         """Hand a job to the cluster."""
-        gpus = job.resources.gpus if self.options.gpus is None else self.options.gpus
+        room = room_of(self.options, job)
         task = ray.remote(perform_here).options(
-            num_cpus=self.options.cpus,
-            num_gpus=gpus,
-            memory=int(self.options.memory * 2**30) or None,
+            num_cpus=room.cpus,
+            num_gpus=room.gpus,
+            memory=room.memory or None,
             max_retries=job.retries if self.options.retries is None else self.options.retries,
             retry_exceptions=False,
             name=job.id,
         )
         files = {} if self.terms.mark else self._put(job.inputs)
-        self.running[task.remote(job, self.perform, replace(self.terms, gpus=gpus), files)] = job
+        self.running[task.remote(job, self.perform, replace(self.terms, gpus=room.gpus), files)] = job
 
     def receive(self) -> Iterator[Outcome]:
         """Yield how jobs ended, once one has or a second has passed; files that travel are in the study then."""
@@ -121,6 +129,16 @@ class _Sender:
             ended, _ = ray.wait(list(self.running), num_returns=len(self.running), timeout=0, fetch_local=False)
         for reference in ended:
             yield self._received(reference, self.running.pop(reference))
+
+    def give_up(self) -> Iterator[Outcome]:
+        """Yield the failure of jobs for which no machine has had room for too long: those that had are gone."""
+        given_up = self.watch.given_up({room_of(self.options, job) for job in self.running.values()})
+        for reference, job in list(self.running.items()) if given_up else ():
+            room = room_of(self.options, job)
+            if room in given_up:
+                del self.running[reference]
+                ray.cancel(reference, force=True)
+                yield Outcome(id=job.id, error=f"{NO_ROOM}: {room}\nthe same command resumes once there is one")
 
     def progress(self) -> Iterator[Progress]:
         """Yield how far the runs under way are, where no folder shows it."""

@@ -33,6 +33,9 @@ class Ray(Executor):
         Literal["auto", "yes", "no"],
         Option("whether all machines reach the study's folder under one path; auto: it is tried out on each"),
     ] = "auto"
+    wait: Annotated[
+        float, Option("minutes to wait for a machine with room for a job, where an autoscaler starts them", minimum=0)
+    ] = 0.0
     retries: Annotated[
         int | None,
         Option("how often a job whose machine is lost is performed again; none: as prunescope asks", minimum=0),

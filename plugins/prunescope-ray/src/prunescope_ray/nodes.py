@@ -29,7 +29,7 @@ class NodeState:
     versions: str
     """As JSON."""
     sees: bool
-    """Whether it reaches the study's folder."""
+    """Whether it reaches the study's folder, and may write there."""
 
 
 def check_nodes(terms: Terms, *, shared: str) -> bool:
@@ -39,6 +39,11 @@ def check_nodes(terms: Terms, *, shared: str) -> bool:
     one that does not reach the folder where it must.
     """
     found = ask_nodes(terms)
+    if not found:
+        raise PluginError(
+            f"no machine of the Ray cluster started a process within {PATIENCE_SECONDS:g} s",
+            fix="see the logs of its machines, /tmp/ray/session_latest/logs",
+        )
     for node in found:
         different = describe_differences(terms.versions, node.versions)
         if different:
@@ -48,7 +53,7 @@ def check_nodes(terms: Terms, *, shared: str) -> bool:
     blind = [node.name for node in found if not node.sees]
     if blind and shared == "yes":
         raise StoreError(
-            f"the machine {blind[0]} does not reach the study's folder",
+            f"the machine {blind[0]} does not reach the study's folder, or may not write there",
             fix="give a folder that all machines share with --study, or --executor-option shared=no",
         )
     return shared != "no" and not blind
@@ -64,10 +69,11 @@ def ask_nodes(terms: Terms) -> list[NodeState]:
         ): node
         for node in alive
     }
+    answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=PATIENCE_SECONDS)
     states = []
     for reference, node in asked.items():
         try:
-            found: Mapping[str, Any] = ray.get(reference, timeout=PATIENCE_SECONDS)
+            found: Mapping[str, Any] = ray.get(reference, timeout=PATIENCE_SECONDS if reference in answered else 0)
         except (RayError, GetTimeoutError):
             continue  # a machine that is lost while it starts gets no jobs; one that comes later is asked by each job
         name = f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})"
@@ -97,7 +103,7 @@ def _question() -> Callable[[str, str, str], dict[str, object]]:
             try:
                 os.listdir(os.path.dirname(mark))  # noqa: PTH120, PTH208
                 with open(mark, encoding="ascii") as file:  # noqa: PTH123
-                    sees = file.read() == token
+                    sees = file.read() == token and os.access(os.path.dirname(mark), os.W_OK)  # noqa: PTH120
             except OSError:
                 continue
             if sees:
