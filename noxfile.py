@@ -152,7 +152,7 @@ def truth(session: nox.Session) -> None:
 @nox.session(python=False, default=False)
 def fuzz(session: nox.Session) -> None:
     """Read thousands of mutated files of each format, 15 minutes at most; arguments after -- go to the program."""
-    session.run(_shared(session, "tests"), "fuzz/mutate_files.py", *session.posargs)
+    session.run(_shared(session, "tests"), "fuzz/mutate_files.py", *session.posargs, env=TEST_ENVIRONMENT)
 
 
 @nox.session(python=False, default=False)

@@ -47,9 +47,15 @@ PLAIN: tuple[Callable[[], Any], ...] = (
     lambda: "",
     lambda: "os:system",
     lambda: "subprocess:check_output",
+    lambda: "stranger:f",
+    lambda: "./mod:f",
+    lambda: "/etc/passwd",
     lambda: "../../etc/passwd",
+    lambda: "<script>alert(1)</script>",
+    lambda: "=cmd|' /C calc'!A0",
     lambda: "\x00\x1b[2J",
     lambda: "\ud7ff" * 50,
+    lambda: "\udc80",
     lambda: "a" * 5000,
     lambda: "1e999",
     list,
@@ -57,6 +63,9 @@ PLAIN: tuple[Callable[[], Any], ...] = (
     lambda: [1, "a", None],
     lambda: {"a": {"b": [1]}},
     lambda: _deep(60),
+    lambda: _deep(300),
+    lambda: ["x"] * 20_000,
+    lambda: {str(number): number for number in range(3000)},
 )
 """Values that a reader of plain data must stand."""
 
@@ -163,6 +172,27 @@ def safetensors_values(data: bytes, chance: random.Random) -> bytes:
     header = json.loads(data[8 : 8 + size])
     made = json.dumps(times(header, chance, PLAIN)).encode()
     return len(made).to_bytes(8, "little") + made + data[8 + size :]
+
+
+def safetensors_facts(data: bytes, chance: random.Random) -> bytes:
+    """Return a file of tensors whose facts of prunescope's own are mutated: JSON texts in the texts of the header."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    texts = header["__metadata__"]
+    name = chance.choice(sorted(texts))
+    try:
+        texts[name] = json.dumps(times(json.loads(texts[name]), chance, PLAIN))
+    except ValueError:
+        texts[name] = str(chance.choice(PLAIN)())
+    made = json.dumps(header).encode()
+    return len(made).to_bytes(8, "little") + made + data[8 + size :]
+
+
+def state_values(data: bytes, chance: random.Random) -> bytes:
+    """Return the state of a training, its header mutated and its digest renewed."""
+    change = chance.choice((safetensors_facts, safetensors_values))
+    made = bytes(hdf5.BLOCK) + change(data[hdf5.BLOCK :], chance)
+    return hdf5.block(made, name=hdf5.name_in(data)) + made[hdf5.BLOCK :]
 
 
 def json_values(data: bytes, chance: random.Random) -> bytes:

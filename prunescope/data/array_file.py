@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST = 1 << 30
-"""Bytes of the file, and of each array in it."""
+"""Bytes of the file, and of the arrays in it."""
 
 IMAGES, LABELS = "x", "y"
 """Names of the two arrays."""
@@ -48,15 +48,20 @@ def _unpacked(content: bytes, path: Path) -> tuple[np.ndarray, np.ndarray]:
     import numpy as np
 
     try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            sizes = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
-        large = [name for name in (IMAGES, LABELS) if sizes.get(name, 0) > MOST]
-        if large:
-            raise InputError(f"{path}: {large[0]} has {sizes[large[0]]:,} bytes", fix=f"wanted at most {MOST:,}")
+        _check_sizes(content)
         with np.load(BytesIO(content), allow_pickle=False) as found:
-            return found[IMAGES], found[LABELS]
-    except (ValueError, KeyError, zipfile.BadZipFile, EOFError, OSError) as error:
+            return np.asarray(found[IMAGES]), np.asarray(found[LABELS])
+    except Exception as error:  # a damaged archive or header can raise anything
         raise InputError(
             f"{path} is no .npz with the arrays {IMAGES} and {LABELS}: {error}",
             fix="write it with numpy.savez_compressed(file, x=images, y=labels)",
         ) from error
+
+
+def _check_sizes(content: bytes) -> None:
+    """Raise ValueError where the arrays would take more memory than a file may."""
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        sizes = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
+    large = sum(sizes.get(name, 0) for name in (IMAGES, LABELS))
+    if large > MOST:
+        raise ValueError(f"they have {large:,} bytes, wanted at most {MOST:,}")

@@ -75,7 +75,7 @@ def listed(given: Sequence[str]) -> tuple[str, ...]:
 def _of_json(text: str, path: Path) -> dict[str, int]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"the class map {str(path)!r} is not JSON: {error}", fix="correct it") from error
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return _numbered(value, source=str(path))

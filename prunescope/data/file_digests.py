@@ -104,7 +104,7 @@ def _known(root: Path) -> dict[str, tuple[Status, str]]:
         return {
             name: ((int(size), int(changed), int(entry)), str(digest)) for name, size, changed, entry, digest in noted
         }
-    except (OSError, ValueError, TypeError, InputError):
+    except (OSError, ValueError, TypeError, RecursionError, InputError):
         return {}
 
 

@@ -99,7 +99,7 @@ def _table(study: Path) -> dict[str, list[dict[str, Any]]]:
     try:
         table = json.loads(read_regular_text(study / TABLE))
         return {str(key): [_checked(one) for one in noted] for key, noted in table.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, InputError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, InputError):
         return {}
 
 

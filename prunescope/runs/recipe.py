@@ -65,7 +65,7 @@ def parse(text: str) -> Recipe:
     try:
         values = json.loads(text)
         recipe = Recipe(**{**values, "inputs": tuple(values["inputs"])})
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(f"not a recipe: {text[:80]!r}", fix="give the JSON that prunescope wrote") from error
     if recipe.step not in STEPS:
         raise InputError(f"unknown step {recipe.step!r} in a recipe", fix=f"one of: {', '.join(STEPS)}")

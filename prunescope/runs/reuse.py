@@ -1,4 +1,4 @@
-"""Finished dense trainings whose snapshots a study uses after its axis of epochs was edited."""
+"""Finished dense trainings are used again whatever snapshots they kept: these change no number of a training."""
 
 from __future__ import annotations
 
@@ -11,10 +11,21 @@ from prunescope.api.errors import PrunescopeError
 from prunescope.runs.recipe import snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """A finished training."""
+
+    recipe: Recipe
+    kept: frozenset[int]
+    """The epochs of its snapshots."""
+    created: str
+    """When it ended, as ISO 8601 in UTC."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +39,31 @@ class FinishedTrainings:
 
         The recipe itself goes first where it is finished, then the one that kept most of the epochs.
         """
+        wanted = set(recipe.arguments.get("snapshots", ()))
         if self.store.has(recipe.id):
-            return dict.fromkeys(recipe.arguments["snapshots"], recipe)
-        wanted = set(recipe.arguments["snapshots"])
+            return dict.fromkeys(wanted, recipe)
         alike = self._by_rest.get(_without_snapshots(recipe), {})
         found: dict[int, Recipe] = {}
-        for _, (one, kept) in sorted(alike.items(), key=lambda item: (-len(wanted & item[1][1]), item[0])):
-            found = {**dict.fromkeys(kept, one), **found}
+        for _, one in sorted(alike.items(), key=lambda item: (-len(wanted & item[1].kept), item[0])):
+            found = {**dict.fromkeys(one.kept, one.recipe), **found}
         return found
 
+    def find_first(self, recipe: Recipe) -> Recipe | None:
+        """Return the finished training that stands for a recipe whatever snapshots it keeps; None where there is none.
+
+        That is the recipe itself; then one that kept all of its snapshots; then the one that was made first.
+        """
+        if self.store.has(recipe.id):
+            return recipe
+        wanted = set(recipe.arguments.get("snapshots", ()))
+        alike = self._by_rest.get(_without_snapshots(recipe), {}).values()
+        ordered = sorted(alike, key=lambda one: (not wanted <= one.kept, one.created, one.recipe.id))
+        return ordered[0].recipe if ordered else None
+
     @cached_property
-    def _by_rest(self) -> Mapping[str, dict[str, tuple[Recipe, frozenset[int]]]]:
-        """Every finished training and the epochs it kept, by its recipe without snapshots and its id."""
-        found: dict[str, dict[str, tuple[Recipe, frozenset[int]]]] = defaultdict(dict)
+    def _by_rest(self) -> Mapping[str, dict[str, _Finished]]:
+        """Every finished training, by its recipe without snapshots and its id."""
+        found: dict[str, dict[str, _Finished]] = defaultdict(dict)
         for run_id in self.store.ids():
             if run_id.startswith("train-"):
                 try:
@@ -49,10 +72,15 @@ class FinishedTrainings:
                     continue
                 kept = {snapshot_of(name.removesuffix(".safetensors")) for name in run.weights}
                 epochs = frozenset(epoch for epoch in kept if epoch is not None)
-                found[_without_snapshots(run.recipe)][run_id] = (run.recipe, epochs)
+                found[_without_snapshots(run.recipe)][run_id] = _Finished(run.recipe, epochs, run.created)
         return found
 
 
 def _without_snapshots(recipe: Recipe) -> str:
     rest = {name: value for name, value in recipe.arguments.items() if name != "snapshots"}
     return replace(recipe, arguments=rest).canonical()
+
+
+def with_snapshots(recipe: Recipe, epochs: Iterable[int]) -> Recipe:
+    """Return a recipe that keeps these epochs instead of its own."""
+    return replace(recipe, arguments={**recipe.arguments, "snapshots": sorted(epochs)})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -351,19 +350,33 @@ def test_an_edited_axis_of_epochs_reuses_every_finished_training(invoke, tmp_pat
     assert sorted(cell["value"] for cell in cells) == [1, 2, 3]
 
 
-def test_a_snapshot_that_was_added_is_of_the_same_training(invoke, tmp_path):
-    words = ("train", "sgd", "--model", "preresnet8", "--model-option", "width=0.25", "--epochs", 2, "--device", "cpu")
-    data = ("--data", "patches:images=60,test_images=40", "--study", tmp_path / "study")
-    one, other = (invoke(*words, *data, "--snapshots", epochs).stdout.strip() for epochs in ("1", "2"))
-    store = Store(tmp_path / "study")
-    ends = [store.load_weights(run).state for run in (one, other)]
-    assert all((ends[0][name] == ends[1][name]).all() for name in ends[0])
-    from prunescope.runs.reuse import FinishedTrainings
+def train(invoke, folder, *more):
+    words = ("train", "sgd", "--model", "preresnet8", "--model-option", "width=0.25", "--epochs", 3, "--device", "cpu")
+    result = invoke(*words, "--data", "patches:images=60,test_images=40", "--study", folder, *more)
+    assert result.exit_code == 0, result.stderr
+    return result.stdout.strip(), result.stderr
 
-    recipe = store.read(one).recipe
-    both = replace(recipe, arguments={**recipe.arguments, "snapshots": [1, 2]})
-    found = FinishedTrainings(store).find(both)
-    assert {epoch: found[epoch].id for epoch in (1, 2)} == {1: one, 2: other}
+
+def test_snapshots_that_are_added_later_do_not_rename_a_training(invoke, tmp_path):
+    store = Store(tmp_path / "study")
+    one, _ = train(invoke, store.study, "--snapshots", "1")
+    time = store.path(one).stat().st_mtime_ns
+    same, told = train(invoke, store.study, "--snapshots", "1,2")
+    (added,) = set(store.ids()) - {one}
+    assert (same, store.path(one).stat().st_mtime_ns) == (one, time)
+    assert f"snapshots: {one}@1, {added}@2\n" in told
+    ends = [store.load_weights(run).state for run in (one, added)]
+    assert all((ends[0][name] == ends[1][name]).all() for name in ends[0])
+    for asked in ("2,1", "2", "1"):
+        assert train(invoke, store.study, "--snapshots", asked)[0] in {one, added}
+    assert train(invoke, store.study)[0] == one
+    assert set(store.ids()) == {one, added}
+
+
+def test_another_training_is_not_taken_for_one_with_other_snapshots(invoke, tmp_path):
+    one, _ = train(invoke, tmp_path / "study", "--snapshots", "1")
+    other, _ = train(invoke, tmp_path / "study", "--snapshots", "1", "--seed", "1")
+    assert one != other
 
 
 # ---- the table of ids ----

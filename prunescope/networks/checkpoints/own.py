@@ -29,6 +29,7 @@ from prunescope.networks.checkpoints.record import Checkpoint
 from prunescope.networks.models import ModelSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -145,18 +146,44 @@ def _facts(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _from_facts(facts: Mapping[str, Any], *, source: str, trust: Trust) -> Checkpoint:
-    normalization = facts["normalization"]
+    """Return what the facts of a file say; TypeError or ValueError where one is of another type than ours."""
+    json.dumps(facts, allow_nan=False)
+    normalization, data = facts["normalization"], facts["data"]
     return Checkpoint(
         spec=ModelSpec.from_json(facts["spec"], source=source, trust=trust),
         state={},
-        knobs=dict(plain(facts["knobs"])),
-        training=dict(plain(facts["training"])),
-        notes=tuple(facts["notes"]),
-        data=facts["data"],
-        normalization=None if normalization is None else (tuple(normalization[0]), tuple(normalization[1])),
-        recipe=facts["recipe"],
-        provenance=facts["provenance"],
+        knobs={name: _number(value) for name, value in plain(_mapping(facts["knobs"])).items()},
+        training=plain(_mapping(facts["training"])),
+        notes=tuple(map(_text, facts["notes"])),
+        data=None if data is None else _mapping(data),
+        normalization=None if normalization is None else _per_channel(normalization),
+        recipe=_text(facts["recipe"]),
+        provenance=_mapping(facts["provenance"]),
     )
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{type(value).__name__} in place of a mapping")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} in place of a text")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{type(value).__name__} in place of a number")
+    return value
+
+
+def _per_channel(value: Sequence[Sequence[object]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation by channel."""
+    mean, deviation = value
+    return tuple(map(_number, mean)), tuple(map(_number, deviation))
 
 
 def _split_masks(content: Content, facts: Mapping[str, Any]) -> tuple[dict[str, Tensor], Mapping[str, Tensor] | None]:

@@ -77,13 +77,21 @@ def _shards(index: Path) -> tuple[Path, ...]:
         inside = all(isinstance(name, str) and Path(name).name == name for name in names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"'{index}' is not an index of shards: {error!r}", fix="download the folder again") from error
-    missing = [name for name in names if not (index.parent / name).is_file()] if inside else names[:1]
+    missing = [name for name in names if not _is_file(index.parent / name)] if inside else names[:1]
     if not names or missing:
         raise InputError(
-            f"'{index}' names {len(names)} shards, and '{(missing or ['none'])[0]}' is not beside it",
+            f"'{index}' names {len(names)} shards, and '{str((missing or ['none'])[0])[:200]}' is not beside it",
             fix="download all shards into one folder",
         )
     return tuple(index.parent / name for name in names)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a file is there; no name that a system refuses is one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -24,10 +24,8 @@ class Training(NetworkFinding):
     """Everything of the run but its weights."""
     session: Session = field(repr=False)
 
-    @property
-    def snapshots(self) -> tuple[str, ...]:
-        """The snapshots that were kept, "ID@EPOCH" each: any function takes them where it takes a network."""
-        return tuple(f"{self.run}@{epoch}" for epoch in self.found.recipe.arguments.get("snapshots", ()))
+    snapshots: tuple[str, ...]
+    """Those that were asked for, "ID@EPOCH" each: any function takes them where it takes a network."""
 
     def lines(self) -> Sequence[str]:
         """Return the last epoch, the snapshots and the next command."""
@@ -52,4 +50,5 @@ def train(question: TrainingQuestion, session: Session) -> Training:
 
 def find_training(question: TrainingQuestion, session: Session) -> Training:
     """Answer a question in a session that is open."""
-    return Training(found=answer_training(question, session), session=session)
+    trained = answer_training(question, session)
+    return Training(found=trained.run, session=session, snapshots=tuple(trained.snapshots.values()))

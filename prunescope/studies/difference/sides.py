@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import InputError, UsageError
+from prunescope.api.regular import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,9 +82,7 @@ def _of_diagnosis(text: str, session: Session) -> Side:
 
 def _of_json(path: Path) -> Side:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"'{path}' has more than {MOST_BYTES:,} bytes", fix="give what diagnose --json wrote")
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_regular(path, most=MOST_BYTES))
         if found["schema_version"] != DIAGNOSIS_SCHEMA:
             raise InputError(f"'{path}' has schema {found['schema_version']}", fix="update prunescope")
         values = {

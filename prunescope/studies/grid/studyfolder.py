@@ -181,7 +181,7 @@ def _known_shape(asked: Study, folder: Path) -> DataShape | None:
             image_size=tuple(int(side) for side in noted["image_size"]),
             identity=str(noted.get("identity", "")),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return shape if noted.get("data") == asked.data else None
 

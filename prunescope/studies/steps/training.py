@@ -9,6 +9,7 @@ from prunescope.api.errors import UsageError
 from prunescope.networks.identified import identified
 from prunescope.networks.spec import ModelSpec
 from prunescope.runs.place import StudyPlace
+from prunescope.runs.reuse import FinishedTrainings, with_snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.files.runfile import Run
     from prunescope.runs.place import DataLike
+    from prunescope.runs.recipe import Recipe
     from prunescope.runs.session import Session
 
 
@@ -46,8 +48,21 @@ class TrainingQuestion(StudyPlace):
     """Use only the first N batches of the data, for a quick trial."""
 
 
-def answer_training(question: TrainingQuestion, session: Session) -> Run:
-    """Train the network, unless that is finished; return its run.
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A dense network after its training."""
+
+    run: Run
+    """Everything of the run but its weights."""
+    snapshots: Mapping[int, str]
+    """Epoch -> "ID@EPOCH", of the epochs that were asked for; ID is another run's where they were added later."""
+
+
+def answer_training(question: TrainingQuestion, session: Session) -> Trained:
+    """Train the network, unless that is finished.
+
+    Snapshots change no number of a training, so a finished one keeps its name when others are asked for: what it did
+    not keep is trained once more, as a run of its own.
 
     Raises UsageError for snapshots that the trainer does not come to, or a live network with options.
     """
@@ -76,7 +91,20 @@ def answer_training(question: TrainingQuestion, session: Session) -> Run:
     recipe = plan.training_recipe(
         trainer=trainer, model=spec, data=source, seed=question.seed, snapshots=epochs, start=start
     )
-    return session.read(session.perform(recipe))
+    return _trained(recipe, session)
+
+
+def _trained(recipe: Recipe, session: Session) -> Trained:
+    """Perform what is not finished of a training and of its snapshots."""
+    finished = FinishedTrainings(session.store)
+    wanted: Sequence[int] = recipe.arguments.get("snapshots", ())
+    first, kept = finished.find_first(recipe), finished.find(recipe)
+    missing = [epoch for epoch in wanted if epoch not in kept]
+    made = recipe if first is None else with_snapshots(recipe, missing) if missing else first
+    added = session.perform(made)
+    run = session.read(added if first is None else first.id)
+    owners = {epoch: kept[epoch].id if epoch in kept else added for epoch in wanted}
+    return Trained(run=run, snapshots={epoch: f"{owner}@{epoch}" for epoch, owner in owners.items()})
 
 
 def _imported(question: TrainingQuestion, session: Session) -> str:

@@ -22,6 +22,8 @@ from prunescope.networks.checkpoints.neighbours import read_arguments, summary_n
 from prunescope.networks.checkpoints.places import locate
 from prunescope.networks.checkpoints.plain import plain
 from prunescope.networks.checkpoints.scanning import BudgetError, scan_pickle
+from prunescope.networks.models import create
+from prunescope.networks.spec import ModelSpec
 
 SECONDS, BYTES = 10, 2 << 30
 """Of the reader of a small file; the tests allow the seconds five times over on a machine that does other work too."""
@@ -286,4 +288,25 @@ def test_facts_of_any_kind_are_one_error(facts, tmp_path):
     )
     (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(4))
     with pytest.raises(InputError, match=r"a\.safetensors"):
+        checkpoints.load_checkpoint(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("provenance", 5), ("provenance", {"a": float("nan")}), ("data", [1]), ("recipe", 3), ("training", []),
+        ("knobs", {"epochs": "x"}), ("notes", [1]), ("normalization", [1, 2]), ("normalization", [["a"], [1]]),
+    ],
+)  # fmt: skip
+def test_facts_of_another_type_are_one_error(name, value, tmp_path):
+    spec = ModelSpec(name="preresnet8", num_classes=3, in_chans=3, image_size=(8, 8), options={"width": 0.25})
+    whole = checkpoints.Checkpoint(spec=spec, state=create(spec, seed=0).state_dict())
+    data = b"".join(map(bytes, checkpoints.to_safetensors(whole)))
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    facts = json.loads(header["__metadata__"]["prunescope"])
+    header["__metadata__"]["prunescope"] = json.dumps({**facts, name: value})
+    text = json.dumps(header).encode()
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size :])
+    with pytest.raises(InputError, match=r"a\.safetensors' is a damaged prunescope checkpoint"):
         checkpoints.load_checkpoint(tmp_path / "a.safetensors")

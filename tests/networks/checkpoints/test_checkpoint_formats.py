@@ -575,7 +575,15 @@ def test_a_shard_that_is_not_there_is_named(tmp_path):
         checkpoints.load_checkpoint(shard(tmp_path / "net", small(), lost=True))
 
 
-@pytest.mark.parametrize("index", ["{}", '{"weight_map": {"a": "../x.safetensors"}}', "[", '{"weight_map": {}}'])
+@pytest.mark.parametrize(
+    "index",
+    [
+        "{}", '{"weight_map": {"a": "../x.safetensors"}}', "[", '{"weight_map": {}}',
+        '{"weight_map": {"a": "/etc/passwd"}}',
+        f'{{"weight_map": {{"a": "{"x" * 5000}"}}}}', '{"weight_map": {"a": "\\u0000"}}',
+    ],
+    ids=range(7),
+)  # fmt: skip
 def test_an_index_that_names_no_shards_beside_it_is_refused(tmp_path, index):
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "model.safetensors.index.json").write_text(index)
