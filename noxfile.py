@@ -19,7 +19,7 @@ from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 nox.needs_version = ">=2025.5.1"
-nox.options.sessions = ["lint", "docs", "plugins", "interop", "tests"]
+nox.options.sessions = ["lint", "docs", "plugins", "interop", "browser", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -30,6 +30,9 @@ KINDS = ("probe", "pruner", "trainer", "rule", "dataset", "executor")
 
 EXTRAS = ("mlflow", "onnx", "parquet", "tensorboard")
 """Extras whose libraries the tests of `interop` run."""
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+"""Names of a browser that the pages are opened in."""
 
 COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--durations=15")
 PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
@@ -116,6 +119,18 @@ def interop(session: nox.Session) -> None:
     session.run("python", "-P", "-m", "pytest", "tests/interop", env={**TEST_ENVIRONMENT, "PRUNESCOPE_INTEROP": "1"})
 
 
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Explore the reports in headless Chromium, against the wheel; where it cannot be had, the session is skipped."""
+    if not _has_chromium(session):
+        session.skip(
+            "NOT RUN: no Chromium on the path, and apt-get installs none here. No page was opened in a browser"
+        )
+    _upon_the_wheel(session)
+    session.install(*_group("browser"))
+    session.run("python", "-P", "-m", "pytest", "tests/browser", env={**TEST_ENVIRONMENT, "PRUNESCOPE_INTEROP": "1"})
+
+
 @nox.session(python=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation into docs/_build/html, with warnings as errors, and run its examples."""
@@ -192,6 +207,17 @@ def _upon_the_wheel(session: nox.Session) -> None:
     theirs = session.run(python, "-c", ask, silent=True, external=True, log=False)
     ours = session.run("python", "-c", ask, silent=True, log=False)
     (Path(str(ours).strip()) / "prunescope-base.pth").write_text(str(theirs))
+
+
+def _has_chromium(session: nox.Session) -> bool:
+    """Return whether Chromium is installed, after an attempt of Debian's package manager where root runs nox."""
+    if any(map(shutil.which, CHROMIUM)) or not shutil.which("apt-get") or os.geteuid() != 0:
+        return any(map(shutil.which, CHROMIUM))
+    install = ("install", "--yes", "--no-install-recommends", "chromium", "fonts-dejavu-core")
+    for words in (("update",), install):
+        environment = {"DEBIAN_FRONTEND": "noninteractive"}
+        session.run("apt-get", "-qq", *words, env=environment, external=True, silent=True, success_codes=range(256))
+    return any(map(shutil.which, CHROMIUM))
 
 
 def _test_plugin(session: nox.Session, plugin: Path) -> None:

@@ -9,5 +9,5 @@ import pytest
 
 
 def wanted(name):
-    """Return a library; skip the tests of the module where it is not installed, except in `nox -s interop`."""
+    """Return a library; skip the tests of the module without it, except in `nox -s interop` and `nox -s browser`."""
     return import_module(name) if os.environ.get("PRUNESCOPE_INTEROP") else pytest.importorskip(name)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
     from prunescope.api import Diagnosis, Regime
-    from prunescope.studies.phase.diagram import Quantity
+    from prunescope.studies.phase.diagram import PhaseDiagram, Quantity
     from prunescope.studies.phase.findings import Findings
 
 CELL_WIDTH, CELL_HEIGHT = 54.0, 31.0
@@ -94,7 +94,7 @@ def heat(findings: Findings, layer: MapLayer, *, paint: Mapping[str, str]) -> Fi
     """Draw a map of numbers."""
     made, axes = _frame(findings, paint)
     values = findings.diagram.above_best() if layer.above_best else findings.diagram.grid(layer.quantity)
-    colours, crossed = _colours(values, low_is_better=layer.low_is_better), _crossed(findings)
+    colours, crossed = cell_colours(values, low_is_better=layer.low_is_better), _crossed(findings)
     _fill(axes, values, colours, paint)
     for row, column in np.ndindex(values.shape):
         if np.isfinite(values[row, column]):
@@ -114,26 +114,48 @@ def heat(findings: Findings, layer: MapLayer, *, paint: Mapping[str, str]) -> Fi
 
 def map_caption(findings: Findings, layer: MapLayer) -> str:
     """Say a map in words for those who do not see it: the value of every cell."""
-    diagram = findings.diagram
-    values = diagram.above_best() if layer.above_best else diagram.grid(layer.quantity)
-    columns = []
-    for column, density in enumerate(diagram.densities):
-        cells = [
-            f"{formatting.number(value)}: {layer.text(float(found)) if np.isfinite(found) else 'n/a'}"
-            for value, found in zip(diagram.values, values[:, column], strict=True)
-        ]
-        columns.append(f"{formatting.density_text(density)}: {', '.join(cells)}")
-    return f"{layer.title} by density and {knob_words(diagram.knob)}. {'; '.join(columns)}."
+    return _by_column(layer.title, findings.diagram, layer_texts(findings, layer))
 
 
 def told_regimes(findings: Findings) -> str:
     """Say the map of regimes in words."""
+    return _by_column("Regime and advice", findings.diagram, verdict_texts(findings))
+
+
+def layer_texts(findings: Findings, layer: MapLayer) -> list[list[str]]:
+    """Return the number in every cell of a map: a list per value of the knob."""
     diagram = findings.diagram
-    columns = []
-    for density in diagram.densities:
-        cells = [f"{formatting.number(value)}: {_verdict(findings, value, density)}" for value in diagram.values]
-        columns.append(f"{formatting.density_text(density)}: {', '.join(cells)}")
-    return f"Regime and advice by density and {knob_words(diagram.knob)}. {'; '.join(columns)}."
+    values = diagram.above_best() if layer.above_best else diagram.grid(layer.quantity)
+    return [[layer.text(float(found)) if np.isfinite(found) else "n/a" for found in row] for row in values]
+
+
+def verdict_texts(findings: Findings) -> list[list[str]]:
+    """Return regime and advice of every cell: a list per value of the knob."""
+    diagram = findings.diagram
+    return [[_verdict(findings, value, density) for density in diagram.densities] for value in diagram.values]
+
+
+def frame_place(diagram: PhaseDiagram) -> tuple[float, float, float, float]:
+    """Return where the cells lie in the picture of a map: left, top, width and height as shares of the picture."""
+    columns, rows = len(diagram.densities), len(diagram.values)
+    width, height = map_size(diagram)
+    return LEFT / width, TOP / height, columns * CELL_WIDTH / width, rows * CELL_HEIGHT / height
+
+
+def map_size(diagram: PhaseDiagram) -> tuple[float, float]:
+    """Return width and height of the picture of a map in pixels."""
+    width = LEFT + len(diagram.densities) * CELL_WIDTH + RIGHT
+    return width, TOP + len(diagram.values) * CELL_HEIGHT + BOTTOM
+
+
+def _by_column(title: str, diagram: PhaseDiagram, texts: list[list[str]]) -> str:
+    names = [formatting.number(value) for value in diagram.values]
+    columns = [
+        f"{formatting.density_text(density)}: "
+        + ", ".join(f"{name}: {row[column]}" for name, row in zip(names, texts, strict=True))
+        for column, density in enumerate(diagram.densities)
+    ]
+    return f"{title} by density and {knob_words(diagram.knob)}. {'; '.join(columns)}."
 
 
 def _verdict(findings: Findings, value: float, density: float) -> str:
@@ -144,9 +166,10 @@ def _verdict(findings: Findings, value: float, density: float) -> str:
 def _frame(findings: Findings, paint: Mapping[str, str]) -> tuple[Figure, Axes]:
     diagram = findings.diagram
     columns, rows = len(diagram.densities), len(diagram.values)
-    width, height = LEFT + columns * CELL_WIDTH + RIGHT, TOP + rows * CELL_HEIGHT + BOTTOM
-    made = svg.figure(width, height)
-    axes = made.add_axes((LEFT / width, BOTTOM / height, columns * CELL_WIDTH / width, rows * CELL_HEIGHT / height))
+    size = map_size(diagram)
+    made = svg.figure(*size)
+    left, _, width, height = frame_place(diagram)
+    axes = made.add_axes((left, BOTTOM / size[1], width, height))
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, pad=4, labelsize=10.5, labelcolor=paint["ink"])
@@ -161,7 +184,7 @@ def _frame(findings: Findings, paint: Mapping[str, str]) -> tuple[Figure, Axes]:
     return made, axes
 
 
-def _colours(values: np.ndarray, *, low_is_better: bool) -> np.ndarray:
+def cell_colours(values: np.ndarray, *, low_is_better: bool) -> np.ndarray:
     """Return RGB for every cell: cividis, whose brightness grows evenly, bright where it is better."""
     import matplotlib as mpl
 
@@ -170,7 +193,7 @@ def _colours(values: np.ndarray, *, low_is_better: bool) -> np.ndarray:
     return np.asarray(mpl.colormaps["cividis"](1 - shares if low_is_better else shares)[..., :3])
 
 
-def _on(colour: np.ndarray) -> str:
+def ink_on(colour: np.ndarray) -> str:
     """Return black or white, whichever has more contrast with a colour."""
     return "#000000" if float(colour @ np.array([0.2126, 0.7152, 0.0722])) > DARK_TEXT else "#ffffff"
 
@@ -205,7 +228,7 @@ def _number(axes: Axes, column: int, row: int, text: str, *, arrow: str, colour:
     """Write a cell's number, over the boundary where it passes."""
     from matplotlib.colors import to_hex
 
-    style: dict[str, Any] = {"va": "center", "color": _on(colour), "zorder": 7}
+    style: dict[str, Any] = {"va": "center", "color": ink_on(colour), "zorder": 7}
     if crossed:
         style["bbox"] = {"facecolor": to_hex(tuple(colour.tolist())), "edgecolor": "none", "pad": 0.6}
     if arrow:
@@ -247,7 +270,7 @@ def _best(axes: Axes, findings: Findings, colours: np.ndarray) -> None:
 
     above = findings.diagram.above_best()
     for row, column in np.argwhere(above <= 0):
-        ink = _on(colours[row, column])
+        ink = ink_on(colours[row, column])
         axes.add_patch(
             Rectangle((column - 0.44, row - 0.41), 0.88, 0.82, facecolor="none", edgecolor=ink, linewidth=1.2)
         )

@@ -1,4 +1,4 @@
-"""A phase diagram as one HTML file that opens offline: style and pictures are inside, scripts there are none."""
+"""A phase diagram as one HTML file that opens offline: style, pictures and a script that it can do without."""
 
 from __future__ import annotations
 
@@ -7,37 +7,36 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import knob_words
 from prunescope.report.common import formatting, plots, svg, words
-from prunescope.report.common.page import SLUGS, as_markup, keep_percents, make_environment, read_text
-from prunescope.report.phase import curves, labels, maps, pictures, sentences
+from prunescope.report.common.page import (
+    SLUGS,
+    as_markup,
+    keep_percents,
+    make_environment,
+    read_text,
+    write_policy,
+)
+from prunescope.report.phase import cells, curves, labels, maps, picks, pictures, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jinja2 import Environment
-    from markupsafe import Markup
 
     from prunescope.report.common.figures import Picture
     from prunescope.studies.phase.diagram import DiagramCell, Quantity
     from prunescope.studies.phase.findings import Findings
     from prunescope.studies.phase.provenance import StudyProvenance
 
-ABOUT = {
-    "test-error": "Median over dense seeds of the mean over replicas. Framed: the best of each density.",
-    "above-best": "Test error minus the lowest at the same density. The arrow is the rule’s advice: ↑ hotter, "
-    "↓ colder, = keep, · none.",
-    "lmc": "Mean over pairs of replicas. About 0: connected; well below 0: a barrier. Dotted: the boundary at the "
-    "least and the greatest plausible ε.",
-    "cka": "Mean over pairs of replicas. Its useful threshold moves with density: compare within a column.",
-}
-
 JOINED = "\N{WORD JOINER}"
 """Keeps both ends of a range on one line."""
 
 ENLARGED = 1.3
-"""How much larger the first map may be shown than it is drawn."""
+"""How much larger a map may be shown than it is drawn."""
 
 NARROWEST = 38
 """Pixels a column of a map needs on a phone; a wider map is scrolled."""
+
+STYLES = ("common/style.css", "common/explore.css", "phase/phase.css")
 
 MARKS = {"yes": "✓", "no": "✗", "open": "?"}
 
@@ -49,16 +48,25 @@ SHOWN_PROBES: dict[Quantity, str] = {"test_error": "errors", "lmc": "lmc", "cka"
 def phase_page(findings: Findings, made: StudyProvenance, *, drawn: Mapping[str, Picture] | None = None) -> str:
     """Return a phase diagram as one HTML document; `drawn`: its pictures, where they are drawn already."""
     drawn = pictures.draw(findings) if drawn is None else drawn
+    script = read_text("common/explore.js")
     text = _environment().get_template("phase/phase.html.j2").render(
-        style=read_text("common/style.css") + read_text("phase/phase.css"),
+        style="".join(map(read_text, STYLES)),
+        script=script,
+        policy=write_policy(script),
         findings=findings,
         diagram=findings.diagram,
         made=made,
         headline=sentences.phase_headline(findings),
         answers=sentences.answers(findings),
         unit=sentences.unit_of_analysis(findings),
-        regimes=_regimes(findings, drawn),
-        maps=_maps(findings, drawn),
+        maps=picks.shown_maps(findings, drawn),
+        heat=picks.heat_tables(findings.diagram),
+        others_about=picks.OTHERS_ABOUT,
+        frame=picks.frame_style(findings.diagram),
+        map_width=f"{ENLARGED * maps.map_size(findings.diagram)[0]:g}",
+        first=cells.first_cell(findings),
+        frames=cells.shared_frames(findings),
+        cells=cells.shown_cells(findings),
         least_width=NARROWEST * len(findings.diagram.densities) + 60,
         absent=_absent(findings),
         errors=_errors(findings, drawn),
@@ -85,6 +93,9 @@ def _environment() -> Environment:
         meaning=words.MEANINGS.__getitem__,
         arrow=words.ARROWS.__getitem__,
         advice=words.ADVICE.__getitem__,
+        sure_of=words.SURE_OF.__getitem__,
+        anchor=picks.cell_anchor,
+        title=picks.cell_title,
         marks=MARKS,
         mark_words=MARK_WORDS,
         ways=labels.WAYS,
@@ -95,24 +106,6 @@ def _environment() -> Environment:
         REGIMES=[regime for regime in words.REGIME_SHAPES if regime is not None],
     )
     return made
-
-
-def _regimes(findings: Findings, drawn: Mapping[str, Picture]) -> Markup | None:
-    if pictures.REGIMES not in drawn:
-        return None
-    picture = svg.inlined(drawn[pictures.REGIMES].svg, name="regimes", label=maps.told_regimes(findings))
-    return as_markup(
-        re.sub(r"max-width: ([\d.]+)px", lambda found: f"max-width: {ENLARGED * float(found[1]):g}px", picture)
-    )
-
-
-def _maps(findings: Findings, drawn: Mapping[str, Picture]) -> list[dict[str, Any]]:
-    found = []
-    for layer in maps.LAYERS:
-        if layer.key in drawn:
-            picture = svg.inlined(drawn[layer.key].svg, name=layer.key, label=maps.map_caption(findings, layer))
-            found.append({"title": layer.title, "about": ABOUT[layer.key], "svg": as_markup(picture)})
-    return found
 
 
 def _absent(findings: Findings) -> list[str]:

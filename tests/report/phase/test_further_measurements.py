@@ -75,7 +75,7 @@ def test_the_json_has_every_number(findings):
     assert cell["samples"][0]["others"]["mine/score"] == [1.0, 3.0]
 
 
-def test_the_page_has_a_table_for_each(findings):
+def test_the_page_has_a_map_for_each(findings):
     page = phase_page(findings, StudyProvenance(), drawn={})
-    assert page.count("<h3>mine/") == 2
-    assert "Further measurements" in page
+    assert page.count('<table class="heat"') == 2
+    assert '<option value="map-more-0">mine/score</option>' in page
