@@ -170,7 +170,7 @@ def _program(command: str) -> typer.core.TyperGroup:
 def _said(path: Path) -> Iterator[Callable[[], str]]:
     """Send what is printed into a file; yield what returns it."""
     kept = os.dup(1), os.dup(2)
-    with path.open("w+") as file:
+    with path.open("w+", encoding="utf-8", errors="backslashreplace") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:

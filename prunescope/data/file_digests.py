@@ -93,7 +93,7 @@ def _digest(path: Path) -> str:
 
 
 def _cache(root: Path) -> Path:
-    name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()
     return state_folder() / "digests" / f"{name}.json"
 
 

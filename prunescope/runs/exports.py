@@ -109,7 +109,7 @@ def _whole(target: Path) -> Iterator[TextIO]:
     """Write a text so that it is there whole or not at all."""
     try:
         with whole_file(target) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+            text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
             yield text
             text.flush()
             text.detach()

@@ -26,7 +26,7 @@ def note(study: Path, outcome: Outcome) -> None:
     with suppress(OSError):
         found.parent.mkdir(exist_ok=True)
         with whole_file(found) as file:
-            file.write(f"{outcome.error}\n\n{outcome.details}".encode())
+            file.write(f"{outcome.error}\n\n{outcome.details}".encode("utf-8", "backslashreplace"))
 
 
 def forget(study: Path, run_id: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 import h5py
 import numpy as np
@@ -238,3 +239,17 @@ def test_no_control_character_reaches_the_terminal(store, invoke):
         shown = result.stdout + result.stderr
         assert not [character for character in shown if character in "\x1b\x07\x9b\r\u202e\x00"]
     assert json.loads(invoke("results", "show", recipe.id, "--json", "--study", store.study).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are any bytes on Linux alone")
+def test_a_name_that_is_no_text_ends_no_command(store, tmp_path, invoke):
+    folder = tmp_path / os.fsdecode(b"\xff")
+    store.study.rename(folder)
+    (folder / "table.csv").write_text("epochs,density,lmc\n1,0.5,-0.1\n3,0.5,0.0\n")
+    run_id = Store(folder).ids()[0]
+    for words in (("list",), ("list", "--json"), ("show", run_id), ("check",), ("export", folder / "out.csv"),
+                  ("export", folder / "out.json"), ("export", folder / "out.h5")):  # fmt: skip
+        result = invoke("results", *words, "--study", folder)
+        assert (result.exit_code, "bug" in result.stderr) == (0, False), result.stderr
+    assert invoke("report", folder / "table.csv").exit_code == 0
+    assert invoke("diagnose", folder / "nonesuch.pt").exit_code == 2

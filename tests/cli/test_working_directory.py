@@ -15,7 +15,7 @@ OPTIONAL = (
 )  # fmt: skip
 """What the libraries under the program import where it is there."""
 
-OWN = ("prunescope_evil", "multiprocessing_helper")
+OWN = ("prunescope_evil", "multiprocessing_helper", "sitecustomize", "usercustomize")
 
 PLANT = "import pathlib\npathlib.Path(__file__ + '.ran').touch()\n"
 
@@ -25,6 +25,9 @@ ENTRY_POINTS = "".join(
     f"[prunescope.{group}]\nevil = prunescope_evil:Evil\n"
     for group in ("trainers", "pruners", "probes", "rules", "datasets", "executors")
 )
+
+ORIGIN = '{"url": "file:///nowhere/evil", "dir_info": {"editable": true}}'
+"""Of a distribution that is installed from a folder (PEP 610)."""
 
 WAYS = ([str(Path(sys.executable).with_name("prunescope"))], [sys.executable, "-m", "prunescope"])
 
@@ -67,6 +70,11 @@ def planted(tmp_path):
     information.mkdir()
     (information / "METADATA").write_text(METADATA)
     (information / "entry_points.txt").write_text(ENTRY_POINTS)
+    (information / "direct_url.json").write_text(ORIGIN)
+    (tmp_path / "evil.pth").write_text("import prunescope_evil\n")
+    (tmp_path / "evil.egg-info").mkdir()
+    (tmp_path / "evil.egg-info" / "PKG-INFO").write_text(METADATA)
+    (tmp_path / "evil.egg-info" / "entry_points.txt").write_text(ENTRY_POINTS)
     (tmp_path / "study.toml").write_text(SWEEP)
     return tmp_path
 

@@ -100,6 +100,8 @@ def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except UnicodeEncodeError as error:
+        raise InputError(f"'{path}' cannot be opened: its name or a folder's is not UTF-8", fix="rename it") from error
     except (safetensors.SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise InputError(
             f"'{path}' is a damaged or truncated safetensors file: {error}", fix="copy or download it again"

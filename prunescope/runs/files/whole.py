@@ -49,10 +49,10 @@ def temporary_name() -> str:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a text (UTF-8) or bytes to a file of the user's; StoreError where that is impossible."""
+    """Write a text (UTF-8, where it can be) or bytes to a file of the user's; StoreError where that is impossible."""
     try:
         with whole_file(path) as file:
-            file.write(content.encode("utf-8") if isinstance(content, str) else content)
+            file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}", fix="choose another place") from error
 
