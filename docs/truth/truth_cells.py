@@ -12,6 +12,8 @@ import numpy as np
 from truth_studies import lay_out_truth
 
 from prunescope.regimes import learning
+from prunescope.regimes.one_checkpoint import measure_damage, measure_progress
+from prunescope.runs.recipe import run_of
 from prunescope.runs.store import Store
 
 if TYPE_CHECKING:
@@ -57,6 +59,10 @@ class Row:
     trace: float
     """Of the Hessian of the dense network."""
     trace_stderr: float
+    progress: float
+    """How far the loss of the dense training still fell at its first drop, nats; NaN where it ended before."""
+    damage: float
+    """How much more the replicas whose connectivity is measured lose than the dense network, nats."""
     brief_epochs: int
     """Of all brief retrainings of the cell together."""
     truth_epochs: int
@@ -87,13 +93,14 @@ def read_cells(path: Path = TABLE) -> list[Row]:
 
 
 def _row(name: str, study: TruthStudy, one: TruthCell, store: Store) -> Row:
-    cell, lmc = one.cell, store.read(one.lmc.id).readings["lmc"]
+    cell, knob = one.cell, study.grid.study.knob
+    lmc = store.read(one.lmc.id).readings["lmc"]
     errors = store.read(cell.probes[0].id).readings["errors"]
     dense, hessian = (store.read(probe.id).readings[probe.plugin] for probe in cell.dense_probes)
     known = {"lmc/train_error_path": lmc["train_error_path"], "errors/train_chance": errors["train_chance"]}
     return Row(
         study=name,
-        knob=study.grid.study.knob,
+        knob=knob,
         value=float(cell.value),
         density=cell.density,
         seed=cell.seed,
@@ -109,9 +116,18 @@ def _row(name: str, study: TruthStudy, one: TruthCell, store: Store) -> Row:
         dense_test_error=_mean(dense["test_error"]),
         trace=_mean(hessian["trace"]),
         trace_stderr=0.0 if hessian["trace"].stderr is None else float(np.mean(hessian["trace"].stderr)),
+        progress=_progress(cell.dense, study.drops[cell.value], cell.value if knob == "epochs" else None, store),
+        damage=measure_damage(_ends(lmc["train_loss_path"]), _mean(dense["train_loss"])),
         brief_epochs=_epochs(one.brief, store),
         truth_epochs=_epochs(cell.retrainings, store),
     )
+
+
+def _progress(dense: str, drop: float, epochs: float | None, store: Store) -> float:
+    """Return the progress of a dense training, or of its first so many epochs; NaN where it is not known."""
+    losses = [epoch.train_loss for epoch in store.read(run_of(dense), only=()).history]
+    found = measure_progress(losses[: None if epochs is None else int(epochs)], drop)
+    return math.nan if found is None else found
 
 
 def _last_errors(runs: Sequence[Recipe], store: Store) -> tuple[float, ...]:
@@ -128,6 +144,11 @@ def _numbers(reading: Reading) -> tuple[float, ...]:
 
 def _mean(reading: Reading) -> float:
     return float(np.mean(_numbers(reading)))
+
+
+def _ends(path: Reading) -> float:
+    """Return the mean of a reading along paths between replicas at their ends: at the replicas."""
+    return float(np.asarray(path.value, dtype=np.float64)[..., [0, -1]].mean())
 
 
 def _text(value: object) -> str:

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from truth_acceptance import write_acceptance
+from truth_candidates import score_pooled, write_candidates
 from truth_cases import CERTAIN, GAIN
+from truth_flips import TABLE as FLIPS
+from truth_flips import read_pairs, write_pairs
+from truth_noise import write_noise
 from truth_paper import write_paper
 from truth_scores import score_selection, score_way, share_of_connectivity, share_of_cost
+from truth_tables import as_table
 from truth_ways import HABITS
 
 if TYPE_CHECKING:
@@ -31,8 +36,10 @@ where one side has it with probability {CERTAIN} or more (t posterior over repli
 {100 * GAIN:.1f} points.
 
 Nothing that a way sees of a cell is part of its truth. Connectivity is that of two replicas of the cell, and the cell's
-own truth is the third; siblings are compared by replicas of their own (two epochs × 2). Weights, curves and counts are
-those of the other studies (leaving one study out) and of eight earlier ones (direction-1), whose runs are not kept.
+own truth is the third; siblings are compared by replicas of their own (two epochs × 2). The damage of pruning is that
+of the replicas whose connectivity is measured; the progress of a training is that of its recorded loss before the first
+drop of its rate. Weights, curves and counts are those of the other studies (leaving one study out) and of eight earlier
+ones (direction-1), whose runs are not kept.
 Cells of one dense seed share runs: 95 % intervals draw studies, and dense seeds within them, again.
 
 The networks are small (400 training images of 8×8), and most are trained too briefly to be too cold: in most
@@ -42,8 +49,16 @@ beside that of a step towards the best dense accuracy, which requires the dense 
 and no pruning.
 """
 
-STEP_WORDS = """Mean regret, in points of test error above the column's best, after the step that a way advises (to the
-next value of the grid; none where it abstains), over all cells, resolved or not. A habit always steps."""
+RELIABILITY, SHAPE = "truth-reliability.svg", "truth-shape.svg"
+"""Pictures in docs/images."""
+
+STEP_WORDS = """Mean regret, in points of test error above the column's best, after the step that a way advises (to
+the next value of the grid; none where it abstains), over all cells, resolved or not. A habit always steps."""
+
+POOLED_WORDS = """Pooled over neighbouring densities the brief comparison is no better: {each} (weights e^(−steps ÷
+width)). Losses in place of errors, smoothing along the temperature, the course and position of each member as a
+prior, and retraining the best two or three once to the end were tried too, and are not better by more than the noise;
+their scripts are not kept."""
 
 PAPER_WORDS = """In the paper, networks that are trained longer are better at high density, and worse at low density.
 Whether small studies show the same:"""
@@ -62,6 +77,7 @@ def write_page(rows: Sequence[Row], cases: Sequence[Case], said: Mapping[str, Se
         "### By study",
         _by_study(said),
         "### Reliability",
+        f"![Stated against right](images/{RELIABILITY})",
         _reliability(scores),
         "## One step",
         STEP_WORDS,
@@ -69,13 +85,19 @@ def write_page(rows: Sequence[Row], cases: Sequence[Case], said: Mapping[str, Se
         "## Selection",
         "Mean regret, in points, of the network that a rule takes of a column.",
         _selection(rows),
+        write_noise(rows),
+        _pooled(rows),
+        "## What one checkpoint shows",
+        write_candidates(cases),
         "## Cost",
         _cost(cases),
         "## Against what was asked for",
         write_acceptance(rows, cases, said, scores),
         "## Beside the paper",
         PAPER_WORDS,
+        f"![Points of test error above the best of each density](images/{SHAPE})",
         write_paper(rows),
+        *(["### Both sides, on other dense seeds", write_pairs(read_pairs())] if FLIPS.exists() else []),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -91,7 +113,7 @@ def _studies(cases: Sequence[Case]) -> str:
         lines.append((study, f"{len(values)} × {densities}", len(seeds), len(here), len(known), hotter))
     total = [sum(int(str(line[place])) for line in lines) for place in (3, 4, 5)]
     lines.append(("all", "", "", *total))
-    return _table(("study", "values × densities", "dense seeds", "cells", "resolved", "of these hotter"), lines)
+    return as_table(("study", "values × densities", "dense seeds", "cells", "resolved", "of these hotter"), lines)
 
 
 def _directions(scores: Mapping[str, WayScore]) -> str:
@@ -111,7 +133,7 @@ def _directions(scores: Mapping[str, WayScore]) -> str:
                 "" if known is None else f"{known.brier:.3f}",
             )
         )
-    return _table(("way or habit", "right", "95 % interval", "right at P ≥ .9", "answered so", "ECE", "Brier"), lines)
+    return as_table(("way or habit", "right", "95 % interval", "right at P ≥ .9", "answered so", "ECE", "Brier"), lines)
 
 
 def _by_study(said: Mapping[str, Sequence[Said]]) -> str:
@@ -124,7 +146,7 @@ def _by_study(said: Mapping[str, Sequence[Said]]) -> str:
             hits = sum((one.hotter > 1 / 2) == one.case.is_hotter for one in found)
             cells.append(f"{hits}/{len(found)}" if found else "")
         lines.append((name, *cells))
-    return _table(("way or habit", *studies), lines)
+    return as_table(("way or habit", *studies), lines)
 
 
 def _reliability(scores: Mapping[str, WayScore]) -> str:
@@ -133,7 +155,7 @@ def _reliability(scores: Mapping[str, WayScore]) -> str:
         if found.reliability is not None:
             bins = {one.low: f"{one.stated:.2f}: {_of(one.right, one.of)}" for one in found.reliability.bins}
             lines.append((name, *(bins.get(low, "") for low in (0.5, 0.6, 0.7, 0.8, 0.9))))
-    return _table(("stated: right", ".5 to .6", ".6 to .7", ".7 to .8", ".8 to .9", ".9 to 1"), lines)
+    return as_table(("stated: right", ".5 to .6", ".6 to .7", ".7 to .8", ".8 to .9", ".9 to 1"), lines)
 
 
 def _steps(said: Mapping[str, Sequence[Said]]) -> str:
@@ -148,7 +170,9 @@ def _steps(said: Mapping[str, Sequence[Said]]) -> str:
             worse += [study] if np.mean(gains) < 0 else []
         share = np.mean([one.step != 0 for one in each])
         lines.append((name, len(each), f"{share:.0%}", _points(stay), _points(after), ", ".join(worse) or "none"))
-    return _table(("way or habit", "cells", "steps", "staying", "after the step", "studies worse than staying"), lines)
+    return as_table(
+        ("way or habit", "cells", "steps", "staying", "after the step", "studies worse than staying"), lines
+    )
 
 
 def _selection(rows: Sequence[Row]) -> str:
@@ -158,7 +182,12 @@ def _selection(rows: Sequence[Row]) -> str:
         (name, *(f"{100 * each[study]:.2f}" if study in each else "" for study in studies))
         for name, each in found.items()
     ]
-    return _table(("rule", *studies), lines)
+    return as_table(("rule", *studies), lines)
+
+
+def _pooled(rows: Sequence[Row]) -> str:
+    found = [f"{100 * regret:.2f} points at a width of {width:g}" for width, regret in score_pooled(rows).items()]
+    return POOLED_WORDS.format(each=", ".join(found))
 
 
 def _cost(cases: Sequence[Case]) -> str:
@@ -181,8 +210,3 @@ def _points(values: Sequence[float]) -> str:
 
 def _of(right: int, of: int) -> str:
     return f"{right}/{of} ({right / of:.0%})" if of else ""
-
-
-def _table(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    rows = [columns, ["---"] * len(columns), *lines]
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)

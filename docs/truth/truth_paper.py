@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from truth_tables import as_table
 
 from prunescope.api.knobs import KNOBS
 
@@ -35,32 +37,72 @@ def write_paper(rows: Sequence[Row]) -> str:
     return "\n\n".join(parts)
 
 
-def _published() -> str:
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Points of test error above the best of each density."""
+
+    title: str
+    knob: str
+    values: tuple[float, ...]
+    """Of the knob, the hottest first."""
+    densities: tuple[float, ...]
+    above: tuple[tuple[float | None, ...], ...]
+    """(values, densities); None where the published figure was not read."""
+
+
+def list_grids(rows: Sequence[Row]) -> list[Grid]:
+    """Return the published grid, and those of STUDIES."""
+    found = [read_published()]
+    for study in STUDIES:
+        known = [row for row in rows if row.study == study]
+        if known:
+            values, densities, errors = _errors(known)
+            means = errors.mean(axis=2)
+            above = 100 * (means - means.min(axis=0))
+            given = tuple(tuple(map(float, line)) for line in above)
+            words = KNOBS[known[0].knob].words
+            found.append(Grid(title=study, knob=words, values=values, densities=densities, above=given))
+    return found
+
+
+def read_published() -> Grid:
+    """Return the cells of figure 2 that were read off it, in points above the best of each density."""
     with PUBLISHED.open(encoding="utf-8", newline="") as file:
         cells = list(csv.DictReader(line for line in file if not line.startswith("#")))
     errors = {
         (float(one["train_epochs"]), float(one["density_pct"]) / 100): float(one["test_error_frac"]) for one in cells
     }
     values, densities = sorted({value for value, _ in errors}), sorted({density for _, density in errors})
-    lines = []
-    for value in values:
-        above = []
-        for density in densities:
-            column = [errors[one] for one in errors if one[1] == density]
-            found = errors.get((value, density))
-            above.append("" if found is None else f"{100 * (found - min(column)):.2f}")
-        lines.append((f"{value:g}", *above))
-    return _table(("epochs, hotter above", *(f"{density:g}" for density in densities)), lines)
+    best = {density: min(errors[one] for one in errors if one[1] == density) for density in densities}
+    above = tuple(
+        tuple(None if (v, d) not in errors else 100 * (errors[v, d] - best[d]) for d in densities) for v in values
+    )
+    title = "published (PreResNet-20, CIFAR-10)"
+    return Grid(title=title, knob="epochs", values=tuple(values), densities=tuple(densities), above=above)
+
+
+def _published() -> str:
+    grid = read_published()
+    lines = [
+        (f"{value:g}", *("" if one is None else f"{one:.2f}" for one in above))
+        for value, above in zip(grid.values, grid.above, strict=True)
+    ]
+    return as_table(("epochs, hotter above", *(f"{density:g}" for density in grid.densities)), lines)
+
+
+def _errors(rows: Sequence[Row]) -> tuple[tuple[float, ...], tuple[float, ...], np.ndarray]:
+    """Return values, the hottest first, densities, and mean test errors (values, densities, dense seeds)."""
+    knob = rows[0].knob
+    values = tuple(sorted({row.value for row in rows}, key=lambda value: -KNOBS[knob].hotter * value))
+    densities, seeds = tuple(sorted({row.density for row in rows})), sorted({row.seed for row in rows})
+    errors = [[[float(np.mean(_cell(rows, v, d, s).test_errors)) for s in seeds] for d in densities] for v in values]
+    return values, densities, np.array(errors)
 
 
 def _grid(rows: Sequence[Row]) -> str:
     """Return a line for each value, the hottest first: points above the best (z of the step to the next line)."""
-    knob = rows[0].knob
-    values = sorted({row.value for row in rows}, key=lambda value: -KNOBS[knob].hotter * value)
-    densities, seeds = sorted({row.density for row in rows}), sorted({row.seed for row in rows})
-    errors = np.array(
-        [[[float(np.mean(_cell(rows, v, d, s).test_errors)) for s in seeds] for d in densities] for v in values]
-    )
+    knob, seeds = rows[0].knob, {row.seed for row in rows}
+    values, densities, errors = _errors(rows)
     steps = errors[:-1] - errors[1:]  # positive where the colder one is better; (pairs, densities, seeds)
     spread = np.sqrt(steps.var(axis=2, ddof=1).mean(axis=0)) if len(seeds) > 1 else math.nan
     z = steps.mean(axis=2) / (spread / math.sqrt(len(seeds)))
@@ -81,13 +123,8 @@ def _grid(rows: Sequence[Row]) -> str:
         f"hotter in {hotter} of {z.size} pairs; in both directions at density: {', '.join(both) or 'none'}."
     )
     columns = (f"{KNOBS[knob].words}, hotter above", *(f"{density:g}" for density in densities))
-    return _table(columns, lines) + "\n\n" + words
+    return as_table(columns, lines) + "\n\n" + words
 
 
 def _cell(rows: Sequence[Row], value: float, density: float, seed: int) -> Row:
     return next(row for row in rows if (row.value, row.density, row.seed) == (value, density, seed))
-
-
-def _table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rows = [columns, ["---"] * len(columns), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

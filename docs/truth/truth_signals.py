@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from importlib import resources
 from itertools import combinations, pairwise
@@ -15,12 +16,15 @@ from prunescope.regimes import packs
 from prunescope.regimes.fitted_weights import FittedCase, fit_weights
 from prunescope.regimes.least import share_of_least
 from prunescope.regimes.log_odds import (
+    DAMAGE,
     FAMILY,
     LMC,
     MAPPED,
     POSITION,
+    PROGRESS,
     WEIGHTS_KIND,
     WEIGHTS_SCHEMA,
+    curve_log_odds,
     family_log_odds,
     lmc_log_odds,
     load_calibration,
@@ -32,7 +36,7 @@ from prunescope.regimes.probable_direction import QUANTILES
 from prunescope.regimes.siblings import Sibling, choose_siblings, compare_siblings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from truth_cases import Case
     from truth_cells import Row
@@ -43,10 +47,16 @@ if TYPE_CHECKING:
 EARLY = "early"
 """A signal that is tried: the run's own snapshot before the drop."""
 
-SIGNALS = (FAMILY, LMC, POSITION, EARLY, MAPPED)
+SIGNALS = (FAMILY, LMC, POSITION, MAPPED, PROGRESS, DAMAGE)
 
 EDGES = (None, -0.10, -0.06, -0.04, -0.01, None)
 """Of the bins of LMC."""
+
+PROGRESS_EDGES = (None, 0.1, 0.2, 0.3, 0.4, 0.5, None)
+"""Of the bins of the progress, nats."""
+
+DAMAGE_EDGES = (None, 0.0, 0.5, 1.0, 1.5, 2.0, None)
+"""Of the bins of the damage, nats."""
 
 EARLIER = "direction-1.json"
 """The pack whose counts are added: of eight studies of larger networks, most of which stand on the other side."""
@@ -80,15 +90,23 @@ def signals_of(case: Case, calibration: Calibration) -> dict[str, float]:
     if comparison is not None:
         found[FAMILY] = family_log_odds(comparison, calibration)
         found[MAPPED] = _of_the_map(case, calibration)
+    if _has_progress(row):
+        found[PROGRESS] = curve_log_odds(PROGRESS, row.progress, calibration)
     if row.early:
         share = _share_of_early(row)
         found[EARLY] = log_odds(min(max(share, 1 - calibration.most), calibration.most))
     if row.learned:
         draws = [row.lmc + row.lmc_stderr * NormalDist().inv_cdf(share) for share in QUANTILES]
         found[LMC] = lmc_log_odds(draws, calibration)
+        found[DAMAGE] = curve_log_odds(DAMAGE, row.damage, calibration)
         if row.knob == "epochs":
             found[POSITION] = position_log_odds(row.value, row.drop, calibration)
     return found
+
+
+def _has_progress(row: Row) -> bool:
+    """Whether the progress counts: over snapshots of one run it is the same for all of them past the drop."""
+    return row.knob != "epochs" and math.isfinite(row.progress)
 
 
 @cache
@@ -107,15 +125,19 @@ def _of_the_map(case: Case, calibration: Calibration) -> float:
 
 def prior_weights() -> dict[frozenset[str], dict[str, float]]:
     """Return the weights before any study was seen: the boldest signal of a set counts whole, the others less."""
-    whole, order = {FAMILY: 1.0, POSITION: 0.5, EARLY: 0.5, LMC: 0.25, MAPPED: 0.25}, (FAMILY, POSITION, EARLY)
+    whole = {FAMILY: 1.0, POSITION: 0.5, PROGRESS: 0.5, EARLY: 0.5, LMC: 0.25, MAPPED: 0.25, DAMAGE: 0.25}
     found = {}
-    for size in range(1, len(SIGNALS) + 1):
-        for names in combinations(SIGNALS, size):
-            if {POSITION, EARLY} <= set(names):
-                continue  # no cell has both
-            first = next((name for name in order if name in names), names[0])
-            found[frozenset(names)] = {name: 1.0 if name == first else whole[name] for name in names}
+    for names in _sets():
+        first = next((name for name in (FAMILY, POSITION, PROGRESS, EARLY) if name in names), names[0])
+        found[frozenset(names)] = {name: 1.0 if name == first else whole[name] for name in names}
     return found
+
+
+def _sets() -> list[tuple[str, ...]]:
+    """Return every set of signals that a cell may have: none has the position and the progress together."""
+    found = [names for size in range(1, len(SIGNALS) + 1) for names in combinations(SIGNALS, size)]
+    tried = [(EARLY,), (LMC, EARLY)]
+    return [names for names in found if not {POSITION, PROGRESS} <= set(names)] + tried
 
 
 def fit_pack(cases: Sequence[Case], *, name: str, source: str) -> dict[str, Any]:
@@ -132,6 +154,8 @@ def fit_pack(cases: Sequence[Case], *, name: str, source: str) -> dict[str, Any]
         "lmc": [_added(one, other) for one, other in zip(_lmc_bins(resolved), earlier["lmc"], strict=True)],
         "position": _added(_position_counts(resolved), earlier["position"]),
         "family": _added(_family_counts(resolved), earlier["family"]),
+        PROGRESS: _curve([case for case in resolved if _has_progress(case.row)], PROGRESS, PROGRESS_EDGES),
+        DAMAGE: _curve([case for case in resolved if case.row.learned], DAMAGE, DAMAGE_EDGES),
     }
     alone = load_calibration(json.dumps({**counts, "weights": {}}))
     fitted = fit_weights(
@@ -157,12 +181,21 @@ def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lmc_bins(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    return _count([case for case in cases if case.row.learned], lambda row: row.lmc, EDGES)
+
+
+def _curve(cases: Sequence[Case], name: str, edges: Sequence[float | None]) -> dict[str, Any]:
+    """Return the counts of a measurement of one checkpoint, and of how many studies they are."""
+    found = _count(cases, lambda row: float(getattr(row, name)), edges)
+    return {"studies": len({case.row.study for case in cases}), "bins": found}
+
+
+def _count(cases: Sequence[Case], of: Callable[[Row], float], edges: Sequence[float | None]) -> list[dict[str, Any]]:
+    """Return how many of the cases between two edges are hotter, and of how many."""
     found = []
-    for low, high in pairwise(EDGES):
+    for low, high in pairwise(edges):
         inside = [
-            case
-            for case in cases
-            if case.row.learned and (low is None or case.row.lmc > low) and (high is None or case.row.lmc <= high)
+            case for case in cases if (low is None or of(case.row) > low) and (high is None or of(case.row) <= high)
         ]
         hotter = sum(case.is_hotter for case in inside)
         found.append({"low": low, "high": high, "hotter": hotter, "of": len(inside)})

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
     from prunescope.studies.grid.layout import Grid, StudyCell
 
@@ -81,7 +80,7 @@ def lay_out_truth(file: Path, folder: Path) -> TruthStudy:
     grid = studyfolder.load_grid(folder)
     shape = grid.trainings[0].arguments
     data, spec = Source(**shape["data"]), ModelSpec(**shape["model"])
-    trainers = {value: trainer_of(grid, value) for value in grid.study.values}
+    trainers = {value: layout.make_trainer(grid.study, value) for value in grid.study.values}
     drops = {value: float(min(trainer.instance.drop_epochs())) for value, trainer in trainers.items()}
     if grid.study.knob == "epochs":
         cells = tuple(_cell(grid, cell, data) for cell in grid.cells)
@@ -99,11 +98,6 @@ def lay_out_truth(file: Path, folder: Path) -> TruthStudy:
     }
     cells = tuple(_with_early(grid, cell, data, trainings[cell.value, cell.seed], drops) for cell in grid.cells)
     return TruthStudy(grid=grid, trainings=tuple(trainings.values()), cells=cells, drops=drops)
-
-
-def trainer_of(grid: Grid, value: float) -> Loaded:
-    """Return the trainer of the dense runs at a value of the knob."""
-    return layout._trainer(grid.study, value)  # noqa: SLF001 - what the study itself trains with
 
 
 def _retrained(grid: Grid, pruned: Recipe, data: Source, seeds: Iterable[int], *, brief: bool) -> tuple[Recipe, ...]:

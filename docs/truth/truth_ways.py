@@ -11,10 +11,12 @@ from truth_signals import EARLY, compare_family, fit_pack, signals_of
 
 from prunescope.api import Advice
 from prunescope.regimes.log_odds import (
+    DAMAGE,
     FAMILY,
     LMC,
     MAPPED,
     POSITION,
+    PROGRESS,
     combine_signals,
     decide_step,
     load_calibration,
@@ -36,13 +38,17 @@ CONNECTED = -0.05
 
 SETS = {
     "siblings compared": (FAMILY,),
-    "all signals": (FAMILY, LMC, POSITION, MAPPED),
-    "all signals but the map": (FAMILY, LMC, POSITION),
-    "all signals but LMC": (FAMILY, MAPPED, POSITION),
+    "all signals": (FAMILY, LMC, POSITION, MAPPED, PROGRESS, DAMAGE),
+    "all signals but the map": (FAMILY, LMC, POSITION, PROGRESS, DAMAGE),
+    "all signals but LMC and damage": (FAMILY, MAPPED, POSITION, PROGRESS),
     "map, no retraining": (MAPPED,),
-    "one checkpoint: LMC, position": (LMC, POSITION),
-    "one checkpoint and its own early snapshot": (LMC, POSITION, EARLY),
+    "one checkpoint": (LMC, POSITION, PROGRESS, DAMAGE),
+    "one checkpoint, without the course of its training": (LMC, DAMAGE),
+    "one checkpoint, nothing retrained": (POSITION, PROGRESS),
+    "one checkpoint: LMC, position (as direction-2)": (LMC, POSITION),
     "own early snapshot": (EARLY,),
+    "progress": (PROGRESS,),
+    "damage": (DAMAGE,),
     "LMC": (LMC,),
     "position": (POSITION,),
 }
@@ -97,8 +103,7 @@ def _complete(name: str, used: dict[str, float]) -> bool:
     return {
         "all signals": FAMILY in used,
         "all signals but the map": FAMILY in used,
-        "all signals but LMC": FAMILY in used,
-        "one checkpoint and its own early snapshot": EARLY in used,
+        "all signals but LMC and damage": FAMILY in used,
     }.get(name, True)
 
 

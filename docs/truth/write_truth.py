@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 from run_studies import STUDIES, complete_studies, list_studies
 from truth_cases import list_cases
 from truth_cells import collect_cells, read_cells, write_cells
-from truth_page import write_page
-from truth_scores import score_selection
+from truth_flips import FLIPS, collect_flips, write_flips
+from truth_page import RELIABILITY, SHAPE, write_page
+from truth_paper import list_grids
+from truth_pictures import draw_grids, draw_reliability
+from truth_scores import score_selection, score_way
 from truth_signals import fit_pack
-from truth_ways import ask_ways
+from truth_ways import HABITS, ask_ways
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
-PACK = ROOT / "prunescope" / "regimes" / "packs" / "direction-2.json"
+PACK = ROOT / "prunescope" / "regimes" / "packs" / "direction-3.json"
+
+IMAGES = ROOT / "docs" / "images"
 
 PAGE = ROOT / "docs" / "truth.md"
 
@@ -55,6 +60,23 @@ def make_page(rows: Sequence[Row]) -> str:
     return write_page(rows, cases, ask_ways(cases))
 
 
+def draw_pictures(rows: Sequence[Row]) -> None:
+    """Write the pictures of the page."""
+    said = {name: each for name, each in ask_ways(list_cases(rows)).items() if each and name not in HABITS}
+    scores = {name: score_way(each, states=True) for name, each in said.items()}
+    shown = ("all signals", "siblings compared", "one checkpoint", "md-tree, one checkpoint")
+    (IMAGES / RELIABILITY).write_text(draw_reliability(scores, shown), encoding="utf-8")
+    (IMAGES / SHAPE).write_text(draw_grids(list_grids(rows)), encoding="utf-8")
+
+
+def collect_all_flips(runs: Path) -> None:
+    """Write the table of the flips from the folders of their studies, where there are any."""
+    names = [path.stem for path in sorted(FLIPS.glob("*.toml")) if (runs / f"flip-{path.stem}").is_dir()]
+    found = [row for name in names for row in collect_flips(runs / f"flip-{name}", name)]
+    if found:
+        write_flips(found)
+
+
 def main() -> None:
     """Do what the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -75,9 +97,12 @@ def main() -> None:
     if given.studies or given.seeds:
         print(make_page(rows))
         return
-    write_cells(rows)
+    if not given.table:
+        write_cells(rows)
+        collect_all_flips(given.runs)
     rows = read_cells()
     PACK.write_text(json.dumps(make_pack(rows), indent=1) + "\n", encoding="utf-8")
+    draw_pictures(rows)
     PAGE.write_text(make_page(rows), encoding="utf-8")
 
 

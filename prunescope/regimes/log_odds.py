@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError, InputError
-from prunescope.regimes.monotone_curve import Bin, fit_falling_curve
+from prunescope.regimes.monotone_curve import Bin, fit_falling_curve, fit_rising_curve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from prunescope.regimes.siblings import Comparison, Gain
 
 FAMILY, POSITION, LMC, MAPPED = "family", "position", "lmc", "mapped"
-"""The signals: siblings compared, the place against the recorded schedule, connectivity at this density, and siblings
-right after pruning, not retrained."""
+"""Signals: siblings compared, the place against the recorded schedule, connectivity at this density, and siblings right
+after pruning, not retrained."""
+
+PROGRESS, DAMAGE = "progress", "damage"
+"""Signals of `one_checkpoint`: whether training still fell before the drop, and what pruning costs after retraining."""
 
 PER_RATIO = 5.0
 """Log-odds for one unit of ln(error on the colder side / error on the hotter side), before the weight."""
@@ -38,7 +41,7 @@ WEIGHTS_KIND = "prunescope-direction"
 
 WEIGHTS_SCHEMA = 1
 
-SHIPPED = "direction-2.json"
+SHIPPED = "direction-3.json"
 
 CERTAINTY = 0.8
 """Below this probability of the direction nothing is advised."""
@@ -72,6 +75,11 @@ class Calibration:
     """Signals that are available -> weight of each."""
     map: MapTrust | None = None
     """None where no study says it."""
+    curves: Mapping[str, MonotoneCurve] = field(default_factory=dict)
+    """PROGRESS, DAMAGE -> the curve from the measurement to the probability that hotter is better; {} in packs before
+    direction-3, whose studies did not measure them."""
+    limits: Mapping[str, float] = field(default_factory=dict)
+    """The same -> the largest probability that one of them states by itself: that of so many studies, not cells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,16 +120,22 @@ def load_calibration(text: str | None = None) -> Calibration:
 def _calibration(found: Mapping[str, Any]) -> Calibration:
     if (found["kind"], found["schema_version"]) != (WEIGHTS_KIND, WEIGHTS_SCHEMA):
         raise ValueError(f"kind {found['kind']!r}, schema {found['schema_version']!r}")
-    bins = [Bin(low=one["low"], high=one["high"], hits=one["hotter"], of=one["of"]) for one in found["lmc"]]
+    alone = {name: found[name] for name in (PROGRESS, DAMAGE) if name in found}
     return Calibration(
         name=str(found["name"]),
         source=str(found["source"]),
-        lmc=fit_falling_curve(bins),
+        lmc=fit_falling_curve(_bins(found["lmc"])),
         position=_jeffreys(found["position"]),
         most=_jeffreys(found["family"]),
         weights={frozenset(names.split("+")): dict(each) for names, each in found["weights"].items()},
         map=MapTrust(**found["map"]) if "map" in found else None,
+        curves={name: fit_rising_curve(_bins(each["bins"])) for name, each in alone.items()},
+        limits={name: _jeffreys({"right": each["studies"], "of": each["studies"]}) for name, each in alone.items()},
     )
+
+
+def _bins(found: Sequence[Mapping[str, Any]]) -> list[Bin]:
+    return [Bin(low=one["low"], high=one["high"], hits=one["hotter"], of=one["of"]) for one in found]
 
 
 def _jeffreys(counts: Mapping[str, int]) -> float:
@@ -171,6 +185,20 @@ def mapped_log_odds(here: float, hotter: Sequence[float], colder: Sequence[float
     least = [max(LEAST_ERROR, min(side, default=here)) for side in (colder, hotter)]
     most = log_odds(calibration.most)
     return min(max(PER_RATIO * math.log(least[0] / least[1]), -most), most)
+
+
+def curve_log_odds(signal: str, value: float, calibration: Calibration) -> float:
+    """Return the log-odds of hotter from the progress or the damage of one checkpoint, in nats.
+
+    No more than so many studies without an exception support, however many cells they have: cells share their network,
+    data and recipe. Raises KeyError where the calibration has no curve of this signal.
+
+    >>> shipped = load_calibration()
+    >>> curve_log_odds("progress", 0.0, shipped) < 0 < curve_log_odds("progress", 0.7, shipped)
+    True
+    """
+    most = log_odds(calibration.limits[signal])
+    return min(max(log_odds(float(calibration.curves[signal].probability([value])[0])), -most), most)
 
 
 def combine_signals(signals: Mapping[str, float], calibration: Calibration) -> Direction:

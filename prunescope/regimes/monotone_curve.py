@@ -60,6 +60,16 @@ def fit_falling_curve(bins: Sequence[Bin]) -> MonotoneCurve:
     return MonotoneCurve(places=_middles(bins), log_odds=log_odds)
 
 
+def fit_rising_curve(bins: Sequence[Bin]) -> MonotoneCurve:
+    """Return the curve that never falls and fits the counts best: that of `fit_falling_curve` for the other outcome.
+
+    >>> fit_rising_curve([Bin(low=0.0, high=1.0, hits=1, of=4), Bin(low=1.0, high=2.0, hits=3, of=4)]).log_odds[0] < 0
+    True
+    """
+    found = fit_falling_curve([Bin(low=one.low, high=one.high, hits=one.of - one.hits, of=one.of) for one in bins])
+    return MonotoneCurve(places=found.places, log_odds=tuple(-value for value in found.log_odds))
+
+
 def _share(bins: Sequence[Bin], pool: Sequence[int]) -> float:
     hits, of = sum(bins[place].hits for place in pool), sum(bins[place].of for place in pool)
     return (hits + 0.5) / (of + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ import numpy as np
 from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS
 from prunescope.regimes import learning, log_odds
-from prunescope.regimes.log_odds import CERTAINTY, FAMILY, LMC, MAPPED, POSITION
+from prunescope.regimes.log_odds import CERTAINTY, DAMAGE, FAMILY, LMC, MAPPED, POSITION, PROGRESS
+from prunescope.regimes.one_checkpoint import damage_of
 from prunescope.regimes.siblings import Sibling, choose_siblings, compare_siblings
 
 if TYPE_CHECKING:
@@ -54,9 +56,10 @@ def state_direction(
     """Return the diagnosis with the direction that the signals give, its probability and the expected gain.
 
     The regime stays, and its probability moves to `regime_probability`. Signals: siblings (`Evidence.siblings`, else
-    the neighbours) compared by the first of `errors` that they have, the place against the recorded schedule, and LMC.
-    Replicas that have not learned show no barrier: then siblings alone count. A diagnosis without a regime, and one
-    without any signal, comes back as it was.
+    the neighbours) compared by the first of `errors` that they have, the place against the recorded schedule, LMC, and
+    what the checkpoint shows by itself: how far its training still fell, and the damage of pruning. Replicas that have
+    not learned show no barrier and no damage. A diagnosis without a regime, and one without any signal, comes back as
+    it was.
     """
     family = _family(evidence, errors)
     signals = {} if diagnosis.regime is None else _signals(evidence, family, calibration, learned=learned)
@@ -86,14 +89,19 @@ def _signals(
     found = {} if family is None else {FAMILY: log_odds.family_log_odds(family.comparison, calibration)}
     if family is not None and family.mapped:
         found[MAPPED] = _mapped_log_odds(family, calibration)
+    knob = evidence.knob if family is None else family.knob
+    if evidence.progress is not None and knob != "epochs" and PROGRESS in calibration.curves:
+        found[PROGRESS] = log_odds.curve_log_odds(PROGRESS, evidence.progress, calibration)
     if learning.failed(evidence.readings, learned=learned):
         return found
     epochs, drop = evidence.knobs.get("epochs"), evidence.first_drop
-    if epochs is not None and drop is not None and (family is None or family.knob == "epochs"):
+    if epochs is not None and drop is not None and knob in (None, "epochs") and PROGRESS not in found:
         found[POSITION] = log_odds.position_log_odds(epochs, drop, calibration)
-    reading = evidence.readings.get("lmc/lmc")
+    reading, damage = evidence.readings.get("lmc/lmc"), damage_of(evidence.readings)
     if reading is not None:
         found[LMC] = log_odds.lmc_log_odds(_lmc_places(reading), calibration)
+    if damage is not None and DAMAGE in calibration.curves:
+        found[DAMAGE] = log_odds.curve_log_odds(DAMAGE, damage, calibration)
     return found
 
 
@@ -180,12 +188,30 @@ def _reasons(
         found.append(f"siblings right after pruning, not retrained, alone: {alone[MAPPED]:.2f}")
     if POSITION in alone:
         place = f"{evidence.knobs['epochs']:g} epochs, first drop of the learning rate at {evidence.first_drop:g}"
-        habit = "past the drop hotter, before it colder"
-        found.append(f"position in the schedule alone: {alone[POSITION]:.2f} ({place}; rule: {habit})")
+        found.append(f"position in the schedule alone: {alone[POSITION]:.2f} ({place}; {_habit_words(calibration)})")
+    found += _alone_words(alone, evidence)
     if LMC in alone:
         mean = float(np.mean(np.asarray(evidence.readings["lmc/lmc"].value, dtype=np.float64)))
         found.append(f"LMC {mean:+.4f} alone: {alone[LMC]:.2f}")
     return [*found, f"calibration of the direction: {calibration.source}"]
+
+
+def _alone_words(alone: Mapping[str, float], evidence: Evidence) -> list[str]:
+    """Return what the checkpoint shows by itself, in words."""
+    found = []
+    if PROGRESS in alone and evidence.progress is not None:
+        still = f"{math.exp(-evidence.progress):.0%} of the loss in the second quarter before the first drop was left"
+        found.append(f"course of its training alone: {alone[PROGRESS]:.2f} ({still} in the last)")
+    damage = damage_of(evidence.readings)
+    if DAMAGE in alone and damage is not None:
+        times = f"{math.exp(damage):.2f} times the loss of the dense network after retraining"
+        found.append(f"damage of pruning alone: {alone[DAMAGE]:.2f} ({times})")
+    return found
+
+
+def _habit_words(calibration: Calibration) -> str:
+    """Return the habit that needs no measurement, and that it is as good as this verdict."""
+    return f"the habit 'past the drop hotter, before it colder' is as good: right in {calibration.position:.0%}"
 
 
 def _family_words(family: _Family) -> str:

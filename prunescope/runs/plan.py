@@ -87,17 +87,24 @@ def case(
     probes: Sequence[Recipe],
     siblings: Sequence[Mapping[str, Any]] = (),
     first_drop: float | None = None,
+    progress: float | None = None,
+    knob: str | None = None,
+    dense: Sequence[Recipe] = (),
 ) -> dict[str, Any]:
     """Return one question of a diagnosis: a rule and the probes it uses, for the model at one density.
 
     siblings: {"knobs", "retrainings", "mapped"} of the model itself and of others of its family, retrained equally and
     briefly; mapped: the probe of its errors right after pruning.
     first_drop: epochs after which the learning rate of the dense training first fell.
+    progress: how far its loss still fell then, nats. knob: that is to be changed, where known without siblings.
+    dense: probes of the dense network, whose readings are named "dense/<name>".
     """
     known: dict[str, Any] = {"siblings": list(siblings)} if siblings else {}
+    known |= {"dense": [recipe.id for recipe in dense]} if dense else {}
+    given = {"first_drop": first_drop, "progress": progress, "knob": knob}
     return (
         known
-        | ({} if first_drop is None else {"first_drop": first_drop})
+        | {name: value for name, value in given.items() if value is not None}
         | {
             "density": density,
             "rule": rule.plugin.name,
@@ -112,7 +119,8 @@ def diagnosis_recipe(*, dense: str, cases: Sequence[Mapping[str, Any]]) -> Recip
     """Return the recipe of a diagnosis: every case judged by its rule."""
     siblings = [one for case in cases for one in case.get("siblings", ())]
     compared = {run_id for one in siblings for run_id in (*one["retrainings"], *one.get("mapped", ()))}
-    inputs = sorted({run_id for case in cases for run_id in case["probes"]} | compared)
+    measured = {run_id for case in cases for run_id in (*case["probes"], *case.get("dense", ()))}
+    inputs = sorted(measured | compared)
     return Recipe(step="diagnose", arguments={"cases": list(cases)}, inputs=(dense, *inputs))
 
 

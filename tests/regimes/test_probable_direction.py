@@ -180,3 +180,42 @@ def test_errors_right_after_pruning_are_a_signal_where_all_that_are_compared_hav
     plain = state_direction(ThreeRegime().classify(without), without, calibration=load_calibration())
     assert "mapped" not in plain.rests_on
     assert found.hotter > plain.hotter
+
+
+def course(progress, *, knob=None, damage=None, **known) -> Diagnosis:
+    """Return the verdict of the shipped pack on one checkpoint past its drop, whose training is recorded."""
+    given = replace(evidence(-0.03, epochs=160.0, drop=80.0, **known), progress=progress, knob=knob)
+    if damage is not None:
+        losses = {
+            "lmc/train_loss_path": Reading(np.full((1, 11), damage), "nats", axes=("pair", "t")),
+            "dense/train_loss": Reading(0.1, "nats"),
+        }
+        given = replace(given, readings={**given.readings, **losses})
+    return state_direction(ThreeRegime().classify(given), given, calibration=load_calibration())
+
+
+def test_a_training_that_still_fell_points_hotter_and_one_that_had_stopped_colder():
+    still, stopped = course(0.8), course(0.0)
+    assert (still.advice, stopped.advice) == (Advice.RAISE, Advice.LOWER)
+    assert "progress" in still.rests_on
+    assert "position" not in still.rests_on
+    assert any("course of its training" in reason for reason in still.because)
+
+
+def test_over_snapshots_of_one_run_the_place_counts_and_not_the_course():
+    found = course(0.0, knob="epochs")
+    assert "position" in found.rests_on
+    assert "progress" not in found.rests_on
+    assert any("is as good" in reason for reason in found.because)
+    assert found.advice is Advice.RAISE
+
+
+def test_more_damage_makes_hotter_more_probable():
+    none, some, much = (course(0.25, damage=loss).hotter for loss in (0.1, 0.3, 1.0))
+    assert none < some < much
+
+
+def test_packs_before_the_course_was_measured_use_the_place():
+    given = replace(evidence(-0.03, epochs=160.0, drop=80.0), progress=0.0)
+    found = state_direction(ThreeRegime().classify(given), given, calibration=CALIBRATION)
+    assert set(found.rests_on) == {"lmc", "position"}

@@ -68,6 +68,8 @@ def row(value, error, **changed):
         "dense_test_error": error / 2,
         "trace": 500.0,
         "trace_stderr": 10.0,
+        "progress": 0.25,
+        "damage": 1.2,
         "brief_epochs": 4,
         "truth_epochs": 24,
     }
@@ -108,7 +110,21 @@ def test_no_signal_sees_a_test_error():
         for each in (rows, moved)
     ]
     assert found[0] == found[1]
-    assert {frozenset(each) for each in found[0]} == {frozenset({FAMILY, LMC, POSITION, "mapped"})}
+    assert {frozenset(each) for each in found[0]} == {frozenset({FAMILY, LMC, POSITION, "mapped", "damage"})}
+
+
+def test_the_course_of_a_training_is_a_signal_on_other_axes_than_its_epochs_alone():
+    calibration = load_calibration()
+
+    def signals(**changed):
+        rows = [row(value, 0.1 + value / 1000, knob="batch_size", **changed) for value in (10.0, 20.0, 40.0)]
+        return module("signals").signals_of(module("cases").list_cases(rows)[0], calibration)
+
+    assert "position" not in signals()
+    assert signals(progress=0.0)["progress"] < 0 < signals(progress=0.8)["progress"]
+    assert "progress" not in signals(progress=float("nan"))
+    assert "damage" not in signals(learned=False)
+    assert "progress" in signals(learned=False)
 
 
 def test_a_study_is_no_part_of_the_calibration_of_its_cells():
@@ -135,7 +151,7 @@ def test_counts_of_a_pack_are_those_of_the_cells_and_of_the_earlier_pack():
 
 
 def test_the_table_of_cells_is_read_as_it_was_written(tmp_path):
-    rows = [row(10.0, 0.125, learned=False), row(20.0, 0.25, early=(0.5, 0.25))]
+    rows = [row(10.0, 0.125, learned=False, progress=0.5), row(20.0, 0.25, early=(0.5, 0.25))]
     module("cells").write_cells(rows, tmp_path / "cells.csv")
     assert module("cells").read_cells(tmp_path / "cells.csv") == rows
 

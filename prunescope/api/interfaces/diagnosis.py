@@ -47,6 +47,10 @@ class Evidence:
     equally, briefly; their reading is "errors/train_error", and "pruned/train_error" right after pruning."""
     first_drop: float | None = None
     """Epochs of the dense training after which its learning rate first fell, as recorded; None: not known, or never."""
+    knob: str | None = None
+    """The knob that is to be changed, where there are no siblings but it is known: "epochs" of a snapshot."""
+    progress: float | None = None
+    """How far the loss of the dense training still fell when its learning rate first did, nats (`one_checkpoint`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

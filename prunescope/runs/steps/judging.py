@@ -38,6 +38,7 @@ def _judge(case: Mapping[str, Any], context: StepContext, knobs: Mapping[str, An
         for probe, named in context.read(run_id).readings.items()
         for name, reading in named.items()
     }
+    readings |= _of_dense(case, context)
     missing = sorted(set(loaded.instance.needs) - set(readings))
     if missing:
         raise EvidenceError(
@@ -51,11 +52,23 @@ def _judge(case: Mapping[str, Any], context: StepContext, knobs: Mapping[str, An
         knobs=numeric,
         siblings=tuple(_sibling(case["density"], one, context) for one in case.get("siblings", ())),
         first_drop=case.get("first_drop"),
+        knob=case.get("knob"),
+        progress=case.get("progress"),
     )
     with loaded.unchanged():
         found = loaded.instance.classify(evidence)
     diagnosis = checks.check_diagnosis(loaded.title, found)
     return Verdict(density=case["density"], rule=case["rule"], diagnosis=diagnosis)
+
+
+def _of_dense(case: Mapping[str, Any], context: StepContext) -> dict[str, Reading]:
+    """Return what was measured on the dense network itself."""
+    return {
+        f"dense/{name}": reading
+        for run_id in case.get("dense", ())
+        for named in context.read(run_id).readings.values()
+        for name, reading in named.items()
+    }
 
 
 def _sibling(density: float, sibling: Mapping[str, Any], context: StepContext) -> Evidence:

@@ -15,7 +15,7 @@ from prunescope.runs import pipeline
 from prunescope.runs.opening import inherited_source, listed, open_data, open_network, open_networks
 from prunescope.runs.recipe import run_of
 from prunescope.runs.seeing import exchanged
-from prunescope.studies.diagnosis import family, plan, retraining, weights_alone
+from prunescope.studies.diagnosis import course, family, plan, retraining, weights_alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -156,6 +156,8 @@ def _plan(
         brief=brief,
         map_probe=registry.make("probes", "errors", {"re_estimate": True}) if related else None,
         first_drop=family.first_drop([one.reference for one in related.members] if related else dense[:1], session),
+        progress=course.measure_course(dense[0], session),
+        knob=None if related else course.find_knob_of_snapshot(dense[0], session),
     )
     labels = (swapped,) if swapped else ()
     return asked, (*labels, *retrained.notes, *_unheeded(dense[0], session), *lost) if densities else labels

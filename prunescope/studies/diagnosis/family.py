@@ -84,17 +84,23 @@ def own_snapshots(reference: str, session: Session) -> tuple[str, ...]:
 
     The file that a training of this study wrote names its run by the recipe in it.
     """
+    run_id = own_run(reference, session)
+    if run_id is None:
+        return ()
+    run = session.read(run_id, only=())
+    kept = sorted(name.removesuffix(".safetensors") for name in run.weights)
+    return tuple(name for name in kept if name != reference and session.store.weights_path(name).is_file())
+
+
+def own_run(reference: str, session: Session) -> str | None:
+    """Return the training in the study that made a network; None where it is not there."""
     run_id = run_of(reference)
     if session.read(run_id, only=()).recipe.step == "import":
         recipe = session.store.load_weights(reference).recipe
         run_id = parse(recipe).id if recipe else ""
         if not run_id or not session.store.has(run_id):
-            return ()
-    run = session.read(run_id, only=())
-    if run.recipe.step != "train":
-        return ()
-    kept = sorted(name.removesuffix(".safetensors") for name in run.weights)
-    return tuple(name for name in kept if name != reference and session.store.weights_path(name).is_file())
+            return None
+    return run_id if session.read(run_id, only=()).recipe.step == "train" else None
 
 
 def knobs_of(reference: str, session: Session) -> dict[str, float]:

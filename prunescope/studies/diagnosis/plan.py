@@ -55,6 +55,10 @@ class DiagnosisPlan:
     """What is measured on the members right after pruning."""
     first_drop: float | None = None
     """Epochs of the dense training after which its learning rate first fell."""
+    progress: float | None = None
+    """How far its loss still fell then, nats; None where it is not recorded."""
+    knob: str | None = None
+    """The knob that is to be changed, where it is known without a family."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +119,7 @@ def lay_out_diagnosis(asked: DiagnosisPlan) -> DiagnosisSteps:
             )
     dense = AtDensity(density=DENSE, prune=None, retrainings=(), probes=_dense_probes(asked))
     pruned = tuple(_at_density(asked, density) for density in sorted(set(asked.densities)))
-    cases = [_case(asked, step) for step in pruned]
+    cases = [_case(asked, step, dense) for step in pruned]
     if asked.dense_rule is not None:
         cases.append(plan.case(density=DENSE, rule=asked.dense_rule, probes=dense.probes))
     return DiagnosisSteps(
@@ -123,7 +127,7 @@ def lay_out_diagnosis(asked: DiagnosisPlan) -> DiagnosisSteps:
     )
 
 
-def _case(asked: DiagnosisPlan, step: AtDensity) -> dict[str, Any]:
+def _case(asked: DiagnosisPlan, step: AtDensity, dense: AtDensity) -> dict[str, Any]:
     siblings = [
         {
             "knobs": dict(one.knobs),
@@ -138,6 +142,9 @@ def _case(asked: DiagnosisPlan, step: AtDensity) -> dict[str, Any]:
         probes=(*step.probes, *step.pruned_probes),
         siblings=siblings,
         first_drop=asked.first_drop,
+        progress=asked.progress,
+        knob=asked.knob,
+        dense=[recipe for recipe in dense.probes if recipe.plugin == "errors"],
     )
 
 

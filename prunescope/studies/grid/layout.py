@@ -174,7 +174,7 @@ def _trainings(
 
     A snapshot that a finished training kept is taken from there; one more training keeps the others.
     """
-    trainers = {value: _trainer(study, value) for value in study.values}
+    trainers = {value: make_trainer(study, value) for value in study.values}
     if not _by_snapshots(study):
         recipes = {
             (value, seed): plan.training_recipe(trainer=trainers[value], model=spec, data=data, seed=seed)
@@ -200,7 +200,7 @@ def _by_snapshots(study: Study) -> bool:
     return study.knob == "epochs" and study.snapshots
 
 
-def _trainer(study: Study, value: float) -> Loaded:
+def make_trainer(study: Study, value: float) -> Loaded:
     """Return the trainer of the dense runs at one value of the knob."""
     base = _make("trainers", study.train, "[train]")
     given = options.all_options(base.instance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
@@ -72,7 +73,20 @@ def test_none_compares_with_nothing(run, invoke):
     case, verdict, printed = diagnose(invoke, folder, dense, "--family", "none", "--rule-option", "learned=1")
     assert "siblings" not in case
     assert "family:" not in printed
-    assert set(verdict["rests_on"]) == {"position", "lmc"}
+    assert set(verdict["rests_on"]) == {"position", "lmc", "damage"}
+    assert case["knob"] == "epochs"
+
+
+def test_the_recorded_course_of_a_training_without_snapshots_is_a_signal(invoke, train_words, tmp_path):
+    words = [16 if word == 2 else word for word in train_words]
+    trained = invoke(*words, "--study", tmp_path)
+    assert trained.exit_code == 0, trained.stderr
+    dense = trained.stdout.strip()
+    case, verdict, _ = diagnose(invoke, tmp_path, dense, "--rule-option", "learned=1")
+    losses = [epoch.train_loss for epoch in Store(tmp_path).read(dense).history]
+    assert case["progress"] == pytest.approx(math.log(sum(losses[2:4]) / sum(losses[6:8])))
+    assert "knob" not in case
+    assert set(verdict["rests_on"]) == {"progress", "lmc", "damage"}
 
 
 def timm_file(path, run, epoch):
@@ -149,4 +163,4 @@ def test_trainings_of_other_lengths_have_no_drop_in_common(run, invoke, train_wo
     case, verdict, _ = diagnose(invoke, folder, dense, "--family", shorter, "--rule-option", "learned=1")
     assert epochs(case) == [4, 2]
     assert "first_drop" not in case
-    assert set(verdict["rests_on"]) == {"family", "lmc", "mapped"}
+    assert set(verdict["rests_on"]) == {"family", "lmc", "mapped", "damage"}

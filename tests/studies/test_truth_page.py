@@ -1,0 +1,59 @@
+"""The page of the truth: what its tables and pictures are computed from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+
+def module(name):
+    return import_module(f"truth_{name}")
+
+
+def shipped():
+    return module("cells").read_cells()
+
+
+def test_two_values_of_a_knob_are_compared_by_the_standard_error_over_dense_seeds(tmp_path):
+    columns = ("study", "knob", "value", "density", "seed", "test_error")
+    errors = {12: (0.5, 0.4, 0.3), 48: (0.4, 0.2, 0.3)}
+    rows = [
+        dict(zip(columns, ("one", "epochs", str(value), "0.1", str(seed), str(error)), strict=True))
+        for value, each in errors.items()
+        for seed, error in enumerate(each)
+    ]
+    module("flips").write_flips(rows, tmp_path / "flips.csv")
+    (found,) = module("flips").read_pairs(tmp_path / "flips.csv")
+    assert (found.hotter, found.colder, found.seeds) == (12, 48, 3)
+    assert found.gain == pytest.approx(0.1)
+    assert found.z == pytest.approx(np.sqrt(3))
+    assert found.half == pytest.approx(4.3027 * 0.1 / np.sqrt(3), rel=1e-4)
+    assert "+10.00 [-14.84, +34.84]" in module("flips").write_pairs([found])
+
+
+def test_the_truly_best_network_regrets_noise_alone():
+    rows = [row for row in shipped() if row.study == "mlp-digits-epochs"]
+    columns = module("cases").list_columns(rows)
+    assert 0 < module("noise").measure_floor(columns) < module("scores").score_selection(rows)["random"]["all"]
+    certain = [[replace(row, test_errors=(row.test_errors[0],) * 3) for row in column] for column in columns]
+    assert module("noise").measure_floor(certain) == pytest.approx(0)
+    assert [module("noise")._extra(one, int(np.argmin([row.test_errors[0] for row in one]))) for one in certain] == [
+        0
+    ] * len(certain)
+
+
+def test_a_picture_of_grids_holds_a_box_for_every_cell_of_a_grid():
+    grids = module("paper").list_grids(shipped())
+    picture = module("pictures").draw_grids(grids)
+    assert picture.count("<text") == picture.count("</text>") > 0
+    assert picture.count("<rect") - 1 == sum(
+        value is not None for grid in grids for line in grid.above for value in line
+    )
+    for grid in grids:
+        best = [
+            min(line[place] for line in grid.above if line[place] is not None) for place in range(len(grid.densities))
+        ]
+        assert best == pytest.approx([0] * len(best))
