@@ -63,8 +63,8 @@ def _choose() -> dict[str, tuple[str, int]]:
     return chosen
 
 
-def _shrink(name: str, count: int) -> tuple[str, int, dict[str, object]]:
-    """Return the name, the parameters of the whole network, and the arguments that make it smallest."""
+def _shrink(name: str, count: int) -> tuple[str, int, dict[str, object], int]:
+    """Return the name, the parameters of the whole network, the arguments that make it smallest, what it has then."""
     sizes = {}
     for place, options in enumerate(SMALLER if count > MOST_WHOLE else ()):
         try:
@@ -73,9 +73,9 @@ def _shrink(name: str, count: int) -> tuple[str, int, dict[str, object]]:
             print(name, options, type(error).__name__, flush=True)
     smallest = min(sizes, key=lambda place: sizes[place], default=None)
     if smallest is None or sizes[smallest] > 0.9 * count:
-        return name, count, {}
+        return name, count, {}, count
     print(name, count, "->", sizes[smallest], SMALLER[smallest], flush=True)
-    return name, count, SMALLER[smallest]
+    return name, count, SMALLER[smallest], sizes[smallest]
 
 
 def _family(name: str) -> str:

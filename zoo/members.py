@@ -28,7 +28,7 @@ CLASSES = 5
 SIDES = (32, 64, 96, 128, 160, 192, 224, 240, 256, 288, 384)
 
 CHOSEN = Path(__file__).with_name("families.json")
-"""The smallest network of each family of timm, its parameters, and the arguments that shrink it:
+"""The smallest network of each family of timm, its parameters, the arguments that shrink it, what it has then:
 `python zoo/choose_families.py` writes it."""
 
 MOST_PARAMETERS = 90_000_000
@@ -102,13 +102,13 @@ class Member:
 def list_members(*, quick: bool) -> tuple[list[Member], list[tuple[str, str, int]]]:
     """Return the networks that are run, and those that are too large to be: family, smallest network, parameters."""
     chosen = json.loads(CHOSEN.read_text())
-    chosen = dict(sorted(chosen.items(), key=lambda item: item[1][1]))
-    small = {family: of for family, of in chosen.items() if of[1] <= MOST_PARAMETERS or of[2]}
-    large = [(family, name, count) for family, (name, count, _) in chosen.items() if family not in small]
+    chosen = dict(sorted(chosen.items(), key=lambda item: item[1][3]))
+    small = {family: of for family, of in chosen.items() if of[3] <= MOST_PARAMETERS}
+    large = [(family, name, count) for family, (name, count, *_) in chosen.items() if family not in small]
     own = [*map(_own, odd_networks.NAMES)]
     if quick:
         return [*(_member("timm", "", name) for name in QUICK), *own], []
-    timm = [_member("timm", family, name, options) for family, (name, _, options) in small.items()]
+    timm = [_member("timm", family, name, options) for family, (name, _, options, _) in small.items()]
     vision = [_member("torchvision", name, f"torchvision.models:{name}") for name in TORCHVISION]
     return [*own, *vision[:SMALL], *timm, *vision[SMALL:]], large
 

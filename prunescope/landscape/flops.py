@@ -35,8 +35,8 @@ def layer_flops(model: nn.Module, image: Tensor) -> dict[str, Flops]:
     Formula: 2 · weights · places, with places = output positions (input positions of a transposed convolution); dense
     counts all weights, kept the non-zero ones, as they are where they are multiplied. A multiply-add is two operations.
     A weight that a function takes from another module (fused projections of attention) counts as one of a layer that
-    is called. Biases, norms, activations, pooling and products of activations with each other (attention) are not
-    counted; torch.utils.flop_counter counts the last of these, and agrees for networks without attention.
+    is called. Biases, norms, activations, pooling (by a fixed filter too) and products of activations with each other
+    (attention) are not counted; torch.utils.flop_counter counts the last two, and agrees for networks without them.
     Source: Blalock et al. 2020 (ShrinkBench), appendix. Shapes: image (1, channels, height, width).
     Unit: operations per image. A layer that is called several times counts every time.
 

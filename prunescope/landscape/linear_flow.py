@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import torch
-from timm.layers.norm import LayerNorm2d
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -21,7 +20,12 @@ if TYPE_CHECKING:
 
     Hook = Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]
 
-NORMS = (_BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+ALONG_LAST = (nn.LayerNorm, nn.RMSNorm)
+
+
+def is_known_norm(module: nn.Module) -> bool:
+    """Whether it is a norm whose weight has a known axis; in subclasses of LayerNorm it may lie along another."""
+    return isinstance(module, _BatchNorm | nn.GroupNorm) or type(module) in ALONG_LAST
 
 
 def positive(model: nn.Module) -> nn.Module:
@@ -44,7 +48,7 @@ def linear(model: nn.Module, others: Mapping[nn.Module, int | None]) -> Iterator
     is left out: on positive numbers ReLU is the identity. others: norms of other kinds, with the axis of their weight
     (see `norms.other_norms`).
     """
-    norms = [module for module in model.modules() if isinstance(module, NORMS)]
+    norms = [module for module in model.modules() if is_known_norm(module)]
     handles = [norm.register_forward_hook(_scaling) for norm in norms]
     handles += [norm.register_forward_hook(partial(_along, axis)) for norm, axis in others.items()]
     try:
@@ -69,5 +73,4 @@ def _scaling(norm: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> Tensor:
         scale = (1.0 if scale is None else scale) * (norm.running_var + norm.eps).rsqrt()
     if scale is None:
         return flow
-    last = isinstance(norm, nn.LayerNorm | nn.RMSNorm) and not isinstance(norm, LayerNorm2d)
-    return flow * (scale if last else scale.reshape(-1, *[1] * (flow.dim() - 2)))
+    return flow * (scale if isinstance(norm, ALONG_LAST) else scale.reshape(-1, *[1] * (flow.dim() - 2)))

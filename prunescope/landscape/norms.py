@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import guarded
-from prunescope.landscape.linear_flow import NORMS
+from prunescope.landscape.linear_flow import is_known_norm
 
 if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
@@ -35,7 +35,7 @@ def other_norms(twin: nn.Module, shape: tuple[int, ...]) -> dict[nn.Module, int 
     handles: list[RemovableHandle] = []
     for name, module in twin.named_modules():
         inner = any(True for child in module.children() for _ in child.parameters())
-        if not inner and not isinstance(module, NORMS):
+        if not inner and not is_known_norm(module):
             handles.append(module.register_forward_hook(partial(_look, found, name)))
     device = next(twin.parameters()).device
     try:

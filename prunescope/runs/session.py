@@ -256,7 +256,8 @@ def raise_failure(outcomes: Sequence[Outcome], recipes: Sequence[Recipe], sessio
     failed = {outcome.id: outcome.error for outcome in outcomes if outcome.error and not outcome.skipped}
     if not failed:
         return
-    names = {recipe.id: label(recipe) for recipe in recipes}
+    known = {recipe.id: recipe for recipe in recipes}
+    names = {recipe.id: label(recipe, known) for recipe in recipes}
     finished = sum(not outcome.error for outcome in outcomes)
     study = session.store.study
     session.note(f"failed: {len(failed)} of {len(recipes)} steps; {finished} are finished and kept in {study}")

@@ -128,3 +128,11 @@ def test_the_model_is_left_as_it_was():
     before = state_of(model)
     layer_flops(model, torch.zeros(1, 2, 6, 6))
     assert same_state(before, state_of(model))
+
+
+def test_a_fixed_filter_is_pooling_and_not_counted():
+    blur = timm.layers.BlurPool2d(4)
+    model = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), blur)
+    assert {name: found.dense for name, found in layer_flops(model, torch.zeros(1, 3, 8, 8)).items()} == {
+        "0": 2 * 12 * 64
+    }

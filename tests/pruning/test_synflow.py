@@ -104,3 +104,18 @@ def test_a_flow_beyond_float64_is_refused():
             parameter.fill_(3e38)
     with pytest.raises(UsageError, match="does not fit into float64"):
         synflow(model, prunable(model, linear=True), 0.5, shape=(2, 1, 1))
+
+
+@pytest.mark.parametrize("kind", ["LayerNorm2d", "LayerNormAct2d", "LayerNormExp2d", "RmsNorm2d"])
+def test_a_norm_over_channels_scales_channels_on_a_map_as_wide_as_it_has_channels(kind):
+    """Eight channels and eight columns: along the last axis the weight would fit, and mean something else."""
+    norm = getattr(timm.layers, kind, None) or getattr(timm.layers.norm, kind)
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 8, 1, bias=False), norm(8), nn.Conv2d(8, 2, 1, bias=False), nn.Flatten())
+    with torch.no_grad():
+        model[1].weight.copy_(torch.arange(1.0, 9.0))
+    found = synaptic_flow(model, ["0.weight", "2.weight"], (3, 8, 8))
+    first, last = model[0].weight.detach().double().abs(), model[2].weight.detach().double().abs()
+    scale = torch.arange(1.0, 9.0, dtype=torch.float64)
+    expected = 64 * first[..., 0, 0] * (scale * last[..., 0, 0].sum(0))[:, None]
+    assert torch.allclose(found["0.weight"][..., 0, 0], expected)

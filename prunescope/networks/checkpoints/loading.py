@@ -242,6 +242,7 @@ def _finish(match: Match, masks: Mapping[str, Tensor]) -> tuple[dict[str, Tensor
     """Bring the tensors to the network's types, and find its mask."""
     network = create(match.spec, seed=0)
     own = network.state_dict()
+    _refuse_quantised(match.state, own)
     state = {name: tensor.to(own[name].dtype) for name, tensor in match.state.items()}
     other = sorted({str(tensor.dtype) for name, tensor in match.state.items() if tensor.dtype != own[name].dtype})
     types = (f"{', '.join(other)} converted to the network's types",) if other else ()
@@ -256,6 +257,16 @@ def _finish(match: Match, masks: Mapping[str, Tensor]) -> tuple[dict[str, Tensor
     if mask is not None and any(name in computed for name in mask.kept):
         return state, None, (*types, "zeros are not a mask here: some layers multiply by other numbers than they store")
     return state, mask, (*types, *notes)
+
+
+def _refuse_quantised(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+    """Raise InputError where whole numbers stand for weights: their scale is not known."""
+    for name, tensor in state.items():
+        if own[name].is_floating_point() and not tensor.is_floating_point():
+            raise InputError(
+                f"tensor '{name}' has the type {tensor.dtype}: quantised weights, without their scale",
+                fix="save the network before quantisation, as float32, float16 or bfloat16",
+            )
 
 
 def _mask_prefix(masks: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:

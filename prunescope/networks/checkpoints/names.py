@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-WRAPPERS = ("module.", "_orig_mod.")
-"""What DataParallel and torch.compile put before every name."""
+INSIDE = {
+    "_orig_mod.": "torch.compile",
+    "_fsdp_wrapped_module.": "FSDP",
+    "_checkpoint_wrapped_module.": "activation checkpointing",
+    "_forward_module.": "Lightning Fabric",
+}
+"""What wraps a layer anywhere in a network -> who puts it into the names."""
 
 COUNTERS = ("total_ops", "total_params")
 """What thop.profile() leaves in every layer."""
@@ -37,7 +42,7 @@ class Named:
 
 
 def strip_wrappers(state: Mapping[str, Tensor]) -> Named:
-    """Remove `module.` before every name and `_orig_mod.` anywhere, in any order and number.
+    """Remove `module.` before every name and what INSIDE lists anywhere, in any order and number.
 
     >>> strip_wrappers({"module._orig_mod.module.fc.weight": torch.zeros(1)}).state
     {'fc.weight': tensor([0.])}
@@ -48,9 +53,10 @@ def strip_wrappers(state: Mapping[str, Tensor]) -> Named:
     if counters:
         names = {name: new for name, new in names.items() if name not in counters}
         notes.append(f"{len(counters)} counters of thop ({', '.join(COUNTERS)}) left out")
-    if any("_orig_mod." in name for name in names):
-        names = {name: new.replace("_orig_mod.", "") for name, new in names.items()}
-        notes.append("prefix '_orig_mod.' of torch.compile removed")
+    for wrapper, whose in INSIDE.items():
+        if any(wrapper in new for new in names.values()):
+            names = {name: new.replace(wrapper, "") for name, new in names.items()}
+            notes.append(f"prefix '{wrapper}' of {whose} removed")
     while names and all(new.startswith("module.") for new in names.values()):
         names = {name: new.removeprefix("module.") for name, new in names.items()}
         if not any("'module.'" in note for note in notes):

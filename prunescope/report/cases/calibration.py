@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
 from prunescope.runs.files.whole import write_whole
+from prunescope.studies.cases.calibrating import FEW_CELLS
 from prunescope.studies.cases.calibration_answer import Calibrated, answer_calibration
 from prunescope.studies.cases.questions import CalibrationQuestion
 
@@ -59,7 +61,12 @@ class CalibrationFinding(Finding):
             f"the advice is right in {fit.accuracy:.0%} of {fit.cells} cells, in {fit.held_out:.0%} when left out, "
             f"with the paper's thresholds in {fit.plain:.0%}"
         )
+        few = (
+            f"warning: the fit rests on {fit.cells} cells, fewer than {FEW_CELLS}: its accuracy is uncertain by about "
+            f"{1.96 * sqrt(0.8 * 0.2 / fit.cells):.0%}; fit larger studies, or several, before you rely on the pack"
+        )
         return [
+            *([few] if fit.cells < FEW_CELLS else []),
             f"LMC < -epsilon shows whether the best is hotter in {fit.gate:.0%} of {fit.cells} cells",
             right,
             *([] if fit.raised else [free]),

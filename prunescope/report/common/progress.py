@@ -85,7 +85,8 @@ def watched(
     weights: what share of the work each run id is, in any unit; equal shares when None.
     """
     shares = {recipe.id: (weights or {}).get(recipe.id, 0.0 if weights else 1.0) for recipe in recipes}
-    labels = {recipe.id: watching.label(recipe) for recipe in recipes}
+    known = {recipe.id: recipe for recipe in recipes}
+    labels = {recipe.id: watching.label(recipe, known) for recipe in recipes}
     stop = threading.Event()
     with _meter() as meter:
         look = _Look(progress, shares, labels, meter)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Group
 from rich.constrain import Constrain
 from rich.padding import Padding
@@ -65,7 +66,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield Text("")
     yield Text(words.headline(report.verdicts, report.dense_votes), style="bold")
     yield Text("")
-    yield _verdicts(report.verdicts)
+    yield from _verdicts(report.verdicts, width)
     yield from (Text(line, style="dim") for line in (words.sure_of(report.verdicts),) if line)
     yield from _gains(report.verdicts)
     yield from (_vote(vote) for vote in report.dense_votes)
@@ -78,25 +79,30 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield from (Text(""), _cited(report))
 
 
-def _verdicts(verdicts: Sequence[Headline]) -> Table:
-    """One line per density: a shape and a word, an arrow and a word, how sure."""
+def _verdicts(verdicts: Sequence[Headline], width: int) -> Iterator[RenderableType]:
+    """One line per density: shape and word, arrow and word, how sure; these below one another on a narrow terminal."""
+    rows = [_verdict_cells(verdict) for verdict in verdicts]
+    widths = [max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True)]
+    styles = [COLOURS[verdict.regime] for verdict in verdicts]
+    if sum(widths) > width + 2:
+        yield from (
+            Text("\n  ").join([Text(label.strip()), Text(shape, style=style), *map(Text, others)])
+            for (label, shape, *others), style in zip(rows, styles, strict=True)
+        )
+        return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for _ in range(4):
-        table.add_column(no_wrap=True, overflow="fold")
-    for verdict in verdicts:
-        shape = f"{words.REGIME_SHAPES[verdict.regime]} {words.REGIMES[verdict.regime]}"
-        sure = (
-            ""
-            if verdict.regime_probability is None
-            else f" ({formatting.probability_text(verdict.regime_probability)})"
-        )
-        table.add_row(
-            Text(f"{verdict.label:>6}"),
-            Text(shape + sure, style=COLOURS[verdict.regime]),
-            Text(f"{words.ARROWS[verdict.advice]} {words.ADVICE[verdict.advice]}"),
-            Text(f"confidence {confidence(verdict)}"),
-        )
-    return table
+        table.add_column(no_wrap=True)
+    for (label, shape, *others), style in zip(rows, styles, strict=True):
+        table.add_row(Text(label), Text(shape, style=style), *map(Text, others))
+    yield table
+
+
+def _verdict_cells(verdict: Headline) -> tuple[str, str, str, str]:
+    shape = f"{words.REGIME_SHAPES[verdict.regime]} {words.REGIMES[verdict.regime]}"
+    sure = "" if verdict.regime_probability is None else f" ({formatting.probability_text(verdict.regime_probability)})"
+    move = f"{words.ARROWS[verdict.advice]} {words.ADVICE[verdict.advice]}"
+    return f"{verdict.label:>6}", shape + sure, move, f"confidence {confidence(verdict)}"
 
 
 def confidence(verdict: Headline) -> str:

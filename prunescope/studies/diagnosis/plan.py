@@ -24,6 +24,9 @@ COMPRESSION = 0.2
 DENSE = 1.0
 """The density of an unpruned model."""
 
+LAST = ("hessian",)
+"""Probes that take long and that no retraining waits for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiagnosisPlan:
@@ -98,7 +101,7 @@ class DiagnosisSteps:
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
-        """All steps in dependency order: what is cheap and decides much comes first."""
+        """All steps in dependency order: what is cheap and decides much comes first, the Hessian last."""
         steps = [self.dense, *self.pruned]
         prunings = [step.prune for step in steps if step.prune is not None]
         siblings = [one for step in steps for one in step.siblings]
@@ -106,7 +109,8 @@ class DiagnosisSteps:
         pruned = chain.from_iterable(step.pruned_probes for step in steps)
         rest = chain.from_iterable((*step.retrainings, *step.probes) for step in steps)
         once = {recipe.id: recipe for recipe in (*prunings, *pruned, *family, *rest)}
-        return (*once.values(), self.diagnosis)
+        ordered = sorted(once.values(), key=lambda recipe: recipe.step == "probe" and recipe.plugin in LAST)
+        return (*ordered, self.diagnosis)
 
 
 def lay_out_diagnosis(asked: DiagnosisPlan) -> DiagnosisSteps:

@@ -187,7 +187,7 @@ def test_a_failing_step_leaves_the_others_finished(study, invoke, tmp_path):
         *("--trainer-option", "learning_rate=1e30", "--retrain-epochs", 2, "--study", target),
     )
     assert result.exit_code == 2
-    assert "error: retrain sgd, seed 1" in result.stderr
+    assert "error: retrain sgd, density 0.3, seed 1" in result.stderr
     assert "fix: lower the learning rate" in result.stderr
     assert "finished and kept in" in result.stderr
     assert {run_id.partition("-")[0] for run_id in Store(target).ids()} == {"import", "prune", "probe"}

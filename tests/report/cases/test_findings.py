@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,4 +93,7 @@ def test_a_calibration_is_the_pack_that_diagnose_reads(tmp_path):
     assert "0.05 to 0.2" in str(found)
     assert "in 70% when left out" in " ".join(str(found).split())
     assert "no upper bound for epsilon" in str(found)
+    assert "warning: the fit rests on 9 cells, fewer than 30" in " ".join(str(found).split())
+    enough = replace(found, answer=replace(found.answer, fit=replace(fit, cells=30)))
+    assert "warning" not in str(enough)
     assert "md-tree keeps its public thresholds: none was measured" in str(found)

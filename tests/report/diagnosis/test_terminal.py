@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from prunescope.report.common import words
 from prunescope.report.diagnosis import terminal
+from prunescope.report.diagnosis.terminal import confidence as terminal_confidence
 
 
 def printed(report, width=80, encoding="utf-8", **settings):
@@ -37,6 +39,14 @@ def test_the_last_word_is_whom_to_cite(report):
 def test_no_line_is_too_wide(report, imported, dense_only, width):
     for made in (report, imported, dense_only):
         assert max(len(line) for line in printed(made, width).splitlines()) <= min(width, 100)
+
+
+@pytest.mark.parametrize("width", [30, 40, 50, 60])
+def test_a_narrow_terminal_shows_the_whole_verdict(report, width):
+    said = " ".join(printed(report, width).split())
+    for verdict in report.verdicts:
+        regime, advice = words.REGIMES[verdict.regime], words.ADVICE[verdict.advice]
+        assert f"{regime} {words.ARROWS[verdict.advice]} {advice} confidence {terminal_confidence(verdict)}" in said
 
 
 def test_no_color_means_no_colour(report, monkeypatch):
