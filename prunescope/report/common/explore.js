@@ -1,5 +1,5 @@
-// Explore a report: a cell of a map opens its panel beside the maps. The page is complete without this script:
-// then the cells are links to the same panels further down.
+// Explore a report: a cell of a map, or a density, opens its panel. The page is complete without this script: then
+// the cells are links to the same panels further down.
 (() => {
   "use strict";
   const area = document.querySelector("[data-explore]");
@@ -94,7 +94,7 @@
   };
 
   document.addEventListener("click", (event) => {
-    const link = event.target.closest('a[href^="#cell="]');
+    const link = event.target.closest('a[href^="#"]');
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !open(link.hash)) return;
     event.preventDefault();
     remember(link.hash);
@@ -157,7 +157,7 @@
     });
   }
 
-  choice.addEventListener("change", () => show(choice.value));
+  if (choice) choice.addEventListener("change", () => show(choice.value));
   show("");
 
   // On paper everything is there: every cell at home, every part unfolded, every map.

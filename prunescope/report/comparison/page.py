@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from prunescope.report.common import formatting, svg
-from prunescope.report.common.page import NO_BREAK, as_markup, keep_percents, make_environment, read_text
+from prunescope.report.common.page import (
+    NO_BREAK,
+    as_markup,
+    keep_percents,
+    make_environment,
+    read_text,
+    write_policy,
+)
 from prunescope.report.comparison import figures, tables
 from prunescope.studies.comparison.measured import best, summarize
 
@@ -42,6 +49,7 @@ def comparison_page(
     """Return a comparison as one HTML document."""
     text = _environment().get_template("comparison/comparison.html.j2").render(
         style=read_text("common/style.css") + read_text("phase/phase.css"),
+        policy=write_policy(),
         measured=measured,
         headline=comparison_headline(measured),
         answers=comparison_answers(measured),

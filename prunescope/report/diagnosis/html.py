@@ -1,4 +1,4 @@
-"""A report as one HTML file that opens offline: style and pictures are inside, scripts there are none."""
+"""A report as one HTML file that opens offline: style, pictures and a script that it can do without are inside."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Advice
 from prunescope.report.common import formatting, words
-from prunescope.report.common.page import SLUGS, as_markup, keep_percents, make_environment, read_text
-from prunescope.report.diagnosis import evidence
+from prunescope.report.common.page import (
+    SLUGS,
+    as_markup,
+    keep_percents,
+    make_environment,
+    read_text,
+    write_policy,
+)
+from prunescope.report.diagnosis import densities, evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,13 +44,18 @@ ALONG_DENSITY = ("cka/softmax", "disagreement/test_disagreement", "errors/test_e
 
 def diagnosis_page(report: Report) -> str:
     """Return a report as one HTML document."""
+    script = read_text("common/explore.js")
     text = (
         _environment()
         .get_template("diagnosis/template.html.j2")
         .render(
             **_of_the_card(report),
             card=False,
-            style=read_text("common/style.css"),
+            style=read_text("common/style.css") + read_text("common/explore.css"),
+            script=script,
+            policy=write_policy(script),
+            densities=densities.shown_densities(report),
+            frame=densities.density_frame(report),
             panels=_panels(report),
             along=_along(report),
             maps=_maps(report),
@@ -100,6 +112,7 @@ def _environment() -> Environment:
         details=_details,
         bars=_bars,
         command=_command,
+        anchor=densities.density_anchor,
         titles=TITLES,
         OPEN_LAYERS=OPEN_LAYERS,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.report.common import formatting, svg
 from prunescope.report.common.figures import draw_picture
-from prunescope.report.common.page import as_markup, make_environment, read_text
+from prunescope.report.common.page import as_markup, make_environment, read_text, write_policy
 from prunescope.report.lottery import curves as drawing
 from prunescope.report.lottery import sentences
 
@@ -88,7 +88,9 @@ def instability_page(curves: Sequence[Curve], pruning: IterativePruning, *, thre
 def _render(*, pruning: IterativePruning, **parts: Any) -> str:  # noqa: ANN401 - what the template names
     template = make_environment().get_template("lottery/lottery.html.j2")
     about = f"{pruning.model.name} on {pruning.data.name}"
-    return template.render(style=read_text("common/style.css"), about=about, facts=_facts(pruning), **parts)
+    return template.render(
+        style=read_text("common/style.css"), policy=write_policy(), about=about, facts=_facts(pruning), **parts
+    )
 
 
 def _facts(pruning: IterativePruning) -> list[tuple[str, str]]:
