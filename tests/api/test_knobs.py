@@ -13,7 +13,7 @@ from prunescope.regimes.direction import hottest_first
 from prunescope.report.diagnosis import advice
 from prunescope.report.phase import labels
 from prunescope.runs.session import open_session
-from prunescope.studies.cases.budgeted import moved
+from prunescope.studies.cases.neighbours import moved
 from prunescope.studies.cases.questions import TuningQuestion
 from prunescope.studies.cases.tuning_grid import make_tuning_grid
 from prunescope.studies.grid import study

@@ -16,7 +16,8 @@ from prunescope.runs.files.weights import save_weights
 from prunescope.runs.store import Store
 from prunescope.studies.cases.advice_answer import AdviceAnswer
 from prunescope.studies.cases.advising import Advised
-from prunescope.studies.cases.budgeted import moved, purse
+from prunescope.studies.cases.budgeted import purse
+from prunescope.studies.cases.neighbours import moved
 
 FAST = ("--workers", 1, "--density", 0.4, "--replicas", 2, "--retrain-epochs", 1, "--rule-option", "learned=1")
 
@@ -42,9 +43,18 @@ def test_a_snapshot_of_its_own_is_the_cheapest_neighbour(study, invoke):
     assert advice["value"] == 2
     assert advice["regime"] in ("II-A", "II-B")
     assert f"compared with the snapshot {dense}@1" in found["notes"]
-    assert "trainings spent: 4" in found["notes"]
-    new = set(Store(folder).ids()) - before
-    assert not steps_of(Store(folder), new, "train")
+    assert "trainings spent: 7" in found["notes"]
+    store = Store(folder)
+    new = set(store.ids()) - before
+    assert not steps_of(store, new, "train")
+    (longer,) = [run for run in steps_of(store, new, "retrain") if run.recipe.inputs == (dense,)]
+    assert [epoch.learning_rate for epoch in longer.history] == pytest.approx(
+        [store.read(dense).history[-1].learning_rate] * 2
+    )
+    assert any(
+        f"{longer.recipe.id}, trained on for 2 epochs at its last rate colder" in note for note in found["notes"]
+    )
+    assert "it costs 2 epochs of dense training and 2 retrainings" in " ".join(result.stderr.split())
     assert "trainings spent: 0" in invoke("advise", dense, *FAST, *WIDE, "--study", folder).stderr
 
 
@@ -56,16 +66,18 @@ def test_without_a_snapshot_a_neighbour_is_trained_and_retrained_alike(study, in
     result = invoke(*words, *WIDE)
     assert result.exit_code == 0, result.stderr
     store = Store(target)
-    (trained,) = steps_of(store, store.ids(), "train")
-    assert trained.facts["knobs"]["batch_size"] in (64, 128, 32, 256)
-    assert trained.facts["knobs"]["batch_size"] != store.read(store.resolve("import")).facts["knobs"]["batch_size"]
+    trained = steps_of(store, store.ids(), "train")
+    here = store.read(store.resolve("import")).facts["knobs"]["batch_size"]
+    assert {run.facts["knobs"]["batch_size"] for run in trained} == {here / 2, here * 2}
     options = {json.dumps(run.recipe.options) for run in steps_of(store, store.ids(), "retrain")}
     assert len(options) == 1
     notes = json.loads(result.stdout)["notes"]
-    assert "trainings spent: 5" in notes
-    here, there = (store.read(store.resolve(step)).facts["knobs"]["batch_size"] for step in ("import", "train"))
-    side = "colder" if there > here else "hotter"
-    assert f"compared with {trained.id}, trained {side}: batch size {there:g} instead of {here:g}" in notes
+    assert "trainings spent: 8" in notes
+    for run in trained:
+        there = run.facts["knobs"]["batch_size"]
+        side = "colder" if there > here else "hotter"
+        words = f"compared with {run.recipe.id}, trained {side}: batch size {there:g} instead of {here:g}"
+        assert words in notes
 
 
 def test_the_budget_ends_the_search(study, invoke, tmp_path):
@@ -78,7 +90,8 @@ def test_the_budget_ends_the_search(study, invoke, tmp_path):
     some = invoke("advise", tmp_path / "ckpt.pt", *FAST, *WIDE, *LENIENT, "--budget", 3, "--study", target)
     assert some.exit_code == 0, some.stderr
     assert some.stdout.strip() == "raise"  # the learning rate fell after its first epoch
-    assert "no neighbour was trained: it takes 3 more trainings" in some.stderr
+    assert "no hotter neighbour: it takes 3 more trainings" in " ".join(some.stderr.split())
+    assert "no colder neighbour: it takes 3 more trainings" in " ".join(some.stderr.split())
     assert "epochs 2 -> 1" in some.stderr
     assert len(steps_of(Store(target), Store(target).ids(), "retrain")) == 2
 
