@@ -66,8 +66,8 @@ def advise(request: AdviseRequest) -> Output:
     """Report whether to raise, lower or keep the temperature. For one density, with the knob and the step.
 
     On a study, uses its finished cells, and reports the expected change of test error. On a checkpoint, measures
-    evidence within --budget, the cheapest first: the model itself at this density, then a neighbour on each side: one of
-    its own snapshots, itself trained on at its last rate, or one trained anew. Prints raise, lower, keep, or none.
+    evidence within --budget, the cheapest first: the model itself at this density, then a neighbour on each side: one
+    of its own snapshots, itself trained on at its last rate, or one trained anew. Prints raise, lower, keep, or none.
 
     Exit codes: 0 advised; 2 wrong usage or input; 4 not enough evidence.
     """
