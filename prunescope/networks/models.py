@@ -25,9 +25,13 @@ from prunescope.networks.spec import JSON, TIMM_SOURCES, ModelSpec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["JSON", "ModelSpec", "create", "create_empty", "identify", "nearest_names", "prunable"]
+__all__ = ["JSON", "ModelSpec", "create", "create_empty", "identify", "is_large", "nearest_names", "prunable"]
 
 RESERVED = ("num_classes", "in_chans", "img_size", "image_size", "pretrained")
+
+
+LARGE = 10**8
+"""Weights of a network that is not built only to look at it: a study of a few bytes may name one of any size."""
 
 
 def create(spec: ModelSpec, *, seed: int) -> nn.Module:
@@ -81,6 +85,18 @@ def create_empty(spec: ModelSpec) -> nn.Module:
     """Return the network of `spec` on the meta device: names and shapes without memory or initialisation."""
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return _build(spec)
+
+
+def is_large(spec: ModelSpec) -> bool:
+    """Return whether the network of `spec` holds more than LARGE numbers; False where only a real one can tell.
+
+    >>> is_large(ModelSpec(name="preresnet8", num_classes=10, in_chans=3, image_size=(8, 8), options={"width": 41.0}))
+    True
+    """
+    try:
+        return bool(sum(tensor.numel() for tensor in create_empty(spec).state_dict().values()) > LARGE)
+    except (NotImplementedError, RuntimeError, UsageError):
+        return False
 
 
 def nearest_names(name: str, *, count: int = 3) -> list[str]:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from prunescope.runs.store import Store
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
-"""What a cell begins with that a spreadsheet computes."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a cell begins with that a spreadsheet computes; the last four are = + - @ in full width."""
 
 EXPORT_COLUMNS = (
     "run", "inputs", "seed", "probe", "reading", "axes", "index", "value", "stderr", "unit", "n", "estimator",
@@ -57,7 +57,7 @@ def export_csv(store: Store, target: Path) -> int:
         writer.writerow(EXPORT_COLUMNS)
         for row in export_rows(store):
             found.add(row["run"])
-            writer.writerow(["" if value is None else _cell(value) for value in row.values()])
+            writer.writerow(["" if value is None else quote_formula(value) for value in row.values()])
     return len(found)
 
 
@@ -86,11 +86,11 @@ def _kind(column: str) -> str:
     return "number" if column in {"value", "stderr", "density", *KNOBS} else "text"
 
 
-def _cell(value: object) -> object:
+def quote_formula(value: object) -> object:
     """Return a cell that no spreadsheet takes for a formula: a text that begins like one is quoted.
 
-    >>> _cell("=1+1"), _cell("lmc"), _cell(-0.5)
-    ("'=1+1", 'lmc', -0.5)
+    >>> quote_formula("=1+1"), quote_formula("\uff1d1+1"), quote_formula("lmc"), quote_formula(-0.5)
+    ("'=1+1", "'＝1+1", 'lmc', -0.5)
     """
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 

@@ -32,6 +32,19 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_\[\]|#])", r"\\\1", " ".join(text.split())).replace("<", "&lt;")
 
 
+def markdown_code(lines: Sequence[str]) -> str:
+    r"""Return a block of code that nothing in its lines ends, each of them on one line.
+
+    >>> print(markdown_code(["a ```", "b"]))
+    ````
+    a ```
+    b
+    ````
+    """
+    fence = "`" * max(3, 1 + max((len(run) for line in lines for run in re.findall("`+", line)), default=0))
+    return "\n".join([fence, *(" ".join(line.splitlines()) for line in lines), fence])
+
+
 def write_markdown(text: str, path: str | Path | None) -> str:
     """Return the text, and write it to a file where one is named."""
     from prunescope.runs.files.whole import write_whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunescope.report.common import formatting, words
-from prunescope.report.common.markdown import escape_markdown, markdown_table
+from prunescope.report.common.markdown import escape_markdown, markdown_code, markdown_table
 from prunescope.report.diagnosis.terminal import confidence
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def _sections(report: Report) -> Iterator[str]:
     if report.warnings:
         yield _folded(f"{len(report.warnings)} warnings", _listed(report.warnings))
     for command in report.commands:
-        lines = "\n".join(" ".join(line) for line in command.lines)
-        yield f"Next, {escape_markdown(command.why)}:\n\n```\n{lines}\n```"
+        code = markdown_code([" ".join(line) for line in command.lines])
+        yield f"Next, {escape_markdown(command.why)}:\n\n{code}"
     yield f"Diagnosis `{report.id}`, {formatting.duration_text(report.seconds)} of computing."
 
 

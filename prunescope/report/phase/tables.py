@@ -9,6 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, get_args
 
 from prunescope.report.phase import sentences
+from prunescope.runs.exports import quote_formula
 from prunescope.studies.phase.diagram import Quantity
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ def phase_as_csv(findings: Findings) -> str:
     diagram, buffer = findings.diagram, io.StringIO()
     if diagram.drops:
         buffer.write(f"# drops: {', '.join(f'{drop:g}' for drop in diagram.drops)}\n")
-    buffer.write(f"# source: {diagram.source or f'study {diagram.name}'}\n")
+    source = " ".join((diagram.source or f"study {diagram.name}").split())
+    buffer.write(f"# source: {source}\n")
     writer = csv.writer(buffer, lineterminator="\n")
     measured = [f"{name}{suffix}" for name in PHASE_QUANTITIES for suffix in ("", "_low", "_high", "_n")]
-    writer.writerow([diagram.knob, "density", *measured, *JUDGED, *diagram.others])
+    writer.writerow([diagram.knob, "density", *measured, *JUDGED, *map(quote_formula, diagram.others)])
     for value in diagram.values:
         for density in diagram.densities:
             cell = diagram.cells[value, density]

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 TIMED_BATCH = 64
 TIMED_REPEATS = 8
 
+ASSUMED_RATE = 1e10
+"""Multiply-adds a second, each weight used once for an image: the least that a pass of a large network takes."""
+
 MAKERS = ("train", "prune", "rewind", "retrain", "soup")
 """Steps that write weights."""
 
@@ -114,11 +117,7 @@ def estimate_cost(recipes: Sequence[Recipe], store: Store, *, device: str) -> Co
     start = _start(todo, context)
     together = {run_id: len(group) for run_id, group in groups.divide_recipes(recipes, store, device=here).items()}
     sizes = sorted(set(together.values()))
-    rates = (
-        Rates()
-        if data is None
-        else measure_rates(model_on_device(start, here, data), data, sizes=sizes, capture=_capture(here))
-    )
+    rates = _rates(start, data, here, sizes)
     kinds = dict.fromkeys((recipe.step, recipe.plugin) for recipe in todo)
     rows, seconds_by_id = [], dict[str, float]()
     for step, plugin in kinds:
@@ -136,6 +135,16 @@ def estimate_cost(recipes: Sequence[Recipe], store: Store, *, device: str) -> Co
         seconds_by_id=seconds_by_id,
         memory=3 * _weight_bytes(start) + _data_bytes(data),
     )
+
+
+def _rates(start: checkpoints.Checkpoint, data: Data | None, device: str, sizes: Sequence[int]) -> Rates:
+    """Return what is measured of a network with weights, and assumed of one without."""
+    if data is None:
+        return Rates()
+    if any(tensor.is_meta for tensor in start.state.values()):
+        seconds = sum(tensor.numel() for tensor in start.state.values()) / ASSUMED_RATE
+        return Rates(measuring=seconds, training=seconds)
+    return measure_rates(model_on_device(start, device, data), data, sizes=sizes, capture=_capture(device))
 
 
 def _capture(device: str) -> Capture | None:
@@ -254,7 +263,9 @@ def _start(todo: Sequence[Recipe], context: StepContext) -> checkpoints.Checkpoi
     for recipe in todo:
         if "model" in recipe.arguments:
             spec = context.parse_spec(recipe.arguments["model"])
-            return checkpoints.Checkpoint(spec=spec, state=models.create(spec, seed=0).state_dict())
+            large = not context.device.startswith("cuda") and models.is_large(spec)
+            made = models.create_empty(spec) if large else models.create(spec, seed=0)
+            return checkpoints.Checkpoint(spec=spec, state=made.state_dict())
         for reference in recipe.inputs:
             if context.has_weights(reference):
                 return context.load_weights(reference)

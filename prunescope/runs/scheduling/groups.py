@@ -95,6 +95,8 @@ def _together(recipe: Recipe, origins: _Origins) -> int:
     try:
         loaded = context.make_plugin("trainers", recipe.plugin, recipe.options)
         spec = context.parse_spec(origins.spec(recipe.id) or {})
+        if models.is_large(spec):
+            return 1
         model = models.create(spec, seed=0).to(context.device)
         data = context.open_data(recipe.arguments["data"])
         make_usable(model, spec, data)

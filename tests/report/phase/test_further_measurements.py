@@ -68,6 +68,15 @@ def test_the_csv_has_a_column_for_each_and_is_read_again(findings, tmp_path):
     assert read_table(tmp_path / "cells.csv").values == findings.diagram.values
 
 
+def test_no_name_in_the_csv_is_a_formula_or_a_line_of_its_own(findings, monkeypatch):
+    monkeypatch.setattr(type(findings.diagram), "others", property(lambda _: ("=cmd|' /C calc'!A0/x",)))
+    named = replace(findings.diagram, name="a\n=1+1", source="")
+    lines = phase_as_csv(replace(findings, diagram=named)).splitlines()
+    assert "# source: study a =1+1" in lines
+    assert not [cell for line in lines for cell in line.split(",") if cell.startswith(("=", "@", "+"))]
+    assert "'=cmd|' /C calc'!A0/x" in next(line for line in lines if not line.startswith("#"))
+
+
 def test_the_json_has_every_number(findings):
     cells = phase_as_json(findings, StudyProvenance())["cells"]
     cell = next(one for one in cells if (one["value"], one["density"]) == (40, 0.1))

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
+from prunescope.data import sources
+from prunescope.networks import models
 from prunescope.networks.capture import Capture
 from prunescope.networks.capture.tape import Tape
+from prunescope.networks.spec import ModelSpec
+from prunescope.plugins import registry
 from prunescope.plugins.testing import toy_data, toy_model
-from prunescope.runs.scheduling.cost import measure_rates
+from prunescope.runs import plan
+from prunescope.runs.scheduling.cost import estimate_cost, measure_rates
+from prunescope.runs.store import Store
 
 
 class Counting(Capture):
@@ -44,3 +52,18 @@ def test_training_is_timed_as_it_is_performed():
 @pytest.mark.parametrize("capture", [None, Tape()])
 def test_what_cannot_be_recorded_is_timed_step_by_step(capture):
     assert measure_rates(Deciding(), toy_data(), capture=capture).training > 0
+
+
+def test_a_network_that_would_fill_the_memory_is_not_built_for_an_estimate(tmp_path, monkeypatch):
+    spec = ModelSpec(name="preresnet8", num_classes=10, in_chans=3, image_size=(8, 8), options={"width": 40.25})
+    trainer, data = (
+        registry.make("trainers", "sgd", {"epochs": 1}),
+        sources.describe("patches:images=60,test_images=40"),
+    )
+    recipe = plan.training_recipe(trainer=trainer, model=spec, data=data, seed=0)
+    small = plan.training_recipe(trainer=trainer, model=replace(spec, options={"width": 0.25}), data=data, seed=0)
+    assert estimate_cost([small], Store(tmp_path), device="cpu").memory > 0
+    monkeypatch.setattr(models, "create", lambda *_, **__: pytest.fail("it was built"))
+    found = estimate_cost([recipe], Store(tmp_path), device="cpu")
+    assert found.memory > 1 << 30
+    assert found.seconds > 0
