@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from prunescope.report.phase.warning import warn
     from prunescope.report.results.exporting import export
     from prunescope.report.results.finding import open_study
+    from prunescope.report.results.importing import import_results
     from prunescope.report.steps.probing import probe
     from prunescope.report.steps.pruning import prune
     from prunescope.report.steps.retraining import retrain
@@ -44,6 +45,7 @@ FUNCTIONS = {
     "diff": "prunescope.report.difference.finding",
     "export": "prunescope.report.results.exporting",
     "fit_budget": "prunescope.report.budget.finding",
+    "import_results": "prunescope.report.results.importing",
     "instability": "prunescope.report.lottery.finding",
     "lottery": "prunescope.report.lottery.finding",
     "map": "prunescope.report.mapping.finding",
@@ -69,6 +71,7 @@ __all__ = [
     "diff",
     "export",
     "fit_budget",
+    "import_results",
     "instability",
     "lottery",
     "map",

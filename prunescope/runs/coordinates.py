@@ -92,7 +92,23 @@ def _reading_row(
     row |= {"index": " ".join(map(str, index)), "label": label, "value": float(np.asarray(reading.value)[index])}
     row |= {"stderr": None if stderr is None else float(stderr[index]), "unit": reading.unit, "n": reading.n}
     known = _of_the_network(chains, replicas) if chains and all(chains) else {}
+    if "imported" in run.facts:
+        known = _of_imported(run, dict(zip(reading.axes, index, strict=False)), len(np.atleast_1d(reading.value)))
     return row | {"estimator": reading.estimator} | known
+
+
+def _of_imported(run: Run, at: Mapping[str, int], count: int) -> dict[str, Any]:
+    """Return the coordinates of a number that another program measured; its step is "import"."""
+    facts = run.facts
+    found: dict[str, Any] = {"model": (facts.get("model") or {}).get("name"), "density": facts.get("density")}
+    found["dense_seed"] = facts.get("dense_seed")
+    if "replica" in at:
+        found["replica"] = at["replica"] + 1
+    if "pair" in at:
+        replicas = next(number for number in range(2, count + 3) if number * (number - 1) // 2 >= count)
+        first, second = list(combinations(range(1, replicas + 1), 2))[at["pair"]]
+        found["pair"] = f"{first}-{second}"
+    return found | {name: (facts.get("knobs") or {}).get(name) for name in KNOBS}
 
 
 def _of_the_network(chains: list[list[tuple[str, Run]]], replicas: tuple[int, ...]) -> dict[str, Any]:

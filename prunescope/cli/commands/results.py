@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.cli.commands import importing
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.options.questions import open_session
 from prunescope.cli.terminal import showing
@@ -28,12 +29,15 @@ StudyArgument = Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="S
 def application() -> typer.Typer:
     """Return the commands of `prunescope results`."""
     app = typer.Typer(
-        help="List, check, export and remove the results of a study.", no_args_is_help=True, rich_markup_mode=None
+        help="List, check, import, export and remove the results of a study.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
     )
     app.command("list")(command(list_runs))
     app.command("show")(command(show))
     app.command("check")(command(check))
     app.command("export")(command(export))
+    app.command("import")(command(importing.import_results))
     app.command("record")(command(record))
     app.command("rm")(command(remove))
     app.command("gc")(command(collect))

@@ -36,7 +36,8 @@ def read_arguments(folder: Path) -> dict[str, Any]:
     try:
         values = yaml.load(read_regular(path, most=MOST).decode(), _Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
-        raise InputError(f"cannot read '{path}': {error}", fix="repair or remove it") from error
+        reason = " ".join(str(error).split())  # YAML's own has several lines
+        raise InputError(f"cannot read '{path}': {reason}", fix="repair or remove it") from error
     return {str(name): item for name, item in plain(values).items()} if isinstance(values, dict) else {}
 
 

@@ -47,7 +47,12 @@ class PhaseReport(Finding):
         made = self.answer.made
         missing = f"{made.finished} of {made.of} steps are finished; missing cells are blank"
         answers = [f"- {answer.question} {answer.text}" for answer in sentences.answers(self.findings)]
-        return [*([missing] if made.finished < made.of else []), sentences.phase_headline(self.findings), *answers]
+        return [
+            *self.answer.notes,
+            *([missing] if made.finished < made.of else []),
+            sentences.phase_headline(self.findings),
+            *answers,
+        ]
 
     def printed(self) -> RenderableType:
         """Return the main result and every answer."""

@@ -12,6 +12,7 @@ from prunescope.regimes.direction import hottest_first
 from prunescope.runs.soundness import read_sound
 from prunescope.studies.cases import budgeted, measured
 from prunescope.studies.cases.advising import advise_model
+from prunescope.studies.imported.study import read_imported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from prunescope.studies.cases.advising import Advised
     from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.questions import AdviceQuestion
-    from prunescope.studies.grid.layout import Grid
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,8 @@ class AdviceAnswer:
 def answer_advice(asked: AdviceQuestion, session: Session) -> AdviceAnswer:
     """Advise from the finished cells of a study, or from what the budget buys for a network."""
     rule = chosen.rule(asked.rule, asked.rule_options, asked.rules).instance
+    if asked.imported is not None:
+        return _of_imported(asked, rule, session)
     if asked.file is not None:
         return _of_study(asked, asked.file, rule, session)
     found = budgeted.advise_within_budget(asked, rule, session)
@@ -69,7 +71,7 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
             fix=f"run: prunescope sweep {asked.target}",
         )
     knob, drop = grid.study.knob, next(iter(drops(grid.study)), None)
-    values = _values(grid, models, asked.at)
+    values = _values(knob, models, asked.at)
     return AdviceAnswer(
         advised=tuple(
             advise_model(models, value=value, knob=knob, rule=rule, first_drop=drop, certainty=asked.certainty)
@@ -82,9 +84,27 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
     )
 
 
-def _values(grid: Grid, models: Sequence[MeasuredModel], at: float | None) -> list[float]:
-    known = hottest_first(sorted({model.value for model in models}), knob=grid.study.knob)
+def _of_imported(asked: AdviceQuestion, rule: RegimeRule, session: Session) -> AdviceAnswer:
+    """Advise from what other programs measured; without LMC no regime is named, and test errors alone count."""
+    study, problems = read_sound(read_imported, session)
+    models = measured.imported_column(study, density=asked.density)
+    drop = next(iter(study.drops), None)
+    return AdviceAnswer(
+        advised=tuple(
+            advise_model(models, value=value, knob=study.knob, rule=rule, first_drop=drop, certainty=asked.certainty)
+            for value in _values(study.knob, models, asked.at)
+        ),
+        knob=study.knob,
+        density=asked.density,
+        notes=(study.source, study.evidence),
+        probes=tuple(cell.run for cell in study.cells if cell.density == models[0].density),
+        problems=problems,
+    )
+
+
+def _values(knob: str, models: Sequence[MeasuredModel], at: float | None) -> list[float]:
+    known = hottest_first(sorted({model.value for model in models}), knob=knob)
     if at is not None and at not in known:
         listed = ", ".join(f"{value:g}" for value in known)
-        raise UsageError(f"--at got {at:g}, which was not measured", fix=f"{grid.study.knob} has: {listed}")
+        raise UsageError(f"--at got {at:g}, which was not measured", fix=f"{knob} has: {listed}")
     return known if at is None else [at]

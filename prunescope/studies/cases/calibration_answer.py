@@ -16,6 +16,7 @@ from prunescope.runs.soundness import read_sound
 from prunescope.runs.store import Store
 from prunescope.runs.trusting import trusted_code
 from prunescope.studies.cases import calibrating, calibrating_tree, dense, measured
+from prunescope.studies.imported.study import is_imported
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from prunescope.studies.cases.calibrating_tree import FittedLine, TreeFit
     from prunescope.studies.cases.questions import CalibrationQuestion
     from prunescope.studies.grid.layout import Grid
+    from prunescope.studies.imported.study import ImportedStudy
+    from prunescope.studies.phase.diagram import PhaseDiagram
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,31 @@ def _table(path: Path) -> Source:
     """Return the columns of a table of cells, as `prunescope report --csv` prints them."""
     from prunescope.studies.phase import from_table
 
-    diagram = from_table.read_table(path)
+    return Source(columns=_diagram_columns(from_table.read_table(path)))
+
+
+def _imported(path: Path, session: Session) -> Source:
+    """Return the columns of a study of imported results; EvidenceError where none has LMC."""
+    from prunescope.studies.imported.study import read_imported
+    from prunescope.studies.phase import from_imported
+
+    there = replace(session, store=Store(path))
+    study, problems = read_sound(read_imported, there)
+    columns = _diagram_columns(from_imported.draw_imported(study, name=path.name))
+    if not columns:
+        raise EvidenceError(
+            f"no result in {path} has both LMC and a test error: the thresholds are of LMC",
+            fix="import results with LMC, such as those of three-regime, or measure it: prunescope sweep",
+        )
+    return Source(columns=columns, models=_given(study, "model"), data=_given(study, "data"), problems=problems)
+
+
+def _given(study: ImportedStudy, name: str) -> tuple[str, ...]:
+    return (study.settings[name],) if name in study.settings else ()
+
+
+def _diagram_columns(diagram: PhaseDiagram) -> list[CalibrationColumn]:
+    """Return the cells of a diagram that have LMC and a test error, by density."""
     lmc, cka, error = (diagram.grid(quantity) for quantity in ("lmc", "cka", "test_error"))
     columns = []
     for place, density in enumerate(diagram.densities):
@@ -89,13 +116,15 @@ def _table(path: Path) -> Source:
         columns.append(
             calibrating.CalibrationColumn(study=diagram.name, knob=diagram.knob, density=density, points=points)
         )
-    return Source(columns=[column for column in columns if column.points])
+    return [column for column in columns if column.points]
 
 
 def _study(path: Path, asked: CalibrationQuestion, session: Session) -> Source:
     """Return a study's columns: means over dense seeds and replicas."""
     from prunescope.studies.grid import studyfolder
 
+    if is_imported(path):
+        return _imported(path, session)
     file = studyfolder.find_study_file(path)
     trust = trusted_code(file.parent, note=session.note, allowed=asked.trust)
     there = replace(session, store=Store(file.parent, trust=trust))

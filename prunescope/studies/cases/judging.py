@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.api import Advice, Reading
+from prunescope.api import Advice, Diagnosis, Reading, Regime
 from prunescope.regimes.log_odds import CERTAINTY, load_calibration
 from prunescope.regimes.probable_direction import state_direction
 from prunescope.regimes.thresholds import PUBLISHED
@@ -24,7 +24,7 @@ from prunescope.studies.cases.moving import change, find_target
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from prunescope.api import Diagnosis, RegimeRule
+    from prunescope.api import RegimeRule
     from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.moving import Change
 
@@ -120,7 +120,8 @@ def _judge(
     neighbours = tuple(describe_evidence(merge_seeds(cell, seeds=seeds), knob) for cell in others)
     merged = describe_evidence(merge_seeds(here, seeds=seeds), knob)
     evidence = replace(merged, neighbours=neighbours, first_drop=first_drop)
-    of_rule = rule.classify(evidence)
+    missing = [name for name in rule.needs if name not in evidence.readings]
+    of_rule = _without_regime(missing[0]) if missing else rule.classify(evidence)
     found = state_direction(
         of_rule,
         evidence,
@@ -130,6 +131,12 @@ def _judge(
         errors=(TEST_ERROR, TRAIN_ERROR),
     )
     return CellVerdict(diagnosis=found, of_rule=of_rule, to=None, change=None)
+
+
+def _without_regime(missing: str) -> Diagnosis:
+    """Return the verdict of a rule that lacks a reading: no regime, and no advice of its own."""
+    reason = f"no regime: {missing.partition('/')[0]} was not measured, the direction rests on test errors alone"
+    return Diagnosis(regime=Regime.UNRESOLVED, advice=Advice.NONE, confidence=None, because=(reason,))
 
 
 def _columns(models: Sequence[MeasuredModel], value: float) -> tuple[list[MeasuredModel], list[list[MeasuredModel]]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.session import Session
     from prunescope.studies.grid.layout import Grid
+    from prunescope.studies.imported.study import ImportedStudy
 
 LMC, CKA, TEST_ERROR, TRAIN_ERROR = "lmc/lmc", "cka/softmax", "errors/test_error", "errors/train_error"
 
@@ -97,11 +98,7 @@ def measured_column(grid: Grid, session: Session, *, density: float) -> list[Mea
 
     Raises UsageError for a density that is not on the grid.
     """
-    densities = grid.study.densities
-    near = min(densities, key=lambda known: abs(known - density))
-    if abs(near - density) > 1e-9:
-        listed = ", ".join(f"{known:g}" for known in densities)
-        raise UsageError(f"the study has no density {density:g}", fix=f"it has: {listed}")
+    near = _find_density(density, grid.study.densities, within=1e-9)
     found = []
     for cell in grid.cells:
         if cell.density == near:
@@ -110,6 +107,33 @@ def measured_column(grid: Grid, session: Session, *, density: float) -> list[Mea
                 name = f"{grid.study.knob} {cell.value:g}"
                 found.append(MeasuredModel(name=name, density=near, value=cell.value, seed=cell.seed, readings=known))
     return found
+
+
+def imported_column(study: ImportedStudy, *, density: float) -> list[MeasuredModel]:
+    """Return the imported cells of one density; UsageError for a density that none has.
+
+    Densities of other programs are what their rounding left: 0.5 finds 0.5001.
+    """
+    near = _find_density(density, sorted({cell.density for cell in study.cells}), within=1e-3 * density)
+    return [
+        MeasuredModel(
+            name=f"{study.knob} {cell.value:g}",
+            density=near,
+            value=cell.value,
+            seed=cell.seed,
+            readings=cell.readings,
+        )
+        for cell in study.cells
+        if cell.density == near
+    ]
+
+
+def _find_density(density: float, known: Sequence[float], *, within: float) -> float:
+    near = min(known, key=lambda one: abs(one - density))
+    if abs(near - density) > within:
+        listed = ", ".join(f"{one:g}" for one in known)
+        raise UsageError(f"the study has no density {density:g}", fix=f"it has: {listed}")
+    return near
 
 
 def column_probes(grid: Grid, *, density: float) -> tuple[str, ...]:

@@ -70,8 +70,18 @@ class AdviceQuestion(FamilyQuestion):
         return found if found is not None and found.suffix == ".toml" and found.is_file() else None
 
     @property
+    def imported(self) -> Path | None:
+        """The study folder, where the target is a study of imported results."""
+        from prunescope.studies.imported.study import is_imported
+
+        found = Path(self.target) if isinstance(self.target, str | Path) else None
+        return found if found is not None and is_imported(found) else None
+
+    @property
     def folder(self) -> Path:
         """The study folder: the target itself where it is a study."""
+        if self.imported is not None:
+            return self.imported
         return study_folder(self.study) if self.file is None else self.file.parent
 
 

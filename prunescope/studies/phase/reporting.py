@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import EvidenceError, InputError, StoreError, UsageError
 from prunescope.regimes import chosen
+from prunescope.runs.soundness import read_sound
 from prunescope.studies.grid import studyfolder
-from prunescope.studies.phase import from_study, from_table
+from prunescope.studies.imported.study import is_imported, read_imported
+from prunescope.studies.phase import from_imported, from_study, from_table
 from prunescope.studies.phase.findings import find_phases
 from prunescope.studies.phase.provenance import StudyProvenance, read_provenance
 
@@ -30,6 +32,8 @@ class Reported:
     """The runs that measured; () for a table."""
     problems: tuple[str, ...] = ()
     """Results that are damaged and left out, a sentence each."""
+    notes: tuple[str, ...] = ()
+    """Of imported results: whose they are, and the level of evidence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,7 @@ class _Source:
     """None where a table does not have it."""
     probes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def answer_report(question: ReportQuestion, session: Session) -> Reported:
@@ -49,16 +54,33 @@ def answer_report(question: ReportQuestion, session: Session) -> Reported:
         UsageError: there is no study.
         EvidenceError: no probe is finished.
     """
-    source = _of_table(question) if question.is_table else _of_study(question, session)
+    if question.is_table:
+        source = _of_table(question)
+    else:
+        source = (_of_imported if is_imported(question.path) else _of_study)(question, session)
     if not any(cell.samples for cell in source.diagram.cells.values()):
         raise EvidenceError(f"{question.path} has no finished probe yet", fix=f"run: prunescope sweep {question.path}")
     rule = chosen.rule(question.rule, question.rule_options, question.rules, network=source.network)
     findings = find_phases(source.diagram, rule.instance)
-    return Reported(findings=findings, made=source.made, probes=source.probes, problems=source.problems)
+    return Reported(
+        findings=findings, made=source.made, probes=source.probes, problems=source.problems, notes=source.notes
+    )
 
 
 def _of_table(question: ReportQuestion) -> _Source:
     return _Source(diagram=from_table.read_table(question.path), made=StudyProvenance())
+
+
+def _of_imported(question: ReportQuestion, session: Session) -> _Source:
+    study, problems = read_sound(read_imported, session)
+    return _Source(
+        diagram=from_imported.draw_imported(study, name=question.path.name),
+        made=from_imported.describe_imported(study),
+        network=study.settings.get("model"),
+        probes=tuple(cell.run for cell in (*study.dense, *study.cells)),
+        problems=problems,
+        notes=(study.source, study.evidence),
+    )
 
 
 def _of_study(question: ReportQuestion, session: Session) -> _Source:
@@ -66,7 +88,7 @@ def _of_study(question: ReportQuestion, session: Session) -> _Source:
     if not (path / studyfolder.STUDY_FILE).is_file():
         raise UsageError(
             f"{path} is not a study: it has no {studyfolder.STUDY_FILE}",
-            fix="give the folder that `prunescope sweep` printed, or a CSV table of cells",
+            fix="give the folder that `prunescope sweep` or `results import` printed, or a CSV table of cells",
         )
     grid = studyfolder.load_grid(path, trust=session.store.trust)
     sound, problems = session, list[str]()
