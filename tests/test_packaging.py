@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 import prunescope
@@ -60,3 +63,52 @@ def test_wheel_declares_the_entry_points(wheel):
     (declared,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
     text = wheel.read(declared).decode()
     assert all(f"{name.rpartition(':')[2]} = {target}" in text for name, target in ENTRY_POINTS.items())
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    (path,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path_factory.mktemp("sdist")))
+    with tarfile.open(path) as archive:
+        yield [name.partition("/")[2] for name in archive.getnames()]
+
+
+def test_the_source_distribution_holds_the_package_and_its_papers_alone(source):
+    beside = {name for name in source if not name.startswith("prunescope/")}
+    assert beside == {
+        ".gitignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "LICENSE-DIGITS", "PKG-INFO",
+        "README.md", "SECURITY.md", "pyproject.toml",
+    }  # fmt: skip
+    assert not [name for name in source if name.endswith((".pyc", ".h5", ".pt"))]
+
+
+def test_the_wheel_holds_the_digits_and_their_licence(wheel):
+    assert "prunescope/data/digits.npz" in wheel.namelist()
+    assert [name for name in wheel.namelist() if name.endswith("LICENSE-DIGITS")]
+
+
+def test_the_core_needs_no_scikit_learn(wheel):
+    (metadata,) = [name for name in wheel.namelist() if name.endswith("METADATA")]
+    needed = [line for line in wheel.read(metadata).decode().splitlines() if line.startswith("Requires-Dist:")]
+    assert len(needed) > 10
+    assert not [line for line in needed if "scikit" in line]
+    sources = [
+        path
+        for path in (ROOT / "prunescope").rglob("*.py")
+        if re.search(r"^\s*(from|import) sklearn", path.read_text(), re.MULTILINE)
+    ]
+    assert not sources
+
+
+def test_a_release_is_published_without_a_password_and_with_attestations():
+    flow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    assert flow["permissions"] == {}
+    used = {step["uses"].partition("@")[0] for job in flow["jobs"].values() for step in job["steps"] if "uses" in step}
+    assert {"pypa/gh-action-pypi-publish", "actions/attest-build-provenance", "actions/attest-sbom"} <= used
+    assert flow["jobs"]["publish"]["permissions"] == {"id-token": "write"}
+    assert flow["jobs"]["publish"]["environment"]["name"] == "pypi"
+    assert "secrets." not in (ROOT / ".github/workflows/release.yml").read_text()
+
+
+def test_the_documentation_is_built_as_here():
+    hosted = yaml.safe_load((ROOT / ".readthedocs.yaml").read_text())
+    assert "sphinx --fail-on-warning --nitpicky" in hosted["build"]["jobs"]["build"]["html"][0]

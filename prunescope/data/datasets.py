@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from prunescope.api import Dataset, Option
+from prunescope.api.errors import UsageError
 from prunescope.api.trust import names_code
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def _runs_code(dataset: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Digits(Dataset):
-    """Handwritten digits of scikit-learn: real, 8x8 grey, 1,297 for training and 500 for testing."""
+    """Handwritten digits (UCI), as scikit-learn has them: real, 8x8 grey, 1,297 for training and 500 for testing."""
 
     test_images: Annotated[int, Option("test images, the same share of each class", minimum=10)] = 500
     crop_padding: Annotated[int, Option(CROP_HELP, minimum=0, maximum=4)] = 1
@@ -37,19 +38,19 @@ class Digits(Dataset):
     def load(self) -> Data:
         """Divide the 1,797 images by class; the 17 grey levels 0..16 become 0..255."""
         import numpy as np
-        from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
 
         from prunescope.data import arrays
+        from prunescope.data.digits import divide_by_class, read_digits
 
-        digits = load_digits()
-        images = np.rint(digits.images[:, None] * (255 / 16)).astype(np.uint8)
-        train, test = train_test_split(
-            np.arange(len(images)), test_size=self.test_images, random_state=self.seed, stratify=digits.target
-        )
+        grey, labels = read_digits()
+        images = np.rint(grey[:, None] * (255 / 16)).astype(np.uint8)
+        try:
+            train, test = divide_by_class(labels, test=self.test_images, seed=self.seed)
+        except ValueError as error:
+            raise UsageError(f"test_images is {self.test_images}: {error}", fix="give 10 to 1787") from error
         return arrays.to_data(
             "digits",
-            (images[train], digits.target[train], images[test], digits.target[test]),
+            (images[train], labels[train], images[test], labels[test]),
             augmentation=arrays.Augmentation(crop_padding=self.crop_padding),
         )
 

@@ -15,9 +15,11 @@ import torch
 from cifar10_files import pictures, write_cifar10
 from PIL import Image
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from prunescope.api.errors import InputError, PrunescopeError, UsageError
 from prunescope.data.datasets import Digits, Factory, Patches, Timm
+from prunescope.data.digits import divide_by_class, read_digits
 from prunescope.data.library import Where, open_splits
 from prunescope.data.memory import InMemorySplit, content_digest
 from prunescope.data.order import mixed
@@ -92,6 +94,28 @@ def test_digits_are_divided_by_class_and_complete():
     assert sorted(map(bytes, rows.astype(np.uint8))) == sorted(map(bytes, original.images.astype(np.uint8)))
     assert (data.train.augmentation.crop_padding, data.train.augmentation.flip) == (1, False)
     assert data.fingerprint == Digits().load().fingerprint != Digits(seed=1).load().fingerprint
+
+
+def test_the_digits_are_those_of_scikit_learn():
+    original = load_digits()
+    images, labels = read_digits()
+    assert (images == original.images).all()
+    assert (labels == original.target).all()
+    assert labels.dtype == np.int64
+
+
+@pytest.mark.parametrize("test", [10, 37, 500, 1787])
+@pytest.mark.parametrize("seed", [0, 1, 2**31])
+def test_the_division_is_that_of_scikit_learn(test, seed):
+    _, labels = read_digits()
+    wanted = train_test_split(np.arange(len(labels)), test_size=test, random_state=seed, stratify=labels)
+    found = divide_by_class(labels, test=test, seed=seed)
+    assert all((mine == theirs).all() for mine, theirs in zip(found, wanted, strict=True))
+
+
+def test_a_division_without_a_class_is_refused():
+    with pytest.raises(UsageError, match="leave a class of 10 without any"):
+        Digits(test_images=1790).load()
 
 
 def test_patches_pass_every_option_on():
