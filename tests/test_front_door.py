@@ -495,7 +495,7 @@ def test_a_finding_is_its_text_at_the_prompt():
 
 
 def test_every_function_is_shown_to_answer_as_its_command():
-    assert {*DOORS, *STEPS, "sweep", "report", "open_study", "export", "fit_budget", "diff"} == set(
+    assert {*DOORS, *STEPS, "sweep", "report", "open_study", "export", "import_results", "fit_budget", "diff"} == set(
         prunescope.FUNCTIONS
     )
 

@@ -62,4 +62,4 @@ def _apportion(counts: np.ndarray, draws: int, random: np.random.RandomState) ->
         chosen = random.choice(tied, size=min(len(tied), missing), replace=False)
         found[chosen] += 1
         missing -= len(chosen)
-    return found.astype(int)
+    return np.asarray(found, dtype=int)

@@ -30,8 +30,6 @@ Cell = tuple[float, float]
 def judge_cells(diagram: PhaseDiagram, rule: RegimeRule) -> dict[Cell, CellVerdict]:
     """Return the verdict on every cell that has what the rule needs.
 
-    Where no cell has LMC, the verdict names no regime, and its direction rests on test errors.
-
     Raises EvidenceError for a rule that needs readings a phase diagram does not have.
     """
     beyond = sorted(set(rule.needs) - set(KNOWN_RULES))
@@ -41,11 +39,10 @@ def judge_cells(diagram: PhaseDiagram, rule: RegimeRule) -> dict[Cell, CellVerdi
             fix="choose another rule: --rule three-regime",
         )
     drop = diagram.drops[0] if diagram.drops else None
-    needs = rule.needs if any(cell.summary("lmc") for cell in diagram.cells.values()) else (TEST_ERROR,)
     found = {}
     for density in diagram.densities:
         models = [model for value in diagram.values for model in _models(diagram.cells[value, density])]
-        known = [model for model in models if set(needs) <= set(model.readings)]
+        known = [model for model in models if set(rule.needs) <= set(model.readings)]
         for value in dict.fromkeys(model.value for model in known):
             found[value, density] = judge_cell(known, value=value, knob=diagram.knob, rule=rule, first_drop=drop)
     return found

@@ -148,10 +148,7 @@ def test_without_lmc_the_verdict_says_what_it_rests_on(lottery):
 def test_without_lmc_the_report_has_errors_and_no_regimes(lottery):
     found = prunescope.report(lottery.study)
     assert "not computed again or verified by prunescope" in found.lines()[0]
-    cells = {(cell["value"], round(cell["density"], 2)): cell["verdict"] for cell in found.as_json()["cells"]}
-    assert {verdict["regime"] for verdict in cells.values()} == {"unresolved"}
-    advised = prunescope.advise(lottery.study, density=0.64).as_json()["advice"]
-    assert [cells[one["value"], 0.64]["advice"] for one in advised] == [one["advice"] for one in advised]
+    assert all(cell["verdict"] is None for cell in found.as_json()["cells"])
     page = found.page()
     assert "computed by open-lth, imported; not computed again or verified by prunescope" in page
     assert "test errors alone, no LMC" in page
