@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import prunescope
+
+sys.path.insert(0, str(Path(__file__).parent))  # the extension link_terms lies here
 
 project = "prunescope"
 author = "The prunescope developers"
 project_copyright = "The prunescope developers"
 version = release = prunescope.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "link_terms"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]

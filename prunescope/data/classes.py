@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Order: TypeAlias = Literal["natural", "text"]
 
+BYTE_ORDER_MARK = "\ufeff"
+"""What some editors write before the first character."""
+
 MOST_LABELS = 1 << 20
 """Labels of a list that takes the place of its file."""
 
@@ -47,7 +50,7 @@ def read_classes(given: Sequence[str]) -> dict[str, int]:
         return _numbered(given, source="classes")
     path = Path(given[0])
     try:
-        text = read_regular_text(path)
+        text = read_regular_text(path).removeprefix(BYTE_ORDER_MARK)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"the class map {str(path)!r} cannot be read: {error}", fix="give a text or JSON file"
@@ -93,7 +96,7 @@ def _of_lines(text: str, path: Path) -> dict[str, int]:
     parts = [line.rpartition("," if "," in line else "\t" if "\t" in line else " ") for line in lines]
     if lines and all(name.strip() and label.strip().isdecimal() for name, _, label in parts):
         labels = [int(label) for _, _, label in parts]
-        if sorted(labels) == list(range(len(labels))):
+        if sorted(labels) in (list(range(len(labels))), list(range(1, len(labels) + 1))):
             return _checked({name.strip(): int(label) for name, _, label in parts}, source=str(path))
     return _numbered(lines, source=str(path))
 
@@ -112,5 +115,10 @@ def _checked(labels: dict[str, int], *, source: str) -> dict[str, int]:
     if not labels or min(labels.values()) < 0 or len(set(labels.values())) < len(labels):
         raise InputError(
             f"{source}: labels are negative, shared, or missing", fix="number the classes from 0, each once"
+        )
+    if sorted(labels.values()) == list(range(1, len(labels) + 1)):
+        raise InputError(
+            f"{source}: labels run from 1 to {len(labels)}, and none is 0",
+            fix="subtract 1; where the network has an output that no class belongs to, list a name for it too",
         )
     return labels

@@ -85,6 +85,21 @@ def test_a_class_map_that_says_nothing_is_refused(tmp_path, text):
         read_classes((str(tmp_path / "nowhere.txt"),))
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("c.txt", "cat 1\ndog 2\n"), ("c.txt", "cat,1\ndog,2\n"), ("c.json", '{"cat": 1, "dog": 2}')]
+)
+def test_a_class_map_that_numbers_from_one_is_refused(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match="labels run from 1 to 2, and none is 0"):
+        read_classes((str(tmp_path / name),))
+
+
+@pytest.mark.parametrize(("name", "text"), [("c.txt", "cat\ndog\n"), ("c.json", '["cat", "dog"]')])
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path, name, text):
+    (tmp_path / name).write_text(f"\ufeff{text}", encoding="utf-8")
+    assert read_classes((str(tmp_path / name),)) == {"cat": 0, "dog": 1}
+
+
 def test_folders_in_a_class_belong_to_it(tmp_path):
     for split in ("train", "val"):
         for level, (name, hour) in enumerate((n, h) for n in ("cat", "dog") for h in ("day", "night")):

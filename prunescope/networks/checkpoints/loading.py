@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -221,7 +221,7 @@ def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> 
     if found.match is None:
         raise MismatchError(
             f"'{source}' does not name its architecture, and no tried one fits all of its {len(state)} tensors",
-            fix=_advice(None, found.nearest),
+            fix=_of_torchvision(known.hints) or _advice(None, found.nearest),
         )
     name = found.match.spec.name
     origin = "named by the file" if name in hinted_names(known.hints) else "found by names and shapes of its tensors"
@@ -229,6 +229,14 @@ def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> 
     twins = find_twins(found.match.spec, found.match.state)
     others = f"of the same names and shapes, and computing something else (--model): {', '.join(twins)}"
     return replace(found.match, notes=(note, *((others,) if twins else ()), *found.match.notes))
+
+
+def _of_torchvision(hints: Sequence[str]) -> str:
+    """Return how to name a network of torchvision that the file names, and that timm does not have; else nothing."""
+    from torchvision.models import list_models
+
+    named = sorted(set(list_models()).intersection(hints))
+    return f"the file names '{named[0]}' of torchvision: give --model torchvision.models:{named[0]}" if named else ""
 
 
 def _advice(match: Match | None, nearest: tuple[tuple[str, float], ...]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import timm
 import torch
+import torchvision
 
 import prunescope.networks.zoo  # noqa: F401 - registers preresnet8
-from prunescope.api.errors import InputError
+from prunescope.api.errors import InputError, MismatchError
 from prunescope.networks import checkpoints
 
 
@@ -43,3 +44,13 @@ def test_quantised_weights_are_refused_by_name(tmp_path, kind):
     torch.save(state, tmp_path / "a.pt")
     with pytest.raises(InputError, match=rf"'conv1.weight' has the type {kind}: quantised"):
         checkpoints.load_checkpoint(tmp_path / "a.pt", model="preresnet8", options={"width": 0.25})
+
+
+def test_a_network_that_torchvision_alone_has_is_named_with_the_option(tmp_path):
+    model = torchvision.models.shufflenet_v2_x0_5(num_classes=5)
+    torch.save({"model": model.state_dict(), "args": {"model": "shufflenet_v2_x0_5"}}, tmp_path / "model_2.pth")
+    with pytest.raises(MismatchError) as caught:
+        checkpoints.load_checkpoint(tmp_path / "model_2.pth")
+    assert "--model torchvision.models:shufflenet_v2_x0_5" in caught.value.fix
+    found = checkpoints.load_checkpoint(tmp_path / "model_2.pth", model="torchvision.models:shufflenet_v2_x0_5")
+    assert found.spec.num_classes == 5
