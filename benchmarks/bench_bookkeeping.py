@@ -96,7 +96,8 @@ def of_the_files(folder: Path) -> tuple[list[Row], str]:
     for name, taken in seconds.items():
         print(f"{name or 'bare reading'}: {min(taken):.2f} s of processor time at best")
     told = ", ".join(f"{name} {min(taken):.1f} s" for name, taken in walls.items())
-    return rows, f"By the clock, at best of {ROUNDS} rounds: {told}."
+    size = (folder / "report.html").stat().st_size / 1e6
+    return rows, f"By the clock, at best of {ROUNDS} rounds: {told}. The page of the report has {size:.1f} MB."
 
 
 def of_a_sweep(folder: Path) -> tuple[Row, float]:
