@@ -179,7 +179,12 @@ def zoo(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def chaos(session: nox.Session) -> None:
-    """Kill sweeps, fill their disk, send signals, and let plugins misbehave; arguments after -- go to the program."""
+    """Kill sweeps, fill their disk, send signals, and let plugins misbehave; arguments after -- go to the program.
+
+    Without arguments `chaos-ray` follows, in its own environment: the nodes and the driver of a cluster are killed.
+    """
+    if not session.posargs:
+        session.notify("chaos-ray")
     session.run(_shared(session, "tests"), "chaos/break_studies.py", *session.posargs, env=TEST_ENVIRONMENT)
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 
+STEPS_WITHOUT_WEIGHTS = ("probe", "diagnose")
+
 CANNOT_WRITE = "cannot write"
 """How the message begins when a finished step finds no place: the steps after it would not either."""
 
@@ -99,6 +101,16 @@ class Store:
             opening.check_bytes(path, run_id=run_id, follow=self.linked)
         except (OSError, ValueError) as error:
             raise runfile.unreadable(path, error) from error
+
+    def missing(self, run_id: str) -> str:
+        """Return what a step lacks that was finished: its result, whole, or weights; empty where all is there."""
+        try:
+            self.check_result(run_id)
+            makes = run_id.partition("-")[0] not in STEPS_WITHOUT_WEIGHTS
+            weights = runfile.read_weights(self.path(run_id), follow=self.linked) if makes else {}
+        except PrunescopeError as error:
+            return error.message
+        return next((f"its weights {name} are missing" for name in weights if not (self.runs / name).is_file()), "")
 
     def load_weights(self, reference: str) -> Checkpoint:
         """Return the checkpoint a run (or its snapshot "<id>@<epoch>") wrote."""
@@ -216,7 +228,7 @@ class Store:
 
     def _damage(self, run_id: str) -> str:
         try:
-            weights = self.read(run_id, only=()).weights
+            weights = runfile.read_weights(self.path(run_id), follow=self.linked)
         except PrunescopeError as error:
             return error.message
         problems = ((name, self._check_weights(run_id, name, digest)) for name, digest in sorted(weights.items()))

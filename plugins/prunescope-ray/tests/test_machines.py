@@ -10,7 +10,7 @@ from conftest import NODE
 from prunescope_ray import Ray, dispatch, nodes, rooms
 from prunescope_ray.cluster import connect
 from ray.exceptions import AuthenticationError
-from tiny_jobs import leave_note
+from tiny_jobs import leave_note, notes_of
 
 from prunescope.api import Job, Resources
 from prunescope.api.errors import PluginError, UsageError
@@ -59,6 +59,20 @@ def test_jobs_whose_only_machines_are_gone_are_given_up_and_the_others_are_perfo
     assert found["large"].error.startswith(rooms.NO_ROOM)
     assert found["after"].skipped
     assert not found["small"].error
+
+
+def test_four_jobs_share_a_gpu_and_each_sees_it(cluster, tmp_path):
+    (tmp_path / "study").mkdir()
+    node = cluster.add_node(**NODE | {"num_cpus": 4, "num_gpus": 1})
+    try:
+        assert Ray(gpus=0.25).slots() == 4
+        assert Ray(gpus=0.5).slots() == 2
+        found = outcomes_of(tmp_path, *((f"job{number}", {}) for number in range(4)), gpus=0.25)
+        notes = [note for number in range(4) for note in notes_of(tmp_path, f"job{number}")]
+    finally:
+        cluster.remove_node(node)
+    assert not any(outcome.error for outcome in found.values())
+    assert {note["gpus"] for note in notes} == {"0"}
 
 
 def on_other_machine(cluster, folder):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PROGRAMS = ("sbatch", "srun", "sacct", "scontrol", "scancel")
+PROGRAMS = ("sbatch", "srun", "squeue", "scontrol", "scancel")
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,9 @@
-"""As much of Slurm as submitit asks for: sbatch, srun, sacct, scontrol and scancel of this machine.
+"""As much of Slurm as the pilots need: sbatch, srun, squeue, scontrol and scancel of this machine, without accounting.
 
     python fake_slurm.py PROGRAM ARGUMENTS...
 
-State lies in the folder $FAKE_SLURM: `ID.pid` of each array task under way, `ID.end` once it has ended, and `calls`.
+State lies in the folder $FAKE_SLURM: `ID.pid` of each array task under way, `ID.end` once it has ended, `ID.cancelled`
+while it ends because of scancel, `refusal` for what sbatch is to answer, and `calls`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def home():
 
 def sbatch(script):
     """Start every task of the array in a session of its own; each notes how it ended."""
+    if (home() / "refusal").exists():
+        sys.exit((home() / "refusal").read_text(encoding="utf-8"))
     text = Path(script).read_text(encoding="utf-8")
     (home() / "script").write_text(text, encoding="utf-8")
     array = re.search(r"--array=0-(\d+)", text)
@@ -43,10 +46,16 @@ def start(script, name):
         here |= {"ARRAY_JOB_ID": NUMBER, "ARRAY_TASK_ID": name.partition("_")[2]}
     one = {"NTASKS": "1", "JOB_NUM_NODES": "1", "NODEID": "0", "PROCID": "0", "LOCALID": "0"}
     named = {f"SLURM_{key}": value for key, value in (here | one).items()}
-    line = f"bash {shlex.quote(script)}; echo $? > {home()}/{name}.end"
+    mine = f'grep -q "^$$ " {home()}/{name}.pid'  # not queued again meanwhile
+    line = f"trap : TERM USR1 USR2; . {shlex.quote(script)}; {mine} && touch {home()}/{name}.end"
     silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(["bash", "-c", line], env={**os.environ, **named}, start_new_session=True, **silent)
     (home() / f"{name}.pid").write_text(f"{process.pid} {script}")
+
+
+def task():
+    """Return the name of the array task that this process is of."""
+    return "_".join(filter(None, (NUMBER, os.environ.get("SLURM_ARRAY_TASK_ID"))))
 
 
 def srun(*words):
@@ -62,16 +71,17 @@ def srun(*words):
     os.execvp(rest[0], rest)  # noqa: S606 - as srun does
 
 
-def sacct(*_):
-    answer("JobID|State|NodeList")
+def squeue(*_):
     for pid in sorted(home().glob("*.pid")):
-        end = pid.with_suffix(".end")
-        state = "RUNNING" if not end.exists() else "COMPLETED" if end.read_text().strip() == "0" else "FAILED"
-        answer(f"{pid.stem}|{state}|here")
+        if not pid.with_suffix(".end").exists():
+            answer(pid.stem)
 
 
 def scontrol(*words):
-    """Queue a task again: it starts at once."""
+    """Queue a task again: it starts at once; or show the state of a job."""
+    if "show" in words:
+        cancelled = (home() / f"{task()}.cancelled").exists()
+        answer(f"JobId={NUMBER} JobState={'COMPLETING' if cancelled else 'RUNNING'} Reason=None")
     if words[0] == "requeue":
         name = words[1]
         script = (home() / f"{name}.pid").read_text().partition(" ")[2]
@@ -82,6 +92,7 @@ def scontrol(*words):
 def scancel(*words):
     for pid in sorted(home().glob("*.pid")):
         if words and pid.stem.startswith(words[-1]) and not pid.with_suffix(".end").exists():
+            pid.with_suffix(".cancelled").touch()
             os.killpg(int(pid.read_text().partition(" ")[0]), signal.SIGTERM)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from functools import partial
@@ -56,14 +57,15 @@ def test_an_array_of_pilots_gives_the_readings_of_this_machine(tmp_path, slurm):
     assert "#SBATCH --signal=USR2@90" in script
 
 
-def test_a_pilot_that_is_preempted_is_queued_again_and_its_job_is_performed(tmp_path, slurm):
+@pytest.mark.parametrize("name", ["SIGUSR1", "SIGUSR2", "SIGTERM"])
+def test_a_pilot_that_is_preempted_is_queued_again_and_its_job_is_performed(name, tmp_path, slurm):
     jobs, found = jobs_in(tmp_path, "one", "waits", "after"), {}
 
     def preempt():
         while not attempts_at(tmp_path, "waits"):
             time.sleep(0.05)
         pilot = int((slurm / "7.pid").read_text().partition(" ")[0])
-        os.killpg(pilot, signal.SIGUSR2)
+        os.killpg(pilot, getattr(signal, name))
         while attempts_at(tmp_path, "waits") < 2:
             time.sleep(0.05)
         (tmp_path / "go").touch()
@@ -73,6 +75,43 @@ def test_a_pilot_that_is_preempted_is_queued_again_and_its_job_is_performed(tmp_
     assert [outcome.error for outcome in found.values()] == ["", "", ""]
     assert attempts_at(tmp_path, "waits") == 2
     assert "scontrol requeue" in (slurm / "calls").read_text()
+
+
+def test_a_pilot_that_is_cancelled_is_not_queued_again_and_its_jobs_fail(tmp_path, slurm, monkeypatch):
+    monkeypatch.setattr(driving, "ASK_SECONDS", 0.2)
+
+    def cancel():
+        while not attempts_at(tmp_path, "waits"):
+            time.sleep(0.05)
+        subprocess.run(["scancel", "7"], check=True)
+
+    threading.Thread(target=cancel, daemon=True).start()
+    (outcome,) = outcomes_of(jobs_in(tmp_path, "waits"), tmp_path, pilots=1).values()
+    assert outcome.error.startswith(driving.GONE)
+    assert "ended by SIGTERM" in outcome.details
+    assert "requeue" not in (slurm / "calls").read_text()
+    assert attempts_at(tmp_path, "waits") == 1
+
+
+def test_a_driver_that_ends_early_cancels_its_pilots_for_good(tmp_path, slurm):
+    outcomes = Slurm(pilots=1).run(jobs_in(tmp_path, "one", "waits"), partial(leave_note, folder=str(tmp_path)))
+    assert next(outcomes).id == "one"
+    while not attempts_at(tmp_path, "waits"):
+        time.sleep(0.05)
+    outcomes.close()
+    until = time.monotonic() + 60
+    while not (slurm / "7.end").exists():
+        assert time.monotonic() < until, "the pilot goes on"
+        time.sleep(0.05)
+    assert "scancel 7" in (slurm / "calls").read_text()
+    assert "requeue" not in (slurm / "calls").read_text()
+
+
+def test_what_sbatch_refuses_is_passed_on(tmp_path, slurm):
+    (slurm / "refusal").write_text("sbatch: error: invalid partition specified: nowhere\n")
+    with pytest.raises(UsageError, match="invalid partition specified: nowhere"):
+        outcomes_of(jobs_in(tmp_path, "one"), tmp_path, partition="nowhere")
+    assert not list((tmp_path / "study").iterdir())
 
 
 @pytest.mark.usefixtures("slurm")

@@ -27,6 +27,9 @@ POLL_SECONDS = 0.5
 SILENT_SECONDS = 1.0
 """Work that is done before needs no line."""
 
+LOOK_SHARE = 0.05
+"""The share of the time that a look at all steps may take: of 100,000 one takes seconds."""
+
 LINES = 10
 """Lines of progress from beginning to end where there is no terminal."""
 
@@ -106,10 +109,12 @@ class _Look:
     shares: Mapping[str, float]
     labels: Mapping[str, str]
     meter: Meter
+    finished: set[str] = field(default_factory=set)
 
     def once(self) -> None:
         """Ask every step how far it is and show it."""
-        done = {run_id: self.progress(run_id) for run_id in self.shares}
+        done = {run_id: 1.0 if run_id in self.finished else self.progress(run_id) for run_id in self.shares}
+        self.finished.update(run_id for run_id, fraction in done.items() if fraction >= 1)
         total = sum(self.shares.values()) or 1.0
         whole = sum(self.shares[run_id] * fraction for run_id, fraction in done.items()) / total
         running = {self.labels[run_id]: fraction for run_id, fraction in done.items() if 0 < fraction < 1}
@@ -117,8 +122,11 @@ class _Look:
 
 
 def _poll(look: _Look, stop: threading.Event) -> None:
-    while not stop.wait(POLL_SECONDS):
+    pause = POLL_SECONDS
+    while not stop.wait(pause):
+        started = monotonic()
         look.once()
+        pause = max(POLL_SECONDS, (monotonic() - started) / LOOK_SHARE)
 
 
 @contextmanager

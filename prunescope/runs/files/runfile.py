@@ -169,6 +169,23 @@ def read_run(path: Path, *, with_mask: bool = False, only: Collection[str] | Non
     return run
 
 
+def read_weights(path: Path, *, follow: bool = False) -> Mapping[str, str]:
+    """Return the weights that a run wrote, name -> sha256, of a file whose bytes match their digest; see `read_run`.
+
+    Nothing else of the file is looked at: a tenth of the time, where a study has 100,000 runs.
+    """
+    import h5py
+
+    try:
+        file = h5py.File(opening.open_file(path, follow=follow, run_id=path.stem))
+        _check_schema(path, file)
+        return _texts(_mapping(file.attrs["weights"]))
+    except StoreError:
+        raise
+    except Exception as error:  # a damaged file can make HDF5 raise anything
+        raise unreadable(path, error) from error
+
+
 def _check_id(file: h5py.File, wanted: str) -> None:
     if str(file.attrs["id"]) != wanted:
         raise ValueError(f"its id {str(file.attrs['id'])!r} does not match its recipe: wanted {wanted}")

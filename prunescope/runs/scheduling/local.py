@@ -114,7 +114,7 @@ def _pool(workers: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     import multiprocessing
 
     before = os.environ.get(SAFE_PATH)
-    with _safe_path():  # the process that tracks semaphores is started with the first of them
+    with _ctrl_c_held(), _safe_path():  # the process that tracks semaphores is started with the first of them
         context = multiprocessing.get_context("spawn")
         initial = (os.getpid(), threads, before, context.Value("i", 0))
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=initial)

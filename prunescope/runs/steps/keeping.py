@@ -34,10 +34,6 @@ PATIENCE_SECONDS = 5.0
 """A process that is asked to end does so at once where the trainer has not asked for so long whether to save."""
 
 
-ASKED_ENOUGH = 3
-"""How many times a process is asked to end before it does at once: a scheduler asks it, and then its parent does."""
-
-
 class Yielded(Protocol):
     """What the core holds of a training beside the state of its trainer."""
 
@@ -60,20 +56,25 @@ class StepKeeper(StateKeeper):
     """When the state was saved, or the training began."""
     asked: float = float("-inf")
     """When the trainer last asked whether to save."""
-    ending: int = 0
-    """How many times this process was asked to end."""
+    ending: bool = False
+    """Whether this process is asked to end."""
+    saving: bool = False
     handler: Any = signal.SIG_DFL
     """What SIGTERM does without a keeper."""
 
     def is_due(self) -> bool:
         """Return whether minutes have passed, or the process is asked to end."""
         self.asked = monotonic()
-        return self.ending > 0 or self.asked - self.last > SAVE_SECONDS
+        return self.ending or self.asked - self.last > SAVE_SECONDS
 
     def save(self, kind: str, state: Mapping[str, Any]) -> None:
         """Save the state; end the process where it is asked to."""
         whole = {"kind": kind, "trainer": state, "core": self.yielded.state(), "generators": _generators(self.device)}
-        midstep.write_state(self.path, whole, about=self.about)
+        self.saving = True
+        try:
+            midstep.write_state(self.path, whole, about=self.about)
+        finally:
+            self.saving = False
         self.last = monotonic()
         if self.ending:
             self.end()
@@ -89,14 +90,17 @@ class StepKeeper(StateKeeper):
         return found
 
     def receive(self, *_: object) -> None:
-        """End at SIGTERM once the state is saved; at once where the trainer is not about to ask, or at a third one."""
-        self.ending += 1
-        if self.ending >= ASKED_ENOUGH or monotonic() - self.asked > PATIENCE_SECONDS:
+        """End at SIGTERM once the state is saved; at once where the trainer is not about to ask.
+
+        A scheduler sends it more than once, and the parent of this process then sends it too.
+        """
+        self.ending = True
+        if not self.saving and monotonic() - self.asked > PATIENCE_SECONDS:
             self.end()
 
     def end(self) -> None:
         """Do what SIGTERM does without a keeper."""
-        self.ending = 0
+        self.ending = False
         signal.signal(signal.SIGTERM, self.handler)
         signal.raise_signal(signal.SIGTERM)
 

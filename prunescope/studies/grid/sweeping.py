@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from prunescope.api.errors import PrunescopeError, StoreError, UsageError
+from prunescope.api.errors import StoreError, UsageError
 from prunescope.runs import failures
 from prunescope.runs.files import glance
 from prunescope.runs.store import CANNOT_WRITE
@@ -176,18 +176,12 @@ def _unreadable(named: Mapping[str, Recipe], session: Session) -> set[str]:
     """Return the ids of steps that are not there, or whose file does not open, which is reported."""
     found = set()
     for name, recipe in named.items():
-        if not session.store.has(recipe.id):
+        there = session.store.has(recipe.id)
+        problem = session.store.missing(recipe.id) if there else ""
+        if problem:
+            session.note(f"damaged: {name}: {problem}")
+        if problem or not there:
             found.add(recipe.id)
-            continue
-        try:
-            run = session.store.read(recipe.id, only=())
-        except PrunescopeError as error:
-            found.add(recipe.id)
-            session.note(f"damaged: {name}: {error.message}")
-        else:
-            lost = [name for name in run.weights if not (session.store.runs / name).is_file()]
-            found |= {recipe.id} if lost else set()
-            session.note(f"damaged: {name}: its weights {lost[0]} are missing") if lost else None
     return found
 
 

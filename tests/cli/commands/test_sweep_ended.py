@@ -140,6 +140,7 @@ def test_a_signal_keeps_what_is_finished_and_says_how_to_resume(place, name, cod
         process.kill()
     assert process.returncode == code, told
     assert f"ended by {name}; what was finished is kept in" in told
+    assert "Traceback" not in told
     assert "the same command resumes" in told
     assert len(list(place.glob("runs/.partial/train-*.state"))) == 1, "the training saved its state"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import submitit
@@ -14,6 +15,7 @@ from prunescope.api.errors import UsageError
 from prunescope.api.queue import queue_jobs
 from prunescope_slurm.board import make_board
 from prunescope_slurm.pilot import Pilot
+from prunescope_slurm.queue import is_any_left, is_any_process_left
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +40,8 @@ def drive_pilots(options: Slurm, jobs: Sequence[Job], perform: Callable[[Job], N
     pilots = _queue_pilots(options, board)
     finished, kept = False, False
     try:
-        for outcome in _outcomes(jobs, board, pilots):
+        is_left = is_any_process_left if options.engine == "local" else is_any_left
+        for outcome in _outcomes(jobs, board, partial(is_left, pilots)):
             kept = kept or outcome.error.startswith(GONE)
             yield outcome
         finished = True
@@ -52,7 +55,7 @@ def drive_pilots(options: Slurm, jobs: Sequence[Job], perform: Callable[[Job], N
             board.remove()
 
 
-def _outcomes(jobs: Sequence[Job], board: Board, pilots: Sequence[Any]) -> Iterator[Outcome]:
+def _outcomes(jobs: Sequence[Job], board: Board, is_left: Callable[[], bool]) -> Iterator[Outcome]:
     queue, known, waiting = queue_jobs(jobs), set[str](), dict[str, Outcome]()
     ready: set[str] = set()
     asked = time.monotonic()
@@ -70,7 +73,7 @@ def _outcomes(jobs: Sequence[Job], board: Board, pilots: Sequence[Any]) -> Itera
             continue
         if time.monotonic() - asked > ASK_SECONDS:
             asked = time.monotonic()
-            gone = all(pilot.done() for pilot in pilots) and not board.new_outcomes(known)
+            gone = not is_left() and not board.new_outcomes(known)
             for name in sorted(ready) if gone else ():
                 ready.discard(name)
                 yield queue.end(_left(name, board))
@@ -129,7 +132,7 @@ def _parameters(options: Slurm) -> dict[str, Any]:
         "cpus_per_task": options.cpus or options.workers,
         "slurm_signal_delay_s": options.warning,
         "slurm_array_parallelism": options.pilots,
-        "slurm_additional_parameters": {name: value for name, value in more.items() if value},
+        "slurm_additional_parameters": {name: value for name, value in more.items() if value} | {"requeue": True},
         "slurm_setup": [f"export {SAFE_PATH}=1"],
         "name": "prunescope",
     }

@@ -19,6 +19,7 @@ from submitit.helpers import DelayedSubmission
 
 from prunescope.api import Outcome, attempt_job, describe_failure, describe_skip
 from prunescope.api.errors import BUSY
+from prunescope_slurm.ending import heed_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +51,7 @@ class Pilot:
         jobs, perform = self.board.read_plan()
         flight = _Flight(board=self.board, jobs=jobs, perform=perform)
         self.pools = flight.pools
+        heed_warnings(self)
         try:
             return flight.fly(self.workers)
         finally:
