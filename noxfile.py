@@ -172,7 +172,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def zoo(session: nox.Session) -> None:
-    """Check networks of timm, Torchvision and our own, for an hour, and write docs/zoo.md; --quick: forty of them."""
+    """Check networks of timm, Torchvision and our own, for two hours, and write docs/zoo.md; --quick: forty of them."""
     options = session.posargs or ("--table", "docs/zoo.md")
     session.run(_shared(session, "tests"), "zoo/check_networks.py", *options, env=TEST_ENVIRONMENT)
 

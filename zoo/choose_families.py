@@ -16,8 +16,11 @@ from collections import defaultdict
 
 import timm
 import torch
-from members import CHOSEN, CLASSES
+from members import CHOSEN, CLASSES, make_member
+from members import smallest as smallest_image
 from timm.models import list_models, model_entrypoint
+
+from prunescope.api.errors import PrunescopeError
 
 LARGE = re.compile(r"large|huge|giant|xl|gigantic|_so|152|101|200|270|350|420|_b[3-8]|base|_l\b|_l_|_m48|_m36|big")
 
@@ -71,6 +74,7 @@ def _shrink(name: str, count: int) -> tuple[str, int, dict[str, object], int]:
             sizes[place] = _size(name, options)
         except Exception as error:  # noqa: BLE001 - whatever a constructor raises for an argument that it does not take
             print(name, options, type(error).__name__, flush=True)
+    sizes = {place: size for place, size in sizes.items() if _computes(name, SMALLER[place])}
     smallest = min(sizes, key=lambda place: sizes[place], default=None)
     if smallest is None or sizes[smallest] > 0.9 * count:
         return name, count, {}, count
@@ -82,6 +86,15 @@ def _family(name: str) -> str:
     file = model_entrypoint(name).__module__.rpartition(".")[2]
     word = re.match(r"[a-z]+", name.removeprefix("tf_").removeprefix("test_"))
     return f"{file}/{word[0] if word else name}"
+
+
+def _computes(name: str, options: dict[str, object]) -> bool:
+    """Whether the shrunk network is one that prunescope builds, and takes images of some size."""
+    try:
+        smallest_image(make_member("timm", "", name, options))
+    except PrunescopeError:
+        return False
+    return True
 
 
 def _size(name: str, options: dict[str, object] | None = None) -> int:

@@ -31,7 +31,7 @@ CHOSEN = Path(__file__).with_name("families.json")
 """The smallest network of each family of timm, its parameters, the arguments that shrink it, what it has then:
 `python zoo/choose_families.py` writes it."""
 
-MOST_PARAMETERS = 90_000_000
+MOST_PARAMETERS = 60_000_000
 """Of a network that is run, shrunk where it can be: checks in float64 take about a hundred bytes for each."""
 
 TORCHVISION = (
@@ -107,9 +107,9 @@ def list_members(*, quick: bool) -> tuple[list[Member], list[tuple[str, str, int
     large = [(family, name, count) for family, (name, count, *_) in chosen.items() if family not in small]
     own = [*map(_own, odd_networks.NAMES)]
     if quick:
-        return [*(_member("timm", "", name) for name in QUICK), *own], []
-    timm = [_member("timm", family, name, options) for family, (name, _, options, _) in small.items()]
-    vision = [_member("torchvision", name, f"torchvision.models:{name}") for name in TORCHVISION]
+        return [*(make_member("timm", "", name) for name in QUICK), *own], []
+    timm = [make_member("timm", family, name, options) for family, (name, _, options, _) in small.items()]
+    vision = [make_member("torchvision", name, f"torchvision.models:{name}") for name in TORCHVISION]
     return [*own, *vision[:SMALL], *timm, *vision[SMALL:]], large
 
 
@@ -146,7 +146,8 @@ def _takes(member: Member) -> bool:
         return bool(torch.isfinite(model.eval()(member.inputs(2))).all())
 
 
-def _member(source: str, family: str, name: str, options: Mapping[str, JSON] | None = None) -> Member:
+def make_member(source: str, family: str, name: str, options: Mapping[str, JSON] | None = None) -> Member:
+    """Return a network of a library, at images of 224 pixels."""
     spec = replace(_spec(name, in_chans=3, image_size=(224, 224)), options=options or {})
     return Member(source=source, family=family or name, spec=spec)
 
