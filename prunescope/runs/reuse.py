@@ -51,14 +51,10 @@ class FinishedTrainings:
     def find_first(self, recipe: Recipe) -> Recipe | None:
         """Return the finished training that stands for a recipe whatever snapshots it keeps; None where there is none.
 
-        That is the recipe itself; then one that kept all of its snapshots; then the one that was made first.
+        That is the one that was made first: asked again, the answer is the same, whatever was added meanwhile.
         """
-        if self.store.has(recipe.id):
-            return recipe
-        wanted = set(recipe.arguments.get("snapshots", ()))
         alike = self._by_rest.get(_without_snapshots(recipe), {}).values()
-        ordered = sorted(alike, key=lambda one: (not wanted <= one.kept, one.created, one.recipe.id))
-        return ordered[0].recipe if ordered else None
+        return min(alike, key=lambda one: (one.created, len(one.kept), one.recipe.id)).recipe if alike else None
 
     @cached_property
     def _by_rest(self) -> Mapping[str, dict[str, _Finished]]:
