@@ -34,6 +34,14 @@ EXTRAS = ("mlflow", "onnx", "parquet", "tensorboard")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 """Names of a browser that the pages are opened in."""
 
+KILLS = (
+    "tests/runs/test_killed.py",
+    "tests/runs/test_killed_sweep.py",
+    "tests/test_chaos.py",
+    "tests/cli/terminal/test_interrupt.py",
+)
+"""Minutes of kills and signals, which no version of a dependency changes: `tests` has them, `minimums` does not."""
+
 COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--durations=15")
 PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 
@@ -70,11 +78,12 @@ for _version in PYTHONS:
 
 @nox.session(python=PYTHONS[0], default=False)
 def minimums(session: nox.Session) -> None:
-    """Run the tests with the lowest version of every dependency that pyproject.toml admits."""
+    """Run the tests except kills and signals with the lowest versions of the dependencies that pyproject.toml admits."""
     lowest = Path(session.create_tmp()) / "lowest.txt"
     lowest.write_text("".join(f"{_lowest(dependency)}\n" for dependency in PROJECT["project"]["dependencies"]))
     session.install("-e", ".", *_group("tests"), "-c", str(lowest))
-    _pytest(session, "python", "-W", "default")  # old releases warn about what newer ones of others dropped
+    without = (f"--ignore={path}" for path in KILLS)
+    _pytest(session, "python", *without, "-W", "default")  # old releases warn about what newer ones of others dropped
 
 
 @nox.session(python=False)
