@@ -78,7 +78,7 @@ for _version in PYTHONS:
 
 @nox.session(python=PYTHONS[0], default=False)
 def minimums(session: nox.Session) -> None:
-    """Run the tests except kills and signals with the lowest versions of the dependencies that pyproject.toml admits."""
+    """Run the tests, except kills and signals, with the lowest versions that pyproject.toml admits."""
     lowest = Path(session.create_tmp()) / "lowest.txt"
     lowest.write_text("".join(f"{_lowest(dependency)}\n" for dependency in PROJECT["project"]["dependencies"]))
     session.install("-e", ".", *_group("tests"), "-c", str(lowest))

@@ -1,4 +1,4 @@
-"""The whole way on a small network: train, diagnose, take the advice, prune, recalibrate, export, load there, compare.
+"""The whole way on a small network: from training and the verdict to the network in use, measured and compared.
 
 Run it in an empty folder, with `pip install 'prunescope[onnx]'`; it takes about two minutes on two cores.
 """
@@ -52,10 +52,20 @@ def main() -> None:
     prunescope("results", "export", soup, "--to", "onnx", "--output", "pruned.onnx")
     prunescope("results", "export", soup, "--to", "hf", "--output", "pruned-folder")
     print(f"timm and onnxruntime differ by {load_both():.2g}")
+    print(measure(soup))
 
     print("a worse network, as a pull request may bring it:")
     worse = prunescope("train", "sgd", *NETWORK, "--epochs", "1", "--learning-rate", "0.0001")
     print(f"worse: {worse}")
+
+
+def measure(network: str) -> str:
+    """Return test error, density and latency in words."""
+    texts = {name: prunescope("probe", name, network, "--json") for name in ("errors", "size")}
+    read = {name: json.loads(text)["readings"][name] for name, text in texts.items()}
+    (error,), (density,) = read["errors"]["test_error"]["value"], read["size"]["density"]["value"]
+    (latency,) = read["size"]["latency"]["value"]
+    return f"measured: test error {error:.1%}, density {density:.2g}, latency {1000 * latency:.2g} ms"
 
 
 def load_both() -> float:

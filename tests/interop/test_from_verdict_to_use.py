@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,7 @@ def test_the_session_ends_in_two_other_libraries(session):
     folder, printed = session
     told = [line for line in printed.splitlines() if line.startswith("timm and onnxruntime differ by")]
     assert float(told[0].split()[-1]) < 1e-4
+    assert re.search(r"^measured: test error [\d.]+%, density 0\.\d+, latency [\d.]+ ms$", printed, re.MULTILINE)
     card = (folder / "pruned-folder/README.md").read_text()
     assert "The dense network was diagnosed" in card or "n/a: this study holds no diagnosis" in card
     assert "# preresnet8, pruned to density 0." in card
