@@ -33,7 +33,7 @@ def test_the_tests_of_a_promise_exist(promise, held):
     path, sessions = "", (ROOT / "noxfile.py").read_text(encoding="utf-8")
     for text in named:
         if text.startswith("nox -s "):
-            assert f"def {text.removeprefix('nox -s ')}(" in sessions
+            assert f"def {text.removeprefix('nox -s ').replace('-', '_')}(" in sessions
             continue
         file, _, name = text.partition("::")
         path = file or path
