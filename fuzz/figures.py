@@ -111,7 +111,8 @@ command that uses such a file (`diagnose --dry-run`, `sweep --dry-run`, `report`
 Wanted of each: it is read, or refused by an error of prunescope (exit codes 2 and 3; 4 without evidence for a
 verdict); no traceback and no exit code 70; 10 s of processor time at most; 2 GB and 4 times its size at most,
 libraries included; and under an audit hook no process, no connection, no import of a module beside it, and no file
-opened that it names. `bad` counts what is otherwise.
+opened that it names. `bad` counts what is otherwise. What failed is read again once it is repaired, and counts by its
+new end; the longest time and the highest peak are those of all readings, the failed ones too.
 """
 
 COLUMNS = ("format", "files", "read", "refused", "through the command", "bad", "longest (s)", "peak (GB)")

@@ -245,7 +245,7 @@ def _refuse_whole_object(path: pathlib.Path, kind: Kind) -> None:
         raise _damaged(path, error) from error
     if root and root not in ROOT_DATA and not root.startswith(("torch._utils.", "torch._tensor.")):
         raise InputError(
-            f"'{path}' was not loaded: it is a whole pickled '{root}', which can be loaded only by executing code",
+            f"'{path}' was not loaded: it is a whole pickled '{root[:99]}', which can be loaded only by executing code",
             fix=f"{RESAVE}; or pass --unsafe-load if you trust the file's source",
         )
 

@@ -128,6 +128,8 @@ def _follow(scan: _Scan, name: str, argument: Any) -> bool:  # noqa: ANN401 - wh
 
 
 def _global(scan: _Scan, argument: str) -> None:
+    if len(argument) > LONGEST_KEY:  # torch searches its own message for it, in quadratic time
+        raise BudgetError(f"it asks for something whose name has more than {LONGEST_KEY} characters")
     scan.stack.append(Global(argument.replace(" ", ".")))
 
 

@@ -310,3 +310,9 @@ def test_facts_of_another_type_are_one_error(name, value, tmp_path):
     (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size :])
     with pytest.raises(InputError, match=r"a\.safetensors' is a damaged prunescope checkpoint"):
         checkpoints.load_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_a_name_of_code_without_end_is_refused_before_torch_sees_it(tmp_path):
+    pickled = opcodes(b"](ctorch\n" + b"[" * 30_000 + b"\n)Re")
+    with pytest.raises(InputError, match="name has more than 1000 characters"):
+        checkpoints.load_checkpoint(archive(pickled, tmp_path / "a.pt"))
