@@ -94,7 +94,7 @@ def _of_json(path: Path) -> Side:
         verdicts = {_density_words(one["density"]): _verdict_words(one["regime"], one["advice"]) for one in judged}
     except FileNotFoundError as error:
         raise InputError(f"there is no file '{path}'", fix="check the path") from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         fix = "give the file that prunescope diagnose --json wrote"
         raise InputError(f"'{path}' is no diagnosis: {type(error).__name__}: {str(error)[:80]}", fix=fix) from error
     return Side(name=path.name, values=values, verdicts=verdicts)
