@@ -99,10 +99,11 @@ def lint(session: nox.Session) -> None:
     session.run(python, "-m", "codespell_lib")
     folder = Path(session.create_tmp()).resolve()
     cache = {"MYPY_CACHE_DIR": str(Path(".mypy_cache").resolve())}  # torch has been read already
+    seen = ("--no-respect-gitignore",)  # git ignores .nox, and ruff what git ignores
     for kind in KINDS:
         with session.chdir(_new_plugin(session, python, kind, folder)):
-            session.run(python, "-m", "ruff", "check")
-            session.run(python, "-m", "ruff", "format", "--check")
+            session.run(python, "-m", "ruff", "check", *seen)
+            session.run(python, "-m", "ruff", "format", "--check", *seen)
             session.run(python, "-m", "mypy", env=cache)
 
 
