@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,6 +33,8 @@ with connect(Ray(jobs=1)):
 
 
 COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from prunescope.cli import main
 from prunescope_ray.cluster import loopback_alone
 with loopback_alone():  # where the cluster is
@@ -67,21 +68,21 @@ def test_a_node_that_is_lost_during_a_sweep_changes_nothing(shared, cluster, wan
 
 
 def test_two_studies_share_a_cluster(cluster, wanted, tmp_path):
-    folders = [tmp_path / name for name in ("one", "other")]
-    for folder in folders:
-        folder.mkdir()
-    with ThreadPoolExecutor() as pool:
-        studies = list(pool.map(lambda folder: sweep_study(folder, executor="ray"), folders))
+    studies = [tmp_path / name for name in ("one", "other")]
+    drivers = [_start_driver(TINY, study, cluster) for study in studies]
+    try:
+        told = [driver.communicate(timeout=180)[1] for driver in drivers]
+    finally:
+        _end(drivers)
+    assert [driver.returncode for driver in drivers] == [0, 0], told
     assert [readings_of(study) for study in studies] == [wanted, wanted]
     assert cluster.list_all_nodes()
 
 
 def test_ctrl_c_of_the_driver_ends_what_it_handed_out_and_the_same_command_resumes(cluster, tmp_path):
-    (tmp_path / "long.toml").write_text(TINY.replace("epochs = 2", "epochs = 20000", 1).replace("[1, 2]", "[1, 20000]"))
+    long = TINY.replace("epochs = 2", "epochs = 20000", 1).replace("[1, 2]", "[1, 20000]")
     study = tmp_path / "study"
-    words = [sys.executable, "-c", COMMAND, "sweep", "long.toml", "--study", str(study), "--device", "cpu"]
-    words += ["--executor", "ray", "--executor-option", f"address={cluster.address}"]
-    driver = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    driver = _start_driver(long, study, cluster)
     try:
         until = time.monotonic() + 120
         while not any(study.glob("runs/.locks/train-*.progress")) and driver.poll() is None:
@@ -90,7 +91,7 @@ def test_ctrl_c_of_the_driver_ends_what_it_handed_out_and_the_same_command_resum
         driver.send_signal(signal.SIGINT)
         _, told = driver.communicate(timeout=60)
     finally:
-        driver.kill()
+        _end([driver])
     assert driver.returncode == 130, told
     assert "the same command resumes" in told
     running = [path.stem for path in study.glob("runs/.locks/train-*.lock")]
@@ -99,6 +100,21 @@ def test_ctrl_c_of_the_driver_ends_what_it_handed_out_and_the_same_command_resum
         time.sleep(0.1)
     assert running
     assert not list(study.glob(".prunescope-ray-*"))
+
+
+def _start_driver(text, study, cluster):
+    """Start the command that sweeps a study on a cluster, as a process of its own."""
+    file = study.with_suffix(".toml")
+    file.write_text(text)
+    words = [sys.executable, "-c", COMMAND, "sweep", file.name, "--study", str(study), "--device", "cpu"]
+    words += ["--executor", "ray", "--executor-option", f"address={cluster.address}"]
+    return subprocess.Popen(words, cwd=study.parent, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+
+
+def _end(drivers):
+    """Kill what still runs of a test's drivers."""
+    for driver in drivers:
+        driver.kill()
 
 
 def listening():
