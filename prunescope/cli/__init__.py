@@ -17,6 +17,8 @@ def main() -> None:
         except BaseException:
             if not pressed:
                 raise
+            code = interrupts.INTERRUPTED
+        if code == interrupts.INTERRUPTED and pressed and not pressed.reported:  # Typer ends so without a word
             print(f"error: {interrupts.describe_end(pressed)}", file=sys.stderr)  # noqa: T201 - rich may not be loaded
             code = interrupts.exit_code(pressed[0])
     sys.exit(code)

@@ -29,7 +29,7 @@ StudyArgument = Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="S
 def application() -> typer.Typer:
     """Return the commands of `prunescope results`."""
     app = typer.Typer(
-        help="List, check, import, export and remove the results of a study.",
+        help="List, check, import, export and remove results.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )

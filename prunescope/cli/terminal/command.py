@@ -111,7 +111,9 @@ def _attempt(function: Callable[..., Output], values: dict[str, Any], *, debug: 
         return _outcome(function, values, pressed, debug=debug)
 
 
-def _outcome(function: Callable[..., Output], values: dict[str, Any], pressed: list[int], *, debug: bool) -> Output:
+def _outcome(
+    function: Callable[..., Output], values: dict[str, Any], pressed: interrupts.Pressed, *, debug: bool
+) -> Output:
     """Call the command; turn whatever ends it into two lines and an exit code."""
     try:
         with stdout_on_stderr():
@@ -127,11 +129,12 @@ def _outcome(function: Callable[..., Output], values: dict[str, Any], pressed: l
         return _interrupted(values, pressed, debug=debug) if pressed else _unforeseen(error, debug=debug)
 
 
-def _interrupted(values: dict[str, Any], pressed: list[int], *, debug: bool) -> Output:
+def _interrupted(values: dict[str, Any], pressed: interrupts.Pressed, *, debug: bool) -> Output:
     folder = values.get("study") or values.get("folder") or ("its folder" if "study" in values else "")
     kept = f"; what was finished is kept in {folder}" if folder else ""
     how = interrupts.describe_end(pressed)
     _report_error(f"{how}{kept}", "the same command resumes" if kept else "", debug=debug)
+    pressed.reported = True
     return Output(exit_code=interrupts.exit_code(pressed[0] if pressed else signal.SIGINT))
 
 

@@ -29,7 +29,15 @@ PRESSED_AT_ONCE = 3
 A_MOMENT = 0.2
 """Seconds between two looks at whether the program is ending."""
 
-_noted: list[list[int]] = []
+
+class Pressed(list[int]):
+    """The signals that were sent to end the program, in their order."""
+
+    reported = False
+    """Whether a message on stderr has said so."""
+
+
+_noted: list[Pressed] = []
 """What `noting` yielded and has not ended: one at most."""
 
 
@@ -53,7 +61,7 @@ def describe_end(pressed: Sequence[int]) -> str:
 
 
 @contextmanager
-def noting() -> Iterator[list[int]]:
+def noting() -> Iterator[Pressed]:
     """Yield a list that is filled when Ctrl-C is pressed: a module that is just loading may raise another error.
 
     SIGTERM (a scheduler ends the job) and SIGHUP (the terminal is gone) count as Ctrl-C, unless whoever started the
@@ -68,9 +76,9 @@ def noting() -> Iterator[list[int]]:
     main = threading.main_thread()
     usual = _usual_handlers() if threading.current_thread() is main and not _noted else {}
     if not usual:
-        yield _noted[-1] if _noted else []
+        yield _noted[-1] if _noted else Pressed()
         return
-    pressed: list[int] = []
+    pressed = Pressed()
     warned: list[int] = []
     over = threading.Event()
 

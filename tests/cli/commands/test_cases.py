@@ -74,7 +74,7 @@ def test_advise_at_one_value_tells_a_measured_step_and_its_change(swept, invoke,
     assert (advice["change"] is None) == (advice["to"] is None)
     assert advice["change"] is None or (advice["change"]["n"] == 12 and advice["change"]["mean"] <= 0)
     assert 0 <= advice["hotter"] <= 1
-    assert "of 2 dense seeds advise" in advice["because"][-1]
+    assert "of 2 dense seeds, each judged alone: " in advice["because"][-1]
 
 
 def test_advise_names_what_the_study_has_not(swept, invoke, tmp_path):

@@ -12,7 +12,7 @@ def test_list_has_a_line_per_run(study, invoke):
     folder, dense = study
     lines = invoke("results", "list", "--study", folder).stdout.splitlines()
     assert len(lines) == 1 + len(Store(folder).ids())
-    assert any(line.startswith(dense) and "train sgd, seed 0" in line for line in lines)
+    assert any(line.startswith(dense) and "train sgd, 2 epochs, " in line for line in lines)
 
 
 def test_list_as_json(study, invoke):

@@ -83,6 +83,24 @@ def test_ctrl_c_at_the_very_beginning(tmp_path, after):
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "words"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "ended by SIGTERM")]
+)
+def test_a_signal_while_the_arguments_are_read_has_its_message_too(name, code, words):
+    program = f"""
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from prunescope.cli.terminal.headings import HeadedCommands
+HeadedCommands.make_context = lambda *_, **__: signal.raise_signal(signal.{name})
+from prunescope.cli import main
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "train"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (code, f"error: {words}\n")
+
+
 def interrupted(words, *, until, again=None, loading=os.devnull):
     """Run the program in a process group of its own; press Ctrl-C when `until` says so; return how it ended.
 
