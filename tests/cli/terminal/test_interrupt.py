@@ -90,6 +90,7 @@ def test_a_signal_while_the_arguments_are_read_has_its_message_too(name, code, w
     program = f"""
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what ran the tests before may ignore it
 from prunescope.cli.terminal.headings import HeadedCommands
 HeadedCommands.make_context = lambda *_, **__: signal.raise_signal(signal.{name})
 from prunescope.cli import main
