@@ -6,12 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from docutils import nodes
-from sphinx import addnodes
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from docutils import nodes
     from sphinx.application import Sphinx
 
 GLOSSARY = Path(__file__).with_name("glossary.md")
@@ -21,12 +19,6 @@ WITHOUT = ("glossary", "cli", "CHANGELOG", "api")
 
 VERBS = ("reading", "run")
 """Terms that are verbs too: most of their occurrences mean something else."""
-
-NO_PROSE = (
-    nodes.reference, nodes.literal, nodes.literal_block, nodes.title, nodes.raw, nodes.term, nodes.caption,
-    nodes.pending, addnodes.pending_xref, addnodes.desc,
-)  # fmt: skip
-"""What a link is not put into."""
 
 
 def read_terms(text: str) -> list[str]:
@@ -51,15 +43,28 @@ def make_pattern(terms: list[str]) -> re.Pattern[str]:
 
 def link_terms(app: Sphinx, doctree: nodes.document) -> None:
     """Put a cross-reference in the place of the first occurrence of each term on a page."""
+    from docutils import nodes  # the doctests above run without them
+
     if app.env.docname.rpartition("/")[2] in WITHOUT:
         return
     terms = [term for term in read_terms(GLOSSARY.read_text()) if term not in VERBS]
-    pattern, left = make_pattern(terms), set(terms)
+    pattern, left, no_prose = make_pattern(terms), set(terms), _no_prose()
     for text in list(doctree.findall(nodes.Text)):
-        if left and not any(isinstance(one, NO_PROSE) for one in _parents(text)):
+        if left and not any(isinstance(one, no_prose) for one in _parents(text)):
             parts = list(_linked(str(text), pattern, left))
             if len(parts) > 1:
                 text.parent.replace(text, parts)
+
+
+def _no_prose() -> tuple[type[nodes.Node], ...]:
+    """Return what a link is not put into."""
+    from docutils import nodes
+    from sphinx import addnodes
+
+    return (
+        nodes.reference, nodes.literal, nodes.literal_block, nodes.title, nodes.raw, nodes.term, nodes.caption,
+        nodes.pending, addnodes.pending_xref, addnodes.desc,
+    )  # fmt: skip
 
 
 def _parents(node: nodes.Node) -> Iterator[nodes.Node]:
@@ -69,6 +74,9 @@ def _parents(node: nodes.Node) -> Iterator[nodes.Node]:
 
 def _linked(text: str, pattern: re.Pattern[str], left: set[str]) -> Iterator[nodes.Node]:
     """Yield a text in parts: what is no term, and links to the terms that are left."""
+    from docutils import nodes
+    from sphinx import addnodes
+
     end = 0
     for found in pattern.finditer(text):
         if found[1] in left:
