@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Quantity = Literal["test_error", "lmc", "cka"]
 
@@ -126,6 +126,17 @@ class PhaseDiagram:
         error = self.grid("test_error")
         best = np.array([np.nanmin(column) if np.isfinite(column).any() else np.nan for column in error.T])
         return np.asarray(error - best)
+
+
+def fill_cells(
+    samples: Mapping[tuple[float, float], Sequence[Sample]], *, values: Sequence[float], densities: Sequence[float]
+) -> dict[tuple[float, float], DiagramCell]:
+    """Return the cell of every (value, density), without samples where there are none."""
+    return {
+        (value, density): DiagramCell(value=value, density=density, samples=tuple(samples.get((value, density), ())))
+        for value in values
+        for density in densities
+    }
 
 
 def _centre(cell: DiagramCell, quantity: Quantity, seed: int | None) -> float | None:

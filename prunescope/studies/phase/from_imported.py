@@ -9,7 +9,7 @@ import numpy as np
 from prunescope.regimes.direction import hottest_first
 from prunescope.studies.imported.foreign import CKA, LMC, PATH, TEST_ERROR
 from prunescope.studies.imported.study import average_errors
-from prunescope.studies.phase.diagram import DiagramCell, PhaseDiagram, Sample
+from prunescope.studies.phase.diagram import PhaseDiagram, Sample, fill_cells
 from prunescope.studies.phase.provenance import StudyProvenance
 
 if TYPE_CHECKING:
@@ -28,13 +28,7 @@ def draw_imported(study: ImportedStudy, *, name: str) -> PhaseDiagram:
         knob=study.knob,
         values=values,
         densities=densities,
-        cells={
-            (value, density): DiagramCell(
-                value=value, density=density, samples=tuple(samples.get((value, density), ()))
-            )
-            for value in values
-            for density in densities
-        },
+        cells=fill_cells(samples, values=values, densities=densities),
         seeds=tuple(sorted({cell.seed for cell in study.cells})),
         drops=study.drops,
         dense_error=average_errors(study.dense),

@@ -16,7 +16,7 @@ from prunescope.api.errors import InputError
 from prunescope.api.knobs import KNOBS
 from prunescope.api.regular import read_regular_text
 from prunescope.regimes.direction import hottest_first
-from prunescope.studies.phase.diagram import DiagramCell, PhaseDiagram, Sample
+from prunescope.studies.phase.diagram import PhaseDiagram, Sample, fill_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,13 +55,7 @@ def read_table(path: Path) -> PhaseDiagram:
         knob=knob,
         values=values,
         densities=densities,
-        cells={
-            (value, density): DiagramCell(
-                value=value, density=density, samples=tuple(samples.get((value, density), ()))
-            )
-            for value in values
-            for density in densities
-        },
+        cells=fill_cells(samples, values=values, densities=densities),
         seeds=tuple(sorted({sample.seed for found in samples.values() for sample in found})),
         drops=_drops(comments.get("drops", ""), knob, path),
         source=comments.get("source", str(path)),
