@@ -9,6 +9,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunescope.api.errors import UsageError
+from prunescope.api.progress import add_passes
 from prunescope.landscape.guard import guarded
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def re_estimate(model: nn.Module, split: Split, *, batch_size: int, limit: int |
                     norm.momentum = len(images) / seen
                 with torch.inference_mode():
                     model(images)
+                add_passes(len(images))
     if not seen:
         raise UsageError(
             f"BatchNorm cannot be re-estimated from batches of one image (batch size {batch_size})",

@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
+from prunescope.api.progress import add_passes
 from prunescope.landscape.guard import guarded
 from prunescope.networks.grouped.choice import by_launches, piece_size, takes
 from prunescope.networks.grouped.grouping import traced_network
@@ -76,6 +77,7 @@ def logits(
     for inputs, targets in split.batches(batch_size, limit=limit):
         with torch.inference_mode():
             output = model(inputs)
+        add_passes(len(inputs))
         yield output, targets
 
 
@@ -115,6 +117,7 @@ def outcomes(
             with torch.inference_mode():
                 output = model(inputs)
             found.append(of_batch(output.float(), targets, objective))
+            add_passes(len(inputs))
     return joined(found).cpu()
 
 

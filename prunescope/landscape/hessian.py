@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
+from prunescope.api.progress import add_passes
 from prunescope.landscape.guard import double, guarded
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ class GradientOfWeights:
             loss = objective.mean_loss(functional_call(model, at.leaves, (inputs,)), targets)
             grads = torch.autograd.grad(loss, self.leaves, create_graph=True, materialize_grads=True)
         self.grads = [(i, grad) for i, grad in enumerate(grads) if grad.requires_grad]
+        self.images = len(inputs)
+        add_passes(3 * self.images)
 
     def product(self, vector: Tensor) -> Tensor:
         """Return H v, flat; v and H v are projected on the kept weights."""
@@ -125,6 +128,7 @@ class GradientOfWeights:
             products = torch.autograd.grad(
                 [grad for _, grad in self.grads], self.leaves, along, retain_graph=True, materialize_grads=True
             )
+        add_passes(6 * self.images)
         return self.at.project(torch.cat([part.reshape(-1) for part in products])).detach()
 
     def forms(self, vector: Tensor, inner: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api.progress import add_passes
 from prunescope.landscape import batchnorm
 from prunescope.landscape.evaluate import Outcomes, first_images, joined, logits, of_batch
 from prunescope.landscape.guard import guarded
@@ -92,6 +93,8 @@ class Passes:
         elif statistics.needed:
             statistics((images for images, _ in split.batches(self.batch_size, limit=limit)), piece=self.piece)
         evaluation.refresh()
+        seen = len(split) if limit is None else min(len(split), limit * self.batch_size)
+        add_passes(self.grouped.count * seen)
 
     def logits(self, split: Split, *, limit: int | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (outputs (batch, K, ...), targets) of the examples of `split`."""
@@ -145,6 +148,7 @@ def _outcomes(passes: Passes, split: Split, *, limit: int | None, objective: Obj
         with torch.inference_mode():
             flat, repeated = output.float().flatten(0, 1), targets.repeat_interleave(output.shape[1], dim=0)
             found.append(of_batch(flat, repeated, objective))
+        add_passes(len(repeated))
     return joined(found)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import CLASSIFICATION
+from prunescope.api.progress import add_passes
 from prunescope.landscape.hessian import GradientOfWeights, NamedWeights
 from prunescope.networks.capture import NotCapturable, capture_on
 
@@ -81,6 +82,7 @@ class Replayed:
         """Return H v; see `GradientOfWeights.product`."""
         self._inner.copy_(vector)
         self._multiply()
+        add_passes(6 * len(self._images))
         return self._image.clone()
 
     def forms(self, vector: Tensor, inner: Tensor) -> Tensor:
@@ -88,6 +90,7 @@ class Replayed:
         self._vector.copy_(vector)
         self._inner.copy_(inner)
         self._multiply()
+        add_passes(6 * len(self._images))
         return self._row.clone()
 
 

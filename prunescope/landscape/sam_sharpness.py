@@ -10,6 +10,7 @@ import torch
 
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
+from prunescope.api.progress import add_passes
 from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.guard import guarded
 from prunescope.landscape.hessian import shares
@@ -89,6 +90,7 @@ def _gradient(
             loss = objective.mean_loss(model(inputs), targets)
             for sum_, part in zip(total, torch.autograd.grad(loss, weights, materialize_grads=True), strict=True):
                 sum_.add_(part, alpha=share)
+            add_passes(3 * len(inputs))
     return [each if one is None else each * one for each, one in zip(total, kept, strict=True)]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from prunescope.api.errors import UsageError
+from prunescope.api.progress import reach_fraction
 from prunescope.training.batches import epoch_within, passes_over
 from prunescope.training.plan import done
 
@@ -78,6 +79,7 @@ def _epoch(
         seen.losses.append(value)
         seen.wrong.append(errors)
         seen.sizes.append(len(parts[0][0]))
+        reach_fraction((number - 1 + min(1.0, len(seen.sizes) / steps)) / plan.of)
     _check_steps(len(seen.sizes), len(plan.data.train))
     rate = float(rates.get_last_lr()[0])
     while start + rates.last_epoch < number * steps:

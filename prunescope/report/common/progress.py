@@ -27,6 +27,9 @@ POLL_SECONDS = 0.5
 SILENT_SECONDS = 1.0
 """Work that is done before needs no line."""
 
+SPEED_SECONDS = 120.0
+"""Of the last so many seconds the time left is estimated: steps end in bursts."""
+
 LOOK_SHARE = 0.05
 """The share of the time that a look at all steps may take: of 100,000 one takes seconds."""
 
@@ -139,7 +142,9 @@ def _meter(what: str = "all steps") -> Iterator[Meter]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console() if _in_notebook() else Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=False, speed_estimate_period=SPEED_SECONDS
+    ) as progress:
         yield Bars(progress, progress.add_task(what, total=1.0))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import partial
-from math import comb
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from prunescope.networks.layout import laid_out
 from prunescope.plugins import checks, registry
 from prunescope.runs.scheduling import devices, groups, works
 from prunescope.runs.steps.context import StepContext
+from prunescope.runs.steps.probing import count_probe_passes
 from prunescope.runs.steps.result import model_on_device
 
 if TYPE_CHECKING:
@@ -159,13 +159,10 @@ def passes(recipe: Recipe, data: Data | None, *, trust: Trust = NOTHING) -> floa
         return 0.0
     group = "probes" if recipe.step == "probe" else "trainers"
     loaded = registry.make(group, recipe.plugin, recipe.options, trust=trust)
-    plugin = loaded.instance
     train, test = (len(data.train), len(data.test)) if data is not None else (0, 0)
-    if recipe.step != "probe":
-        return checks.check_passes(loaded.title, plugin.passes(train=train))
-    given = len(recipe.inputs)
-    calls, each = (1, given) if plugin.replicas == "any" else (comb(given, plugin.replicas), plugin.replicas)
-    return calls * checks.check_passes(loaded.title, plugin.passes(replicas=each, train=train, test=test))
+    if recipe.step == "probe":
+        return count_probe_passes(loaded, given=len(recipe.inputs), sizes=(train, test))
+    return checks.check_passes(loaded.title, loaded.instance.passes(train=train))
 
 
 def passes_by_id(recipes: Sequence[Recipe], data: Data | None, *, trust: Trust = NOTHING) -> dict[str, float]:

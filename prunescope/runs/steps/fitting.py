@@ -17,6 +17,7 @@ from prunescope.api.knobs import KNOBS
 from prunescope.networks import checkpoints, masks, models
 from prunescope.plugins import checks, options
 from prunescope.runs.steps import threads
+from prunescope.runs.steps.counting import count_batches
 from prunescope.runs.steps.keeping import keep_state
 from prunescope.runs.steps.result import StepResult, facts, model_on_device, seeded, state, unchanged_by
 
@@ -70,6 +71,7 @@ def _fit_alone(recipe: Recipe, context: StepContext) -> StepResult:
         keep_state([recipe], context, _Runs([run])) as keeper,
         loaded.unchanged(),
         seeded(seed),
+        count_batches([recipe.id], context),
     ):
         found = loaded.instance.fit_resumable(run.model, data, mask=run.mask, seed=seed, keeper=keeper)
         epochs = _Epochs(found)
@@ -115,6 +117,7 @@ def _fit_together(recipes: Sequence[Recipe], context: StepContext, *, wanted: Se
         keep_state(recipes, context, _Runs(runs)) as keeper,
         loaded.unchanged(),
         seeded(seeds[0]),
+        count_batches(wanted, context),
     ):
         models = [run.model for run in runs]
         made = loaded.instance.fit_together_resumable(models, data, masks=kept, seeds=seeds, keeper=keeper)

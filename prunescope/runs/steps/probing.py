@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import comb
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,12 +14,14 @@ from prunescope.networks import masks
 from prunescope.plugins import checks
 from prunescope.plugins.stacking import stack
 from prunescope.runs.steps import threads
+from prunescope.runs.steps.counting import count_batches
 from prunescope.runs.steps.result import StepResult, model_on_device, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prunescope.api import Data, Probe
+    from prunescope.plugins.registry import Loaded
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.steps.context import StepContext
 
@@ -30,9 +33,22 @@ def measure_replicas(recipe: Recipe, context: StepContext) -> StepResult:
     data = None if described is None else context.open_data(described)
     replicas = [_replica(context, reference, data) for reference in recipe.inputs]
     largest = replicas[0].model if replicas else torch.nn.Identity()
-    with threads.suited_to(largest, data), loaded.unchanged():
+    sizes = (len(data.train), len(data.test)) if data is not None else (0, 0)
+    expected = count_probe_passes(loaded, given=len(recipe.inputs), sizes=sizes)
+    counted = count_batches([recipe.id], context, expected=expected)
+    with threads.suited_to(largest, data), loaded.unchanged(), counted:
         readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=loaded.title)
     return StepResult(readings={recipe.plugin: readings}, facts={"replicas": list(recipe.inputs)})
+
+
+def count_probe_passes(loaded: Loaded, *, given: int, sizes: tuple[int, int]) -> float:
+    """Return the images that a probe of so many replicas sends forward, a backward pass counting as two.
+
+    sizes: images of the training and of the test split.
+    """
+    probe, (train, test) = loaded.instance, sizes
+    calls, each = (1, given) if probe.replicas == "any" else (comb(given, probe.replicas), probe.replicas)
+    return calls * checks.check_passes(loaded.title, probe.passes(replicas=each, train=train, test=test))
 
 
 def measure(probe: Probe, replicas: Sequence[Replica], data: Data | None, *, seed: int, who: str) -> dict[str, Reading]:
