@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
+import subprocess
 import tarfile
 import tomllib
 import zipfile
@@ -107,6 +109,43 @@ def test_a_release_is_published_without_a_password_and_with_attestations():
     assert flow["jobs"]["publish"]["permissions"] == {"id-token": "write"}
     assert flow["jobs"]["publish"]["environment"]["name"] == "pypi"
     assert "secrets." not in (ROOT / ".github/workflows/release.yml").read_text()
+    actions = [step["uses"] for job in flow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert [one for one in actions if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", one)] == []
+
+
+def test_one_command_replaces_every_placeholder_of_the_addresses(tmp_path):
+    flow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    (check,) = [
+        step["run"].splitlines()[-1] for step in flow["jobs"]["build"]["steps"] if "OWNER" in step.get("run", "")
+    ]
+    (command,) = re.findall(r"^sed -i .*", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    (tmp_path / "docs").mkdir()
+    for name in ("pyproject.toml", "docs/ci.md"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    with pytest.raises(subprocess.CalledProcessError):
+        subprocess.run(["sh", "-ec", check], cwd=tmp_path, check=True)
+    subprocess.run(["sh", "-ec", command], cwd=tmp_path, check=True)
+    subprocess.run(["sh", "-ec", check], cwd=tmp_path, check=True)
+    assert "github.com/acme/prunescope" in (tmp_path / "pyproject.toml").read_text()
+    other = [
+        path
+        for folder in ("docs", "prunescope", "ci")
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in {".md", ".py", ".sh", ".toml"} and "OWNER/prunescope" in path.read_text()
+    ]
+    assert other == [ROOT / "docs/ci.md"]
+
+
+def test_the_documented_workflow_gives_the_action_its_own_inputs():
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/ci.md").read_text(), re.DOTALL)
+    flow = yaml.safe_load(next(block for block in blocks if "runs-on" in block))
+    (job,) = flow["jobs"].values()
+    (ours,) = [step for step in job["steps"] if step.get("uses", "").startswith("OWNER/prunescope@")]
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    assert set(ours["with"]) <= set(action["inputs"])
+    assert [name for name, given in action["inputs"].items() if given.get("required")] == ["checkpoint"]
+    script = (ROOT / "ci/diagnose.sh").read_text()
+    assert [name for name in action["runs"]["steps"][1]["env"] if name not in script] == []
 
 
 def test_the_documentation_is_built_as_here():
