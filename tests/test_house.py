@@ -1,6 +1,7 @@
 """The house: which room may import which, and no circle between files, imports for type checking included."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,10 @@ def strong(graph):
 
 def test_strong_finds_a_planted_circle():
     assert strong({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+
+
+def test_percent_is_written_by_one_module():
+    written = re.compile(r":[+<>^]?\d*\.\d%}|\* 100:|100 \* [\w.\[\]]+:\+?\.\df} %")
+    for path in sorted((ROOT / "prunescope").rglob("*.py")):
+        if path.name != "wording.py":
+            assert not written.findall(path.read_text(encoding="utf-8")), f"{path}: use prunescope.api.wording"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from prunescope.api.wording import MINUS, density_text, points_text
 from prunescope.plugins import registry
 from prunescope.regimes.direction import hottest_first
 from prunescope.report.common import formatting
@@ -129,15 +130,15 @@ def transition(name: str, report: dict[str, Any]) -> Iterable[Sequence[str]]:
         yield HEAD
     for found in filter(None, (report["transition"], report["to_the_end"])):
         for one in found["differences"]:
-            z = "n/a" if one["z"] is None else f"{one['z']:+.1f}".replace("-", formatting.MINUS)
+            z = "n/a" if one["z"] is None else f"{one['z']:+.1f}".replace("-", MINUS)
             proven = one["z"] is not None and abs(one["z"]) >= PROVEN
             yield (
                 name,
                 f"{formatting.number(found['hotter'])} → {formatting.number(found['colder'])}",
-                formatting.density_text(one["density"]),
-                labels.points(one["mean"], signed=True),
+                density_text(one["density"]),
+                points_text(one["mean"], signed=True),
                 f"**{z}**" if proven else z,
-                ", ".join(labels.points(each, signed=True) for each in one["by_seed"]),
+                ", ".join(points_text(each, signed=True) for each in one["by_seed"]),
             )
 
 
@@ -152,13 +153,13 @@ def boundary(found: dict[str, dict[str, Any]]) -> Iterable[Sequence[str]]:
         "each dense seed alone",
     )
     for name, report in found.items():
-        told = [f"{formatting.density_text(one['density'])}: {_critical(one)}" for one in report["boundary"]]
+        told = [f"{density_text(one['density'])}: {_critical(one)}" for one in report["boundary"]]
         ends, alone = (", ".join(report[key]) for key in ("bend_at_ends", "bend_of_each_seed"))
         yield (name, "; ".join(told), _slope(report["bend_slope"]), report["bend"], ends, alone)
 
 
 def _slope(found: dict[str, Any]) -> str:
-    numbers = (f"{number:+.2f}".replace("-", formatting.MINUS) for number in (found["mean"], *found["interval"]))
+    numbers = (f"{number:+.2f}".replace("-", MINUS) for number in (found["mean"], *found["interval"]))
     return "{} ({} to {})".format(*numbers)
 
 
@@ -192,7 +193,7 @@ def selection(found: dict[str, dict[str, Any]]) -> Iterable[Sequence[str]]:
 
 
 def _regrets(values: Sequence[float]) -> str:
-    return ", ".join(map(labels.points, values))
+    return ", ".join(map(points_text, values))
 
 
 def tuned(name: str, folder: Path) -> Iterable[Sequence[str]]:
@@ -220,12 +221,12 @@ def tuned(name: str, folder: Path) -> Iterable[Sequence[str]]:
         aim = _aim(grid, grid.study.dense_seeds, runs=0)
         yield (
             name,
-            formatting.density_text(density),
+            density_text(density),
             ", ".join(formatting.number(one.value) for one, _ in whole),
             f"{max(one.runs / runs for one, runs in whole):.0%}",
             _regrets([tuning.regret(column, aim, one.value) or 0.0 for one, _ in whole]),
-            labels.points(fmean(mine for mine, _ in left)),
-            labels.points(fmean(grids for _, grids in left)),
+            points_text(fmean(mine for mine, _ in left)),
+            points_text(fmean(grids for _, grids in left)),
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError, InputError
+from prunescope.api.wording import percent
 from prunescope.regimes.monotone_curve import Bin, fit_falling_curve, fit_rising_curve
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def decide_step(direction: Direction, comparison: Comparison | None, *, certaint
         because = f"the {side} side is the more probable one, but its measured sibling is worse"
         return Decision(advice=Advice.NONE, probability=stated, gain=gain, because=because)
     if stated < certainty:
-        because = f"{side} is the more probable direction, but with less than {certainty:.0%}"
+        because = f"{side} is the more probable direction, but with less than {percent(certainty)}"
         return Decision(advice=Advice.NONE, probability=stated, gain=gain, because=because)
     return Decision(
         advice=advice, probability=stated, gain=gain, because=f"a {side} dense training gives a better network to prune"

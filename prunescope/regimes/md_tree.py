@@ -13,6 +13,8 @@ from statistics import NormalDist
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import percent
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -72,7 +74,8 @@ class Rate:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return f"right in {self.right} of {self.of} ({self.share:.0%}, 95 % interval {low:.0%} to {high:.0%})"
+        interval = f"95 % interval {percent(low)} to {percent(high)}"
+        return f"right in {self.right} of {self.of} ({percent(self.share)}, {interval})"
 
 
 Rates = MappingProxyType[tuple[Level, Region], Rate]
@@ -164,7 +167,7 @@ def decide(
     >>> trace = TreeReadings(value=2e3, stderr=5.0)
     >>> leaf = decide(train_error=TreeReadings(value=0.05, stderr=0.002), trace=trace, lmc=None)
     >>> leaf.too_low, leaf.probability, str(leaf.rate), leaf.because
-    (True, 0.477, 'right in 244 of 511 (48%, 95 % interval 43% to 52%)',
+    (True, 0.477, 'right in 244 of 511 (48 %, 95 % interval 43 % to 52 %)',
      'ln(trace of the Hessian) 7.60 > 6.14: the minimum is sharp')
     """
     place, path, because = _walk(train_error, trace, lmc, thresholds)
@@ -182,7 +185,7 @@ def _walk(
     a, b, c = thresholds.train_error, thresholds.connectivity, thresholds.log_trace
     side = _above(train_error, a)
     if train_error.value <= a:
-        reason = f"training error {train_error.value:.3%} <= {a:.3%}: the network interpolates"
+        reason = f"training error {percent(train_error.value, 3)} <= {percent(a, 3)}: the network interpolates"
         return Region.INTERPOLATES, 1 - side, reason
     if lmc is not None and lmc.value > b:
         reason = f"connectivity {lmc.value:.4f} > {b:.4g}: replicas are connected"

@@ -11,6 +11,7 @@ import numpy as np
 
 from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS
+from prunescope.api.wording import error_text, percent, points_interval, probability_text
 from prunescope.regimes import learning, log_odds
 from prunescope.regimes.log_odds import CERTAINTY, DAMAGE, FAMILY, LMC, MAPPED, POSITION, PROGRESS
 from prunescope.regimes.one_checkpoint import damage_of
@@ -181,18 +182,22 @@ def _reasons(
     calibration: Calibration,
 ) -> list[str]:
     alone = {name: log_odds.probability(value) for name, value in direction.log_odds.items()}
-    found = [decision.because, f"P(hotter is better) = {direction.hotter:.2f}, given that this network is not the best"]
+    found = [
+        decision.because,
+        f"P(hotter is better) = {probability_text(direction.hotter)}, given that this network is not the best",
+    ]
     if family is not None:
-        found.append(f"siblings alone: {alone[FAMILY]:.2f}; {_family_words(family)}")
+        found.append(f"siblings alone: {probability_text(alone[FAMILY])}; {_family_words(family)}")
     if MAPPED in alone:
-        found.append(f"siblings right after pruning, not retrained, alone: {alone[MAPPED]:.2f}")
+        found.append(f"siblings right after pruning, not retrained, alone: {probability_text(alone[MAPPED])}")
     if POSITION in alone:
         place = f"{evidence.knobs['epochs']:g} epochs, first drop of the learning rate at {evidence.first_drop:g}"
-        found.append(f"position in the schedule alone: {alone[POSITION]:.2f} ({place}; {_habit_words(calibration)})")
+        sure = probability_text(alone[POSITION])
+        found.append(f"position in the schedule alone: {sure} ({place}; {_habit_words(calibration)})")
     found += _alone_words(alone, evidence)
     if LMC in alone:
         mean = float(np.mean(np.asarray(evidence.readings["lmc/lmc"].value, dtype=np.float64)))
-        found.append(f"LMC {mean:+.4f} alone: {alone[LMC]:.2f}")
+        found.append(f"LMC {mean:+.4f} alone: {probability_text(alone[LMC])}")
     return [*found, f"calibration of the direction: {calibration.source}"]
 
 
@@ -200,26 +205,28 @@ def _alone_words(alone: Mapping[str, float], evidence: Evidence) -> list[str]:
     """Return what the checkpoint shows by itself, in words."""
     found = []
     if PROGRESS in alone and evidence.progress is not None:
-        still = f"{math.exp(-evidence.progress):.0%} of the loss in the second quarter before the first drop was left"
-        found.append(f"course of its training alone: {alone[PROGRESS]:.2f} ({still} in the last)")
+        still = (
+            f"{percent(math.exp(-evidence.progress))} of the loss in the second quarter before the first drop was left"
+        )
+        found.append(f"course of its training alone: {probability_text(alone[PROGRESS])} ({still} in the last)")
     damage = damage_of(evidence.readings)
     if DAMAGE in alone and damage is not None:
         times = f"{math.exp(damage):.2f} times the loss of the dense network after retraining"
-        found.append(f"damage of pruning alone: {alone[DAMAGE]:.2f} ({times})")
+        found.append(f"damage of pruning alone: {probability_text(alone[DAMAGE])} ({times})")
     return found
 
 
 def _habit_words(calibration: Calibration) -> str:
     """Return the habit that needs no measurement, and that it is as good as this verdict."""
-    return f"the habit 'past the drop hotter, before it colder' is as good: right in {calibration.position:.0%}"
+    return f"the habit 'past the drop hotter, before it colder' is as good: right in {percent(calibration.position)}"
 
 
 def _family_words(family: _Family) -> str:
     errors = "training" if family.reading == TRAIN_ERROR else "test"
-    here = f"{errors} error {np.mean(family.here.errors):.2%} here"
+    here = f"{errors} error {error_text(float(np.mean(family.here.errors)))} here"
     gains = (family.comparison.gain_hotter, family.comparison.gain_colder)
     others = [
-        f"{gain.mean:+.2%} gained at {family.knob} {gain.towards:g}, 80 % interval [{gain.low:+.2%}, {gain.high:+.2%}]"
+        f"{points_interval(gain.mean, gain.low, gain.high)} gained at {family.knob} {gain.towards:g}, 80 % interval"
         for gain in gains
         if gain is not None
     ]

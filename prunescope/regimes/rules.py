@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Advice, Diagnosis, Evidence, Option, Regime, RegimeRule, Thresholds
 from prunescope.api.knobs import KNOBS
+from prunescope.api.wording import error_text, percent
 from prunescope.regimes.thresholds import PUBLISHED
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class ThreeRegime(RegimeRule):
         if not failed:
             return ""
         return (
-            f"replicas have a training error of {failed:.1%}: they have not learned, "
+            f"replicas have a training error of {error_text(failed)}: they have not learned, "
             "so no barrier is measurable; retrain longer or at a higher density"
         )
 
@@ -130,8 +131,8 @@ class ThreeRegime(RegimeRule):
         if most is None or most > self.epsilon or self.learned >= 1:
             return ""
         return (
-            f"one prediction for all examples has an error of {most:.1%} on the training data, so no barrier of "
-            f"{self.epsilon:.0%} can exist: choose a smaller --rule-option epsilon"
+            f"one prediction for all examples has an error of {error_text(most)} on the training data, so no "
+            f"barrier of {percent(self.epsilon)} can exist: choose a smaller --rule-option epsilon"
         )
 
     def _gate(self, evidence: Evidence) -> Gate:
@@ -205,7 +206,9 @@ class MdTree(RegimeRule):
 
         failed = learning.failed(evidence.readings, learned=self.learned)
         if failed:
-            reason = f"the network has a training error of {failed:.1%}: it has not learned, so the tree abstains"
+            reason = (
+                f"the network has a training error of {error_text(failed)}: it has not learned, so the tree abstains"
+            )
             return Diagnosis(regime=None, advice=Advice.NONE, confidence=None, because=(reason, self.calibration))
         level, between = self._between(evidence.readings)
         leaf = md_tree.decide(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import probability_text
 from prunescope.regimes.least import share_of_least
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _compared(members: Sequence[Member]) -> list[tuple[str, Member, str]]:
         return []
     shares = share_of_least([member.train_errors for member in members])
     best = max(range(len(members)), key=lambda place: shares[place])
-    because = f"least training error after retraining, {shares[best]:.0%} sure; no labels of test data"
+    because = f"least training error after retraining, {probability_text(shares[best])} sure; no labels of test data"
     return [("comparison", members[best], because)]
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import MismatchError
+from prunescope.api.wording import percent
 from prunescope.runs.recipe import run_of
 
 if TYPE_CHECKING:
@@ -144,9 +145,9 @@ def exchange_note(reference: str, data: Data, session: Session, *, classes: tupl
         if label != guess and counted[label, guess] > 0
     ]
     return (
-        f"predictions are nearly an exchange of the labels: {as_is:.0%} of {total} training images are right, and "
-        f"{best:.0%} would be if classes changed places ({', '.join(moved[:4])}). The classes are in another order "
-        "than in training: give classes=FILE or class_order behind --data"
+        f"predictions are nearly an exchange of the labels: {percent(as_is)} of {total} training images are right, "
+        f"and {percent(best)} would be if classes changed places ({', '.join(moved[:4])}). The classes are in another "
+        "order than in training: give classes=FILE or class_order behind --data"
     )
 
 

@@ -52,7 +52,7 @@ def test_a_head_that_holds_most_weights_is_prunable():
 
 def test_too_little_is_refused_unless_asked_for():
     model = nn.Sequential(nn.Embedding(1000, 8), nn.Linear(8, 8), nn.Linear(8, 2))
-    with pytest.raises(UsageError, match="only 1% of the parameters") as caught:
+    with pytest.raises(UsageError, match="only 1 % of the parameters") as caught:
         registry.make("pruners", "magnitude", {}).instance.mask(model, toy_data(), 0.5, seed=0)
     assert "--linear" in caught.value.fix
     mask = registry.make("pruners", "magnitude", {"linear": True}).instance.mask(model, toy_data(), 0.5, seed=0)

@@ -84,7 +84,7 @@ def test_learning_is_judged_against_answering_alike_for_all() -> None:
     better = evidence([0.0, 0.001, 0.0], ends=0.02)
     learned = ThreeRegime().classify(replace(better, readings={**better.readings, **chance}))
     assert learned.regime is Regime.UNRESOLVED
-    assert "no barrier of 10% can exist" in learned.because[0]
+    assert "no barrier of 10 % can exist" in learned.because[0]
     finer = ThreeRegime(epsilon=0.04, epsilon_low=0.03, epsilon_high=0.05)
     assert finer.classify(replace(better, readings={**better.readings, **chance})).regime is Regime.II
 
@@ -220,7 +220,7 @@ def test_with_a_straight_line_the_tree_is_the_one_without_connectivity() -> None
     found, alone = judged(dense_readings(lmc__lmc=line)), judged(dense_readings())
     assert (found.advice, found.confidence) == (alone.advice, alone.confidence) == (Advice.RAISE, 0.477)
     assert any("the straight line always lies below b = -0.0442" in reason for reason in found.because)
-    assert any("right in 244 of 511 (48%, 95 % interval 43% to 52%)" in reason for reason in found.because)
+    assert any("right in 244 of 511 (48 %, 95 % interval 43 % to 52 %)" in reason for reason in found.because)
 
 
 def test_b_is_compared_with_the_highest_error_on_the_curve_as_published() -> None:

@@ -166,7 +166,7 @@ def test_predictions_that_are_an_exchange_of_the_labels_are_named(folder, sessio
     assert not any("exchange" in line for line in session.watcher.lines)
     exact(f"{folder}:mean=0.5,std=0.25,class_order=natural")
     line = next(line for line in session.watcher.lines if "exchange" in line)
-    assert "0% of 60 training images are right, and 100% would be" in line
+    assert "0 % of 60 training images are right, and 100 % would be" in line
     assert "C-47 as C-130" in line
 
 

@@ -13,6 +13,7 @@ from timm.models import is_model
 from prunescope.api import Mask
 from prunescope.api.errors import InputError, MismatchError
 from prunescope.api.trust import NOTHING
+from prunescope.api.wording import percent
 from prunescope.networks.checkpoints import knobs, neighbours, transforms
 from prunescope.networks.checkpoints.finite import check_finite
 from prunescope.networks.checkpoints.layouts import FileLayout, WeightsChoice, find_weights, refuse_missing_choice
@@ -242,7 +243,7 @@ def _of_torchvision(hints: Sequence[str]) -> str:
 def _advice(match: Match | None, nearest: tuple[tuple[str, float], ...]) -> str:
     if match is not None:
         return f"all tensors fit '{match.spec.name}': --model {match.spec.name}"
-    names = ", ".join(f"'{name}' ({share:.0%} of the tensors fit)" for name, share in nearest if share > 0)
+    names = ", ".join(f"'{name}' ({percent(share)} of the tensors fit)" for name, share in nearest if share > 0)
     return f"nearest in timm: {names or 'none'}; for your own network give --model pkg.mod:factory"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +63,7 @@ def weights_of(options: Layers, model: nn.Module) -> dict[str, nn.Parameter]:
         )
     if options.linear is None and found.share < LEAST_SHARE:
         raise UsageError(
-            f"only {found.share:.0%} of the parameters of {type(model).__name__} are prunable ({found.kinds})",
+            f"only {percent(found.share)} of the parameters of {type(model).__name__} are prunable ({found.kinds})",
             fix="confirm with --linear, or with --no-linear for convolutions only",
         )
     return found.weights

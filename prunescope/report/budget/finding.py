@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import error_text
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
@@ -93,7 +94,7 @@ class BudgetFinding(Finding):
 
     def _of_dense(self) -> list[str]:
         error = self.found.dense_error
-        return [] if error is None else [f"the dense network: {error:.2%} test error"]
+        return [] if error is None else [f"the dense network: {error_text(error)} test error"]
 
 
 @asks(BudgetQuestion)
@@ -113,7 +114,12 @@ def find_budget(question: BudgetQuestion, session: Session) -> BudgetFinding:
 
 def _error_row(one: PrunedError) -> tuple[str, ...]:
     low, high = one.interval
-    return f"{one.density:.4g}", f"{one.mean:.2%}", f"{max(low, 0):.2%} to {min(high, 1):.2%}", str(len(one.errors))
+    return (
+        f"{one.density:.4g}",
+        error_text(one.mean),
+        f"{error_text(max(low, 0))} to {error_text(min(high, 1))}",
+        str(len(one.errors)),
+    )
 
 
 def _size_row(one: PrunedSize) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Advice, Regime
+from prunescope.api.wording import points_interval, probability_text
 from prunescope.report.common import console, words
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
@@ -98,7 +99,11 @@ def find_advice(question: AdviceQuestion, session: Session) -> AdviceFinding:
 def advice_headline(advised: Advised, answer: AdviceAnswer) -> str:
     """Return the advice as a sentence."""
     of = words.SURE_OF[Regime(advised.regime)] if advised.regime in {*Regime} and advised.hotter is None else ""
-    sure = "" if advised.confidence is None else f", confidence {advised.confidence:.0%}{f' that {of}' if of else ''}"
+    sure = (
+        ""
+        if advised.confidence is None
+        else f", confidence {probability_text(advised.confidence)}{f' that {of}' if of else ''}"
+    )
     move = "" if advised.to is None else f": {answer.knob} {advised.value:g} -> {advised.to:g}"
     change = "" if advised.change is None else f"; expected change of test error {_change(advised)}"
     return f"{MOVES[advised.advice]} for density {answer.density:g}{move} (regime {advised.regime}{sure}){change}"
@@ -118,7 +123,7 @@ def _advice_row(advised: Advised) -> tuple[str, ...]:
         f"{advised.value:g}",
         advised.regime,
         str(advised.advice),
-        "n/a" if advised.confidence is None else f"{advised.confidence:.0%}",
+        "n/a" if advised.confidence is None else probability_text(advised.confidence),
         "-" if advised.to is None else f"{advised.to:g}",
         _change(advised),
     )
@@ -128,7 +133,7 @@ def _change(advised: Advised) -> str:
     change = advised.change
     if change is None:
         return "n/a"
-    return f"{change.mean:+.2%} [{change.low:+.2%}, {change.high:+.2%}], n = {change.n}"
+    return f"{points_interval(change.mean, change.low, change.high)}, n = {change.n}"
 
 
 def _known(value: float) -> float | None:

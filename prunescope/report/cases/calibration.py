@@ -8,6 +8,7 @@ from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import percent
 from prunescope.regimes import packs
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
@@ -58,16 +59,16 @@ class CalibrationFinding(Finding):
         fit = self.answer.fit
         free = "note: no optimum lies at a hotter value: the fit has no upper bound for epsilon"
         right = (
-            f"the advice is right in {fit.accuracy:.0%} of {fit.cells} cells, in {fit.held_out:.0%} when left out, "
-            f"with the paper's thresholds in {fit.plain:.0%}"
+            f"the advice is right in {percent(fit.accuracy)} of {fit.cells} cells, in {percent(fit.held_out)} when "
+            f"left out, with the paper's thresholds in {percent(fit.plain)}"
         )
         few = (
-            f"warning: the fit rests on {fit.cells} cells, fewer than {FEW_CELLS}: its accuracy is uncertain by about "
-            f"{1.96 * sqrt(0.8 * 0.2 / fit.cells):.0%}; fit larger studies, or several, before you rely on the pack"
+            f"warning: the fit rests on {fit.cells} cells, fewer than {FEW_CELLS}: its accuracy is uncertain by "
+            f"about {percent(1.96 * sqrt(0.8 * 0.2 / fit.cells))}; fit larger studies before you rely on the pack"
         )
         return [
             *([few] if fit.cells < FEW_CELLS else []),
-            f"LMC < -epsilon shows whether the best is hotter in {fit.gate:.0%} of {fit.cells} cells",
+            f"LMC < -epsilon shows whether the best is hotter in {percent(fit.gate)} of {fit.cells} cells",
             right,
             *([] if fit.raised else [free]),
         ]
@@ -77,8 +78,8 @@ class CalibrationFinding(Finding):
         if tree is None:
             return [f"note: md-tree keeps its public thresholds: {self.answer.why_no_tree}"]
         right = (
-            f"md-tree is right for {tree.accuracy:.0%} of {tree.cells} dense models, {tree.held_out:.0%} when left "
-            f"out, with the public thresholds for {tree.plain:.0%}"
+            f"md-tree is right for {percent(tree.accuracy)} of {tree.cells} dense models, {percent(tree.held_out)} "
+            f"when left out, with the public thresholds for {percent(tree.plain)}"
         )
         if tree.too_low not in (0, tree.cells):
             return [right]

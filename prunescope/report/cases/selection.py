@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import error_or_absent
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.costs import Cost, cost_of
@@ -92,14 +93,11 @@ def _row_of_model(model: MeasuredModel) -> tuple[str, ...]:
         model.name,
         f"{model.lmc:+.4f}",
         "n/a" if model.cka is None else f"{model.cka:.4f}",
-        _percent(model.test_error) + (f", full {_percent(model.final_error)}" if model.final_error is not None else ""),
-        _percent(model.dense_error),
+        error_or_absent(model.test_error)
+        + (f", full {error_or_absent(model.final_error)}" if model.final_error is not None else ""),
+        error_or_absent(model.dense_error),
     )
 
 
 def _row_of_choice(choice: Choice) -> tuple[str, ...]:
-    return choice.rule, choice.member or "-", _percent(choice.regret), choice.because
-
-
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.2%}"
+    return choice.rule, choice.member or "-", error_or_absent(choice.regret), choice.because

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import error_or_absent, percent, points_text
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
@@ -82,7 +83,7 @@ def find_tuning(question: TuningQuestion, session: Session) -> TuningFinding:
 
 
 def _look(model: MeasuredModel, one: TunedDensity, knob: str) -> str:
-    error = "n/a" if model.test_error is None else f"{model.test_error:.2%}"
+    error = error_or_absent(model.test_error)
     cka = "n/a" if model.cka is None else f"{model.cka:.4f}"
     mark = "*" if model.value == one.tuned.value else " "
     straddled = ", LMC undecided" if model.value in one.tuned.straddled else ""
@@ -91,8 +92,8 @@ def _look(model: MeasuredModel, one: TunedDensity, knob: str) -> str:
 
 
 def _tuning_row(one: TunedDensity) -> tuple[str, ...]:
-    share = f"{one.tuned.runs / one.grid_runs:.0%} of {one.grid_runs}"
-    regret = "n/a: the grid is not complete" if one.regret is None else f"{one.regret:.2%}"
+    share = f"{percent(one.tuned.runs / one.grid_runs)} of {one.grid_runs}"
+    regret = "n/a: the grid is not complete" if one.regret is None else f"{points_text(one.regret)} points"
     return f"{one.density:g}", f"{one.tuned.value:g}", str(one.tuned.runs), share, regret
 
 

@@ -6,25 +6,17 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import MINUS
+
 if TYPE_CHECKING:
     from prunescope.report.common.view import ReadingCell, Style
 
-MINUS = "−"
 SCALED = ("second", "s", "byte")
 """Units that are written in thousands."""
 
 LARGE = 1e4
 
 SECONDS_PER_MINUTE, SECONDS_PER_HOUR = 60, 3600
-
-
-def density_text(value: float) -> str:
-    """Write a density.
-
-    >>> density_text(0.05), density_text(0.125), density_text(1.0)
-    ('5 %', '12.5 %', 'dense')
-    """
-    return "dense" if value == 1 else f"{100 * value:.3g} %"
 
 
 def count(number: float, thing: str) -> str:
@@ -34,17 +26,6 @@ def count(number: float, thing: str) -> str:
     ('1 epoch', '16 epochs', '0.5 epochs')
     """
     return f"{number:,g} {thing}" if number == 1 else f"{number:,g} {thing}s"
-
-
-def probability_text(value: float) -> str:
-    """Write a probability; never as certain as 100 %.
-
-    >>> probability_text(0.934), probability_text(1.0), probability_text(0.004)
-    ('93 %', '> 99 %', '< 1 %')
-    """
-    if value > 0.99:
-        return "> 99 %"
-    return "< 1 %" if value < 0.01 else f"{100 * value:.0f} %"
 
 
 def number(value: float) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Advice, Regime
+from prunescope.api.wording import density_text
 from prunescope.report.common import formatting, svg, words
 from prunescope.report.common.svg import PAINT
 
@@ -135,7 +136,7 @@ def along_density(row: Row, densities: Sequence[float], *, name: str) -> str:
         axes.margins(y=0.12)
         _density_ticks(axes, [density for density, _ in found], staggered=gap < ROOM_FOR_TICK)
         description = ", ".join(
-            f"{formatting.density_text(density)}: {mean:.4g}" for (density, _), mean in zip(found, means, strict=True)
+            f"{density_text(density)}: {mean:.4g}" for (density, _), mean in zip(found, means, strict=True)
         )
         return svg.inline(made, name=name, label=f"{row.label} at each density. {description}")
 
@@ -254,5 +255,5 @@ def _density_ticks(axes: Axes, densities: Sequence[float], *, staggered: bool, w
     places = sorted({*densities, 1.0} if whole else densities)
     axes.set_xticks(places, minor=False)
     axes.minorticks_off()
-    labels = ["100 %" if whole and place == 1 else formatting.density_text(place) for place in places]
+    labels = ["100 %" if whole and place == 1 else density_text(place) for place in places]
     axes.set_xticklabels([f"\n{label}" if staggered and number % 2 else label for number, label in enumerate(labels)])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from prunescope.api.wording import percent
 from prunescope.report.common import costs
 from prunescope.report.common.console import duration, say
 from prunescope.runs import watching
@@ -59,7 +60,7 @@ class Lines:
         self.shown = tenths
         left = f", about {duration(spent * (1 - whole) / whole)} left" if whole < 1 else ""
         under_way = f" ({next(iter(running))})" if running else ""
-        say(f"{tenths / LINES:4.0%} after {duration(spent)}{left}{under_way}")
+        say(f"{percent(tenths / LINES):>5} after {duration(spent)}{left}{under_way}")
 
 
 @dataclass

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.report.common import formatting, svg
+from prunescope.api.wording import density_text
+from prunescope.report.common import svg
 from prunescope.studies.comparison.layout import CONTROL
 from prunescope.studies.comparison.measured import summarize
 
@@ -191,6 +192,6 @@ def comparison_caption(measured: MeasuredComparison, x: str, y: str) -> str:
     lines = []
     for label, found in measured.pruned.items():
         top1 = [(density, summarize(points, "top1")) for density, points in found.items()]
-        known = [f"{100 * one.mean:.1f} at {formatting.density_text(density)}" for density, one in top1 if one]
+        known = [f"{100 * one.mean:.1f} at {density_text(density)}" for density, one in top1 if one]
         lines.append(f"{label}: {', '.join(known)}")
     return f"{y} against {x}, a line for every pruner. Top-1 accuracy in percent: {'; '.join(lines)}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import density_text
 from prunescope.report.common import formatting, svg
 from prunescope.report.common.page import (
     NO_BREAK,
@@ -70,13 +71,13 @@ def comparison_headline(measured: MeasuredComparison) -> str:
     found = best(measured, density)
     if found is None:
         return "No reading is finished"
-    return f"At {formatting.density_text(density)} density {_winner(measured, density, *found)}"
+    return f"At {density_text(density)} density {_winner(measured, density, *found)}"
 
 
 def comparison_answers(measured: MeasuredComparison) -> list[str]:
     """Say the same of every density."""
     found = [(density, best(measured, density)) for density in measured.densities]
-    return [f"{formatting.density_text(density)}: {_winner(measured, density, *one)}" for density, one in found if one]
+    return [f"{density_text(density)}: {_winner(measured, density, *one)}" for density, one in found if one]
 
 
 def _winner(measured: MeasuredComparison, density: float, first: str, beside: tuple[str, ...]) -> str:
@@ -110,13 +111,13 @@ def _seeds(measured: MeasuredComparison) -> list[dict[str, Any]]:
     for density in measured.densities:
         with svg.drawing():
             made = figures.seeds(measured, density, paint=svg.PAINT)
-            text = f"Top-1 accuracy of every seed at density {formatting.density_text(density)}, a row for every pruner"
+            text = f"Top-1 accuracy of every seed at density {density_text(density)}, a row for every pruner"
             picture = svg.inline(made, name=f"seeds-{density:g}".replace(".", "-"), label=text)
-        found.append({"title": f"{formatting.density_text(density)}: top-1 accuracy, %", "svg": as_markup(picture)})
+        found.append({"title": f"{density_text(density)}: top-1 accuracy, %", "svg": as_markup(picture)})
     return found
 
 
 def _environment() -> Environment:
     made = make_environment()
-    made.filters.update(density=formatting.density_text)
+    made.filters.update(density=density_text)
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
+from prunescope.api.wording import density_text, points_text
 from prunescope.report.common import formatting
 from prunescope.studies.comparison.measured import Quantity, best, summarize
 
@@ -25,10 +26,10 @@ DENSE_ROW = "dense"
 
 def comparison_rows(measured: MeasuredComparison) -> list[tuple[str, ...]]:
     """Return a line for the dense models and one for every density and pruner: mean ± standard deviation over seeds."""
-    found = [_comparison_row(formatting.density_text(1.0), DENSE_ROW, measured.dense)]
+    found = [_comparison_row(density_text(1.0), DENSE_ROW, measured.dense)]
     for density in measured.densities:
         for label, points in measured.pruned.items():
-            found.append(_comparison_row(formatting.density_text(density), label, points[density]))
+            found.append(_comparison_row(density_text(density), label, points[density]))
     return found
 
 
@@ -54,7 +55,7 @@ def accuracy(found: Summary | None) -> str:
     """
     if found is None:
         return "n/a"
-    return f"{100 * found.mean:.2f}" + ("" if found.deviation is None else f" ± {100 * found.deviation:.2f}")
+    return points_text(found.mean) + ("" if found.deviation is None else f" ± {points_text(found.deviation)}")
 
 
 def factor(found: Summary | None) -> str:

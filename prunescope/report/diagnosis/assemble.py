@@ -9,6 +9,7 @@ import numpy as np
 
 from prunescope.api import Regime
 from prunescope.api.errors import PrunescopeError
+from prunescope.api.wording import density_text
 from prunescope.plugins import citations, registry
 from prunescope.report.common import formatting
 from prunescope.report.common.view import EvidenceLevel, Headline, MadeRun, PathCurve, Paths, Report, ShownCost, Taken
@@ -80,7 +81,7 @@ def _headline(verdict: Verdict) -> Headline:
     diagnosis = verdict.diagnosis
     return Headline(
         density=verdict.density,
-        label=formatting.density_text(verdict.density),
+        label=density_text(verdict.density),
         rule=verdict.rule,
         regime=diagnosis.regime,
         advice=diagnosis.advice,
@@ -171,7 +172,7 @@ def _paths(branch: Branch) -> tuple[Paths, ...]:
     return (
         Paths(
             density=branch.density,
-            label=formatting.density_text(branch.density),
+            label=density_text(branch.density),
             regime=next((verdict.diagnosis.regime for verdict in branch.verdicts), None),
             curves=curves,
             lmc=float(lmc.mean()),
@@ -224,7 +225,7 @@ def _shown_run(branch: Branch | None, run: Run) -> MadeRun:
     seed = run.recipe.arguments.get("seed")
     what = " ".join(part for part in (run.recipe.plugin, f"seed {seed}" if seed is not None else "") if part)
     return MadeRun(
-        label=formatting.density_text(branch.density) if branch else "",
+        label=density_text(branch.density) if branch else "",
         step=run.recipe.step,
         what=what,
         id=run.id,

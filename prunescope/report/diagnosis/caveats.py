@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Advice
+from prunescope.api.wording import density_text, probability_text
 from prunescope.regimes.learning import train_error
 from prunescope.report.common import formatting, words
 from prunescope.report.diagnosis import advice, evidence
@@ -51,7 +52,7 @@ def _blank(trail: Trail) -> Iterator[str]:
     """Say that the dense model itself has not learned, by what a rule asks of replicas."""
     for branch in trail.branches:
         if branch.prune is None and not evidence.learned(branch):
-            error = formatting.probability_text(train_error(evidence.readings(branch)))
+            error = probability_text(train_error(evidence.readings(branch)))
             yield (
                 f"The dense model has a training error of {error}: it has not learned, and these results do not hold "
                 "for the trained network. Train it, or check that weights, data and labels belong "
@@ -72,7 +73,7 @@ def _contradiction(trail: Trail) -> Iterator[str]:
 
 
 def _training(trail: Trail) -> Iterator[str]:
-    below = [formatting.density_text(branch.density) for branch in trail.pruned if _is_under_trained(branch)]
+    below = [density_text(branch.density) for branch in trail.pruned if _is_under_trained(branch)]
     if below:
         yield (
             f"At {words.either(below, 'and')} the training error falls between replicas (LMC > 0): they are "
@@ -82,8 +83,8 @@ def _training(trail: Trail) -> Iterator[str]:
         error = _train_error(branch)
         if error > LITTLE_LEARNED:
             yield (
-                f"At {formatting.density_text(branch.density)} replicas have a training error of "
-                f"{formatting.probability_text(error)}: with a high error, a barrier between replicas is small. "
+                f"At {density_text(branch.density)} replicas have a training error of "
+                f"{probability_text(error)}: with a high error, a barrier between replicas is small. "
                 "Retrain longer to confirm the verdict."
             )
     dense = advice.known_knobs(trail).get("epochs")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunescope.api.wording import density_text
 from prunescope.regimes.learning import LEARNED, failed
 from prunescope.report.common.view import Column, HeatMap, ReadingCell, ReadingSummary, Row, Style, Vector
 
@@ -135,9 +136,7 @@ def learned(branch: Branch) -> bool:
 
 def evidence_column(branch: Branch) -> Column:
     """Return the column of a branch."""
-    from prunescope.report.common import formatting
-
-    return Column(density=branch.density, label=formatting.density_text(branch.density))
+    return Column(density=branch.density, label=density_text(branch.density))
 
 
 def known_rows(branches: Sequence[Branch]) -> tuple[Row, ...]:

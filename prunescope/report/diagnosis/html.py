@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Advice
+from prunescope.api.wording import points_text, probability_text
 from prunescope.report.common import formatting, words
 from prunescope.report.common.page import (
     SLUGS,
@@ -93,7 +95,8 @@ def _environment() -> Environment:
     made.filters.update(
         number=formatting.number,
         duration=formatting.duration_text,
-        probability=formatting.probability_text,
+        probability=probability_text,
+        signed_points=partial(points_text, signed=True),
         joined=" ".join,
         either=words.either,
         label=_row_label,

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prunescope.api import Advice, Regime
+from prunescope.api.wording import points_interval, probability_text
 from prunescope.plugins import publications
 from prunescope.report.common import formatting, words
 from prunescope.report.diagnosis import evidence
@@ -100,7 +101,7 @@ def _verdicts(verdicts: Sequence[Headline], width: int) -> Iterator[RenderableTy
 
 def _verdict_cells(verdict: Headline) -> tuple[str, str, str, str]:
     shape = f"{words.REGIME_SHAPES[verdict.regime]} {words.REGIMES[verdict.regime]}"
-    sure = "" if verdict.regime_probability is None else f" ({formatting.probability_text(verdict.regime_probability)})"
+    sure = "" if verdict.regime_probability is None else f" ({probability_text(verdict.regime_probability)})"
     move = f"{words.ARROWS[verdict.advice]} {words.ADVICE[verdict.advice]}"
     return f"{verdict.label:>6}", shape + sure, move, f"confidence {confidence(verdict)}"
 
@@ -109,18 +110,18 @@ def confidence(verdict: Headline) -> str:
     """Say how sure a verdict is, and of what where it abstains."""
     if verdict.confidence is None:
         return "n/a"
-    shown = formatting.probability_text(verdict.confidence)
+    shown = probability_text(verdict.confidence)
     abstains = verdict.advice is Advice.NONE if verdict.hotter is not None else verdict.regime is Regime.UNRESOLVED
     return f"{shown}, too low" if abstains else shown
 
 
 def _gains(verdicts: Sequence[Headline]) -> Iterator[Text]:
     """Say what the steps gained between siblings: nothing where none was measured."""
-    shown = []
-    for verdict in verdicts:
-        if verdict.gain is not None and verdict.gain_interval is not None and verdict.advice is not Advice.NONE:
-            low, high = (100 * end for end in verdict.gain_interval)
-            shown.append(f"{verdict.label} {100 * verdict.gain:+.1f} points [{low:+.1f}, {high:+.1f}]")
+    shown = [
+        f"{verdict.label} {points_interval(verdict.gain, *verdict.gain_interval)}"
+        for verdict in verdicts
+        if verdict.gain is not None and verdict.gain_interval is not None and verdict.advice is not Advice.NONE
+    ]
     if shown:
         yield Text(f"Measured between siblings, in training error: {', '.join(shown)}.", style="dim")
 

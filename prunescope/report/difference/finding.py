@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import points_text
 from prunescope.report.common import console, formatting
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
@@ -74,8 +75,8 @@ class DifferenceFinding(Finding):
     def _summary(self) -> str:
         if self.worse:
             worst = max(self.found.worse, key=lambda one: one.change)
-            points = 100 * worst.change
-            return f"worse: test error {points:+.2f} points at {worst.where} ({len(self.found.worse)} places)"
+            change = points_text(worst.change, signed=True)
+            return f"worse: test error {change} points at {worst.where} ({len(self.found.worse)} places)"
         clear = sum(one.clear for one in self.found.readings)
         return f"not worse: no test error grew clearly; {clear} of {len(self.found.readings)} readings changed clearly"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from prunescope.report.common import formatting, svg
+from prunescope.api.wording import density_text
+from prunescope.report.common import svg
 from prunescope.report.lottery.sentences import by_label
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def lottery_errors(found: Lottery, *, paint: Mapping[str, str]) -> Figure:
         places = [place[row.density] + aside for row in rows]
         values = [[100 * value for value in row.test.values] for row in rows]
         _line(axes, places, values, number=number, label=label, paint=paint)
-    axes.set_xticks(range(len(densities)), [formatting.density_text(density) for density in densities])
+    axes.set_xticks(range(len(densities)), [density_text(density) for density in densities])
     axes.set_xlabel("density", fontsize=10.5, color=paint["muted"])
     axes.set_ylabel("test error, %", fontsize=10.5, color=paint["muted"])
     _legend(made, axes, paint)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import error_text
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.costs import Cost, cost_of
@@ -46,7 +47,7 @@ class LotteryFinding(Finding):
         """Return the errors of every kind of network at every density."""
         found = self.answer.found
         columns = ("network", "density", "test error", "± over seeds", "matches dense", "training error")
-        dense = ("dense", "1", f"{found.dense.mean:.2%}", _spread(found.dense), "", "")
+        dense = ("dense", "1", error_text(found.dense.mean), _spread(found.dense), "", "")
         return console.table(columns, [dense, *map(_row_of_network, found.rows)])
 
     def printed(self) -> RenderableType:
@@ -173,7 +174,7 @@ def find_instability(question: InstabilityQuestion, session: Session) -> Instabi
 def _row_of_network(row: Row) -> tuple[str, ...]:
     matching = "yes" if row.matching else "no"
     test, train = row.test, row.train
-    return row.label, f"{row.density:.4g}", f"{test.mean:.2%}", _spread(test), matching, f"{train.mean:.2%}"
+    return row.label, f"{row.density:.4g}", error_text(test.mean), _spread(test), matching, error_text(train.mean)
 
 
 def _rows_of_curve(curve: Curve, threshold: float) -> list[tuple[str, ...]]:
@@ -182,8 +183,8 @@ def _rows_of_curve(curve: Curve, threshold: float) -> list[tuple[str, ...]]:
         column = [row[number] for row in curve.barrier]
         stable = f"{sum(value < threshold for value in column)} of {len(column)}"
         error = fmean(row[number] for row in curve.error)
-        shares = [f"{value:.2%}" for value in (fmean(column), min(column), max(column))]
-        rows.append((curve.label, str(step), *shares, stable, f"{error:.2%}"))
+        shares = [error_text(value) for value in (fmean(column), min(column), max(column))]
+        rows.append((curve.label, str(step), *shares, stable, error_text(error)))
     return rows
 
 
@@ -206,4 +207,4 @@ def _over(quantity: Over) -> dict[str, Any]:
 
 
 def _spread(quantity: Over) -> str:
-    return "n/a: one seed" if quantity.deviation is None else f"{quantity.deviation:.2%}"
+    return "n/a: one seed" if quantity.deviation is None else error_text(quantity.deviation)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import error_or_absent
 from prunescope.report.common import formatting, svg
 from prunescope.report.common.figures import draw_picture
 from prunescope.report.common.page import as_markup, make_environment, read_text, write_policy
@@ -43,9 +44,9 @@ BARRIERS_CAPTION = (
 def lottery_page(found: Lottery, pruning: IterativePruning) -> str:
     """Return the report of `lottery`."""
     lines = sentences.of_lottery(found)
-    rows = [("dense", "1", _percent(found.dense.mean), _percent(found.dense.deviation), "")]
+    rows = [("dense", "1", error_or_absent(found.dense.mean), error_or_absent(found.dense.deviation), "")]
     rows += [
-        (row.label, formatting.number(row.density), _percent(row.test.mean), _percent(row.test.deviation),
+        (row.label, formatting.number(row.density), error_or_absent(row.test.mean), error_or_absent(row.test.deviation),
          "yes" if row.matching else "no")
         for row in found.rows
     ]  # fmt: skip
@@ -66,9 +67,9 @@ def instability_page(curves: Sequence[Curve], pruning: IterativePruning, *, thre
     """Return the report of `instability`."""
     lines = [sentences.of_curve(curve, threshold) for curve in curves]
     rows = [
-        (curve.label, str(step), _percent(fmean(row[at] for row in curve.barrier)),
-         _percent(min(row[at] for row in curve.barrier)), _percent(max(row[at] for row in curve.barrier)),
-         _percent(fmean(row[at] for row in curve.error)))
+        (curve.label, str(step), error_or_absent(fmean(row[at] for row in curve.barrier)),
+         error_or_absent(min(row[at] for row in curve.barrier)), error_or_absent(max(row[at] for row in curve.barrier)),
+         error_or_absent(fmean(row[at] for row in curve.error)))
         for curve in curves
         for at, step in enumerate(curve.steps)
     ]  # fmt: skip
@@ -111,7 +112,3 @@ def _facts(pruning: IterativePruning) -> list[tuple[str, str]]:
 
 def _inline(draw: Callable[[Mapping[str, str]], Figure], label: str) -> Markup:
     return as_markup(svg.inlined(draw_picture(draw).svg, name="curves", label=label))
-
-
-def _percent(value: float | None) -> str:
-    return "n/a" if value is None else f"{100 * value:.2f} %"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import error_text
 from prunescope.report.common import formatting
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 def of_lottery(found: Lottery) -> list[str]:
     """Say of every kind of network down to which density it matches the dense one."""
     seeds, spread = len(found.dense.values), found.dense.deviation
-    over = "one seed" if spread is None else f"± {spread:.2%} over {seeds} seeds"
-    lines = [f"dense: {found.dense.mean:.2%} test error, {over}"]
+    over = "one seed" if spread is None else f"± {error_text(spread)} over {seeds} seeds"
+    lines = [f"dense: {error_text(found.dense.mean)} test error, {over}"]
     for label, rows in by_label(found).items():
         matching = _down_to(rows)
         lines.append(

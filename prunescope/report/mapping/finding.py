@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import KNOBS
+from prunescope.api.wording import error_text, points_text
 from prunescope.regimes.log_odds import load_calibration
 from prunescope.report.common import console, formatting
 from prunescope.report.common.asking import asks
@@ -61,7 +62,7 @@ class MapFinding(Finding):
     def _row(self, one: MappedNetwork) -> tuple[str, ...]:
         name = one.reference if one.value is None else f"{self._knob_at(one.value)} ({one.reference})"
         cells = (
-            f"{one.errors[density]:.1%}{'*' if self.answer.least(density) is one else ' '}"
+            f"{error_text(one.errors[density])}{'*' if self.answer.least(density) is one else ' '}"
             for density in self.answer.densities
         )
         return (name, *cells)
@@ -77,8 +78,8 @@ def trust_in_maps() -> str:
         return "no study says how far this can be trusted: prunescope select retrains briefly and compares"
     return (
         f"in {found.studies} studies the network with the least error here was, once retrained, "
-        f"{100 * found.regret:.1f} points worse than the best on average; one chosen after brief retraining "
-        f"{100 * found.brief:.1f}, a random one {100 * found.random:.1f}: prunescope select retrains briefly"
+        f"{points_text(found.regret)} points worse than the best on average; one chosen after brief retraining "
+        f"{points_text(found.brief)}, a random one {points_text(found.random)}: prunescope select retrains briefly"
     )
 
 

@@ -8,6 +8,7 @@ from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import points_text
 from prunescope.report.common import cell_plots, formatting
 from prunescope.report.common.page import as_markup
 from prunescope.report.common.view import PathCurve
@@ -154,7 +155,7 @@ def _place(column: Sequence[tuple[float, float, float] | None], row: int, *, nam
 def _readings(cell: DiagramCell) -> list[tuple[str, list[str]]]:
     """Return a row for every reading: its name, and of every dense seed the value of each replica or pair."""
     samples = cell.samples
-    errors = [[f"{100 * one:.2f}" for one in found.test_error] for found in samples]
+    errors = [[points_text(one) for one in found.test_error] for found in samples]
     rows = [
         ("test error of each replica, %", [", ".join(texts) for texts in errors]),
         ("LMC of each pair", [_lmc(found) for found in samples]),

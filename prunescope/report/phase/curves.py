@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api.knobs import knob_words
+from prunescope.api.wording import density_text
 from prunescope.report.common import formatting, plots, svg
 from prunescope.report.common.view import PathCurve, Paths
 from prunescope.report.phase import labels
@@ -55,7 +56,7 @@ def phase_errors(findings: Findings, *, paint: Mapping[str, str], above_best: bo
         else:
             axes.plot(places[known], grid[row][known], color=paint["band"], linewidth=1.0, zorder=2)
     axes.set_xlim(-0.35, len(places) - 0.8)
-    axes.set_xticks(places, [formatting.density_text(density) for density in diagram.densities])
+    axes.set_xticks(places, [density_text(density) for density in diagram.densities])
     axes.locator_params(axis="y", nbins=6)
     _name_lines(axes, findings, grid, chosen, paint)
     return made
@@ -80,7 +81,7 @@ def lines_between(findings: Findings) -> list[tuple[str, Paths]]:
         for value in values:
             paths = _paths(findings, value, density)
             if paths is not None:
-                chosen.append((f"{labels.value(diagram.knob, value)}, {formatting.density_text(density)}", paths))
+                chosen.append((f"{labels.value(diagram.knob, value)}, {density_text(density)}", paths))
     return chosen
 
 
@@ -93,7 +94,7 @@ def _paths(findings: Findings, value: float, density: float) -> Paths | None:
     ends = fmean(end for path in sample.paths for end in (path[0], path[-1]))
     return Paths(
         density=density,
-        label=f"{labels.value(findings.diagram.knob, value)}, {formatting.density_text(density)}",
+        label=f"{labels.value(findings.diagram.knob, value)}, {density_text(density)}",
         regime=verdict.regime if verdict else None,
         curves=tuple(
             PathCurve(pair=str(number), values=path, lmc=lmc)

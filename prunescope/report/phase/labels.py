@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from prunescope.api.knobs import KNOBS
+from prunescope.api.wording import density_text
 from prunescope.report.common import formatting
 from prunescope.report.common.words import either
 
@@ -60,14 +61,4 @@ def densities(all_densities: Sequence[float], chosen: Collection[float]) -> str:
 
 def _span(all_densities: Sequence[float], run: Sequence[int]) -> str:
     first, last = all_densities[run[0]], all_densities[run[-1]]
-    return formatting.density_text(first) if len(run) == 1 else f"{100 * first:.3g}–{formatting.density_text(last)}"
-
-
-def points(found: float, *, signed: bool = False) -> str:
-    """Write a difference of errors in percentage points.
-
-    >>> points(0.0123), points(-0.0004, signed=True)
-    ('1.23', '−0.04')
-    """
-    text = f"{100 * found:+.2f}" if signed else f"{100 * found:.2f}"
-    return "0.00" if float(text) == 0 else text.replace("-", formatting.MINUS)
+    return density_text(first) if len(run) == 1 else f"{100 * first:.3g}–{density_text(last)}"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prunescope.api.knobs import knob_words
+from prunescope.api.wording import MINUS, density_text, points_text
 from prunescope.report.common import formatting, svg, words
 from prunescope.report.common.plots import FILLS, MARKERS, PAINTS, SHORT
-from prunescope.report.phase import labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ LAYERS = (
         title="Points above the best of each density",
         about="",
         quantity="test_error",
-        text=labels.points,
+        text=points_text,
         low_is_better=True,
         above_best=True,
     ),
@@ -151,7 +151,7 @@ def map_size(diagram: PhaseDiagram) -> tuple[float, float]:
 def _by_column(title: str, diagram: PhaseDiagram, texts: list[list[str]]) -> str:
     names = [formatting.number(value) for value in diagram.values]
     columns = [
-        f"{formatting.density_text(density)}: "
+        f"{density_text(density)}: "
         + ", ".join(f"{name}: {row[column]}" for name, row in zip(names, texts, strict=True))
         for column, density in enumerate(diagram.densities)
     ]
@@ -173,7 +173,7 @@ def _frame(findings: Findings, paint: Mapping[str, str]) -> tuple[Figure, Axes]:
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0, pad=4, labelsize=10.5, labelcolor=paint["ink"])
-    axes.set_xticks(range(columns), [formatting.density_text(density) for density in diagram.densities])
+    axes.set_xticks(range(columns), [density_text(density) for density in diagram.densities])
     axes.set_yticks(range(rows), [formatting.number(value) for value in diagram.values])
     axes.set_xlabel("density →", fontsize=10.5, color=paint["muted"], labelpad=5, loc="left")
     knob = knob_words(diagram.knob)
@@ -389,4 +389,4 @@ def _short(value: float, places: int) -> str:
     text = f"{value:.{places}f}"
     if float(text) == 0:
         text = text.lstrip("-")
-    return (text.replace("0.", ".", 1) if abs(float(text)) < 1 else text).replace("-", formatting.MINUS)
+    return (text.replace("0.", ".", 1) if abs(float(text)) < 1 else text).replace("-", MINUS)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import knob_words
+from prunescope.api.wording import MINUS, density_text, points_text, probability_text
 from prunescope.report.common import formatting, plots, svg, words
 from prunescope.report.common.page import (
     SLUGS,
@@ -81,9 +82,9 @@ def _environment() -> Environment:
     made.filters.update(
         number=formatting.number,
         duration=formatting.duration_text,
-        probability=formatting.probability_text,
-        density=formatting.density_text,
-        points=labels.points,
+        probability=probability_text,
+        density=density_text,
+        points=points_text,
         signed=formatting.signed,
         z=_z,
     )
@@ -157,7 +158,7 @@ def _summary(cell: DiagramCell, quantity: Quantity) -> str:
     else:
         places = 3 if quantity == "lmc" else 4
         low, centre, high = (
-            f"{value:.{places}f}".replace("-", formatting.MINUS) for value in (found.low, found.centre, found.high)
+            f"{value:.{places}f}".replace("-", MINUS) for value in (found.low, found.centre, found.high)
         )
     return centre if found.seeds * found.each == 1 else f"{centre} [{low}, {high}]"
 
@@ -173,4 +174,4 @@ def _count(cell: DiagramCell) -> str:
 
 
 def _z(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:+.1f}".replace("-", formatting.MINUS)
+    return "n/a" if value is None else f"{value:+.1f}".replace("-", MINUS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prunescope.api.wording import density_text
 from prunescope.report.common import formatting, svg
 from prunescope.report.common.page import as_markup
 from prunescope.report.phase import labels, maps, pictures
@@ -68,7 +69,7 @@ def cell_anchor(value: float, density: float) -> str:
 
 def cell_title(diagram: PhaseDiagram, value: float, density: float) -> str:
     """Name a cell."""
-    return f"{labels.value(diagram.knob, value)}, {formatting.density_text(density)}"
+    return f"{labels.value(diagram.knob, value)}, {density_text(density)}"
 
 
 def shown_maps(findings: Findings, drawn: Mapping[str, Picture]) -> list[ShownMap]:

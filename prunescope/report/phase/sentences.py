@@ -7,6 +7,7 @@ from math import inf, nan
 from typing import TYPE_CHECKING, Literal
 
 from prunescope.api.knobs import KNOBS, knob_words
+from prunescope.api.wording import MINUS, density_text, points_text
 from prunescope.report.common import formatting
 from prunescope.report.phase import blank, labels
 from prunescope.studies.phase import choosing
@@ -165,10 +166,10 @@ def _strength(found: FoundTransition, mine: Sequence[float], *, ordered: bool) -
 
 def _difference_words(one: Difference) -> str:
     """Say one difference with its z."""
-    where = f"{100 * one.density:.3g} %: {labels.points(abs(one.mean))} points"
+    where = f"{density_text(one.density)}: {points_text(abs(one.mean))} points"
     if one.z is None:
         return where
-    text = f"{where}, z = {one.z:+.1f}".replace("-", formatting.MINUS)
+    text = f"{where}, z = {one.z:+.1f}".replace("-", MINUS)
     return f"{text}, 95 % interval excludes 0" if _excludes_zero(one) else text
 
 
@@ -237,7 +238,7 @@ def _nothing_learned(findings: Findings) -> str:
 def _slope(found: Drift) -> str:
     """Say by how many rows of the map the boundary moves from one density to the next."""
     low, high = found.interval or (nan, nan)
-    mean, *ends = (f"{number:+.2f}".replace("-", formatting.MINUS) for number in (found.mean, low, high))
+    mean, *ends = (f"{number:+.2f}".replace("-", MINUS) for number in (found.mean, low, high))
     over = f"95 % interval over {len(found.by_seed)} dense seeds: {' to '.join(ends)}"
     return f"slope {mean} rows of the map per density, towards colder ({over})"
 
@@ -246,15 +247,15 @@ def _crossing(one: Crossing, findings: Findings) -> str:
     """Say where a density crosses the boundary, and where on it nothing was learned."""
     lost, some = blank.blank_column(findings, one.density), blank.places(findings, one.density)
     if lost:
-        return f"{100 * one.density:.3g} %: {lost}"
+        return f"{density_text(one.density)}: {lost}"
     if some and one.at == inf:
-        return f"{100 * one.density:.3g} %: connected wherever replicas have learned; they have not at {some}"
+        return f"{density_text(one.density)}: connected wherever replicas have learned; they have not at {some}"
     text = _crossed(one, findings)
     return f"{text}; replicas have not learned at {some}" if some else text
 
 
 def _crossed(one: Crossing, findings: Findings) -> str:
-    where, knob = f"{100 * one.density:.3g} %", findings.diagram.knob
+    where, knob = density_text(one.density), findings.diagram.knob
     if one.side is Side.UNKNOWN:
         return f"{where}: not known yet, for LMC is missing in cells where the boundary may lie"
     if one.at == inf:
@@ -314,7 +315,7 @@ def _selection(findings: Findings) -> Answer:
     plain: dict[str, float] = {key: regrets[key] for key in HABITS if key in regrets}
     beaten = [key for key, regret in plain.items() if own <= regret]
     lost = [key for key in plain if key not in beaten]
-    text = f"Without labels (Algorithm 2.1) it costs {labels.points(own)} points over the oracle"
+    text = f"Without labels (Algorithm 2.1) it costs {points_text(own)} points over the oracle"
     if beaten:
         text += f"; less than {_ways(beaten, plain)}"
     if lost:
@@ -329,7 +330,7 @@ def _selection(findings: Findings) -> Answer:
 def _ways(keys: Sequence[str], regrets: Mapping[str, float]) -> str:
     from prunescope.report.common.words import either
 
-    return either([f"“{labels.WAYS[key][0]}” ({labels.points(regrets[key])})" for key in keys], "and")
+    return either([f"“{labels.WAYS[key][0]}” ({points_text(regrets[key])})" for key in keys], "and")
 
 
 def _capital(text: str) -> str:

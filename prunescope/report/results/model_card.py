@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunescope.api.version import __version__
-from prunescope.report.common.formatting import density_text
+from prunescope.api.wording import density_text, error_text, probability_text
 from prunescope.studies.results.ancestry import diagnoses_of, follow_inputs, measured_errors
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _about(subject: CardSubject, chain: list[Run]) -> Iterator[str]:
 def _verdicts(chain: list[Run], subject: CardSubject, session: Session) -> Iterator[str]:
     errors = measured_errors(chain[0], session)
     if errors:
-        yield f"Test error: {', '.join(f'{error:.2%}' for error in errors)}."
+        yield f"Test error: {', '.join(error_text(error) for error in errors)}."
     found = diagnoses_of(chain, session)
     own = None if subject.mask is None else subject.mask.density
     if not found:
@@ -86,6 +86,6 @@ def _verdicts(chain: list[Run], subject: CardSubject, session: Session) -> Itera
 
 def _row(verdict: Verdict, *, mark: str) -> str:
     one = verdict.diagnosis
-    sure = "n/a" if one.confidence is None else f"{one.confidence:.0%}"
+    sure = "n/a" if one.confidence is None else probability_text(one.confidence)
     cells = (density_text(verdict.density), "n/a" if one.regime is None else str(one.regime), str(one.advice), sure)
     return "| " + " | ".join(f"{mark}{cell}{mark}" for cell in cells) + " |"

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import error_text
 from prunescope.report.common import console
 from prunescope.report.common.finding import TEXT_WIDTH
 from prunescope.report.steps.lines import NetworkFinding, epoch_rows
@@ -89,5 +90,5 @@ def _about(run: Run) -> list[tuple[str, str]]:
 
 
 def _epoch_row(epoch: Epoch) -> tuple[str, ...]:
-    numbers = f"{epoch.learning_rate:.4g}", f"{epoch.train_loss:.4f}", f"{epoch.train_error:.1%}"
+    numbers = f"{epoch.learning_rate:.4g}", f"{epoch.train_loss:.4f}", error_text(epoch.train_error)
     return str(epoch.number), *numbers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import error_text, percent
 from prunescope.report.common.finding import Finding
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ class MaskExplanation(Finding):
 
 
 def _cells(layer: ExplainedLayer) -> tuple[str, ...]:
-    effective = "n/a" if layer.effective is None else f"{layer.effective / layer.weights:.2%}"
-    return layer.name, f"{layer.kept:,}", f"{layer.weights:,}", f"{layer.kept / layer.weights:.2%}", effective
+    effective = "n/a" if layer.effective is None else error_text(layer.effective / layer.weights)
+    return layer.name, f"{layer.kept:,}", f"{layer.weights:,}", error_text(layer.kept / layer.weights), effective
 
 
 def _lines(found: ExplainedMask) -> Iterator[str]:
@@ -62,7 +63,7 @@ def _lines(found: ExplainedMask) -> Iterator[str]:
         yield f"effective density: n/a: {found.why_not}"
     else:
         reached = effective / found.total.weights
-        yield f"effective density {reached:.4%}: kept weights on a path from the image to an output"
+        yield f"effective density {percent(reached, 4)}: kept weights on a path from the image to an output"
     for name in found.collapsed:
         yield f"warning: {name} keeps no weight: this layer has collapsed, nothing passes it but a shortcut around it"
     if effective == 0:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import error_text
 from prunescope.report.common.finding import Finding
 from prunescope.runs import live
 from prunescope.runs.files import runfile
@@ -76,7 +77,7 @@ def last_epoch(history: Sequence[Epoch]) -> str:
     """Return the loss and the error of the last epoch in words; "" where there is none."""
     if not history:
         return ""
-    return f"loss {history[-1].train_loss:.4f}, error {history[-1].train_error:.1%}, in training"
+    return f"loss {history[-1].train_loss:.4f}, error {error_text(history[-1].train_error)}, in training"
 
 
 def epoch_rows(run: Run) -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import percent
 from prunescope.report.common.asking import asks
 from prunescope.report.steps.lines import NetworkFinding, notes
 from prunescope.studies.steps.pruning import PruningQuestion, answer_pruning
@@ -39,7 +40,7 @@ class Pruning(NetworkFinding):
 
     def lines(self) -> Sequence[str]:
         """Return what was kept."""
-        kept = f"kept {self.density:.4%} of the prunable weights of {self.found.recipe.inputs[0]}"
+        kept = f"kept {percent(self.density, 4)} of the prunable weights of {self.found.recipe.inputs[0]}"
         recalibrated = ["BatchNorm re-estimated under the mask"] * ("recalibrate" in self.found.recipe.arguments)
         return [kept, *recalibrated, *notes(self.found)]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import error_text
 from prunescope.studies.budget import bracket, units
 from prunescope.studies.budget.measuring import PrunedError, PrunedSize, Setting, measure_error, measure_size
 
@@ -170,7 +171,8 @@ def _within(budget: Budget, trials: Trials, *, most: float) -> FittedBudget:
         known=trials.setting.pruner.instance.densities(),
     )
     if found.holds is None:
-        reason = f"up to density {most:.4g}, which the other budgets admit, no network is within {limit:.2%} test error"
+        admitted = f"up to density {most:.4g}, which the other budgets admit"
+        reason = f"{admitted}, no network is within {error_text(limit)} test error"
         return _answer(budget, trials, density=None, fails=found.fails, reason=reason)
     if found.holds >= 1:
         return _answer(budget, trials, density=1.0, fails=found.fails, reason="no pruned network tried is within it")
@@ -179,9 +181,9 @@ def _within(budget: Budget, trials: Trials, *, most: float) -> FittedBudget:
     sure = (
         "its whole 95 % interval holds the budget"
         if high <= limit
-        else (f"its mean holds the budget, its 95 % interval {low:.2%} to {high:.2%} does not")
+        else (f"its mean holds the budget, its 95 % interval {error_text(low)} to {error_text(high)} does not")
     )
-    reason = f"the smallest density tried within {limit:.2%} test error: {sure}"
+    reason = f"the smallest density tried within {error_text(limit)} test error: {sure}"
     return _answer(budget, trials, density=found.holds, fails=found.fails, reason=reason)
 
 

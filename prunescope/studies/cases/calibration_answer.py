@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import EvidenceError
 from prunescope.api.version import __version__
+from prunescope.api.wording import percent
 from prunescope.regimes import packs
 from prunescope.regimes.direction import CKA_GAP, EPSILON, Point
 from prunescope.regimes.md_tree import PUBLIC
@@ -184,7 +185,7 @@ def _pack(sources: Sequence[Source], fit: Fit, tree: TreeFit | None, asked: Cali
         "density_low": min(column.density for column in columns),
         "density_high": max(column.density for column in columns),
         "fitted_knobs": _ranges(knobs),
-        "calibration": f"thresholds fitted to {where}: {fit.held_out:.0%} right in {fit.cells} cells left out",
+        "calibration": f"thresholds fitted to {where}: {percent(fit.held_out)} right in {fit.cells} cells left out",
     }
     fitted: dict[str, Any] = {**asdict(fit), "studies": studies, "tolerance": asked.tolerance}
     return packs.Pack(
@@ -207,7 +208,7 @@ def _tree_options(sources: Sequence[Source], tree: TreeFit) -> dict[str, Any]:
         "log_trace": round(tree.log_trace.value, 6),
         "fitted_knobs": _ranges(_knobs([(line.knob, one.value) for line in lines for one in line.models])),
         "leaves": list(tree.leaves),
-        "calibration": f"fitted to the dense models of {studies}: {right:.0%} right in {tree.cells} left out",
+        "calibration": f"fitted to the dense models of {studies}: {percent(right)} right in {tree.cells} left out",
     }
     return found if tree.connectivity is None else found | {"connectivity": round(tree.connectivity.value, 6)}
 

@@ -142,9 +142,10 @@ def test_the_confidence_is_said_to_be_of_the_connection_not_of_the_advice():
     answer = AdviceAnswer(advised=(found,), knob="epochs", density=0.1)
     text = advice_headline(found, answer)
     assert text == (
-        "lower the temperature for density 0.1: epochs 2 -> 4 (regime II-A, confidence 97% that replicas are connected)"
+        "lower the temperature for density 0.1: epochs 2 -> 4 "
+        "(regime II-A, confidence 97 % that replicas are connected)"
     )
-    assert "confidence 97% that replicas are poorly" in advice_headline(replace(found, regime="I"), answer)
+    assert "confidence 97 % that replicas are poorly" in advice_headline(replace(found, regime="I"), answer)
 
 
 def test_an_abstention_in_a_table_says_why(tmp_path):

@@ -91,7 +91,7 @@ def pack(study: Path, invoke) -> Path:
     path = study / "pack.json"
     result = invoke("calibrate", study, "--output", path, "--draws", 100)
     assert result.exit_code == 0, result.stderr
-    assert "md-tree is right for 100% of 8 dense models" in result.stderr
+    assert "md-tree is right for 100 % of 8 dense models" in result.stderr
     assert "md-tree a: training error" in result.stderr
     assert "md-tree b" not in result.stderr
     return path
@@ -112,7 +112,7 @@ def test_the_fitted_tree_judges_what_the_public_one_judges_otherwise(pack: Path)
     assert judged(pack).advice is Advice.RAISE
     assert judged(None).advice is Advice.LOWER
     assert judged(pack, error=0.08, trace=2.0).advice is Advice.LOWER
-    assert "fitted to the dense models of tree: 100% right in 8 left out" in judged(pack).because
+    assert "fitted to the dense models of tree: 100 % right in 8 left out" in judged(pack).because
     assert judged(pack).confidence == 1.0
 
 

@@ -204,7 +204,7 @@ def test_two_workers_are_processes(study, program, tmp_path):
     )
     assert ended.returncode == 4, ended.stderr  # too briefly trained for a verdict
     assert ended.stdout.startswith("diagnose-")
-    assert "100% after" in ended.stderr
+    assert "100 % after" in ended.stderr
     assert "\x1b" not in ended.stderr
 
 

@@ -76,8 +76,8 @@ def test_a_tuning_says_what_was_tried_and_where_nothing_is_connected(readings, c
     one = TunedDensity(density=0.1, tuned=tuned, grid_runs=12, regret=None)
     found = TuningFinding(answer=TuningAnswer(found=(one,), knob="epochs", probes=()), readings=readings)
     text = str(found)
-    assert "* density 0.1, epochs 80: LMC -0.1200, CKA n/a, test error 10.00%, LMC undecided" in text
-    assert "50% of 12" in text
+    assert "* density 0.1, epochs 80: LMC -0.1200, CKA n/a, test error 10.00 %, LMC undecided" in text
+    assert "50 % of 12" in text
     assert "n/a: the grid is not complete" in text
     assert ("no value has LMC >= -epsilon" in text) == (not connected)
     assert (found.words(), found.values) == ("80", {0.1: 80})
@@ -91,7 +91,7 @@ def test_a_calibration_is_the_pack_that_diagnose_reads(tmp_path):
     assert packs.load_pack(found.write(tmp_path / "rules.json")) == pack
     assert json.loads(found.to_json()) == json.loads((tmp_path / "rules.json").read_text())
     assert "0.05 to 0.2" in str(found)
-    assert "in 70% when left out" in " ".join(str(found).split())
+    assert "in 70 % when left out" in " ".join(str(found).split())
     assert "no upper bound for epsilon" in str(found)
     assert "warning: the fit rests on 9 cells, fewer than 30" in " ".join(str(found).split())
     enough = replace(found, answer=replace(found.answer, fit=replace(fit, cells=30)))

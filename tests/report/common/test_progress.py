@@ -36,10 +36,10 @@ def test_a_line_for_every_tenth(capsys):
         lines.show(step / 100, {"retrain": 0.5} if step == 50 else {})
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 10
-    assert told[4].startswith(" 50%")
+    assert told[4].startswith(" 50 %")
     assert "(retrain)" in told[4]
     assert "left" in told[4]
-    assert told[9].startswith("100%")
+    assert told[9].startswith("100 %")
     assert "left" not in told[9]
 
 
@@ -51,13 +51,13 @@ def test_lines_skip_tenths_that_pass_at_once(capsys):
 def test_weights_decide_how_much_a_step_counts(store, capsys):
     with watched(RECIPES, store.progress, weights={RECIPES[0].id: 3.0, RECIPES[1].id: 1.0}):
         store.note_progress(RECIPES[0].id, 0.9999)
-    assert capsys.readouterr().err.startswith(" 70%")
+    assert capsys.readouterr().err.startswith(" 70 %")
 
 
 def test_equal_shares_without_weights(store, capsys):
     with watched(RECIPES, store.progress):
         store.note_progress(RECIPES[0].id, 0.9)
-    assert capsys.readouterr().err.startswith(" 40%")
+    assert capsys.readouterr().err.startswith(" 40 %")
 
 
 def test_bars_follow_the_running_steps():

@@ -56,14 +56,14 @@ def test_a_ticket_matches_down_to_the_last_density_before_the_first_that_fails()
     gap = Lottery(dense=Over((0.1,)), rows=(row(0.5, 0.05), row(0.25, 0.3), row(0.1, 0.05)))
     assert lottery.of_lottery(gap)[1] == "weights rewound to step 20: matches the dense networks down to density 0.5"
     told = lottery.of_lottery(FOUND)
-    assert told[0] == "dense: 10.00% test error, ± 2.83% over 2 seeds"
+    assert told[0] == "dense: 10.00 % test error, ± 2.83 % over 2 seeds"
     assert told[1].endswith("down to density 0.25")
     assert told[2] == "random mask, step 20: no density matches the dense networks"
 
 
 def test_one_seed_has_no_deviation():
     alone = Lottery(dense=Over((0.1,)), rows=(row(0.5, 0.05),))
-    assert lottery.of_lottery(alone)[0] == "dense: 10.00% test error, one seed"
+    assert lottery.of_lottery(alone)[0] == "dense: 10.00 % test error, one seed"
     assert lottery.lottery_page(alone, QUESTION).count("<td>n/a</td>") == 2
 
 

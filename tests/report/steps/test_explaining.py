@@ -30,7 +30,7 @@ def explained(*layers, why_not=""):
 def test_layers_that_keep_nothing_and_layers_on_no_path_are_warned_of():
     found = explained(("a", 10, 5, 5), ("b", 10, 0, 0), ("c", 20, 4, 0))
     assert found.lines() == (
-        "effective density 12.5000%: kept weights on a path from the image to an output",
+        "effective density 12.5000 %: kept weights on a path from the image to an output",
         "warning: b keeps no weight: this layer has collapsed, nothing passes it but a shortcut around it",
         "warning: no kept weight of c lies on a path from the image to an output",
     )
