@@ -42,6 +42,29 @@ class HasStudy(Protocol):
         """The study folder."""
 
 
+STUDY_FILE = "study.toml"
+"""The file that describes a study, in its folder."""
+
+RUNS = "runs"
+"""The folder of the results, in that of a study."""
+
+
+def find_study_folder(named: str | Path) -> Path:
+    """Return the folder of a study that a person names by it, or by something in it.
+
+    Its TOML file: the folder it lies in when it is called study.toml, otherwise the folder of the file's name, here, as
+    `sweep` makes it. Its folder `runs`, or a file in that. Anything else is returned as it is.
+    """
+    path = Path(named)
+    if path.name == STUDY_FILE:
+        return path.parent
+    if path.suffix == ".toml":
+        return Path(path.stem)
+    if path.name == RUNS and path.is_dir() and not (path / RUNS).is_dir():
+        return path.parent
+    return path.parent.parent if path.parent.name == RUNS and path.is_file() else path
+
+
 Network: TypeAlias = "str | Path | nn.Module | HasRun"
 """A file or folder, `hf-hub:NAME`, a run id or its beginning, `ID@EPOCH`, a live network, or what a step returned."""
 

@@ -10,6 +10,7 @@ import typer
 
 from prunescope.api.errors import PluginError
 from prunescope.cli.terminal.command import Output, command, with_signature
+from prunescope.cli.terminal.headings import HeadedCommands
 from prunescope.plugins import options, publications, registry
 
 if TYPE_CHECKING:
@@ -34,7 +35,12 @@ def group_app(group: str, function: Callable[..., Output], *, filled: bool) -> t
 
     function: takes the plugin that was chosen first, then the command's own parameters.
     """
-    app = typer.Typer(help=(function.__doc__ or "").partition("\n")[0], no_args_is_help=True, rich_markup_mode=None)
+    app = typer.Typer(
+        help=(function.__doc__ or "").partition("\n")[0],
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        cls=HeadedCommands,
+    )
     app.callback()(_nothing)
     if filled:
         for name in sorted({plugin.name for plugin in registry.find_plugins(group)}):

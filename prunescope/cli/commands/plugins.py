@@ -12,6 +12,7 @@ from prunescope.api.errors import PluginError
 from prunescope.cli.commands import new_plugin
 from prunescope.cli.options import parameters
 from prunescope.cli.terminal.command import DEBUG, Output, command, with_signature
+from prunescope.cli.terminal.headings import HeadedCommands
 from prunescope.plugins import registry
 from prunescope.report.common import console
 
@@ -34,7 +35,7 @@ class Listed:
 
 def application() -> typer.Typer:
     """Return `prunescope plugins`, which lists them where no other command follows."""
-    app = typer.Typer(help=plugins.__doc__, invoke_without_command=True, rich_markup_mode=None)
+    app = typer.Typer(help=plugins.__doc__, invoke_without_command=True, rich_markup_mode=None, cls=HeadedCommands)
     app.callback()(_unless_another_follows(plugins))
     app.command("new")(command(new_plugin.new))
     return app

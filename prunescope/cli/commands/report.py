@@ -28,7 +28,9 @@ class ReportRequest:
 
     source: Annotated[
         Path,
-        typer.Argument(metavar="STUDY", help="A study's folder; or a CSV table of cells, as --csv prints it."),
+        typer.Argument(
+            metavar="STUDY", help="A study's folder or TOML file; or a CSV table of cells, as --csv prints it."
+        ),
     ]
     output: Annotated[
         Path | None,

@@ -13,9 +13,11 @@ from prunescope.api.errors import PrunescopeError, UsageError
 from prunescope.cli.commands import importing
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.options.questions import open_session
+from prunescope.cli.options.studies import split_study, take_one
 from prunescope.cli.terminal import showing
 from prunescope.cli.terminal.command import Output, command
 from prunescope.cli.terminal.damage import report_damage
+from prunescope.cli.terminal.headings import HeadedCommands
 from prunescope.report.common import console
 from prunescope.studies.results.question import ResultsQuestion
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from prunescope.report.results.finding import OpenStudy
 
 
-StudyArgument = Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Study folder, in place of --study.")]
+StudyArgument = Annotated[
+    Path | None, typer.Argument(metavar="[STUDY]", help="Study, its folder or TOML file, in place of --study.")
+]
 
 
 def application() -> typer.Typer:
@@ -32,6 +36,7 @@ def application() -> typer.Typer:
         help="List, check, import, export and remove results.",
         no_args_is_help=True,
         rich_markup_mode=None,
+        cls=HeadedCommands,
     )
     app.command("list")(command(list_runs))
     app.command("show")(command(show))
@@ -56,15 +61,24 @@ def list_runs(
 
 
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id or its beginning.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[STUDY] [RUN]", help="A run id or its beginning, behind its study; a study: its runs."),
+    ],
     *,
     json: parameters.Json = False,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
-    """Show one run: recipe, provenance, readings. A diagnosis is shown as `diagnose` prints it, also with --json."""
+    """Show one run: recipe, provenance, readings. A diagnosis is shown as `diagnose` prints it, also with --json.
+
+    Of a study alone its runs are listed.
+    """
     from prunescope.report.results.run import RunFinding
 
-    found, problems = _open(study).show_sound(run)
+    folder, named = split_study(words, study)
+    if not named:
+        return list_runs(folder, json=json)
+    found, problems = _open(folder).show_sound(take_one(named, "RUN", "results show"))
     exit_code = report_damage(problems)
     if json:
         return Output(text=found.to_json(), exit_code=exit_code)
@@ -86,13 +100,16 @@ def check(folder: StudyArgument = None, *, study: parameters.Study = parameters.
 
 
 def remove(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run id or its beginning.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="[STUDY] RUN", help="A run id or its beginning, behind its study.")
+    ],
     *,
     dependants: Annotated[bool, typer.Option("--dependants", help="Remove the runs that start from it too.")] = False,
     study: parameters.Study = parameters.STUDY,
 ) -> Output:
     """Remove a run and its weights."""
-    removed = _open(study).remove(run, dependants=dependants)
+    folder, named = split_study(words, study)
+    removed = _open(folder).remove(take_one(named, "RUN", "results rm"), dependants=dependants)
     return Output(text="\n".join(removed))
 
 
@@ -102,10 +119,10 @@ def collect(folder: StudyArgument = None, *, study: parameters.Study = parameter
 
 
 def export(
-    what: Annotated[
-        str,
+    words: Annotated[
+        list[str],
         typer.Argument(
-            metavar="FILE|CHECKPOINT",
+            metavar="[STUDY] FILE|CHECKPOINT",
             help="File to write: .h5, .hdf5, .json, .csv, or .parquet. With --to: a run id or a checkpoint.",
         ),
     ],
@@ -135,10 +152,12 @@ def export(
     keeps networks of timm; onnx is the compact network where whole channels were pruned; torch-prune has weight_orig
     and weight_mask.
     """
+    folder, named = split_study(words, study) if len(words) > 1 or to is None else (study, words)
+    what = take_one(named, "FILE" if to is None else "CHECKPOINT", "results export")
     if to is not None:
         loading = {"model": model, "weights": weights, "unsafe_load": unsafe_load, "trust": tuple(trust or ())}
-        return _export_network(what, to=to, output=output, json=json, study=study, **loading)
-    return _export_runs(Path(what), study)
+        return _export_network(what, to=to, output=output, json=json, study=folder, **loading)
+    return _export_runs(Path(what), folder)
 
 
 def _export_network(network: str, *, output: Path | None, json: bool, **given: Any) -> Output:  # noqa: ANN401 - as typed
@@ -163,7 +182,10 @@ def _export_runs(file: Path, study: Path) -> Output:
 
 
 def record(
-    place: Annotated[str, typer.Argument(metavar="PLACE", help="A folder; of mlflow a tracking URI.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[STUDY] PLACE", help="A folder, behind the study; of mlflow a tracking URI."),
+    ],
     *,
     to: Annotated[Literal["tensorboard", "mlflow"], typer.Option(help="The tool that shows them.")] = "tensorboard",
     study: parameters.Study = parameters.STUDY,
@@ -175,7 +197,9 @@ def record(
     from prunescope.report.recorders.mlflow import MLflow
     from prunescope.report.recorders.tensorboard import TensorBoard
 
-    found = _open(study)
+    folder, named = split_study(words, study) if len(words) > 1 else (study, words)
+    place = take_one(named, "PLACE", "results record")
+    found = _open(folder)
     count = found.record(TensorBoard(place) if to == "tensorboard" else MLflow(place))
     console.say(f"{count} runs in {place}")
     return Output(text=place, exit_code=report_damage(found.problems))

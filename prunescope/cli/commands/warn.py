@@ -20,7 +20,7 @@ from prunescope.studies.phase.warning_question import WarningQuestion
 class WarnRequest:
     """Options of `warn`."""
 
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study's folder.")]
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study's folder or TOML file.")]
     axis: Annotated[
         str, typer.Option(metavar="NAME", help="The study's knob (epochs, ...), density, or epoch: training time.")
     ] = WarningQuestion.axis

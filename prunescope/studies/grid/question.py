@@ -6,15 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prunescope.runs.place import Place
+from prunescope.runs.place import STUDY_FILE, Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prunescope.runs.place import HasStudy
-
-STUDY_FILE = "study.toml"
-"""The file that describes a study, in its folder."""
 
 
 @dataclass(frozen=True, kw_only=True)

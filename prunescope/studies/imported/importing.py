@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api.errors import InputError, PrunescopeError, StoreError, UsageError
 from prunescope.api.knobs import KNOBS, find_knob
 from prunescope.runs.files.whole import make_folder, write_whole
+from prunescope.runs.place import STUDY_FILE
 from prunescope.runs.recipe import Recipe
-from prunescope.studies.grid.question import STUDY_FILE
 from prunescope.studies.imported.formats import FORMATS, recognise_format
 from prunescope.studies.imported.source_files import SourceFiles
 from prunescope.studies.imported.study import IMPORTED, IMPORTED_FILE, check_settings, find_axis, read_axis

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunescope.runs.place import AskedPlace
+from prunescope.runs.place import AskedPlace, find_study_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ class ReportQuestion(AskedPlace):
     """The phase diagram of a study, and what it shows of the three regimes."""
 
     source: str | Path | HasStudy = field(kw_only=False)
-    """A study's folder, what `sweep` returned, or a CSV table of cells."""
+    """A study's folder or its TOML file, what `sweep` returned, or a CSV table of cells."""
     rule: str = "three-regime"
     """The plugin that judges each cell."""
     rule_options: Mapping[str, Any] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class ReportQuestion(AskedPlace):
     @property
     def path(self) -> Path:
         """The study's folder, or the table."""
-        return Path(self.source) if isinstance(self.source, str | Path) else self.source.study
+        return find_study_folder(self.source) if isinstance(self.source, str | Path) else self.source.study
 
     @property
     def is_table(self) -> bool:

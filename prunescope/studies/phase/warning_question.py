@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - the types of fields are read as they run
 
-from prunescope.runs.place import AskedPlace
+from prunescope.runs.place import AskedPlace, find_study_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class WarningQuestion(AskedPlace):
     """Whether the fluctuations of a reading along an axis of a study announce a transition."""
 
     study: str | Path = field(kw_only=False)
-    """A study's folder."""
+    """A study's folder, or its TOML file."""
     axis: str = "epoch"
     """The study's knob ("epochs", ...), "density", or "epoch": training time."""
     reading: str = "history/train_loss"
@@ -36,4 +36,4 @@ class WarningQuestion(AskedPlace):
     @property
     def folder(self) -> Path:
         """The study folder."""
-        return Path(self.study)
+        return find_study_folder(self.study)

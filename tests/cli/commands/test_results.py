@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import h5py
 import pytest
@@ -71,3 +72,61 @@ def test_list_of_a_damaged_study_names_the_file(damaged, invoke):
     result = invoke("results", "list", "--study", damaged)
     assert result.exit_code == 2
     assert "train-0000000000000000.h5 is not a readable prunescope result" in result.stderr
+
+
+@pytest.fixture
+def forms(study):
+    """Return a study, named in every way that a person may."""
+    folder, dense = study
+    (folder / "study.toml").touch()
+    yield folder, dense, [folder, folder / "study.toml", folder / "runs"]
+    (folder / "study.toml").unlink()
+
+
+def test_every_command_takes_the_study_before_what_is_in_it(forms, tmp_path, invoke):
+    folder, dense, named = forms
+    for number, place in enumerate(named):
+        listed = invoke("results", "list", place).stdout
+        assert dense in listed
+        assert invoke("results", "show", place).stdout == listed
+        assert dense in invoke("results", "show", place, dense[:10]).stdout
+        target = tmp_path / f"{number}.csv"
+        assert invoke("results", "export", place, target).stdout == f"{target}\n"
+        assert "no damage" in invoke("results", "check", place).stdout
+        assert invoke("results", "gc", place).exit_code == 0
+    assert dense in invoke("results", "show", folder / "runs" / f"{dense}.h5").stdout
+
+
+def test_the_file_of_a_sweep_names_its_folder(study, tmp_path, monkeypatch, invoke):
+    folder, dense = study
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "grid").symlink_to(folder)
+    assert dense in invoke("results", "show", "studies/grid.toml").stdout
+    assert "is not a study" in invoke("results", "show", "studies/other.toml").stderr
+
+
+def test_rm_takes_a_study_and_one_run_of_it(study, tmp_path, invoke):
+    folder, _ = study
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    probes = [run for run in Store(copy).ids() if run.startswith("diagnose")] or Store(copy).ids()[:1]
+    removed = invoke("results", "rm", copy, probes[0], "--dependants")
+    assert probes[0] in removed.stdout
+    assert probes[0] not in Store(copy).ids()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("rm",), "results rm takes one RUN behind the study, got nothing"),
+        (("rm", "a", "b"), "results rm takes one RUN behind the study, got a b"),
+        (("export",), "results export takes one FILE behind the study, got nothing"),
+        (("show", "a", "b"), "results show takes one RUN behind the study, got a b"),
+        (("record", "a", "b"), "results record takes one PLACE behind the study, got a b"),
+    ],
+)
+def test_what_is_missing_behind_the_study_is_named(study, invoke, words, told):
+    command, *rest = words
+    failed = invoke("results", command, study[0], *rest)
+    assert failed.exit_code == 2
+    assert told in failed.stderr
