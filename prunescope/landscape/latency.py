@@ -12,6 +12,8 @@ from prunescope.api.errors import UsageError
 from prunescope.landscape.guard import guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor, nn
 
 _WARM_UP = 3
@@ -35,14 +37,19 @@ def latency(model: nn.Module, images: Tensor, *, repeats: int) -> Latency:
 
     Raises UsageError with fewer than one repeat.
     """
+    with guarded([model]), torch.inference_mode():
+        return time_calls(lambda: model(images), repeats=repeats, device=images.device)
+
+
+def time_calls(call: Callable[[], object], *, repeats: int, device: torch.device) -> Latency:
+    """Median wall time of a call that computes on `device`, after three calls to warm up; see `latency`."""
     if repeats < 1:
         raise UsageError(f"{repeats} repeats measure nothing", fix="use one repeat or more")
     times = []
-    with guarded([model]), torch.inference_mode():
-        for _ in range(repeats + _WARM_UP):
-            start = _now(images.device)
-            model(images)
-            times.append(_now(images.device) - start)
+    for _ in range(repeats + _WARM_UP):
+        start = _now(device)
+        call()
+        times.append(_now(device) - start)
     quartiles = torch.tensor(times[_WARM_UP:], dtype=torch.float64).quantile(
         torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
     )

@@ -28,6 +28,9 @@ class FitBudgetRequest:
     latency: Annotated[
         Budget, typer.Option(metavar="TIME", help="Time of a forward pass on this device: 5ms. The largest density.")
     ] = None
+    runtime: Annotated[
+        str, typer.Option(metavar="NAME", help="What runs a timed pass: torch, or onnx (onnxruntime, on the CPU).")
+    ] = BudgetQuestion.runtime
     bytes: Annotated[Budget, typer.Option(metavar="SIZE", help="Storage of the weights: 2MB. The largest density.")] = (
         None
     )

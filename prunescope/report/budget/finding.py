@@ -59,7 +59,8 @@ class BudgetFinding(Finding):
         curve = console.table(
             ("density", "test error", "95 % interval", "replicas"), list(map(_error_row, found.errors))
         )
-        sizes = console.table(("density", "network", "bytes", "time", "spread"), list(map(_size_row, found.sizes)))
+        time = "time in onnxruntime" if found.runtime == "onnx" else "time"
+        sizes = console.table(("density", "network", "bytes", time, "spread"), list(map(_size_row, found.sizes)))
         rest = [sizes, console.lines_and([f"note: {note}" for note in found.notes])]
         return console.lines_and([*told, *self._of_dense()], *([curve] if found.errors else []), *rest)
 
@@ -75,6 +76,7 @@ class BudgetFinding(Finding):
             "budget": asdict(found.budget),
             "dense_error": found.dense_error,
             "device": found.device,
+            "runtime": found.runtime,
             "errors": [asdict(one) for one in found.errors],
             "sizes": [asdict(one) for one in found.sizes],
             "notes": list(found.notes),

@@ -174,6 +174,7 @@ def _built(density: float, setting: Setting) -> tuple[nn.Module, Mask | None, nn
 
 
 def _timed(model: nn.Module, setting: Setting) -> ForwardTime:
-    from prunescope.runs.timing import time_forward
+    from prunescope.runs import timing
 
-    return time_forward(model, setting.inputs, repeats=setting.question.repeats)
+    time = timing.time_in_onnxruntime if setting.question.runtime == "onnx" else timing.time_forward
+    return time(model, setting.inputs, repeats=setting.question.repeats)

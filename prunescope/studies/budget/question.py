@@ -23,6 +23,8 @@ class BudgetQuestion(NetworkPlace):
     """How much test error pruning may add: "1pt" or 0.01. The smallest density that holds it is sought."""
     latency: str | float | None = None
     """How long a forward pass may take here: "5ms" or seconds. The largest density that holds it is sought."""
+    runtime: str = "torch"
+    """What runs a timed forward pass: torch on the device, or "onnx": exported, in onnxruntime on the CPU."""
     bytes: str | float | None = None
     """What the weights may take: "2MB" or bytes. The largest density that holds it is sought."""
     least: float = 0.01

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
 from prunescope.api.wording import error_text
+from prunescope.runs import timing
 from prunescope.studies.budget import bracket, units
 from prunescope.studies.budget.measuring import PrunedError, PrunedSize, Setting, measure_error, measure_size
 
@@ -45,6 +46,9 @@ class FittedBudget:
     """By density, rising; the dense network is the last."""
     notes: tuple[str, ...]
     device: str
+    """That of the trainings."""
+    runtime: str
+    """What ran the timed passes: torch or onnx."""
 
 
 @dataclass(kw_only=True)
@@ -100,6 +104,9 @@ def _budget(question: BudgetQuestion) -> Budget:
     if not 0 < question.least < 1 or question.tries < 1:
         fix = "it requires a density in (0, 1), and --tries 1 or more"
         raise UsageError(f"--least got {question.least:g}, --tries {question.tries}", fix=fix)
+    if question.runtime != "torch" and question.latency is None:
+        raise UsageError(f"--runtime {question.runtime} is of no use without --latency", fix="give --latency 5ms too")
+    timing.require_runtime(question.runtime)
     return Budget(
         within=None if question.within is None else units.read_within(question.within),
         latency=None if question.latency is None else units.read_latency(question.latency),
@@ -217,19 +224,19 @@ def _notes(trials: Trials) -> tuple[str, ...]:
     masked = [size for size in pruned if not size.compact]
     if not masked:
         return ()
-    notes = []
-    timed = min(masked, key=lambda size: size.density)
+    storage = "bytes of a mask: kept weights and one bit for each prunable weight; a plain file stores its zeros too"
+    return (*_time_notes(min(masked, key=lambda size: size.density), trials), storage)
+
+
+def _time_notes(masked: PrunedSize, trials: Trials) -> tuple[str, ...]:
+    """Return that a mask buys no time, with what it and the dense network took; nothing where no time was asked for."""
     dense = trials.sizes[1.0].latency
-    if timed.latency is not None and dense is not None:
-        notes.append(
-            f"a mask buys no time: density {timed.density:.3g} takes {1000 * timed.latency.median:.3g} ms (spread "
-            f"{1000 * timed.latency.spread:.2g}), the dense network {1000 * dense.median:.3g} ms "
-            f"(spread {1000 * dense.spread:.2g}); prune whole channels for time: --pruner channels"
-        )
-    notes.append(
-        "bytes of a mask: kept weights and one bit for each prunable weight; a plain file stores its zeros too"
-    )
-    return tuple(notes)
+    if masked.latency is None or dense is None:
+        return ()
+    where = " in onnxruntime either" if trials.setting.question.runtime == "onnx" else ""
+    times = [f"{1000 * time.median:.3g} ms (spread {1000 * time.spread:.2g})" for time in (masked.latency, dense)]
+    told = f"a mask buys no time{where}: density {masked.density:.3g} takes {times[0]}, the dense network {times[1]}"
+    return (f"{told}; prune whole channels for time: --pruner channels",)
 
 
 def _answer(budget: Budget, trials: Trials, *, density: float | None, fails: float | None, reason: str) -> FittedBudget:
@@ -245,4 +252,5 @@ def _answer(budget: Budget, trials: Trials, *, density: float | None, fails: flo
         sizes=tuple(trials.sizes[one] for one in sorted(trials.sizes)),
         notes=_notes(trials),
         device=trials.setting.device,
+        runtime=trials.setting.question.runtime,
     )

@@ -11,6 +11,7 @@ from torch import nn
 import prunescope
 from prunescope.api import Mask
 from prunescope.api.errors import UsageError
+from prunescope.networks.exports import onnx_runtime
 from prunescope.runs import timing
 from prunescope.studies.budget import units
 from prunescope.studies.budget.measuring import PrunedSize, stored_bytes
@@ -82,11 +83,22 @@ def test_the_spread_counts_against_the_budget():
         ({"bytes": -5}, "--bytes got -5"),
         ({"within": 0.1, "replicas": 1}, "--replicas got 1"),
         ({"within": 0.1, "least": 0.0}, "--least got 0"),
+        ({"latency": "5ms", "runtime": "tensorrt"}, "--runtime got 'tensorrt'"),
+        ({"within": 0.1, "runtime": "onnx"}, "of no use without --latency"),
     ],
 )
 def test_what_is_no_budget_is_refused(given, told, dense):
     with pytest.raises(UsageError, match=told):
         prunescope.fit_budget(dense, **given, study=dense.study)
+
+
+def test_a_latency_in_onnxruntime_names_the_extra_before_anything_is_run(dense, monkeypatch):
+    monkeypatch.setattr(onnx_runtime, "find_spec", lambda _: None)
+    before = set(prunescope.open_study(dense.study).ids)
+    with pytest.raises(UsageError, match="requires onnx, onnxscript, onnxruntime") as caught:
+        prunescope.fit_budget(dense, latency="5ms", runtime="onnx", study=dense.study)
+    assert caught.value.fix == "pip install 'prunescope[onnx]'"
+    assert set(prunescope.open_study(dense.study).ids) == before
 
 
 def test_units():
