@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from prunescope.api.knobs import KNOBS
-from prunescope.cli.options import case_parameters, parameters
+from prunescope.cli.options import case_parameters, parameters, parsing
 from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal.command import ExitCode, Output
 from prunescope.cli.terminal.damage import damage_code
@@ -58,6 +58,7 @@ class AdviseRequest:
     executor: case_parameters.Executor = AdviceQuestion.executor
     executor_option: case_parameters.ExecutorOption = None
     json: parameters.Json = False
+    dry_run: case_parameters.DryRun = False
     trust: parameters.Trust = None
     study: parameters.Study = parameters.STUDY
 
@@ -68,13 +69,17 @@ def advise(request: AdviseRequest) -> Output:
     On a study, uses its finished cells, and reports the expected change of test error. On a checkpoint, measures
     evidence within --budget, the cheapest first: the model itself at this density, then a neighbour on each side: one
     of its own snapshots, itself trained on at its last rate, or one trained anew. Prints raise, lower, keep, or none.
+    With --dry-run, lists what would be measured and its cost, and measures nothing.
 
     Exit codes: 0 advised; 2 wrong usage or input; 4 not enough evidence.
     """
     from prunescope.report.cases.advice import find_advice
+    from prunescope.report.common.costs import Cost
 
     question = build_question(AdviceQuestion, request)
     found = find_advice(question, open_session(question))
+    if isinstance(found, Cost):
+        return parsing.shown(found, as_json=request.json)
     console.show(found.printed())
     damage = damage_code(found.answer.problems)
     exit_code = damage or (ExitCode.EVIDENCE if found.silent else ExitCode.DONE)

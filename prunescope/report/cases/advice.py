@@ -10,9 +10,11 @@ from prunescope.api import Advice, Regime
 from prunescope.api.wording import points_interval, probability_text
 from prunescope.report.common import console, words
 from prunescope.report.common.asking import asks
+from prunescope.report.common.costs import Cost
 from prunescope.report.common.finding import Finding
 from prunescope.runs.coordinates import Readings
 from prunescope.studies.cases.advice_answer import AdviceAnswer, answer_advice
+from prunescope.studies.cases.advice_plan import AdvicePlan
 from prunescope.studies.cases.questions import AdviceQuestion
 
 if TYPE_CHECKING:
@@ -80,20 +82,33 @@ class AdviceFinding(Finding):
 
 
 @asks(AdviceQuestion)
-def advise(question: AdviceQuestion, session: Session) -> AdviceFinding:
+def advise(question: AdviceQuestion, session: Session) -> AdviceFinding | Cost:
     """Find whether to raise, lower or keep the temperature before pruning to a density, which knob and by how much.
 
     Of a study the answer comes from its finished cells, with the change of test error to expect (Zhou et al. 2023,
     section 5.1). For a network it is bought within the budget, the cheapest evidence first: the model itself at this
-    density, then one of its own snapshots, then a neighbour that is trained for it.
+    density, then one of its own snapshots, then a neighbour that is trained for it. A dry run measures nothing and
+    returns what would be measured, with its cost.
     """
     return find_advice(question, session)
 
 
-def find_advice(question: AdviceQuestion, session: Session) -> AdviceFinding:
+def find_advice(question: AdviceQuestion, session: Session) -> AdviceFinding | Cost:
     """Answer a question in a session that is open."""
     answer = answer_advice(question, session)
+    if isinstance(answer, AdvicePlan):
+        return _cost_of_plan(answer, session)
     return AdviceFinding(answer=answer, readings=Readings(runs=answer.probes, store=session.store))
+
+
+def _cost_of_plan(plan: AdvicePlan, session: Session) -> Cost:
+    about = {
+        "measured": list(plan.measured),
+        "left_out": list(plan.left_out),
+        "assumptions": list(plan.assumed),
+        "trainings": plan.trainings,
+    }
+    return Cost(estimate=plan.estimate, slots=session.executor.instance.slots(), about=about)
 
 
 def advice_headline(advised: Advised, answer: AdviceAnswer) -> str:

@@ -11,6 +11,7 @@ from prunescope.regimes import chosen
 from prunescope.regimes.direction import hottest_first
 from prunescope.runs.soundness import read_sound
 from prunescope.studies.cases import budgeted, measured
+from prunescope.studies.cases.advice_plan import plan_advice
 from prunescope.studies.cases.advising import advise_model
 from prunescope.studies.imported.study import read_imported
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import RegimeRule
     from prunescope.runs.session import Session
+    from prunescope.studies.cases.advice_plan import AdvicePlan
     from prunescope.studies.cases.advising import Advised
     from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.questions import AdviceQuestion
@@ -46,9 +48,11 @@ class AdviceAnswer:
         return all(one.advice is Advice.NONE for one in self.advised)
 
 
-def answer_advice(asked: AdviceQuestion, session: Session) -> AdviceAnswer:
-    """Advise from the finished cells of a study, or from what the budget buys for a network."""
+def answer_advice(asked: AdviceQuestion, session: Session) -> AdviceAnswer | AdvicePlan:
+    """Advise from the finished cells of a study, or from what the budget buys for a network; only plan a dry run."""
     rule = chosen.rule(asked.rule, asked.rule_options, asked.rules).instance
+    if asked.dry_run:
+        return plan_advice(asked, session)
     if asked.imported is not None:
         return _of_imported(asked, rule, session)
     if asked.file is not None:

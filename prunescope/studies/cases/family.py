@@ -15,6 +15,7 @@ from prunescope.studies.diagnosis import plan, retraining
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from prunescope.data.spec import Source
     from prunescope.runs.place import Network
     from prunescope.runs.session import Session
     from prunescope.studies.cases.measured import MeasuredModel
@@ -39,7 +40,8 @@ def lay_out_member(
 ) -> tuple[DiagnosisSteps, tuple[str, ...]]:
     """Return the steps that measure one member, and what had to be assumed; `full`: retrained as long as trained.
 
-    All members are retrained alike, as the model `like` was trained: they differ in their dense training only.
+    All members are retrained alike, as the model `like` was trained: they differ in their dense training only. A member
+    that is still to be trained will be trained on the data of `like`.
     """
     training: Mapping[str, Any] = session.read(run_of(like)).facts.get("training", {})
     epochs = training.get("epochs") if full else asked.retrain_epochs
@@ -51,7 +53,13 @@ def lay_out_member(
         epochs=int(epochs) if epochs is not None else None,
     )
     found = retraining.retraining(training, wanted)
-    return plan.lay_out_diagnosis(_plan(reference, asked, session, found)), found.notes
+    data = open_data(
+        asked.data,
+        [reference if session.store.has(run_of(reference)) else like],
+        session,
+        limit_batches=asked.limit_batches,
+    )
+    return plan.lay_out_diagnosis(_plan(reference, asked, data, found)), found.notes
 
 
 def measure_member(reference: str, steps: DiagnosisSteps, session: Session, *, name: str, knob: str) -> MeasuredModel:
@@ -77,10 +85,10 @@ def read_knobs(reference: str, session: Session) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if name in KNOBS and value is not None}
 
 
-def _plan(reference: str, asked: FamilyQuestion, session: Session, found: Retraining) -> DiagnosisPlan:
+def _plan(reference: str, asked: FamilyQuestion, data: Source, found: Retraining) -> DiagnosisPlan:
     return plan.DiagnosisPlan(
         dense=(reference,),
-        data=open_data(asked.data, [reference], session, limit_batches=asked.limit_batches),
+        data=data,
         densities=(asked.density,),
         replicas=asked.replicas,
         pruner=registry.make("pruners", asked.pruner, asked.pruner_options),

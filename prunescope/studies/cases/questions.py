@@ -60,6 +60,8 @@ class AdviceQuestion(FamilyQuestion):
     """The plugin that judges the evidence."""
     certainty: float = 0.8
     """A direction is advised from this probability on."""
+    dry_run: bool = False
+    """Whether only what would be measured is listed, with its cost."""
 
     @property
     def file(self) -> Path | None:

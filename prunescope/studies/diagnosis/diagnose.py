@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
 from prunescope.plugins import options, registry
 from prunescope.regimes import chosen
 from prunescope.runs import pipeline
+from prunescope.runs.dry import keep_nothing
 from prunescope.runs.opening import inherited_source, listed, open_data, open_network, open_networks
 from prunescope.runs.recipe import run_of
 from prunescope.runs.seeing import exchanged
 from prunescope.studies.diagnosis import course, family, plan, retraining, weights_alone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from prunescope.api import Data
     from prunescope.plugins.registry import Loaded
@@ -58,7 +56,7 @@ class DiagnosisCost:
 def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed | DiagnosisCost | WeightsAlone:
     """Run what a diagnosis needs and is not finished; its cost where only that is asked, the weights without data."""
     densities = _densities(question)
-    with _study(question, session) as opened:
+    with keep_nothing(session, dry_run=question.dry_run) as opened:
         dense = _dense(question, opened)
         if question.level == 0 or (question.data is None and inherited_source(dense, opened) is None):
             values = retraining.probe_values(question.probe_options, question.probes)
@@ -94,20 +92,6 @@ def _densities(question: DiagnosisQuestion) -> tuple[float, ...]:
         if not 0 < density < 1:
             raise UsageError(f"--density got {density:g}", fix="it requires a fraction: 0.1 keeps 10 %")
     return tuple(question.densities)
-
-
-@contextmanager
-def _study(question: DiagnosisQuestion, session: Session) -> Iterator[Session]:
-    """Yield the session; for a dry run one whose study holds the finished runs and writes elsewhere."""
-    if not question.dry_run:
-        yield session
-        return
-    with tempfile.TemporaryDirectory(prefix="prunescope-") as folder:
-        shadow = replace(session.store, study=Path(folder), linked=True)
-        shadow.runs.mkdir()
-        for path in session.store.runs.glob("[!.]*"):
-            (shadow.runs / path.name).symlink_to(path.resolve())
-        yield replace(session, store=shadow)
 
 
 def _dense(question: DiagnosisQuestion, session: Session) -> tuple[str, ...]:

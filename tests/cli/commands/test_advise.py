@@ -16,8 +16,8 @@ from prunescope.runs.files.weights import save_weights
 from prunescope.runs.store import Store
 from prunescope.studies.cases.advice_answer import AdviceAnswer
 from prunescope.studies.cases.advising import Advised
-from prunescope.studies.cases.budgeted import purse
 from prunescope.studies.cases.neighbours import moved
+from prunescope.studies.cases.purse import purse
 
 FAST = ("--workers", 1, "--density", 0.4, "--replicas", 2, "--retrain-epochs", 1, "--rule-option", "learned=1")
 
@@ -109,6 +109,49 @@ def test_a_checkpoint_that_tells_nothing_of_its_training_gets_advice_without_a_s
     assert advice["value"] is advice["to"] is advice["change"] is None
     assert "no neighbour was trained: the checkpoint does not record its training" in found["notes"]
     assert "nan" not in invoke(*words).stderr
+
+
+def files_of(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if not path.name.startswith(".")}
+
+
+def test_a_dry_run_lists_what_the_command_then_measures(study, invoke, tmp_path):
+    folder, dense = study
+    save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
+    target, words = tmp_path / "s", ("advise", tmp_path / "ckpt.pt", *FAST, *WIDE, "--knob", "batch-size")
+    dry = invoke(*words, "--dry-run", "--json", "--study", target)
+    assert dry.exit_code == 0, dry.stderr
+    plan = json.loads(dry.stdout)["dry_run"]
+    assert not list(target.rglob("*.json"))
+    assert plan["trainings"] == 8
+    assert [line.split("; ")[-1] for line in plan["measured"][1:]] == [
+        "it costs 2 epochs of dense training and 2 retrainings"
+    ] * 2
+    assert invoke(*words, "--study", target).exit_code == 0
+    store = Store(target)
+    made = [run for step in ("train", "prune", "retrain", "probe") for run in steps_of(store, store.ids(), step)]
+    assert len(made) == plan["steps"]
+    before = files_of(target)
+    again = json.loads(invoke(*words, "--dry-run", "--json", "--study", target).stdout)["dry_run"]
+    assert (again["steps"], again["trainings"]) == (0, 0)
+    assert files_of(target) == before
+
+
+def test_a_dry_run_names_what_the_budget_leaves_out(study, invoke):
+    folder, dense = study
+    before = set(Store(folder).ids())
+    some = invoke("advise", dense, *FAST, "--seed", 5, "--budget", 4, "--dry-run", "--study", folder)
+    assert some.exit_code == 0, some.stderr
+    said = " ".join(some.stderr.split())
+    assert "trainings: 4" in said
+    assert f"the snapshot {dense}@1; it costs no dense training" in said
+    assert "left out: no colder neighbour: it takes 3 more trainings" in said
+    assert "nothing was run" in said
+    little = invoke("advise", dense, *FAST, "--seed", 5, "--budget", 1, "--dry-run", "--study", folder)
+    assert little.exit_code == 4
+    quick = invoke("advise", dense, *FAST, "--seed", 5, "--budget", "0min", "--dry-run", "--study", folder)
+    assert quick.exit_code == 4
+    assert set(Store(folder).ids()) == before
 
 
 def test_budgets_are_trainings_or_minutes():

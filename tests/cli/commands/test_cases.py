@@ -77,6 +77,13 @@ def test_advise_at_one_value_tells_a_measured_step_and_its_change(swept, invoke,
     assert "of 2 dense seeds, each judged alone: " in advice["because"][-1]
 
 
+def test_a_dry_run_of_advise_on_a_study_has_nothing_to_measure(swept, invoke):
+    result = invoke("advise", swept, "--density", 0.5, "--dry-run", "--json")
+    plan = json.loads(result.stdout)["dry_run"]
+    assert (plan["steps"], plan["trainings"]) == (0, 0)
+    assert plan["measured"] == ["nothing: advice on a study uses its finished cells"]
+
+
 def test_advise_names_what_the_study_has_not(swept, invoke, tmp_path):
     density = invoke("advise", swept, "--density", 0.3)
     assert density.exit_code == 2
