@@ -1,11 +1,12 @@
 """Disturb sweeps at random and count what was lost or changed: `nox -s chaos`.
 
-python chaos/break_studies.py [--seconds 300] [--seed 0] [--rounds N]
+python chaos/break_studies.py [--seconds 300] [--seed 0] [--rounds N] [--no-matrix] [--page FILE.md]
 
 Each round runs a small study in a new folder, again and again, until it is complete, while the command or its workers
 are killed, signals arrive, the disk is full, or a plugin misbehaves. A finished step that is gone or damaged afterwards
 is lost; one whose numbers are not those of the undisturbed study is changed. Exit code 1 where either is above 0, or
-where a command ended otherwise than it may.
+where a command ended otherwise than it may. Each disturbance and each way to misbehave comes once, whatever time that
+takes; then they come by chance, until so many seconds in all are over.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import misbehaving
+from rounds_page import Round, write_page
 from small_disks import mounted, resize
 from small_study import DONE, FAILED, FULL, KILLED, STUDY, sweep
 from warm import Kill, Warm, find_change, warm_process
@@ -48,6 +51,18 @@ class Campaign:
     chance: random.Random
     figures: Counter[str] = field(default_factory=Counter)
     unexpected: list[str] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
+
+    def disturb(self, name: str) -> None:
+        """Disturb one study as `name` says, and note what that came to."""
+        before, started = Counter(self.figures), time.monotonic()
+        DISTURBANCES[name][0](self, Store(self.folder / f"{len(self.rounds) + 1}-{name.replace(' ', '-')}"))
+        counted = Counter({what: self.figures[what] - before[what] for what in self.figures})
+        self.rounds.append(Round(name=name, counted=counted, seconds=time.monotonic() - started))
+
+    def rounds_by_name(self) -> dict[str, int]:
+        """Return how many rounds there were of each disturbance."""
+        return {f"rounds of {name}": count for name, count in Counter(each.name for each in self.rounds).items()}
 
     @property
     def file(self) -> Path:
@@ -177,13 +192,12 @@ def fill_disk(campaign: Campaign, store: Store) -> None:
         campaign.compare(store)
 
 
-def misbehave(campaign: Campaign, store: Store) -> None:
+def misbehave(campaign: Campaign, store: Store, *, how: str) -> None:
     """Let one probe of the study misbehave: its steps fail, all others are as they were.
 
     The trainings are those of the undisturbed study: of others, other groups would be trained together, whose last bits
     differ.
     """
-    how = campaign.chance.choice(sorted(misbehaving.WAYS))
     file = campaign.folder / f"{store.study.name}.toml"
     file.write_text(misbehaving.with_probe(STUDY, how), encoding="utf-8")
     status = campaign.warm.run(*sweep(file, store, workers=2))
@@ -193,36 +207,46 @@ def misbehave(campaign: Campaign, store: Store) -> None:
     campaign.compare(store)
 
 
-ROUNDS: dict[str, tuple[Callable[[Campaign, Store], None], int]] = {
+DISTURBANCES: dict[str, tuple[Callable[[Campaign, Store], None], float]] = {
     "kill_parent": (kill_parent, 4),
     "kill_worker": (kill_worker, 1),
     "kill_both": (kill_both, 1),
     "stop": (stop, 2),
     "grow_no_file": (grow_no_file, 2),
     "fill_disk": (fill_disk, 2),
-    "misbehave": (misbehave, 2),
+    **{f"a probe {how}": (partial(misbehave, how=how), 2 / len(misbehaving.WAYS)) for how in sorted(misbehaving.WAYS)},
 }
 """Name -> what it does, and how often it is chosen."""
 
 
 def run_rounds(
-    folder: Path, *, seconds: float, seed: int, rounds: int, kinds: tuple[str, ...] = tuple(ROUNDS)
+    folder: Path,
+    *,
+    seconds: float,
+    seed: int,
+    rounds: int,
+    names: tuple[str, ...] = tuple(DISTURBANCES),
+    first: tuple[str, ...] = (),
 ) -> Campaign:
-    """Disturb studies in `folder` for so long or so many rounds; return the campaign with its figures."""
+    """Disturb studies in `folder`: as `first` says, whatever time that takes, then by chance as `names` say.
+
+    That goes on for so many seconds in all, or for so many rounds by chance. Return the campaign with its figures.
+    """
     site = misbehaving.install(folder / "site")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    chance = random.Random(seed)
+    chance, started = random.Random(seed), time.monotonic()
     with warm_process(folder / "stderr") as warm:
         campaign = Campaign(warm, folder, chance)
         if not campaign.begin():
             campaign.unexpected.append("the undisturbed study did not complete")
             return campaign
-        until, number = time.monotonic() + seconds, 0
-        while number < rounds and time.monotonic() < until:
-            number += 1
-            kind = chance.choices(kinds, weights=[ROUNDS[kind][1] for kind in kinds])[0]
-            campaign.figures[f"rounds of {kind}"] += 1
-            ROUNDS[kind][0](campaign, Store(folder / f"{number}-{kind}"))
+        for name in first:
+            campaign.disturb(name)
+        weights = [DISTURBANCES[name][1] for name in names]
+        for _ in range(rounds):
+            if time.monotonic() - started > seconds:
+                break
+            campaign.disturb(chance.choices(names, weights=weights)[0])
     return campaign
 
 
@@ -231,11 +255,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=10**6)
+    parser.add_argument("--rounds", type=int, default=10**6, help="by chance, at most")
+    parser.add_argument("--no-matrix", action="store_true", help="by chance from the beginning")
+    parser.add_argument("--page", type=Path, help="write the figures of each disturbance there")
     asked = parser.parse_args()
+    first, started = () if asked.no_matrix else tuple(DISTURBANCES), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        campaign = run_rounds(Path(folder), seconds=asked.seconds, seed=asked.seed, rounds=asked.rounds)
-    figures = {"lost": 0, "changed": 0, **campaign.figures}
+        campaign = run_rounds(Path(folder), seconds=asked.seconds, seed=asked.seed, rounds=asked.rounds, first=first)
+    if asked.page is not None:
+        write_page(asked.page, campaign.rounds, seed=asked.seed, seconds=time.monotonic() - started)
+    figures = {"lost": 0, "changed": 0, **campaign.figures, **campaign.rounds_by_name()}
     for name, count in sorted(figures.items()):
         print(f"{name}: {count}")
     for line in campaign.unexpected:

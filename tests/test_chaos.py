@@ -21,7 +21,7 @@ def campaign(tmp_path_factory) -> Campaign:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", "")
         folder = tmp_path_factory.mktemp("chaos")
-        return run_rounds(folder, seconds=600, seed=3, rounds=1, kinds=("kill_parent",))
+        return run_rounds(folder, seconds=600, seed=3, rounds=1, names=("kill_parent",))
 
 
 def test_a_round_of_kills_loses_and_changes_nothing(campaign):
