@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from prunescope.api import Dataset, Option
 from prunescope.api.errors import UsageError
 from prunescope.api.trust import names_code
+from prunescope.data.addresses import is_address, is_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +21,15 @@ CROP_HELP = "training crops images out of a black border of so many pixels; 0 sw
 FLIP_HELP = "training mirrors images left and right half of the time"
 
 
+LIBRARIES = ("hfds/", "hfids/", "tfds/", "wds/")
+
+
 def _runs_code(dataset: str) -> bool:
-    """Whether a data set's library runs what it finds: scripts (hfds, hfids, tfds) or commands in addresses (wds)."""
-    return dataset != "" and not dataset.lower().startswith("torch/")
+    """Whether a data set's library runs what it finds: scripts (hfds, hfids, tfds) or commands in addresses (wds).
+
+    The name of a library alone leads nowhere: what it opens stands in other options.
+    """
+    return dataset not in ("", *LIBRARIES) and not dataset.lower().startswith("torch/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +117,19 @@ class Timm(Dataset):
     dataset: Annotated[
         str, Option("timm's name, such as torch/cifar10; empty for a folder of images", code=_runs_code)
     ] = ""
-    root: Annotated[
-        str, Option("folder of the data; a folder of images holds train/ and val/ (or test/)", place=True)
+    source: Annotated[
+        str, Option("file or folder that hfds/ or hfids/ opens", code=lambda source: source != "", place=True)
     ] = ""
-    train_split: Annotated[str, Option("name of the training split", place=True)] = "train"
+    root: Annotated[
+        str,
+        Option("folder of the data; a folder of images holds train/ and val/ (or test/)", code=is_address, place=True),
+    ] = ""
+    train_split: Annotated[str, Option("name of the training split", code=is_command, place=True)] = "train"
     test_split: Annotated[
-        str, Option("name of the split to test on; empty: validation, val, valid, eval or test", place=True)
+        str,
+        Option(
+            "name of the split to test on; empty: validation, val, valid, eval or test", code=is_command, place=True
+        ),
     ] = ""
     download: Annotated[bool, Option("download missing data; Hugging Face's library always does", place=True)] = False
     num_classes: Annotated[int | None, Option("number of classes; none: from class names or all labels", minimum=1)] = (
@@ -199,7 +213,7 @@ class Timm(Dataset):
         from prunescope.data import library
 
         where = library.located(self._where())
-        return replace(self, root=where.root, classes=where.classes)
+        return replace(self, dataset=where.dataset, source=where.source, root=where.root, classes=where.classes)
 
     def inventory(self) -> Mapping[str, Mapping[str, Any]]:
         """Return what both splits of a folder of images hold."""
@@ -212,6 +226,7 @@ class Timm(Dataset):
 
         return Where(
             dataset=self.dataset,
+            source=self.source,
             root=self.root,
             train_split=self.train_split,
             test_split=self.test_split,

@@ -13,6 +13,8 @@ from PIL import Image, UnidentifiedImageError
 
 from prunescope.api.errors import InputError
 from prunescope.data.file_digests import digest_files
+from prunescope.data.row_digests import digest_rows
+from prunescope.data.shard_digests import digest_shards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,10 +72,9 @@ class Indexed:
     def digest(self) -> str:
         """Return a digest of the content: of the bytes of every file and its label, in the order of the images.
 
-        Of data that a library holds without files, of its arrays; else of its name, the number of images and the
-        fingerprint that the library gives.
+        Of data that a library holds without files, of its arrays; else of what it hands out, image by image.
         """
-        samples = getattr(getattr(self.dataset, "reader", self.dataset), "samples", None)
+        samples = _samples(self.dataset)
         if samples is not None:
             root = Path(self.dataset.reader.root if hasattr(self.dataset, "reader") else self.dataset.root)
             digests = digest_files(root, [Path(path) for path, _ in samples])
@@ -83,8 +84,7 @@ class Indexed:
             lines = [hashlib.sha256(np.ascontiguousarray(part).tobytes()).hexdigest() for part in (pixels, labels)]
             lines.append(f"{pixels.dtype} {pixels.shape}")
         else:
-            library = getattr(getattr(self.dataset, "reader", None), "dataset", None)
-            lines = [f"{self.name} {len(self)} {getattr(library, '_fingerprint', '')}"]
+            return digest_rows(self.dataset, name=self.name)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def _filename(self, index: int) -> str:
@@ -92,6 +92,15 @@ class Indexed:
             return str(self.dataset.filename(index))
         except (AttributeError, NotImplementedError, KeyError, TypeError):
             return "no file name"
+
+
+def _samples(dataset: Any) -> list[tuple[Any, Any]] | None:  # noqa: ANN401 - timm's or torchvision's
+    """Return (path, label) of each image where a data set keeps a list of its files."""
+    held = getattr(dataset, "reader", dataset)
+    for name in ("samples", "imgs"):  # Places365 has the latter alone
+        if (found := getattr(held, name, None)) is not None:
+            return list(found)
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,14 +128,9 @@ class Sequential:
         """Return None: the images are never held undivided."""
 
     def digest(self) -> str:
-        """Return a digest of the number of images and the bytes of the shards; of their names where they are remote."""
-        reader = self.dataset.reader
-        shards = sorted(getattr(getattr(reader, "split_info", None), "filenames", ()))
-        root = Path(reader.root or ".")
-        paths = [root / shard for shard in shards]
-        here = bool(paths) and all(path.is_file() for path in paths)
-        content = digest_files(root, paths) if here else [self.name, *shards]
-        return hashlib.sha256("\n".join([str(len(self)), *content]).encode()).hexdigest()
+        """Return a digest of the number of images and of what they are read from; see `shard_digests.digest_shards`."""
+        lines = [str(len(self)), *digest_shards(self.dataset.reader, name=self.name)]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 ImageSource = Indexed | Sequential

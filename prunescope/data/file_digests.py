@@ -9,20 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from contextvars import ContextVar
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular_text
-from prunescope.api.state import state_folder
+from prunescope.api.state import state_folder, write_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
 CHUNK = 1 << 20
 
@@ -69,15 +69,46 @@ def _status(path: Path) -> Status:
 
 def _read(sizes: dict[str, int], root: Path) -> dict[str, str]:
     """Read files side by side, and show how far that is; sizes: bytes by name."""
-    total, done, meter = sum(sizes.values()), 0, SHOWN.get()
-    shown = meter(f"reading {len(sizes):,} data files") if meter and total > SMALL else nullcontext(_nothing)
+    total, done = sum(sizes.values()), 0
+    meter = shown(f"reading {len(sizes):,} data files") if total > SMALL else nullcontext(_nothing)
     digests = {}
-    with shown as show, ThreadPoolExecutor(THREADS) as pool:
+    with meter as show, ThreadPoolExecutor(THREADS) as pool:
         for name, digest in zip(sizes, pool.map(_digest, [root / name for name in sizes]), strict=True):
             digests[name] = digest
             done += sizes[name]
             show(done / max(total, 1))
     return digests
+
+
+def shown(what: str) -> AbstractContextManager[Callable[[float], None]]:
+    """Return the context of a reading whose progress is shown; it yields a function that takes the share done."""
+    meter = SHOWN.get()
+    return meter(what) if meter else nullcontext(_nothing)
+
+
+def digest_once(what: str, paths: Sequence[Path], read: Callable[[], str], *, whole: Callable[[], bool]) -> str:
+    """Return the digest that `read` finds in these files, read once until one of them changes.
+
+    what: names what is read of them. whole: called after reading; whether they hold all that the digest stands for.
+    """
+    kept = _note(what, paths)
+    with suppress(OSError, UnicodeDecodeError, InputError):
+        if kept is not None and re.fullmatch("[0-9a-f]{64}", found := read_regular_text(kept)):
+            return found
+    digest = read()
+    if kept is not None and whole():
+        write_state(kept, digest)
+    return digest
+
+
+def _note(what: str, paths: Sequence[Path]) -> Path | None:
+    """Return the file of the cache for what is read of these files as they are; None where there is none of them."""
+    try:
+        noted = json.dumps([what, [[str(path), *_status(path)] for path in paths]])
+    except OSError:
+        return None
+    name = hashlib.sha256(noted.encode()).hexdigest()
+    return state_folder() / "digests" / f"{name}.txt" if paths else None
 
 
 def _nothing(share: float) -> None:
@@ -108,15 +139,5 @@ def _known(root: Path) -> dict[str, tuple[Status, str]]:
         return {}
 
 
-def _times(size: int, changed: int, entry: int) -> Status:
-    return int(size), int(changed), int(entry)
-
-
 def _keep(root: Path, known: dict[str, tuple[Status, str]]) -> None:
-    path = _cache(root)
-    with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump([[name, *status, digest] for name, (status, digest) in known.items()], file)
-        Path(temporary).replace(path)
+    write_state(_cache(root), json.dumps([[name, *status, digest] for name, (status, digest) in known.items()]))

@@ -15,6 +15,7 @@ from torch.utils.data import IterableDataset
 
 from prunescope.api.errors import InputError, UsageError
 from prunescope.data import inventory
+from prunescope.data.addresses import check_shards, is_address
 from prunescope.data.arrays import check_first
 from prunescope.data.classes import Order, listed, ordered, read_classes
 from prunescope.data.decoding import ImageSource, Indexed, Sequential
@@ -44,6 +45,8 @@ class Where:
     """Which data set, and where it is."""
 
     dataset: str = ""
+    source: str = ""
+    """What the library opens, where `dataset` names the library alone."""
     root: str = ""
     train_split: str = "train"
     test_split: str = ""
@@ -59,6 +62,8 @@ class Where:
     @property
     def name(self) -> str:
         """What to call it in messages and results."""
+        if self.dataset.endswith("/"):
+            return f"{self.dataset}{Path(self.source or self.root).name}"
         return self.dataset or self.root
 
 
@@ -72,15 +77,31 @@ class Opened:
 
 
 def located(where: Where) -> Where:
-    """Return where a data set is for a process in any folder: an absolute root, and classes in place of their file."""
-    library, root = where.dataset.partition("/")[0].lower(), where.root or default_root(where.dataset)
-    here = root and (library in ("", "torch") or Path(root).exists())
-    return replace(where, root=os.path.abspath(root) if here else root, classes=listed(where.classes))  # noqa: PTH100 - links stay
+    """Return where a data set is for a process in any folder: paths absolute, and classes in place of their file.
+
+    What lies in files is named by its library alone: the name behind wds/ says nothing, and that of a folder is where
+    the data lie.
+    """
+    library, slash, name = where.dataset.partition("/")
+    library, source = library.lower(), where.source
+    if library in ("hfds", "hfids") and name and Path(name).exists():
+        name, source = "", name
+    elif library in ("torch", "wds"):
+        name = name.lower() if library == "torch" else ""
+    return replace(
+        where, dataset=f"{library}{slash}{name}" if slash else where.dataset, source=_absolute(source),
+        root=_absolute(where.root or default_root(where.dataset)), classes=listed(where.classes),
+    )  # fmt: skip
+
+
+def _absolute(path: str) -> str:
+    """Return an absolute path, its links as they are; an address and an empty text as they are."""
+    return os.path.abspath(path) if path and not is_address(path) else path  # noqa: PTH100 - links stay
 
 
 def default_root(dataset: str) -> str:
     """Return the folder where a library looks for a data set that comes without one; empty: its own."""
-    return "data" if dataset.lower().startswith("torch/") else ""
+    return {"torch": "data", "wds": "."}.get(dataset.partition("/")[0].lower(), "")
 
 
 def open_splits(where: Where) -> Opened:
@@ -170,11 +191,11 @@ def _subfolder(root: Path, names: tuple[str, ...]) -> Path:
 
 
 def _check_library(where: Where, library: str) -> None:
+    if where.dataset.endswith("/") and not (where.source or where.root):
+        raise InputError(f"no place is given for the data of {where.dataset}", fix="give where they lie: --data PATH")
     package = PACKAGES.get(library)
     if package and find_spec(package) is None:
-        raise InputError(
-            f"{where.dataset} requires the package {package}", fix=f"pip install {package.replace('_', '-')}"
-        )
+        raise InputError(f"{where.name} requires the package {package}", fix=f"pip install {package.replace('_', '-')}")
     if library not in ("torch", *PACKAGES):
         raise UsageError(
             f"timm has no data set library {library!r} (in {where.dataset!r})",
@@ -200,23 +221,25 @@ def _open_first(where: Where, splits: list[str]) -> ImageSource:
 def _open(where: Where, split: str) -> ImageSource:
     """Open one split through timm; InputError with the message of its library."""
     root = where.root or default_root(where.dataset) or None
+    if where.dataset.lower().startswith("wds/") and root and not is_address(root):
+        check_shards(Path(root))
     try:
-        dataset: Any = create_dataset(where.dataset, root=root, split=split, download=where.download)
+        dataset: Any = create_dataset(f"{where.dataset}{where.source}", root=root, split=split, download=where.download)
     except Exception as error:
         message = str(error).partition("\n")[0] or type(error).__name__
         raise InputError(
-            f"the {split!r} split of {where.dataset} cannot be opened{f' in {root}' if root else ''}: {message}",
+            f"the {split!r} split of {where.name} cannot be opened{f' in {root}' if root else ''}: {message}",
             fix="check root and the names of the splits"
             + ("" if where.download else ", or add download=true to fetch the data"),
         ) from error
-    name = f"{where.dataset} {split}"
+    name = f"{where.name} {split}"
     source: ImageSource = (
         Sequential(name=name, dataset=dataset)
         if isinstance(dataset, IterableDataset)
         else Indexed(name=name, dataset=dataset)
     )
     if len(source) == 0:
-        raise InputError(f"the {split!r} split of {where.dataset} has no images", fix="check root and the split's name")
+        raise InputError(f"the {split!r} split of {where.name} has no images", fix="check root and the split's name")
     return source
 
 

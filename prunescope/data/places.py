@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from prunescope.plugins import options
+from prunescope.api.errors import PrunescopeError
+from prunescope.plugins import options, registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ def keep_place(source: Source, place: Place, *, first: bool = True) -> None:
 
 def paths_of(place: Place) -> list[str]:
     """Return the folders and files among the options of a place."""
-    return [str(place[name]) for name in ("root", "file") if place.get(name)]
+    return [str(place[name]) for name in ("root", "file", "source") if place.get(name)]
 
 
 def split_place(instance: object, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -53,3 +54,13 @@ def split_place(instance: object, values: Mapping[str, Any]) -> tuple[dict[str, 
     names = {field.name for field in options.fields(type(instance)) if field.option.place}
     rest = {name: value for name, value in values.items() if name not in names}
     return rest, {name: value for name, value in values.items() if name in names}
+
+
+def place_options(name: str, noted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the noted options that are a place of this kind of data, and have its types."""
+    try:
+        fields = {field.name: field for field in options.fields(registry.get("datasets", name).load())}
+        allowed = {key: value for key, value in noted.items() if key in fields and fields[key].option.place}
+        return {key: options.convert(fields[key], value) for key, value in allowed.items()}
+    except PrunescopeError:
+        return {}

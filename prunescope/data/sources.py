@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import NOTHING
-from prunescope.data import live, places, views
+from prunescope.data import live, places, private_places, views
 from prunescope.data.inventory import Inventory
 from prunescope.data.spec import Source, parse_spec
 from prunescope.plugins import checks, options, registry
@@ -39,10 +39,8 @@ def describe(
     """
     loaded = _named(text, trust, more)
     instance = loaded.instance.located()
-    rest: dict[str, Any] = options.non_default(instance)
-    place: dict[str, Any] = {}
-    if not loaded.code:  # what makes a library run something is no place: it stays where it is checked
-        rest, place = places.split_place(instance, rest)
+    trust = trust.also(options.named_code(instance))  # the same, as any process finds it
+    rest, place = places.split_place(instance, options.non_default(instance))
     source = Source(name=loaded.plugin.name, options=rest, version=loaded.instance.version, limit_batches=limit_batches)
     return _found_at(source, place, trust)
 
@@ -59,26 +57,48 @@ def move_source(source: Source, text: str, *, trust: Trust = NOTHING) -> None:
 
     Raises InputError where other content lies there.
     """
-    loaded = _named(text, trust, source.options)
-    given = options.non_default(loaded.instance.located())
-    _, place = places.split_place(loaded.instance, given)
+    instance = _named(text, trust, _content(source)).instance.located()
+    trust = trust.also(options.named_code(instance))
+    _, place = places.split_place(instance, options.non_default(instance))
     found = _found_at(replace(source, fingerprint=""), place, trust)
     if found.fingerprint != source.fingerprint:
         raise _changed(source, found.fingerprint, at=text)
-    places.keep_place(source, place)
+    _keep(source, place)
 
 
 def _found_at(source: Source, place: Mapping[str, Any], trust: Trust) -> Source:
     """Return a source with the fingerprint of what lies at a place, and remember the place."""
-    unnamed = replace(source, options={**source.options, **place}, fingerprint="")
+    unnamed = _at(source, place)
     found = replace(source, fingerprint=_load(json.dumps(unnamed.to_json()), "cpu", trust).fingerprint)
-    places.keep_place(found, place)
+    _keep(found, place)
     return found
 
 
+def _keep(source: Source, place: Mapping[str, Any]) -> None:
+    places.keep_place(source, place)
+    private_places.keep_private_place(source, place)
+
+
+def _at(source: Source, place: Mapping[str, Any]) -> Source:
+    """Return a source that looks at a place, and at no part of another one; without a place, where it says itself."""
+    held = _content(source) if place else source.options
+    return replace(source, options={**held, **place}, fingerprint="")
+
+
+def _content(source: Source) -> dict[str, Any]:
+    """Return the options of a source that are no place: earlier versions had both in a recipe."""
+    names = {field.name for field in _fields(source) if field.option.place}
+    return {name: value for name, value in source.options.items() if name not in names}
+
+
+def _fields(source: Source) -> tuple[options.OptionField, ...]:
+    return options.fields(registry.get("datasets", source.name).load())
+
+
 def code(text: str) -> tuple[str, ...]:
-    """Return what a person who types `text` for a data set names of code."""
-    return _named(text, None).code
+    """Return what a person who types `text` for a data set names of code, there and as any process finds it."""
+    typed = _named(text, None)
+    return tuple(dict.fromkeys((*typed.code, *options.named_code(typed.instance.located()))))
 
 
 def given_options(text: str) -> tuple[str, frozenset[str], frozenset[str]]:
@@ -132,7 +152,7 @@ def open_source(source: Mapping[str, Any], *, device: str, trust: Trust = NOTHIN
     candidates = _candidates(wanted)
     failed: list[PrunescopeError] = []
     for place in candidates:
-        unnamed = replace(wanted, options={**wanted.options, **place}, fingerprint="")
+        unnamed = _at(wanted, place)
         try:
             data = _load(json.dumps(unnamed.to_json()), device, trust)
         except (InputError, UsageError) as error:
@@ -153,14 +173,14 @@ def _candidates(source: Source) -> tuple[Mapping[str, Any], ...]:
     """Return the places to look for the content of a source: those known, then where its plugin looks by itself."""
     if live.is_live_source(source):
         return ({},)
-    return (*places.find_places(source), {})
+    return (*places.find_places(source), *private_places.find_private_places(source), {})
 
 
 def _lies_somewhere(source: Source) -> bool:
     """Whether a recipe names content that lies in files, whose place is no part of it."""
     if live.is_live_source(source) or not source.fingerprint:
         return False
-    fields = options.fields(registry.get("datasets", source.name).load())
+    fields = _fields(source)
     if any(field.option.code and field.option.code(str(source.options.get(field.name, ""))) for field in fields):
         return False
     return any(field.option.place and field.name not in source.options for field in fields)

@@ -1,7 +1,8 @@
 """Where the data of a study lie on this machine: a table beside the runs, outside of every recipe.
 
 The table holds absolute folders and the way from the study to them, so that a study and its data can be moved together.
-What it says counts only where the content found there has the fingerprint of the recipe.
+What it says counts only where the content found there has the fingerprint of the recipe. Places that name code are kept
+elsewhere (see data.private_places).
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import InputError, PrunescopeError
 from prunescope.api.regular import read_regular_text
-from prunescope.data import places
+from prunescope.data import places, private_places
 from prunescope.data.spec import Source
-from prunescope.plugins import options, registry
 from prunescope.runs.files.whole import make_folder, whole_file
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def read_places(study: Path) -> None:
         source = Source(name=name, fingerprint=fingerprint)
         for one in noted:
             for found in (one["options"], _beside(study, one)):
-                places.keep_place(source, _known_options(name, found), first=False)
+                places.keep_place(source, places.place_options(name, found), first=False)
 
 
 def note_places(recipes: Iterable[Recipe], store: Store) -> None:
@@ -47,8 +47,10 @@ def note_places(recipes: Iterable[Recipe], store: Store) -> None:
 
 def note_sources(sources: Iterable[Source], store: Store) -> None:
     """Write into the table of a study where these data were found; a full disk goes without."""
-    first = {places.key_of(source): places.find_places(source)[:1] for source in sources}
-    found = {key: dict(place) for key, known in first.items() for place in known}
+    first = [(source, place) for source in sources for place in places.find_places(source)[:1]]
+    found = {
+        places.key_of(source): dict(place) for source, place in first if not private_places.is_private(source, place)
+    }
     if all(_table(store.study).get(key, [None])[0] == _entry(store.study, place) for key, place in found.items()):
         return
     with suppress(OSError, PrunescopeError), store.lock("places"):
@@ -83,16 +85,6 @@ def _beside(study: Path, noted: Mapping[str, Any]) -> dict[str, Any]:
     """Return a noted place as it is seen from where the study is now."""
     ways = noted["from_study"]
     return {**noted["options"], **{name: os.path.normpath(study.resolve() / way) for name, way in ways.items()}}
-
-
-def _known_options(name: str, noted: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the noted options that are a place of this kind of data, and have its types."""
-    try:
-        fields = {field.name: field for field in options.fields(registry.get("datasets", name).load())}
-        allowed = {key: value for key, value in noted.items() if key in fields and fields[key].option.place}
-        return {key: options.convert(fields[key], value) for key, value in allowed.items()}
-    except PrunescopeError:
-        return {}
 
 
 def _table(study: Path) -> dict[str, list[dict[str, Any]]]:

@@ -10,6 +10,7 @@ import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from prunescope.api.errors import PrunescopeError
 from prunescope.api.state import state_folder
 from prunescope.api.trust import Trust, names_code
 from prunescope.data import sources
@@ -39,11 +40,19 @@ def trusted_code(
     typed = [*(allowed or ()), *(name for plugin in plugins for name in plugin.code)]
     typed += [model] if isinstance(model, str) and names_code(model) else []
     typed += sources.code(data) if isinstance(data, str) else ()
+    typed += [name for text in allowed or () for name in _code_of_data(text)]
     before = _remembered(study)
     new = [name for name in dict.fromkeys(typed) if name not in before]
     if new:
         _remember(study, new, note)
     return Trust(before).also(new)
+
+
+def _code_of_data(text: str) -> tuple[str, ...]:
+    """Return what the name of a data set names of code, as any process finds it; () where it names none."""
+    with suppress(PrunescopeError):
+        return sources.code(text)
+    return ()
 
 
 def _remembered(study: Path) -> frozenset[str]:
