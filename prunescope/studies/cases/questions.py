@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from prunescope.runs.place import AskedPlace, NetworkPlace, Place, study_folder
+from prunescope.runs.place import STUDY_FILE, AskedPlace, NetworkPlace, Place, study_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,7 +144,7 @@ class TuningQuestion(Place):
         if self.file is None or self.study is not None:
             return study_folder(self.study)
         file = studyfolder.find_study_file(Path(self.file))
-        return file.parent if file.name == studyfolder.STUDY_FILE else Path(file.stem)
+        return file.parent if file.name == STUDY_FILE else Path(file.stem)
 
 
 @dataclass(frozen=True, kw_only=True)

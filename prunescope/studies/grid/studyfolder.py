@@ -18,9 +18,10 @@ from prunescope.networks.identified import identified
 from prunescope.networks.spec import ModelSpec
 from prunescope.runs.files.whole import make_folder, whole_file
 from prunescope.runs.locations import note_sources
+from prunescope.runs.place import STUDY_FILE
 from prunescope.runs.reuse import FinishedTrainings
 from prunescope.runs.store import Store
-from prunescope.studies.grid import layout, question, study
+from prunescope.studies.grid import layout, study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from prunescope.api.trust import Trust
     from prunescope.studies.grid.layout import Grid
     from prunescope.studies.grid.study import Study
-
-STUDY_FILE = question.STUDY_FILE
 
 DATA_FILE = "data.json"
 

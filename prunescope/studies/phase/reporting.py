@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import EvidenceError, InputError, StoreError, UsageError
 from prunescope.regimes import chosen
+from prunescope.runs.place import STUDY_FILE
 from prunescope.runs.soundness import read_sound
 from prunescope.studies.grid import studyfolder
 from prunescope.studies.imported.study import is_imported, read_imported
@@ -85,9 +86,9 @@ def _of_imported(question: ReportQuestion, session: Session) -> _Source:
 
 def _of_study(question: ReportQuestion, session: Session) -> _Source:
     path = question.path
-    if not (path / studyfolder.STUDY_FILE).is_file():
+    if not (path / STUDY_FILE).is_file():
         raise UsageError(
-            f"{path} is not a study: it has no {studyfolder.STUDY_FILE}",
+            f"{path} is not a study: it has no {STUDY_FILE}",
             fix="give the folder that `prunescope sweep` or `results import` printed, or a CSV table of cells",
         )
     grid = studyfolder.load_grid(path, trust=session.store.trust)

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import EvidenceError, UsageError
+from prunescope.runs.place import STUDY_FILE
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -94,9 +95,9 @@ def read_warned(asked: WarningQuestion, session: Session) -> tuple[list[Series],
     from prunescope.studies.phase.series import read_series
 
     study = asked.folder
-    if not (study / studyfolder.STUDY_FILE).is_file():
+    if not (study / STUDY_FILE).is_file():
         raise UsageError(
-            f"{study} is not a study: it has no {studyfolder.STUDY_FILE}",
+            f"{study} is not a study: it has no {STUDY_FILE}",
             fix="give the folder that `prunescope sweep` printed",
         )
     grid = studyfolder.load_grid(study, trust=session.store.trust)
