@@ -30,7 +30,7 @@ def _sections(report: Report) -> Iterator[str]:
         yield _folded(f"{len(report.warnings)} warnings", _listed(report.warnings))
     for command in report.commands:
         code = markdown_code([" ".join(line) for line in command.lines])
-        yield f"Next, {escape_markdown(command.why)}:\n\n{code}"
+        yield f"Next: {escape_markdown(command.why)}\n\n{code}"
     yield f"Diagnosis `{report.id}`, {formatting.duration_text(report.seconds)} of computing."
 
 

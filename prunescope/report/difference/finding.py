@@ -10,7 +10,7 @@ from prunescope.report.common import console, formatting
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
 from prunescope.report.common.markdown import escape_markdown, markdown_table, write_markdown
-from prunescope.studies.difference.answer import answer_difference
+from prunescope.studies.difference.answer import ERROR, answer_difference
 from prunescope.studies.difference.question import DifferenceQuestion
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ class DifferenceFinding(Finding):
         ]
 
     def _changes(self) -> list[tuple[str, ...]]:
-        shown = [one for one in self.found.readings if one.clear and one.change] or list(self.found.readings[:1])
-        return [self._change(one) for one in shown]
+        found = self.found.readings
+        shown = [one for one in found if one.clear and one.change] or [one for one in found if one.reading == ERROR]
+        return [self._change(one) for one in shown or found[:1]]
 
     def _change(self, one: ChangedReading) -> tuple[str, ...]:
         numbers = formatting.number(one.before), formatting.number(one.after), formatting.signed(one.change)

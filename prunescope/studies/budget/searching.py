@@ -90,7 +90,7 @@ def answer_budget(question: BudgetQuestion, session: Session) -> FittedBudget:
     if budget.within is None:
         if room.holds < 1:
             trials.error(room.holds)
-        reason = "the largest density tried that holds the budget"
+        reason = "the largest density tried that holds the budget" if room.holds < 1 else "the dense network holds it"
         return _answer(budget, trials, density=room.holds, fails=room.fails, reason=reason)
     return _within(budget, trials, most=room.holds)
 
@@ -122,6 +122,7 @@ def _setting(question: BudgetQuestion, session: Session) -> Setting:
     from prunescope.studies.diagnosis import retraining
 
     dense = open_network(question.network, session, loading=question.loading, data=question.data)
+    _check_dense(dense, session)
     data = open_data(question.data, [dense], session, limit_batches=question.limit_batches)
     training = session.read(run_of(dense)).facts.get("training", {})
     wanted = retraining.Asked(
@@ -140,9 +141,19 @@ def _setting(question: BudgetQuestion, session: Session) -> Setting:
         data=data,
         pruner=session.make_plugin("pruners", question.pruner, question.pruner_options),
         trainer=found.trainer,
-        inputs=inputs[: question.batch_size],
+        inputs=inputs[[number % len(inputs) for number in range(question.batch_size)]],
         device=device,
     )
+
+
+def _check_dense(network: str, session: Session) -> None:
+    """Raise UsageError for a network that is pruned already: its own error would be taken for the dense one."""
+    mask = session.store.load_weights(network).mask
+    if mask is not None:
+        raise UsageError(
+            f"{network} is already pruned to density {mask.density:.4g}: a budget is fitted to a dense network",
+            fix="give the network that it was pruned from",
+        )
 
 
 def _largest_fitting(budget: Budget, trials: Trials) -> bracket.Bracket:
@@ -185,10 +196,9 @@ def _within(budget: Budget, trials: Trials, *, most: float) -> FittedBudget:
         return _answer(budget, trials, density=1.0, fails=found.fails, reason="no pruned network tried is within it")
     trials.size(found.holds)
     low, high = trials.error(found.holds).interval
+    interval = f"{error_text(max(low, 0))} to {error_text(min(high, 1))}"
     sure = (
-        "its whole 95 % interval holds the budget"
-        if high <= limit
-        else (f"its mean holds the budget, its 95 % interval {error_text(low)} to {error_text(high)} does not")
+        "its whole 95 % interval holds" if high <= limit else f"its mean holds, its 95 % interval {interval} does not"
     )
     reason = f"the smallest density tried within {error_text(limit)} test error: {sure}"
     return _answer(budget, trials, density=found.holds, fails=found.fails, reason=reason)
@@ -196,6 +206,11 @@ def _within(budget: Budget, trials: Trials, *, most: float) -> FittedBudget:
 
 def _dense_error(trials: Trials) -> float:
     """Return the test error of the dense network."""
+    return _dense_reading("test_error", trials)
+
+
+def _dense_reading(name: str, trials: Trials) -> float:
+    """Return a reading of the probe `errors` on the dense network, which is measured once."""
     import numpy as np
 
     from prunescope.runs import plan
@@ -206,20 +221,32 @@ def _dense_error(trials: Trials) -> float:
     recipe = plan.probing_recipe(replicas=[setting.dense], probe=probe, data=setting.data, seed=seed)
     if not setting.session.store.has(recipe.id):
         setting.session.perform(recipe)
-    reading = setting.session.read(recipe.id).readings["errors"]["test_error"]
+    reading = setting.session.read(recipe.id).readings["errors"][name]
     return float(np.atleast_1d(reading.value)[0])
 
 
 def _no_room(trials: Trials) -> str:
     smallest = trials.sizes[min(trials.sizes)]
-    told = f"at density {smallest.density:.4g} the network takes {smallest.bytes:,.0f} bytes"
+    told = f"even at density {smallest.density:.4g} the network takes {smallest.bytes:,.0f} bytes"
     if smallest.latency is not None:
         told += f" and {1000 * smallest.latency.median:.3g} ms"
-    return f"no density tried holds the budget: {told}"
+    return told
 
 
-def _notes(trials: Trials) -> tuple[str, ...]:
-    """Return where masks buy no time, and what storage they suppose."""
+def _notes(budget: Budget, trials: Trials) -> tuple[str, ...]:
+    """Return whether the budget of error asks nothing, where masks buy no time, and what storage they suppose."""
+    return (*_guessing_notes(budget, trials), *_mask_notes(trials))
+
+
+def _guessing_notes(budget: Budget, trials: Trials) -> tuple[str, ...]:
+    """Return that a network which has learned nothing is within the budget, where it is."""
+    chance = _dense_reading("test_chance", trials)
+    if budget.within is None or not _dense_error(trials) + budget.within >= chance:
+        return ()
+    return (f"a network that always answers the same has {error_text(chance)} test error, which is within the budget",)
+
+
+def _mask_notes(trials: Trials) -> tuple[str, ...]:
     pruned = [size for size in trials.sizes.values() if size.density < 1]
     masked = [size for size in pruned if not size.compact]
     if not masked:
@@ -250,7 +277,7 @@ def _answer(budget: Budget, trials: Trials, *, density: float | None, fails: flo
         dense_error=_dense_error(trials),
         errors=tuple(trials.errors[one] for one in sorted(trials.errors)),
         sizes=tuple(trials.sizes[one] for one in sorted(trials.sizes)),
-        notes=_notes(trials),
+        notes=_notes(budget, trials),
         device=trials.setting.device,
         runtime=trials.setting.question.runtime,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
@@ -18,12 +19,15 @@ STORAGE = {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 2.0**10, "mib": 2.0
 
 
 def read_within(value: str | float) -> float:
-    """Return points of error as a fraction.
+    """Return points of error as a fraction below 1; 0: no more errors than the dense network makes.
 
-    >>> read_within("1pt"), read_within(0.02)
-    (0.01, 0.02)
+    >>> read_within("1pt"), read_within(0.02), read_within("0pt")
+    (0.01, 0.02, 0.0)
     """
-    return _number("--within", value, ERROR, example="1pt")
+    found = _number("--within", value, ERROR, example="1pt", zero=True)
+    if found >= 1:
+        raise UsageError(f"--within got {value!r}", fix="it requires less than 100 points: --within 1pt")
+    return found
 
 
 def read_latency(value: str | float) -> float:
@@ -44,8 +48,14 @@ def read_bytes(value: str | float) -> float:
     return _number("--bytes", value, STORAGE, example="2MB")
 
 
-def _number(option: str, value: str | float, units: Mapping[str, float], *, example: str) -> float:
+def _number(option: str, value: str | float, units: Mapping[str, float], *, example: str, zero: bool = False) -> float:
+    """Return a positive finite number in SI units, or 0 where `zero`; UsageError for anything else."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e(-?\d+))?\s*([a-zA-Z%]*)\s*", str(value))
-    if found is None or found[3].lower() not in units or float(found[1]) == 0:
-        raise UsageError(f"{option} got {value!r}", fix=f"it requires a positive number: {option} {example}")
-    return float(f"{found[1]}e{found[2] or 0}") * units[found[3].lower()]
+    wanted = "a number from 0" if zero else "a positive number"
+    refused = UsageError(f"{option} got {value!r}", fix=f"it requires {wanted}: {option} {example}")
+    if found is None or found[3].lower() not in units:
+        raise refused
+    amount = float(f"{found[1]}e{found[2] or 0}") * units[found[3].lower()]
+    if not isfinite(amount) or (amount == 0 and not zero):
+        raise refused
+    return amount

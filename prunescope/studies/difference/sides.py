@@ -130,7 +130,7 @@ def _numbers(value: Any, axes: Sequence[str]) -> tuple[float, ...] | None:  # no
 
 
 def _density_words(density: float) -> str:
-    return "dense" if density == 1 else f"density {round(float(density), 3):g}"
+    return "dense" if density == 1 else f"density {float(density):.3g}"
 
 
 def _verdict_words(regime: object, advice: object) -> str:

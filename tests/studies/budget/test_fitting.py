@@ -17,6 +17,8 @@ from prunescope.studies.budget import units
 from prunescope.studies.budget.measuring import PrunedSize, stored_bytes
 from prunescope.studies.budget.searching import Budget, _fits
 
+DATA = "patches:images=64,test_images=40"
+
 BRIEF = {"replicas": 2, "retrain_epochs": 1}
 
 
@@ -24,7 +26,7 @@ BRIEF = {"replicas": 2, "retrain_epochs": 1}
 def dense(tmp_path_factory):
     return prunescope.train(
         "preresnet8",
-        "patches:images=64,test_images=40",
+        DATA,
         model_options={"width": 0.25},
         trainer_options={"epochs": 1},
         study=tmp_path_factory.mktemp("budget"),
@@ -56,11 +58,43 @@ def test_a_mask_is_as_fast_as_the_dense_network(dense, monkeypatch):
     slow = prunescope.fit_budget(dense, latency="1ms", **BRIEF, study=dense.study)
     assert (slow.density, slow.found.run) == (None, None)
     assert "4 ms" in slow.found.reason
+    assert slow.found.reason.startswith("even at density 0.01")
     assert any("a mask buys no time" in note for note in slow.found.notes)
     with pytest.raises(UsageError, match="no pruned network"):
         _ = slow.run
     fast = prunescope.fit_budget(dense, latency="5ms", **BRIEF, study=dense.study)
-    assert fast.density == 1.0
+    assert (fast.density, fast.found.reason) == (1.0, "the dense network holds it")
+
+
+def test_a_pruned_network_is_not_taken_for_the_dense_one(dense, tmp_path):
+    pruned = prunescope.prune(dense, density=0.3, study=dense.study)
+    retrained = prunescope.retrain(pruned, trainer_options={"epochs": 1}, study=dense.study)
+    exported = prunescope.export(pruned, to="torch-prune", output=tmp_path / "pruned.pt", study=dense.study)
+    for network, given in ((pruned, {}), (retrained, {}), (exported.path, {"model": "preresnet8", "data": DATA})):
+        with pytest.raises(UsageError, match=r"is already pruned to density 0\.3"):
+            prunescope.fit_budget(network, within="1pt", **given, study=dense.study)
+
+
+def test_a_budget_that_guessing_holds_is_noted(dense):
+    found = prunescope.fit_budget(dense, within="99pt", tries=1, **BRIEF, study=dense.study)
+    assert found.density == 0.01
+    assert found.found.notes[0].startswith("a network that always answers the same has")
+    assert not any(
+        "answers the same" in note
+        for note in prunescope.fit_budget(dense, bytes="1GB", tries=1, **BRIEF, study=dense.study).found.notes
+    )
+
+
+def test_a_larger_batch_than_there_are_images_is_timed_whole(dense, monkeypatch):
+    sizes = []
+
+    def timed(_model, inputs, *, repeats):
+        sizes.append(len(inputs))
+        return timing.ForwardTime(median=0.004, spread=0.001, n=repeats)
+
+    monkeypatch.setattr(timing, "time_forward", timed)
+    prunescope.fit_budget(dense, latency="5ms", batch_size=70, tries=1, **BRIEF, study=dense.study)
+    assert set(sizes) == {70}
 
 
 def test_the_spread_counts_against_the_budget():
@@ -80,6 +114,9 @@ def test_the_spread_counts_against_the_budget():
         ({"within": "x"}, "--within got 'x'"),
         ({"latency": "5 parsecs"}, "--latency got"),
         ({"bytes": 0}, "--bytes got 0"),
+        ({"bytes": "1e999"}, "--bytes got '1e999'"),
+        ({"latency": "0ms"}, "--latency got '0ms'"),
+        ({"within": "100pt"}, "--within got '100pt'"),
         ({"bytes": -5}, "--bytes got -5"),
         ({"within": 0.1, "replicas": 1}, "--replicas got 1"),
         ({"within": 0.1, "least": 0.0}, "--least got 0"),

@@ -95,3 +95,19 @@ def test_two_studies_are_compared_by_density_and_knobs(tmp_path):
     wanted = [next(row["value"] for row in side if row["reading"] == "test_error") for side in rows]
     assert [one.before, one.after] == wanted
     assert one.stderr is None
+
+
+def test_densities_that_three_decimals_do_not_separate_are_two_places(compare):
+    errors = [reading([0.1, 0.12], density=0.0015), reading([0.3, 0.32], density=0.002)]
+    found = compare(errors, errors)
+    assert [(one.where, one.before) for one in found.found.readings] == [
+        ("density 0.0015", pytest.approx(0.11)),
+        ("density 0.002", pytest.approx(0.31)),
+    ]
+
+
+def test_what_has_not_changed_is_shown_by_its_test_errors(compare):
+    both = [reading([0.9], name="test_chance"), reading([0.1, 0.12])]
+    text = str(compare(both, both))
+    assert "errors/test_error" in text
+    assert "test_chance" not in text
