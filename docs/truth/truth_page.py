@@ -14,6 +14,7 @@ from truth_noise import write_noise
 from truth_paper import write_paper
 from truth_scores import score_selection, score_way, share_of_connectivity, share_of_cost
 from truth_tables import as_table
+from truth_tuning import write_tuning
 from truth_ways import HABITS
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def write_page(rows: Sequence[Row], cases: Sequence[Case], said: Mapping[str, Se
         _selection(rows),
         write_noise(rows),
         _pooled(rows),
+        "## Tuning",
+        write_tuning(rows),
         "## What one checkpoint shows",
         write_candidates(cases),
         BRANCH_WORDS,

@@ -57,3 +57,24 @@ def test_a_picture_of_grids_holds_a_box_for_every_cell_of_a_grid():
             min(line[place] for line in grid.above if line[place] is not None) for place in range(len(grid.densities))
         ]
         assert best == pytest.approx([0] * len(best))
+
+
+def test_a_search_is_replayed_on_two_dense_seeds_and_counted_on_the_others():
+    rows = [row for row in shipped() if row.study == "mlp-patches-batch" and row.density == 0.2]
+    replayed = module("tuning").replay_search(rows, lambda bench, aim: module("tuning")._whole(bench, aim), share=1)
+    assert len(replayed) == 6
+    assert {one.runs for one in replayed} == {1.0}
+    column = {seed: [row for row in rows if row.seed == seed] for seed in (0, 1, 2, 3)}
+    seen = np.mean([[np.mean(row.test_errors) for row in column[seed]] for seed in (0, 1)], axis=0)
+    counted = np.mean([[np.mean(row.test_errors) for row in column[seed]] for seed in (2, 3)], axis=0)
+    assert replayed[0].regret == pytest.approx(counted[seen.argmin()] - counted.min())
+
+
+def test_the_step_of_the_posterior_is_chosen_on_the_other_studies():
+    replay = module("tuning").Replay
+    tried = {
+        1.0: [replay(study="a", regret=0.0, runs=1), replay(study="b", regret=0.3, runs=1)],
+        2.0: [replay(study="a", regret=0.9, runs=1), replay(study="b", regret=0.1, runs=1)],
+    }
+    assert module("tuning").choose_step(tried, without="a") == 2.0
+    assert module("tuning").choose_step(tried, without="b") == 1.0

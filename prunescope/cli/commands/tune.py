@@ -34,11 +34,13 @@ class TuneRequest:
         Literal["test-error", "cka"],
         typer.Option(help="Quantity that the search compares among connected models; cka requires no labels."),
     ] = TuningQuestion.by
+    search: Annotated[
+        Literal["posterior", "regime"],
+        typer.Option(help="Where runs are spent: by the posterior of the best value, or from hot to cold by LMC."),
+    ] = TuningQuestion.search
     share: Annotated[
         float,
-        typer.Option(
-            metavar="F", min=0, max=1, help="Confirm on other dense seeds within this share of the grid's runs."
-        ),
+        typer.Option(metavar="F", min=0, max=1, help="Runs may reach this share of the grid's; a first look is made."),
     ] = TuningQuestion.share
     full: Annotated[
         bool, typer.Option("--full", help="Retrain for the full number of epochs where LMC is otherwise undecided.")
@@ -73,10 +75,11 @@ class TuneRequest:
 def tune(request: TuneRequest) -> Output:
     """Find the best value of a temperature-like knob by density. Uses fewer runs than the grid.
 
-    The values are searched from the hottest to the coldest on one dense seed and two replicas: what is colder than a
-    poorly connected model is not tried. A value whose LMC is undecided gets its other replicas; the best are
-    confirmed on the other dense seeds while the runs stay within --share of the grid's. Prints the value for each
-    density. Every step is a step of the grid: steps that a sweep of the same study finished are counted, not rerun.
+    Every look is a dense seed of a value with two replicas. By default it is taken where it is expected to lower the
+    least error most, by a posterior of the test errors of all values, while the runs stay within --share of the grid's.
+    With --search regime, --by cka or --full, the values are searched from the hottest to the coldest on one dense seed:
+    what is colder than a poorly connected model is not tried, and the best are confirmed on the other dense seeds.
+    Prints the value for each density. Steps that a sweep of the same study finished are counted, not rerun.
     """
     from prunescope.report.cases.tuning import find_tuning
 

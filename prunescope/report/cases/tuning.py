@@ -67,11 +67,12 @@ class TuningFinding(Finding):
 
 @asks(TuningQuestion)
 def tune(question: TuningQuestion, session: Session) -> TuningFinding:
-    """Find the value of a temperature-like knob for each density by the regime, with fewer runs than the grid.
+    """Find the value of a temperature-like knob for each density, with fewer runs than the grid.
 
-    The values are searched from the hottest to the coldest on one dense seed and two replicas: what is colder than a
-    poorly connected model is not tried (Zhou et al. 2023, section 5.3). The best are confirmed on the other dense
-    seeds. What a sweep of the same study finished is not run again, but counted.
+    Every look is a dense seed of a value with two replicas, taken where it is expected to lower the least test error
+    most, by a posterior of all values. With search="regime", by="cka" or full the values are searched from the hottest
+    to the coldest: what is colder than a poorly connected model is not tried (Zhou et al. 2023, section 5.3), and the
+    best are confirmed on the other dense seeds. What a sweep of the same study finished is not run again, but counted.
     """
     return find_tuning(question, session)
 

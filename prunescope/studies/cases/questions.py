@@ -113,8 +113,11 @@ class TuningQuestion(Place):
     """Of the knob, where no study has them; usual ones where None."""
     by: Literal["test-error", "cka"] = "test-error"
     """Quantity that the search compares among connected models; cka requires no labels."""
+    search: Literal["posterior", "regime"] = "posterior"
+    """How runs are spent: where the posterior of the best value gains most, or along the knob from hot to cold as far
+    as the regime allows; the latter also where cka is compared or `full` is asked."""
     share: float = 0.4
-    """Values are confirmed on other dense seeds up to this share of the grid's runs."""
+    """The runs may reach this share of the grid's; the regime search confirms values on other dense seeds within it."""
     full: bool = False
     """Whether to retrain as long as was trained where the gate stays open otherwise."""
     model: str | None = None

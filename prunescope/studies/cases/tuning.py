@@ -15,6 +15,7 @@ import numpy as np
 
 from prunescope.api.errors import EvidenceError
 from prunescope.regimes import three_regime
+from prunescope.regimes.best_value import STEP
 from prunescope.regimes.thresholds import PUBLISHED
 from prunescope.studies.cases.measured import LMC, merged_readings
 from prunescope.studies.cases.search import Look, search_values
@@ -67,12 +68,14 @@ class Aim:
     seeds: tuple[int, ...]
     replicas: int
     limit: int
-    """Runs that confirming may reach; screening is not cut short."""
+    """Runs that may be reached; screening by the regime, and a first look, are not cut short."""
     by: By = "test-error"
     thresholds: Thresholds = PUBLISHED
     """Of the gate on LMC; its interval straddles them below their certainty."""
     full: bool = False
     """Retrain as long as was trained where more replicas leave the gate open too."""
+    step: float = STEP
+    """Of the posterior of the best value."""
 
 
 @dataclass(frozen=True, kw_only=True)

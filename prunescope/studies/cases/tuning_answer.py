@@ -10,6 +10,7 @@ from prunescope.regimes.direction import hottest_first
 from prunescope.regimes.thresholds import PUBLISHED
 from prunescope.studies.cases import bench, measured, tuning
 from prunescope.studies.cases.tuning_grid import make_tuning_grid
+from prunescope.studies.cases.tuning_posterior import tune_by_posterior
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,8 @@ def _tuned(made: TuningGrid, density: float, rule: RegimeRule, asked: TuningQues
     aim = _aim(made.grid, rule, asked, grid_runs=grid_runs)
     at = bench.GridBench(grid=made.grid, full=made.full, density=density, session=session, complete=complete)
     session.note(f"density {density:g}: {len(aim.values)} values, {grid_runs} runs in the grid")
-    tuned = tuning.tune_grid(at, aim)
+    by_posterior = asked.search == "posterior" and asked.by == "test-error" and not asked.full
+    tuned = tune_by_posterior(at, aim) if by_posterior else tuning.tune_grid(at, aim)
     models = measured.measured_column(made.grid, session, density=density)
     regret = tuning.regret(models, aim, tuned.value)
     return TunedDensity(density=density, tuned=tuned, grid_runs=grid_runs, regret=regret)

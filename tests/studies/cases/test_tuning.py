@@ -13,6 +13,7 @@ from prunescope.api.errors import EvidenceError
 from prunescope.regimes.thresholds import PUBLISHED
 from prunescope.studies.cases.measured import MeasuredModel
 from prunescope.studies.cases.tuning import Aim, regret, straddles, tune_grid, worth
+from prunescope.studies.cases.tuning_posterior import LEAST_LOOKS, tune_by_posterior
 
 EPOCHS = (10, 20, 30, 38, 50, 65, 80)
 
@@ -190,3 +191,57 @@ def test_the_published_grid_is_tuned_within_a_point_by_the_regime():
             found = tune_grid(known, asked)
             assert known.error[found.value] - min(known.error.values()) <= 0.01
             assert len(found.looked) <= 4
+
+
+@pytest.mark.parametrize("peak", EPOCHS)
+def test_the_posterior_finds_the_best_value_within_its_share_of_the_runs(peak):
+    known = bench(peak=peak, poor_from=200)
+    found = tune_by_posterior(known, aim(limit=17))
+    assert found.value == peak
+    assert found.runs == known.spent <= 17
+    assert not found.straddled
+    assert found.connected
+
+
+def test_the_posterior_spends_its_runs_where_the_best_value_is_open():
+    known = bench(peak=38, poor_from=200)
+    known.error |= {10: 0.6, 20: 0.5, 30: 0.21, 38: 0.205, 50: 0.21, 65: 0.5, 80: 0.6}
+    tune_by_posterior(known, aim(seeds=(0, 1, 2), limit=3 + 2 * 14))
+    looks = {value: sum(look[0] == value for look in known.looks) for value in EPOCHS}
+    assert min(looks[value] for value in (30, 38, 50)) > max(looks[value] for value in (10, 20, 65, 80))
+
+
+def test_the_posterior_weighs_the_price_of_a_look():
+    @dataclass
+    class Dear(Known):
+        def price(self, value, *, seed, replicas):
+            return 50 if value == 80 else Known.price(self, value, seed=seed, replicas=replicas)
+
+    plain = bench(poor_from=200)
+    known = Dear(lmc=plain.lmc, error=plain.error)
+    tune_by_posterior(known, aim(limit=40))
+    assert 80 not in {look[0] for look in known.looks}
+
+
+def test_the_posterior_looks_at_three_values_however_small_the_limit():
+    known = bench()
+    assert len(tune_by_posterior(known, aim(limit=0)).looked) == LEAST_LOOKS
+    assert len({look[0] for look in known.looks}) == LEAST_LOOKS
+    assert len(tune_by_posterior(bench(), aim(values=EPOCHS[:2], limit=0)).looked) == 2
+
+
+def test_the_posterior_corrects_a_lucky_dense_seed():
+    known = bench(poor_from=200, seed_error={(50, 0): -0.05, (50, 1): 0.05})
+    assert tune_by_posterior(known, aim(limit=99)).value == 38
+
+
+def test_the_posterior_requires_test_errors():
+    class Bare(Known):
+        def look(self, value, *, seed, replicas, full=False):
+            found = Known.look(self, value, seed=seed, replicas=replicas, full=full)
+            kept = {name: one for name, one in found.readings.items() if name != "errors/test_error"}
+            return replace(found, readings=kept)
+
+    plain = bench()
+    with pytest.raises(EvidenceError, match="no test-error"):
+        tune_by_posterior(Bare(lmc=plain.lmc, error=plain.error), aim())
