@@ -44,6 +44,10 @@ class Row:
     """Epochs of the dense training after which its learning rate first falls."""
     test_errors: tuple[float, ...]
     """Of its replicas; the first two are those of `lmc`."""
+    train_errors: tuple[float, ...]
+    """Of the same replicas at their end, images not augmented."""
+    train_losses: tuple[float, ...]
+    """The same, nats."""
     learned: bool
     """Whether the replicas whose connectivity is measured have learned."""
     lmc: float
@@ -106,6 +110,8 @@ def _row(name: str, study: TruthStudy, one: TruthCell, store: Store) -> Row:
         seed=cell.seed,
         drop=study.drops[cell.value],
         test_errors=_numbers(errors["test_error"]),
+        train_errors=_numbers(errors["train_error"]),
+        train_losses=_numbers(errors["train_loss"]),
         learned=not learning.failed(known),
         lmc=_mean(lmc["lmc"]),
         lmc_stderr=0.0 if lmc["lmc"].stderr is None else float(np.mean(lmc["lmc"].stderr)),

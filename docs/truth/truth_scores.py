@@ -133,6 +133,31 @@ def score_selection(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     return {name: {study: _mean(each) for study, each in studies.items()} for name, studies in found.items()}
 
 
+def score_whole(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    """Return the same of the choice by two replicas that are retrained as long as those of the truth.
+
+    It is counted on the third (the mean over the three), less the least mean of the column.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    for column in list_columns(rows):
+        errors = np.array([row.test_errors for row in column])
+        for name, rule in WHOLE.items():
+            regret = errors_on_the_third(column, rule) - float(errors.mean(axis=1).min())
+            for study in (column[0].study, "all"):
+                found.setdefault(name, {}).setdefault(study, []).append(regret)
+    return {name: {study: _mean(each) for study, each in studies.items()} for name, studies in found.items()}
+
+
+def errors_on_the_third(column: Sequence[Row], rule: Callable[[Sequence[Row], list[int]], int]) -> float:
+    """Return the test error of a choice by two replicas, on the third: the mean over the three, fraction."""
+    count = len(column[0].test_errors)
+    found = []
+    for left in range(count):
+        seen = [number for number in range(count) if number != left]
+        found.append(column[rule(column, seen)].test_errors[left])
+    return _mean(found)
+
+
 def _gated(column: Sequence[Row]) -> int:
     """Return the connected member with the least dense test error; the best connected one where none is."""
     connected = [place for place, row in enumerate(column) if row.lmc >= GATE]
@@ -154,6 +179,32 @@ CHOOSERS: dict[str, Callable[[Sequence[Row]], int]] = {
     "the hottest": lambda _: 0,
 }
 """Rule -> position in the column, whose hottest member is the first."""
+
+GO_ON = 3
+"""Members that the brief comparison leaves."""
+
+
+def _by_whole(name: str, *, brief: bool = False) -> Callable[[Sequence[Row], list[int]], int]:
+    """Return the rule that takes the least mean of a measurement of the replicas that it sees.
+
+    brief: only of the members that the comparison of brief retrainings leaves.
+    """
+
+    def choose(column: Sequence[Row], seen: list[int]) -> int:
+        shares = share_of_least([row.brief for row in column]) if brief else np.zeros(len(column))
+        left = np.argsort(-shares, kind="stable")[: GO_ON if brief else None]
+        return int(min(left, key=lambda place: _mean([getattr(column[place], name)[number] for number in seen])))
+
+    return choose
+
+
+WHOLE: dict[str, Callable[[Sequence[Row], list[int]], int]] = {
+    "training losses": _by_whole("train_losses"),
+    "training errors": _by_whole("train_errors"),
+    "training losses of the best three of the brief comparison": _by_whole("train_losses", brief=True),
+    "test errors": _by_whole("test_errors"),
+}
+"""Rule -> position in the column, by the replicas whose numbers are given."""
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -35,7 +35,9 @@ class Member:
     epochs: float | None = None
     """How long the dense model was trained."""
     train_errors: tuple[float, ...] = ()
-    """Training error of each of its retrained replicas, fraction; what the comparison looks at."""
+    """Training error of each of its retrained replicas, fraction; what the comparison looks at without losses."""
+    train_losses: tuple[float, ...] = ()
+    """Training loss of each, in the objective's unit; it decides where the errors are all 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,7 @@ def last_before(epochs: Sequence[float], *, drop: float) -> float | None:
 def choices(members: Sequence[Member], *, epsilon: float, drop: float | None = None) -> tuple[Choice, ...]:
     """Return what every rule that has its numbers would choose, with its regret.
 
-    The comparison of training errors comes first where all are known, then Algorithm 2.
+    The comparison of training losses comes first where all are known, then Algorithm 2.
 
     drop: epoch of the first learning-rate drop, where the members are snapshots of one run.
     """
@@ -125,12 +127,17 @@ def choice(rule: str, member: Member, because: str, members: Sequence[Member]) -
 
 
 def _compared(members: Sequence[Member]) -> list[tuple[str, Member, str]]:
-    """Return the member that most probably has the least training error after retraining, where all are known."""
-    if len(members) < 2 or not all(member.train_errors for member in members):
+    """Return the member that most probably has the least training loss after retraining, where all are known.
+
+    The training error where losses are not known.
+    """
+    losses, errors = ([getattr(member, name) for member in members] for name in ("train_losses", "train_errors"))
+    what, seen = ("loss", losses) if all(losses) else ("error", errors)
+    if len(members) < 2 or not all(seen):
         return []
-    shares = share_of_least([member.train_errors for member in members])
+    shares = share_of_least(seen)
     best = max(range(len(members)), key=lambda place: shares[place])
-    because = f"least training error after retraining, {probability_text(shares[best])} sure; no labels of test data"
+    because = f"least training {what} after retraining, {probability_text(shares[best])} sure; no labels of test data"
     return [("comparison", members[best], because)]
 
 

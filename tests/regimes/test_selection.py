@@ -115,3 +115,15 @@ def test_the_comparison_of_training_errors_comes_first_where_all_are_known():
     assert "no labels of test data" in found[0].because
     partly = [members[0], replace(members[1], train_errors=())]
     assert choices(partly, epsilon=0.1)[0].rule == "algorithm-2"
+
+
+def test_training_losses_are_compared_before_errors_that_are_all_zero():
+    members = [
+        Member(name="hot", test_error=0.2, train_errors=(0.0, 0.0), train_losses=(0.020, 0.021)),
+        Member(name="cold", test_error=0.1, train_errors=(0.0, 0.0), train_losses=(0.001, 0.002)),
+    ]
+    found = choices(members, epsilon=0.1)[0]
+    assert (found.rule, found.member) == ("comparison", "cold")
+    assert found.because.startswith("least training loss")
+    partly = [replace(members[0], train_errors=(0.0, 0.001)), replace(members[1], train_losses=())]
+    assert choices(partly, epsilon=0.1)[0].because.startswith("least training error")

@@ -58,6 +58,8 @@ def row(value, error, **changed):
         "seed": 0,
         "drop": 20.0,
         "test_errors": (error, error + 0.002, error - 0.002),
+        "train_errors": (error / 2, error / 2, error / 2),
+        "train_losses": (error, error, error),
         "learned": True,
         "lmc": -0.02,
         "lmc_stderr": 0.004,

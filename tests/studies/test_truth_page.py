@@ -78,3 +78,25 @@ def test_the_step_of_the_posterior_is_chosen_on_the_other_studies():
     }
     assert module("tuning").choose_step(tried, without="a") == 2.0
     assert module("tuning").choose_step(tried, without="b") == 1.0
+
+
+def test_a_choice_by_two_replicas_is_counted_on_the_third():
+    rows = [row for row in shipped() if row.study == "mlp-patches-batch" and row.density == 0.2 and row.seed == 0]
+    (column,) = module("cases").list_columns(rows)
+    last = column[-1]
+    errors = (0.9, 0.8, 0.7)
+    marked = [*column[:-1], replace(last, test_errors=errors, train_losses=(-1.0, -1.0, 99.0))]
+    found = module("scores").errors_on_the_third(marked, module("scores").WHOLE["training losses"])
+    others = [
+        int(np.argmin([np.mean([row.train_losses[number] for number in seen]) for row in marked]))
+        for seen in ((1, 2), (0, 2))
+    ]
+    assert 4 not in others  # a replica that is seen counts: 99 keeps the last member from being chosen
+    wanted = [errors[2], marked[others[1]].test_errors[1], marked[others[0]].test_errors[0]]
+    assert found == pytest.approx(np.mean(wanted))
+    whole = module("scores").score_whole(rows)
+    assert whole["test errors"]["all"] >= 0
+    assert whole["training losses"]["all"] == pytest.approx(
+        module("scores").errors_on_the_third(column, module("scores").WHOLE["training losses"])
+        - min(np.mean(row.test_errors) for row in column)
+    )

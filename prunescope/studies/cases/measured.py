@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from prunescope.studies.grid.layout import Grid
     from prunescope.studies.imported.study import ImportedStudy
 
-LMC, CKA, TEST_ERROR, TRAIN_ERROR = "lmc/lmc", "cka/softmax", "errors/test_error", "errors/train_error"
+LMC, CKA = "lmc/lmc", "cka/softmax"
+
+TEST_ERROR, TRAIN_ERROR, TRAIN_LOSS = "errors/test_error", "errors/train_error", "errors/train_loss"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ class MeasuredModel:
             dense_error=self.dense_error,
             epochs=self.epochs,
             train_errors=tuple(self.array(TRAIN_ERROR).tolist()),
+            train_losses=tuple(self.array(TRAIN_LOSS).tolist()),
         )
 
 

@@ -31,7 +31,7 @@ class Selected:
     references: Mapping[str, str]
     """Name of a model -> its run or snapshot."""
     choices: tuple[Choice, ...]
-    """The comparison of training errors first, then Algorithm 2 of Zhou et al. (2023)."""
+    """The comparison of training losses first, then Algorithm 2 of Zhou et al. (2023)."""
     epsilon: float
     """Of the LMC gate."""
     probes: tuple[str, ...]
