@@ -62,8 +62,8 @@ three) less the least mean of the column, so that the figures stand beside those
 training errors are all 0, and are what `select` compares: whichever study is left out, they are better than training
 errors on the others in {kept} of {studies} cases. The test errors of the two replicas, which spend labels, choose no
 better: what is left is mostly the luck of the least. Two whole replicas of each network are two thirds of the
-retraining of the truth; where the brief comparison leaves three of the five, two fifths. The brief comparison errs by its two epochs and two replicas, in
-`preresnet-mnist-batch` above all, where replicas of one cell differ most."""
+retraining of the truth; where the brief comparison leaves three of the five, two fifths. The brief comparison errs by
+its two epochs and two replicas, in `preresnet-mnist-batch` above all, where replicas of one cell differ most."""
 
 POOLED_WORDS = """Pooled over neighbouring densities the brief comparison is no better: {each} (weights e^(−steps ÷
 width)). Losses of the brief retrainings in place of errors, smoothing along the temperature, the course and position of
