@@ -24,6 +24,8 @@ class Synflow(Pruner):
     Tanaka et al. 2020, section 6 and algorithm 1. The paper prunes at initialisation.
     """
 
+    version = 2
+
     rounds: Annotated[int, Option("rounds of scoring and pruning; 1 is one-shot", minimum=1)] = 100
     linear: Linear = None
     first: First = True

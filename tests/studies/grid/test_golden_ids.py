@@ -74,7 +74,7 @@ IDS = (
     ("prune", {"prune": "n-of-m"}, "prune-cc2ddc0faff7cf60"),
     ("prune", {"prune": "random"}, "prune-0bd928b1196d1033"),
     ("prune", {"prune": "snip"}, "prune-2a19cfb6bd4736cd"),
-    ("prune", {"prune": "synflow"}, "prune-8b8abc9c84223ffc"),
+    ("prune", {"prune": "synflow"}, "prune-bb3872c17ed15214"),
     ("prune", {"prune": "taylor"}, "prune-9d79c8b423e4e5bd"),
     ("retrain", {"retrain": "sgd"}, "retrain-70f685d85eb4a646"),
     ("retrain", {"retrain": "sam"}, "retrain-00c334dbe4234e98"),
