@@ -11,10 +11,11 @@ import torch
 from timm.models import is_model
 
 from prunescope.api import Mask
-from prunescope.api.errors import InputError, MismatchError
+from prunescope.api.errors import InputError, MismatchError, PrunescopeError
 from prunescope.api.trust import NOTHING
 from prunescope.api.wording import percent
-from prunescope.networks.checkpoints import knobs, neighbours, transforms
+from prunescope.networks.checkpoints import grids, knobs, neighbours, transforms
+from prunescope.networks.checkpoints.fingerprints import shapes
 from prunescope.networks.checkpoints.finite import check_finite
 from prunescope.networks.checkpoints.layouts import FileLayout, WeightsChoice, find_weights, refuse_missing_choice
 from prunescope.networks.checkpoints.matching import KnownNetwork, Match, fit_state
@@ -173,11 +174,15 @@ def _known(facts: Facts, place: CheckpointPlace, layout: FileLayout, *, prefer: 
 
 
 def _of_train_script(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what timm's train.py hands to the constructor beside model_kwargs, as far as it changes the output."""
+    """Return what timm's train.py hands to the constructor beside model_kwargs, as far as it changes the output.
+
+    Copies of it have arguments for the sizes of patches and windows too.
+    """
+    given = {name: settings[name] for name in grids.GRID_OPTIONS if settings.get(name)}
     if "lr_base" not in settings:
-        return {}
+        return given
     names = {"global_pool": "gp", "bn_eps": "bn_eps", "bn_momentum": "bn_momentum"}
-    return {ours: settings[theirs] for ours, theirs in names.items() if settings.get(theirs) is not None}
+    return given | {ours: settings[theirs] for ours, theirs in names.items() if settings.get(theirs) is not None}
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -214,6 +219,9 @@ def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> 
         try:
             return fit_state(state, known)
         except MismatchError as error:
+            inferred = _fit_other_grid(state, known)
+            if inferred is not None:
+                return inferred
             if "structurally" in error.message:
                 raise
             found = search(state, known)
@@ -230,6 +238,20 @@ def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> 
     twins = find_twins(found.match.spec, found.match.state)
     others = f"of the same names and shapes, and computing something else (--model): {', '.join(twins)}"
     return replace(found.match, notes=(note, *((others,) if twins else ()), *found.match.notes))
+
+
+def _fit_other_grid(state: Mapping[str, Tensor], known: KnownNetwork) -> Match | None:
+    """Fit a transformer of other patches or windows than its name or the file says, where the tensors show them."""
+    taken, _ = sifted(known.name, grids.infer_grid(shapes(state)))
+    other = {name: value for name, value in taken.items() if known.options.get(name) != value}
+    if not other:
+        return None
+    try:
+        match = fit_state(state, replace(known, options={**known.options, **other}))
+    except PrunescopeError:
+        return None
+    words = " and ".join(f"{name} {value}" for name, value in other.items())
+    return replace(match, notes=(f"{words} inferred from the tensors", *match.notes))
 
 
 def _of_torchvision(hints: Sequence[str]) -> str:

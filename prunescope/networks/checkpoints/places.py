@@ -40,8 +40,19 @@ def locate(name: str) -> CheckpointPlace:
     if not path.is_dir():
         if source == "local-dir":
             raise InputError(f"no folder at '{path}'", fix="check the path")
-        return CheckpointPlace(weights=path)
+        return CheckpointPlace(weights=path, config=_config_beside(path))
     return _from_folder(path)
+
+
+def _config_beside(path: Path) -> dict[str, Any]:
+    """Return the config.json beside a weights file where the folder as a whole means that file; else nothing."""
+    if not (path.is_file() and path.with_name("config.json").is_file()):
+        return {}
+    try:
+        whole = _from_folder(path.parent)
+    except InputError:
+        return {}  # the file is named by itself because its config.json is of no use
+    return whole.config if whole.weights == path else {}
 
 
 def _from_folder(folder: Path) -> CheckpointPlace:
