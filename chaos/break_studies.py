@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import misbehaving
 from rounds_page import Round, write_page
 from small_disks import mounted, resize
-from small_study import DONE, FAILED, FULL, KILLED, STUDY, sweep
+from small_study import DONE, FAILED, FEW, FULL, KILLED, STUDY, sweep
 from warm import Kill, Warm, find_change, warm_process
 
 from prunescope.runs.store import Store
@@ -74,10 +74,18 @@ class Campaign:
         """The study that ran in one go."""
         return Store(self.folder / "undisturbed")
 
+    @property
+    def few(self) -> Store:
+        """The study of fewer steps that ran in one go."""
+        return Store(self.folder / "few")
+
     def begin(self) -> bool:
-        """Run the study undisturbed; whether that is possible."""
+        """Run both studies undisturbed; whether that is possible."""
         self.file.write_text(STUDY, encoding="utf-8")
-        return self.warm.run(*sweep(self.file, self.undisturbed)) == DONE
+        small = self.folder / "few.toml"
+        small.write_text(FEW, encoding="utf-8")
+        ends = [self.warm.run(*sweep(self.file, self.undisturbed)), self.warm.run(*sweep(small, self.few))]
+        return ends == [DONE, DONE]
 
     def expect(self, status: int, allowed: set[int], what: str) -> None:
         """Note an end that no command may have."""
@@ -96,11 +104,12 @@ class Campaign:
         self.unexpected += [f"{store.study.name}: {name}: {problem}" for name, problem in damaged]
         return kept | found
 
-    def compare(self, store: Store) -> None:
+    def compare(self, store: Store, undisturbed: Store | None = None) -> None:
         """Count the steps whose numbers are not those of the undisturbed study."""
-        wanted = set(self.undisturbed.ids())
+        undisturbed = undisturbed or self.undisturbed
+        wanted = set(undisturbed.ids())
         found = wanted & set(store.ids())
-        changed = [what for run_id in sorted(found) if (what := find_change(self.undisturbed, store, run_id))]
+        changed = [what for run_id in sorted(found) if (what := find_change(undisturbed, store, run_id))]
         self.unexpected += changed
         self.figures["changed"] += len(changed)
         self.figures["lost"] += len(wanted - found)
@@ -199,12 +208,12 @@ def misbehave(campaign: Campaign, store: Store, *, how: str) -> None:
     differ.
     """
     file = campaign.folder / f"{store.study.name}.toml"
-    file.write_text(misbehaving.with_probe(STUDY, how), encoding="utf-8")
+    file.write_text(misbehaving.with_probe(FEW, how), encoding="utf-8")
     status = campaign.warm.run(*sweep(file, store, workers=2))
     campaign.expect(status, {FAILED}, f"{store.study.name}, a probe that {how}")
     campaign.figures["plugins that misbehaved"] += 1
     campaign.check(store, set())
-    campaign.compare(store)
+    campaign.compare(store, campaign.few)
 
 
 DISTURBANCES: dict[str, tuple[Callable[[Campaign, Store], None], float]] = {

@@ -212,9 +212,8 @@ def _check_budget(path: pathlib.Path, kind: Kind) -> None:
                 pickled = io.BytesIO(archive.read(held["data.pkl"]))
             scan_pickle(pickled, size=size, sizes=lambda key: lengths.get(key, 0))
         else:
-            with path.open("rb") as file:
-                _skip_opening(file)
-                scan_pickle(file, size=size, sizes=lambda _: size)
+            with path.open("rb") as file:  # the opening's three pickles, the values, and the keys of the storages
+                all(scan_pickle(file, size=size, sizes=lambda _: size) for _ in range(5))
     except BudgetError as error:
         raise InputError(f"'{path}' was not loaded: {error}", fix=RESAVE) from error
     except Exception as error:  # a damaged pickle can raise anything

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from prunescope.networks.checkpoints.expansion import BudgetError, Expansion
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import BinaryIO
@@ -40,10 +42,6 @@ WITH_KEYS = ("collections.OrderedDict", "collections.Counter", "collections.defa
 
 ALLOCATING = ("builtins.bytearray", "torch.Tensor", "torch.storage.UntypedStorage", "torch.storage.TypedStorage")
 """What takes as much memory as an argument gives."""
-
-
-class BudgetError(ValueError):
-    """A file that would take more time or memory than one of its size explains."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +77,15 @@ class _Scan:
     stack: list[Any] = field(default_factory=list)
     marks: list[list[Any]] = field(default_factory=list)
     memo: dict[int, Any] = field(default_factory=dict)
+    expansion: Expansion = field(default_factory=Expansion)
 
     def pop_mark(self) -> list[Any]:
         found, self.stack = self.stack, self.marks.pop()
         return found
 
-    def hold(self, items: Sequence[Any]) -> None:
-        """Count what a container takes in: each tensor as often as it is held."""
+    def hold(self, holder: Any, items: Sequence[Any]) -> None:  # noqa: ANN401 - a description
+        """Count what a container takes in: each tensor, and each part, as often as it is held."""
+        self.expansion.add(holder, items)
         for item in items:
             if isinstance(item, Logical):
                 self.room -= item.size
@@ -101,17 +101,19 @@ class _Scan:
                 raise BudgetError(f"a name in it has more than {LONGEST_KEY} characters")
 
 
-def scan_pickle(file: BinaryIO, *, size: int, sizes: Callable[[str], int]) -> None:
-    """Follow one pickle; BudgetError where it would take too long or too much memory.
+def scan_pickle(file: BinaryIO, *, size: int, sizes: Callable[[str], int]) -> bool:
+    """Follow one pickle, and return whether torch's unpickler comes to its end too.
 
     size: bytes of the whole file. sizes: returns the bytes that the file has for a storage, by its key.
+    Raises BudgetError where that would take too long or too much memory.
     """
     scan = _Scan(room=LARGEST + 4 * size, sizes=sizes)
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         if count > MOST_PARTS:
             raise BudgetError(f"it has more than {MOST_PARTS:,} parts")
         if not _follow(scan, opcode.name, argument):
-            return  # torch's unpickler stops at the same place
+            return False  # torch's unpickler stops at the same place
+    return True
 
 
 def _follow(scan: _Scan, name: str, argument: Any) -> bool:  # noqa: ANN401 - whatever the opcode carries
@@ -138,6 +140,7 @@ def _put(scan: _Scan, argument: int) -> None:
 
 
 def _get(scan: _Scan, argument: int) -> None:
+    scan.expansion.fetch(scan.memo[argument])
     scan.stack.append(scan.memo[argument])
 
 
@@ -148,14 +151,14 @@ def _mark(scan: _Scan, _: object) -> None:
 
 def _tuple(scan: _Scan, _: object) -> None:
     items = tuple(scan.pop_mark())
-    scan.hold(items)
+    scan.hold(items, items)
     scan.stack.append(items)
 
 
 def _tuple_of(count: int) -> Callable[[_Scan, object], None]:
     def make(scan: _Scan, _: object) -> None:
         items = tuple(scan.stack[-count:])
-        scan.hold(items)
+        scan.hold(items, items)
         scan.stack[-count:] = [items]
 
     return make
@@ -163,14 +166,14 @@ def _tuple_of(count: int) -> Callable[[_Scan, object], None]:
 
 def _append(scan: _Scan, _: object) -> None:
     item = scan.stack.pop()
-    scan.hold([item])
+    scan.hold(scan.stack[-1], [item])
     if isinstance(scan.stack[-1], list):
         scan.stack[-1].append(item)
 
 
 def _appends(scan: _Scan, _: object) -> None:
     items = scan.pop_mark()
-    scan.hold(items)
+    scan.hold(scan.stack[-1], items)
     if isinstance(scan.stack[-1], list):
         scan.stack[-1].extend(items)
 
@@ -178,22 +181,25 @@ def _appends(scan: _Scan, _: object) -> None:
 def _set_item(scan: _Scan, _: object) -> None:
     value, key = scan.stack.pop(), scan.stack.pop()
     scan.check_keys([key])
-    scan.hold([value])
+    scan.hold(scan.stack[-1], [key, value])
 
 
 def _set_items(scan: _Scan, _: object) -> None:
     items = scan.pop_mark()
     scan.check_keys(items[::2])
-    scan.hold(items[1::2])
+    scan.hold(scan.stack[-1], items)
 
 
 def _build(scan: _Scan, _: object) -> None:
-    scan.stack.pop()
+    state = scan.stack.pop()
+    scan.expansion.use(state)
+    scan.expansion.add(scan.stack[-1], [state])
 
 
 def _persistent(scan: _Scan, _: object) -> None:
     """Note a storage: ("storage", type, key, place, number of elements, ...)."""
     found = scan.stack.pop()
+    scan.expansion.use(found)
     element, count = 1, 0
     if isinstance(found, tuple) and len(found) >= 5:
         kind, key, number = found[1], found[2], found[4]
@@ -206,7 +212,11 @@ def _persistent(scan: _Scan, _: object) -> None:
 
 def _call(scan: _Scan, _: object) -> None:
     arguments, called = scan.stack.pop(), scan.stack.pop()
-    scan.stack.append(_result(scan, called, arguments))
+    scan.expansion.use(called, arguments)
+    made = _result(scan, called, arguments)
+    if isinstance(made, Logical):
+        scan.expansion.add(made, [arguments])
+    scan.stack.append(made)
 
 
 def _result(scan: _Scan, called: Any, arguments: Any) -> Any:  # noqa: ANN401 - descriptions

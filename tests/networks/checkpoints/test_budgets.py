@@ -22,6 +22,7 @@ from prunescope.networks.checkpoints.neighbours import read_arguments, summary_n
 from prunescope.networks.checkpoints.places import locate
 from prunescope.networks.checkpoints.plain import plain
 from prunescope.networks.checkpoints.scanning import BudgetError, scan_pickle
+from prunescope.networks.checkpoints.sniffing import LEGACY_MAGIC
 from prunescope.networks.models import create
 from prunescope.networks.spec import ModelSpec
 
@@ -123,7 +124,54 @@ def long_storage(path):
     return path
 
 
+TWICE = b")" + b"".join(b"q%ch%c\x86" % (number, number) for number in range(60))
+"""A tuple that holds itself twice, sixty times over: written out it has 2^60 parts."""
+
+LATE = b"(" + b"".join(b"]q%c" % n for n in range(60)) + b"".join(b"h%c(h%ch%ce" % (n, n + 1, n + 1) for n in range(59))
+"""The same of lists, which are filled only after others hold them."""
+
+STORAGE = b"(U\x07storagectorch\nFloatStorage\n%bU\x03cpuK\x01tQ"
+
+WRITTEN_OUT = {
+    "hashed in a set": b"cbuiltins\nset\n](K\x01" + TWICE + b"\x86e\x85R",
+    "hashed in a counter": b"ccollections\nCounter\n](K\x01" + TWICE + b"\x86e\x85R",
+    "hashed as an attribute": b"cargparse\nNamespace\n)\x81](" + TWICE + b"K\x01\x86eb",
+    "hashed as the key of a storage": STORAGE % TWICE,
+    "hashed by torch": b"ctorch.serialization\n_get_layout\n" + TWICE + b"\x85R",
+    "printed by a class": b"ctorch.torch_version\nTorchVersion\n" + TWICE + b"\x85R",
+    "printed by its constructor": b"ctorch.torch_version\nTorchVersion\n" + TWICE + b"\x85\x81",
+    "printed as what is called": TWICE + b")R",
+    "printed as a class": TWICE + b")\x81",
+    "printed as a layout": b"ctorch._utils\n_rebuild_sparse_tensor\n" + TWICE + b"K\x01\x86R",
+    "printed, of lists": b"ctorch.torch_version\nTorchVersion\n" + LATE + b"t\x85R",
+    "called, of lists": LATE + b"t)R",
+}
+"""What torch's unpickler does with a value -> opcodes that make it do so."""
+
+
+def in_archive(part):
+    """Return what writes a whole archive of torch.save whose value has this part."""
+    more = [("version", b"3\n"), ("byteorder", b"little")]
+    return lambda path: archive(opcodes(b"}X\x01\x00\x00\x00a" + part + b"s"), path, more=more)
+
+
+PROTOCOL, SYSTEM = pickle.dumps(1001, 2), pickle.dumps({"protocol_version": 1001, "little_endian": True}, 2)
+
+FIVE_PICKLES = {
+    "a protocol that is printed": (opcodes(TWICE), SYSTEM, opcodes(b"}"), opcodes(b"]")),
+    "a machine with a key that is hashed": (PROTOCOL, opcodes(b"}" + TWICE + b"K\x01s"), opcodes(b"}"), opcodes(b"]")),
+    "storages with a key that is hashed": (PROTOCOL, SYSTEM, opcodes(b"}"), opcodes(b"](" + TWICE + b"e")),
+    "storages that take memory": (PROTOCOL, SYSTEM, opcodes(b"}"), BYTEARRAY),
+}
+
+
+def in_old_layout(parts):
+    return lambda path: path.write_bytes(LEGACY_MAGIC + b"".join(parts)) and path
+
+
 BOMBS = {
+    **{f"a value {what}": in_archive(part) for what, part in WRITTEN_OUT.items()},
+    **{f"the old layout, {what}": in_old_layout(parts) for what, parts in FIVE_PICKLES.items()},
     "a key of nested pairs": lambda path: archive(KEY, path),
     "the same in a set": lambda path: archive(IN_A_SET, path),
     "the same in an ordered dictionary": lambda path: archive(IN_ORDERED, path),
@@ -181,10 +229,22 @@ def test_what_torch_saves_is_followed_to_its_end(tmp_path):
             checkpoints.load_checkpoint(path)
 
 
+def test_a_value_that_is_held_twice_counts_twice_and_an_ordinary_one_is_read():
+    shared = [list(range(100))] * 100
+    assert scan_pickle(io.BytesIO(pickle.dumps(shared, 2)), size=100, sizes=lambda _: 0)
+    with pytest.raises(BudgetError, match="repeats its parts"):
+        scan_pickle(io.BytesIO(pickle.dumps([[[0] * 300] * 300] * 300, 2)), size=100, sizes=lambda _: 0)
+    call = b"ccollections\nOrderedDict\n](" + b"K\x01" * 1000 + b"eq\x00\x85R"
+    again = b"".join(b"ccollections\nOrderedDict\nh\x00\x85R" for _ in range(5_000))
+    with pytest.raises(BudgetError, match="calls with values"):
+        scan_pickle(io.BytesIO(opcodes(b"(" + call + again + b"t")), size=100, sizes=lambda _: 0)
+
+
 def test_the_scan_follows_each_opcode_in_constant_time():
-    scan_pickle(io.BytesIO(opcodes(nested_pairs(200))), size=100, sizes=lambda _: 0)
+    with pytest.raises(BudgetError, match="repeats its parts"):
+        scan_pickle(io.BytesIO(opcodes(b"(" + nested_pairs(200) + b"t")), size=100, sizes=lambda _: 0)
     with pytest.raises(BudgetError, match="neither a text nor a number"):
-        scan_pickle(io.BytesIO(KEY), size=100, sizes=lambda _: 0)
+        scan_pickle(io.BytesIO(opcodes(b"}))\x86K\x01s")), size=100, sizes=lambda _: 0)
 
 
 def test_20_000_tensors_that_fit_nothing_are_matched_in_seconds(tmp_path):
