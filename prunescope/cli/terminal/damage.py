@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import REPAIR, PrunescopeError
 from prunescope.cli.terminal.command import ExitCode
-from prunescope.report.common.console import say
+from prunescope.report.common.console import say, say_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def report_damage(problems: Sequence[str]) -> int:
     """Report what is damaged, and how to repair it; return the exit code."""
     for problem in problems:
-        say(f"error: {problem}")
+        say_line(f"error: {problem}")
     if problems:
         say(f"fix: {REPAIR}")
     return damage_code(problems)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from prunescope.report.common.console import say
+from prunescope.report.common.console import say, say_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def _refused(error: Any) -> int:  # noqa: ANN401 - Click's, which Typer hides
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return int(error.exit_code)
-    say(f"error: {error.format_message()}")
+    say_line(f"error: {error.format_message()}")
     context = getattr(error, "ctx", None)
     if context is not None:
         usage = " ".join(context.get_usage().split()).removeprefix("Usage: ")

@@ -65,6 +65,34 @@ def read_content(path: pathlib.Path, *, unsafe: bool) -> Content:
             it is read and `unsafe` is not set.
     """
     _check_readable(path)
+    before = _state_of(path)
+    try:
+        found = _read(path, unsafe=unsafe)
+    except (InputError, OSError) as error:
+        if _state_of(path) != before:
+            raise _written_to(path) from error
+        raise
+    if _state_of(path) != before:
+        raise _written_to(path)
+    return found
+
+
+def _state_of(path: pathlib.Path) -> tuple[int, ...]:
+    """Return what changes when a file is written or another one takes its name."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _written_to(path: pathlib.Path) -> InputError:
+    return InputError(
+        f"'{path}' was changed while it was read", fix="wait until it is complete: no other program may write it"
+    )
+
+
+def _read(path: pathlib.Path, *, unsafe: bool) -> Content:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     kind = sniff(path)

@@ -28,6 +28,11 @@ def say(text: str) -> None:
     _print(printable(text))
 
 
+def say_line(text: str) -> None:
+    """Print one line to stderr: a line end within it, as in the name of a file, is written out."""
+    say(one_line(text))
+
+
 def show(renderable: RenderableType) -> None:
     """Print something rich to stderr."""
     _print(render(renderable, sys.stderr))
@@ -50,6 +55,15 @@ def printable(text: str) -> str:
     'resnet\\x1b[2J18'
     """
     return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str) -> str:
+    r"""Return a text whose line ends are written out, so that no name in it can pass for a line of its own.
+
+    >>> one_line("no file at 'a\nfix: run b'")
+    "no file at 'a\\nfix: run b'"
+    """
+    return text.rstrip("\n").replace("\n", "\\n")
 
 
 def render(renderable: RenderableType, stream: TextIO) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from prunescope.api.wording import percent
 from prunescope.report.common import costs
-from prunescope.report.common.console import duration, say
+from prunescope.report.common.console import duration, say, say_line
 from prunescope.runs import watching
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class OnTerminal:
 
     def note(self, text: str) -> None:
         """Print a line."""
-        say(text)
+        say_line(text)
 
     def estimated(self, estimate: CostEstimate, slots: int) -> None:
         """Print what is left in a line."""

@@ -310,3 +310,31 @@ def test_code_that_is_not_installed_is_named(tmp_path, monkeypatch):
         read_content(tmp_path / "a.ckpt", unsafe=True)
     assert "damaged" not in str(caught.value)
     assert "install the package" in caught.value.fix
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+@pytest.mark.parametrize("how", ["grows", "is replaced", "is gone"])
+def test_a_file_that_changes_while_it_is_read_is_named(suffix, how, tmp_path, monkeypatch):
+    from prunescope.networks.checkpoints import reading
+
+    path = tmp_path / f"a.{suffix}"
+    weights = {"w": torch.zeros(2)}
+    torch.save(weights, path) if suffix == "pt" else safetensors.torch.save_file(weights, path)
+    assert read_content(path, unsafe=False).kind
+    sniff = reading.sniff
+
+    def change(path):
+        kind = sniff(path)
+        if how == "grows":
+            with path.open("ab") as file:
+                file.write(bytes(64))
+        elif how == "is replaced":
+            (tmp_path / "other").write_bytes(path.read_bytes())
+            (tmp_path / "other").replace(path)
+        else:
+            path.unlink()
+        return kind
+
+    monkeypatch.setattr(reading, "sniff", change)
+    with pytest.raises(InputError, match="was changed while it was read"):
+        read_content(path, unsafe=False)
