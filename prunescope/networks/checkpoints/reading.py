@@ -27,7 +27,8 @@ from torch.torch_version import TorchVersion
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import require_regular
-from prunescope.networks.checkpoints.scanning import BudgetError, scan_pickle
+from prunescope.networks.checkpoints.expansion import BudgetError
+from prunescope.networks.checkpoints.scanning import scan_pickle
 from prunescope.networks.checkpoints.sniffing import Kind, sniff
 
 if TYPE_CHECKING:

@@ -17,11 +17,12 @@ import torch
 
 from prunescope.api.errors import InputError, PrunescopeError
 from prunescope.networks import checkpoints
+from prunescope.networks.checkpoints.expansion import BudgetError
 from prunescope.networks.checkpoints.knobs import read_training
 from prunescope.networks.checkpoints.neighbours import read_arguments, summary_notes
 from prunescope.networks.checkpoints.places import locate
 from prunescope.networks.checkpoints.plain import plain
-from prunescope.networks.checkpoints.scanning import BudgetError, scan_pickle
+from prunescope.networks.checkpoints.scanning import scan_pickle
 from prunescope.networks.checkpoints.sniffing import LEGACY_MAGIC
 from prunescope.networks.models import create
 from prunescope.networks.spec import ModelSpec
