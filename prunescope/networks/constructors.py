@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import timm
 import torch
@@ -16,7 +17,7 @@ from timm.models import is_model, model_entrypoint
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 COMMON_OPTIONS = frozenset(
     {
@@ -102,8 +103,31 @@ def _of_classes(kind: type) -> set[str]:
     found: set[str] = set()
     for base in kind.__mro__[: kind.__mro__.index(nn.Module)]:
         if "__init__" in vars(base):
-            found |= set(inspect.signature(vars(base)["__init__"]).parameters)
+            found |= set(inspect.signature(vars(base)["__init__"]).parameters) | _of_configuration(
+                vars(base)["__init__"]
+            )
     return found - {"self", "args", "kwargs"}
+
+
+def _of_configuration(constructor: Callable[..., None]) -> set[str]:
+    """Return the fields of the configuration that a constructor takes, where further keywords replace its values.
+
+    NFNets, MaxxViTs, NaFlexViTs and ByobNets are built so; a MaxxViT's `transformer_cfg` and `conv_cfg` have their
+    fields behind `transformer_` and `conv_`.
+    """
+    parameters = inspect.signature(constructor).parameters
+    if "cfg" not in parameters or not any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return set()
+    hints = get_type_hints(constructor)
+    kinds = [kind for kind in (hints["cfg"], *get_args(hints["cfg"])) if is_dataclass(kind)]
+    return {name for kind in kinds for field in fields(kind) for name in _names(field.name, field.default_factory)}
+
+
+def _names(field: str, factory: object) -> Iterator[str]:
+    """Yield the keywords of a field: its name; of a configuration within, those of its fields behind its prefix."""
+    yield field
+    if is_dataclass(factory):
+        yield from (f"{field.removesuffix('cfg')}{inner.name}" for inner in fields(factory))
 
 
 def _built(architecture: str) -> nn.Module:

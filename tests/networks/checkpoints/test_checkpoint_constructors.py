@@ -157,3 +157,19 @@ def test_what_the_checkpoint_itself_says_goes_before_a_preprocessor_config(tmp_p
     (tmp_path / "preprocessor_config.json").write_text(json.dumps({"image_mean": [0, 0, 0], "size": 224}))
     data = checkpoints.load_checkpoint(tmp_path / "a.pth").data
     assert (data["image_size"], data["mean"]) == ([48, 48], [0.5, 0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("test_nfnet", {"depths": [1, 1, 1, 1], "alpha": 0.5}),
+        ("maxvit_pico_rw_256", {"depths": [1, 1, 1, 1], "embed_dim": [32, 32, 32, 32], "stem_width": 32}),
+        ("coatnet_pico_rw_224", {"depths": [1, 1, 1, 1], "conv_stride_mode": "pool", "transformer_dim_head": 16}),
+        ("naflexvit_base_patch16_gap", {"depth": 1, "embed_dim": 64, "num_heads": 2}),
+    ],
+)
+def test_values_of_a_configuration_are_arguments(tmp_path, name, options):
+    args = {"lr_base": 0.1, "model": name, "model_kwargs": options}
+    model = saved(tmp_path / "a.pth", name, args=args, **options)
+    found = assert_equal(tmp_path / "a.pth", model, 224 if "maxvit" not in name else 256)
+    assert found.spec.options.items() >= options.items()
