@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from truth_cases import list_columns
+from truth_flips import TABLE, find_both_sides, read_pairs
 from truth_noise import measure_extra, measure_floor
 from truth_scores import score_selection, score_whole, share_of_connectivity, share_of_cost
+
+from prunescope.api.knobs import KNOBS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +30,7 @@ def write_acceptance(
     scores: Mapping[str, WayScore],
 ) -> str:
     """Return a table: asked, reached, whether it is met."""
-    lines = [*_of_direction(scores), *_of_steps(said, rows), *_of_cost(cases)]
+    lines = [*_of_direction(scores), *_of_steps(said, rows), *_of_cost(cases), *_of_flips()]
     table = ["| asked, on studies left out | reached | met |", "| --- | --- | --- |"]
     return "\n".join(
         [*table, *(f"| {asked} | {reached} | {'yes' if met else 'no'} |" for asked, reached, met in lines)]
@@ -97,6 +100,12 @@ def _of_cost(cases: Sequence[Case]) -> list[tuple[str, str, bool]]:
         ("cost of a verdict of all signals ≤ 10 % of the column's retraining", f"{full:.0%}", full <= 0.10),
         ("the same without LMC and damage", reached, one <= 0.10),
     ]
+
+
+def _of_flips() -> list[tuple[str, str, bool]]:
+    found = find_both_sides(read_pairs()) if TABLE.exists() else {}
+    reached = ", ".join(f"{KNOBS[knob].words} (`{study}`)" for study, knob in found.items()) or "none"
+    return [("both sides of a best value over two knobs, each z ≥ 4 or ≤ −4", reached, len(set(found.values())) >= 2)]
 
 
 def _mean(values: Sequence[float]) -> float:

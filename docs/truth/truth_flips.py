@@ -128,13 +128,15 @@ def write_pairs(pairs: Iterable[Pair]) -> str:
         for one in pairs
     ]
     columns = ("study", "knob", "density", "hotter against colder", "dense seeds", "points", "z")
-    both = [
-        study
-        for study in sorted({one.study for one in pairs})
-        if {one.z > 0 for one in pairs if one.study == study and abs(one.z) >= SURE} == {True, False}
-    ]
-    named = ", ".join(f"`{study}`" for study in both) or "no study"
+    named = ", ".join(f"`{study}`" for study in find_both_sides(pairs)) or "no study"
     return "\n\n".join([WORDS, as_table(columns, lines), f"Both sides with |z| ≥ {SURE:g}: {named}."])
+
+
+def find_both_sides(pairs: Sequence[Pair]) -> dict[str, str]:
+    """Return the studies that show both sides with |z| of SURE or more, and their knobs."""
+    sure = [one for one in pairs if abs(one.z) >= SURE]
+    colder, hotter = ({one.study for one in sure if (one.z > 0) is positive} for positive in (True, False))
+    return {one.study: one.knob for one in sure if one.study in colder & hotter}
 
 
 def _differences(rows: Sequence[dict[str, str]], hotter: float, colder: float) -> np.ndarray:

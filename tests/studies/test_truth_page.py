@@ -100,3 +100,11 @@ def test_a_choice_by_two_replicas_is_counted_on_the_third():
         module("scores").errors_on_the_third(column, module("scores").WHOLE["training losses"])
         - min(np.mean(row.test_errors) for row in column)
     )
+
+
+def test_both_sides_are_those_of_one_study_with_large_z_of_both_signs():
+    flips = module("flips")
+    given = {"density": 0.1, "hotter": 8, "colder": 32, "seeds": 9, "gain": 0.1, "half": 0.01}
+    signs = (("both", 4.0), ("both", -4.1), ("small", 9.0), ("small", -3.9), ("one", 5.0), ("one", 6.0))
+    pairs = [flips.Pair(study=study, knob="rho", z=z, **given) for study, z in signs]
+    assert flips.find_both_sides(pairs) == {"both": "rho"}
