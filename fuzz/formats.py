@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import samples
 import valid_frames
 from changed_bytes import mutate
-from pickle_opcodes import pickle_values
+from pickle_opcodes import five_pickles, pickle_values, repeated_values
 
 from prunescope.data.array_file import read_arrays
 from prunescope.data.classes import read_classes
@@ -66,6 +66,10 @@ def _in_archive(data: bytes, chance: random.Random) -> bytes:
 
 def _in_pickle(data: bytes, chance: random.Random) -> bytes:
     return samples.with_pickle(data, lambda pickle: pickle_values(pickle, chance))
+
+
+def _repeated(data: bytes, chance: random.Random) -> bytes:
+    return samples.with_pickle(data, lambda pickle: repeated_values(pickle, chance))
 
 
 def _checkpoint(
@@ -155,6 +159,8 @@ FORMATS: dict[str, Format] = {
     "torch.save, values": _checkpoint("values.pt", bytes, _resaved(new=True)),
     "pickle in torch.save": _checkpoint("pickled.pt", lambda: samples.saved(new=True), _in_archive),
     "pickle in torch.save, values": _checkpoint("opcodes.pt", lambda: samples.saved(new=True), _in_pickle),
+    "pickle in torch.save, repeated": _checkpoint("repeated.pt", lambda: samples.saved(new=True), _repeated),
+    "torch.save, old layout, opcodes": _checkpoint("opcodes.pth", lambda: samples.saved(new=False), five_pickles),
     "torch.save, old layout": _checkpoint("a.pth", lambda: samples.saved(new=False), mutate),
     "torch.save, old layout, values": _checkpoint("values.pth", bytes, _resaved(new=False)),
     "safetensors": _checkpoint("a.safetensors", samples.safetensors, mutate),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickletools
 import struct
 from itertools import pairwise
@@ -69,6 +70,8 @@ def pickle_values(data: bytes, chance: random.Random) -> bytes:
     """Return the pickle with one to three opcodes replaced, removed, doubled, or a call put in."""
     opcodes = _cut(data)
     for _ in range(chance.randint(1, 3)):
+        if len(opcodes) <= 2:  # no more than the first and the last
+            break
         at, kind = chance.randrange(1, len(opcodes) - 1), chance.randrange(8)
         if kind == 0:
             del opcodes[at : at + chance.randint(1, 3)]
@@ -80,3 +83,43 @@ def pickle_values(data: bytes, chance: random.Random) -> bytes:
         else:
             opcodes[at] = _another(opcodes[at], chance)
     return b"".join(opcodes)
+
+
+FIVE = 5
+"""Pickles of torch.save's old layout: its number, its protocol, the machine, the values, and the keys of storages."""
+
+USES = (b"\x85R", b"\x85\x81", b")R", b")\x81", b"Q", b"a", b"b", b"K\x01s", b"K\x01\x86", b"t", b"")
+"""What may be done with a value."""
+
+
+def _held_twice(chance: random.Random) -> bytes:
+    """Return a tuple, or a list that is filled late, that holds another one twice, and so on."""
+    depth, first = chance.randint(1, 60), chance.randint(0, 190)
+    if chance.random() < 0.5:
+        return b")" + b"".join(b"q%ch%c\x86" % (number, number) for number in range(first, first + depth))
+    made = b"(" + b"".join(b"]q%c" % number for number in range(first, first + depth))
+    pairs = ((number, number + 1, number + 1) for number in range(first, first + depth - 1))
+    return made + b"".join(b"h%c(h%ch%ce" % pair for pair in pairs) + b"t"
+
+
+def repeated_values(data: bytes, chance: random.Random) -> bytes:
+    """Return the pickle with a value put in that holds itself again and again, and that is used."""
+    opcodes = _cut(data)
+    for _ in range(chance.randint(1, 2)):
+        called = named(chance.choice(NAMES)) if chance.random() < 0.7 else b""
+        at = chance.randrange(1, max(len(opcodes), 2))
+        opcodes[at:at] = [called, _held_twice(chance), chance.choice(USES)]
+    return b"".join(opcodes)
+
+
+def five_pickles(data: bytes, chance: random.Random) -> bytes:
+    """Return a file of the old layout with opcodes of one of its pickles changed."""
+    file, ends = io.BytesIO(data), [0]
+    for _ in range(FIVE):
+        for _opcode in pickletools.genops(file):
+            pass
+        ends.append(file.tell())
+    number = chance.randrange(1, FIVE)
+    first, last = ends[number], ends[number + 1]
+    change = chance.choice((pickle_values, repeated_values))
+    return data[:first] + change(data[first:last], chance) + data[last:]
