@@ -72,6 +72,8 @@ class Figures:
     counts: dict[str, Counts] = field(default_factory=dict)
     path: Path | None = None
     """Where they are kept."""
+    note: str = ""
+    """What the page adds of the campaign, such as the states of the code that it ran over."""
 
     def of(self, name: str) -> Counts:
         """Return the counts of one format."""
@@ -89,14 +91,14 @@ def read_figures(path: Path | None, *, seed: int = 0) -> Figures:
         return Figures(seed=seed, versions=versions(), path=path)
     found = json.loads(path.read_text(encoding="utf-8"))
     counts = {name: Counts(**{**one, "ends": Counter(one["ends"])}) for name, one in found["counts"].items()}
-    return Figures(seed=found["seed"], versions=found["versions"], counts=counts, path=path)
+    return Figures(seed=found["seed"], versions=found["versions"], counts=counts, path=path, note=found.get("note", ""))
 
 
 def write_figures(figures: Figures) -> None:
     """Keep the figures, where a file was given for them."""
     if figures.path is not None:
         made = {name: vars(counts) for name, counts in figures.counts.items()}
-        whole = {"seed": figures.seed, "versions": figures.versions, "counts": made}
+        whole = {"seed": figures.seed, "versions": figures.versions, "counts": made, "note": figures.note}
         figures.path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
@@ -133,7 +135,8 @@ def _section(figures: Figures) -> str:
         total.seconds, total.bytes = max(total.seconds, counts.seconds), max(total.bytes, counts.bytes)
     lines = [COLUMNS, ("---",) + ("---:",) * (len(COLUMNS) - 1), *rows, _row("all", total)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"\n## {used}\n\nSeed {figures.seed}.\n\n{table}\n"
+    about = f"Seed {figures.seed}. {figures.note}".strip()
+    return f"\n## {used}, seed {figures.seed}\n\n{about}\n\n{table}\n"
 
 
 def _row(name: str, counts: Counts) -> tuple[str, ...]:

@@ -112,13 +112,14 @@ def test_a_file_that_ends_its_process_costs_one_child(monkeypatch):
 
 
 def test_figures_are_kept_and_make_a_page(tmp_path):
-    figures = Figures(seed=3, versions={"torch": "2"}, path=tmp_path / "figures.json")
+    figures = Figures(seed=3, versions={"torch": "2"}, path=tmp_path / "figures.json", note="Twice.")
     for number, found in enumerate(("read", "refused", "slow")):
         figures.of("a.pt").add(number, End(found=found, seconds=0.5, bytes=10**9, commanded=found == "read"))
     write_figures(figures)
     again = read_figures(tmp_path / "figures.json")
     assert (again.of("a.pt"), again.seed) == (figures.of("a.pt"), 3)
     assert "| a.pt | 3 | 1 | 1 | 1 | 1 | 0.50 | 1.00 |" in page([again])
+    assert "\nSeed 3. Twice.\n" in page([again])
     again.of("a.pt").add(2, End(found="refused", seconds=0.5, bytes=1))
     counts = again.of("a.pt")
     assert (counts.files, counts.bad, counts.failed, dict(counts.ends)) == (3, 0, {}, {"read": 1, "refused": 2})

@@ -104,3 +104,15 @@ def test_the_digest_is_the_one_that_old_files_have(tmp_path):
         file.attrs["digest"] = digest
     with h5py.File(tmp_path / "old.h5") as file:
         assert hdf5.digest_of(file) == digest
+
+
+RUN_TOGETHER = (
+    ([("x", {}, None), ("y", {}, None)], [("xgroup0y", {}, None)]),
+    ([("x", {}, None), ("y", {"k": "v"}, None)], [("xgroup0y", {"k": "v"}, None)]),
+)
+"""Without the lengths of the parts both have the same bytes."""
+
+
+@pytest.mark.parametrize(("one", "other"), RUN_TOGETHER)
+def test_parts_that_run_together_have_other_digests(one, other):
+    assert hdf5.digest(one) != hdf5.digest(other)
