@@ -236,7 +236,7 @@ def check_room(before: Mask | None, density: float) -> None:
     """Raise UsageError where a network that is pruned already has no more than `density` of its weights left."""
     if before is not None and density > before.density:
         raise UsageError(
-            f"the network is already pruned to density {before.density:.4g}, which is below {density:g}",
+            f"the network is already pruned to density {before.density:.6g}, which is below {density:g}",
             fix="give a lower density, or prune the dense network",
         )
 

@@ -56,3 +56,20 @@ def test_the_compact_network_is_exported_where_channels_were_pruned(tmp_path):
     images = torch.randn(7, 3, 8, 8)
     with torch.no_grad():
         torch.testing.assert_close(run(tmp_path / "a.onnx", images), network(images), rtol=1e-3, atol=1e-4)
+
+
+def test_the_file_takes_images_of_the_size_of_the_data(tmp_path):
+    torch.save(
+        create(ModelSpec(name="resnet10t", num_classes=10, in_chans=3, image_size=(224, 224)), seed=1).state_dict(),
+        tmp_path / "a.pth",
+    )
+    given = {"to": "onnx", "model": "resnet10t", "study": tmp_path / "study"}
+    small = prunescope.export(
+        tmp_path / "a.pth", output=tmp_path / "a.onnx", data="patches:images=64,test_images=40", **given
+    )
+    assert small.found.notes == ()
+    assert run(tmp_path / "a.onnx", torch.randn(3, 3, 8, 8)).shape == (3, 10)
+    whole = prunescope.export(tmp_path / "a.pth", output=tmp_path / "b.onnx", **given)
+    (note,) = whole.found.notes
+    assert note == "the data of the network are unknown: the file takes images of 3 x 176 x 176; --data names the data"
+    assert run(tmp_path / "b.onnx", torch.randn(1, 3, 176, 176)).shape == (1, 10)

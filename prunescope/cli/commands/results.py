@@ -137,6 +137,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option(metavar="PATH", help="With --to: the file to write; of hf a new folder.")
     ] = None,
+    data: parameters.DataOrInherited = None,
     model: parameters.Model = None,
     weights: parameters.Weights = None,
     unsafe_load: parameters.UnsafeLoad = False,
@@ -156,7 +157,7 @@ def export(
     what = take_one(named, "FILE" if to is None else "CHECKPOINT", "results export")
     if to is not None:
         loading = {"model": model, "weights": weights, "unsafe_load": unsafe_load, "trust": tuple(trust or ())}
-        return _export_network(what, to=to, output=output, json=json, study=folder, **loading)
+        return _export_network(what, to=to, output=output, data=data, json=json, study=folder, **loading)
     return _export_runs(Path(what), folder)
 
 

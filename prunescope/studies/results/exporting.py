@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prunescope.api import Mask
     from prunescope.networks.checkpoints import Checkpoint
     from prunescope.networks.spec import ModelSpec
-    from prunescope.runs.place import Network
+    from prunescope.runs.place import DataLike, Network
     from prunescope.runs.session import Session
 
 
@@ -32,6 +32,8 @@ class ExportQuestion(CheckpointQuestion):
     """The format: timm, torchvision, hf, onnx, or torch-prune."""
     output: str | Path
     """The file to write; of hf a folder, which does not exist yet or is empty."""
+    data: DataLike | None = None
+    """What the network was trained on, which determines the size of images in ONNX; what its run has where None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +88,11 @@ def answer_export(
 
     chosen, target = formats.find_format(question.to), Path(question.output)
     _check_target(target, chosen.suffixes)
-    reference = open_network(question.network, session, loading=question.loading)
+    reference = open_network(question.network, session, loading=question.loading, data=question.data)
     checkpoint = session.store.load_weights(reference)
     model = checkpoints.to_model(checkpoint).eval()
-    inputs = _examples(reference, checkpoint, session)
+    seen = _seen_examples(question.data, reference, session)
+    inputs = _noise(checkpoint.spec) if seen is None else seen
     compact = _compact(reference, checkpoint, session, model=model, inputs=inputs) if chosen.compact else None
     texts = documents(_card_subject(reference, checkpoint), session) if documents and not chosen.suffixes else {}
     subject = ExportSubject(checkpoint=checkpoint, model=model, inputs=inputs, compact=compact, documents=texts)
@@ -102,7 +105,7 @@ def answer_export(
         difference=difference,
         parameters=sum(parameter.numel() for parameter in (compact or model).parameters()),
         compact=compact is not None,
-        notes=artefact.notes,
+        notes=(*artefact.notes, *(_size_notes(inputs) if seen is None and question.to == "onnx" else ())),
     )
 
 
@@ -127,20 +130,28 @@ def _check_target(target: Path, suffixes: tuple[str, ...]) -> None:
     check_free(target, folder=not suffixes)
 
 
-def _examples(reference: str, checkpoint: Checkpoint, session: Session) -> Tensor:
-    """Return the first examples the network was made for; images of noise, always the same, where these are unknown."""
+def _seen_examples(data: DataLike | None, reference: str, session: Session) -> Tensor | None:
+    """Return the first examples of the data given, or else of those of the run; None where both are unknown."""
+    from prunescope.data import sources
+    from prunescope.runs.opening import inherited_source, open_data
+
+    source = inherited_source([reference], session) if data is None else open_data(data, [reference], session)
+    if source is None:
+        return None
+    opened = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
+    return next(iter(opened.test.batches(2, limit=1)))[0]
+
+
+def _noise(spec: ModelSpec) -> Tensor:
+    """Return two images of noise, always the same, of the size that the network has by default."""
     import torch
 
-    from prunescope.data import sources
-    from prunescope.runs.opening import inherited_source
+    return torch.randn(2, spec.in_chans, *spec.image_size, generator=torch.Generator().manual_seed(0))
 
-    spec = checkpoint.spec
-    source = inherited_source([reference], session)
-    if source is not None:
-        opened = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
-        return next(iter(opened.test.batches(2, limit=1)))[0]
-    draw = torch.Generator().manual_seed(0)
-    return torch.randn(2, spec.in_chans, *spec.image_size, generator=draw)
+
+def _size_notes(inputs: Tensor) -> tuple[str, ...]:
+    size = " x ".join(map(str, inputs.shape[1:]))
+    return (f"the data of the network are unknown: the file takes images of {size}; --data names the data",)
 
 
 def _compact(
