@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from math import ceil
 from pathlib import Path
 from time import process_time
 
@@ -25,8 +26,8 @@ from prunescope.studies.grid import studyfolder
 
 RUNS = 100_000
 
-RUNS_OF_A_VALUE = 2100
-"""Runs of three dense seeds, 75 densities, a mask, three replicas and probes, for one value of the axis."""
+RUNS_OF_A_VALUE = 3 * 75 * (1 + 3 + 3)
+"""Of three dense seeds and 75 densities each: a mask, three replicas, three probes, for one value of the axis."""
 
 MOST_GIGABYTES = 4.0
 
@@ -43,8 +44,8 @@ seeds = {{ dense = [0, 1, 2], replicas = 3 }}
 
 
 def make_study(folder: Path, runs: int) -> Store:
-    """Write a study of about so many runs, as if it had run."""
-    values = [2 * number for number in range(1, max(2, round(runs / RUNS_OF_A_VALUE)) + 1)]
+    """Write a study of at least so many runs, as if it had run."""
+    values = [2 * number for number in range(1, max(2, ceil(runs / RUNS_OF_A_VALUE)) + 1)]
     densities = [round(0.005 * place, 3) for place in range(1, 76)]
     text = STUDY.format(last=values[-1], values=values, densities=densities)
     (folder / "study.toml").write_text(text, encoding="utf-8")

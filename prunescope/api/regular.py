@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MOST_REGULAR = 1 << 32
 """Bytes of a file that is read whole."""
 
+LARGEST_READ = 1 << 30
+"""Bytes that one system call is asked for."""
+
 TEXT_MOST = 1 << 26
 """Bytes of a text: a study, settings, a table."""
 
@@ -35,12 +38,26 @@ def read_regular(path: Path, *, most: int = MOST_REGULAR, follow: bool = True) -
     one that cannot be opened or read.
     """
     descriptor = _opened(path, follow=follow)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - it is open already
+    try:
         status = os.fstat(descriptor)
         _check(path, status)
         if status.st_size > most:
             raise InputError(f"{path} has {status.st_size:,} bytes, wanted at most {most:,}", fix="check what it is")
-        return file.read(most)
+        return _read(descriptor, status.st_size, most)
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, size: int, most: int) -> bytes:
+    """Return what can be read, at most so many bytes; size: how many are expected."""
+    data = os.read(descriptor, min(size + 1, most, LARGEST_READ))
+    if len(data) == size:
+        return data
+    parts, left = [data], most - len(data)
+    while left > 0 and (part := os.read(descriptor, min(left, LARGEST_READ))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def read_regular_text(path: Path) -> str:

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from timm.utils.misc import natural_key
-
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular_text
 
@@ -29,6 +27,8 @@ def ordered(names: Iterable[str], order: Order) -> list[str]:
     >>> ordered(["C-130", "C-47", "b"], "natural"), ordered(["C-130", "C-47", "b"], "text")
     (['b', 'C-47', 'C-130'], ['C-130', 'C-47', 'b'])
     """
+    from timm.utils.misc import natural_key
+
     texts = sorted(set(names))
     return texts if order == "text" else sorted(texts, key=natural_key)
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from PIL import Image
-from timm.utils.misc import natural_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +53,8 @@ class Scan:
 
 def scan(root: Path, *, level: Level) -> Scan:
     """Walk through a folder of class folders; links are followed, each folder once."""
+    from timm.utils.misc import natural_key
+
     files: list[tuple[str, str]] = []
     skipped: Counter[str] = Counter()
     for path in _walk(root, set(), skipped):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -55,17 +56,36 @@ def bootstrap_means(
 
     values, stderr: one per pair, in the order of itertools.combinations. Returns `draws` means.
     """
-    generator = np.random.Generator(np.random.PCG64(seed))
     measured, errors = np.asarray(values, dtype=np.float64), np.asarray(stderr, dtype=np.float64)
-    pairs = np.array(list(combinations(range(pair_replicas(measured.size)), 2)))
-    replica_weights = generator.dirichlet(np.ones(pairs.max() + 1), size=draws)
+    drawn = _draw_bootstrap(measured.size, draws, seed)
+    spread = drawn.spread * pair_spread / math.sqrt(measured.size)
+    means: np.ndarray = (drawn.weights * (measured + drawn.noise * errors)).sum(axis=1) + spread
+    return means
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draws:
+    """What a bootstrap draws whatever was measured; the arrays are not to be changed."""
+
+    weights: np.ndarray
+    """Of the pairs, (draws, pairs)."""
+    noise: np.ndarray
+    """Standard normal, (draws, pairs)."""
+    spread: np.ndarray
+    """Student's t, (draws,)."""
+
+
+@lru_cache(maxsize=8)
+def _draw_bootstrap(size: int, draws: int, seed: int) -> _Draws:
+    """Return what is drawn for so many pairs: all cells of a study with equal replicas draw the same."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    replicas = pair_replicas(size)
+    pairs = np.array(list(combinations(range(replicas), 2)))
+    replica_weights = generator.dirichlet(np.ones(replicas), size=draws)
     weights = replica_weights[:, pairs[:, 0]] * replica_weights[:, pairs[:, 1]]
     weights /= weights.sum(axis=1, keepdims=True)
-    noise = generator.normal(size=(draws, measured.size)) * errors
-    freedom = max(len(replica_weights[0]) - 1, 2)
-    spread = generator.standard_t(freedom, size=draws) * pair_spread / math.sqrt(measured.size)
-    means: np.ndarray = (weights * (measured + noise)).sum(axis=1) + spread
-    return means
+    noise = generator.normal(size=(draws, size))
+    return _Draws(weights=weights, noise=noise, spread=generator.standard_t(max(replicas - 1, 2), size=draws))
 
 
 def gate(

@@ -14,14 +14,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from prunescope.api.errors import REPAIR, InputError, PrunescopeError, StoreError
+from prunescope.api.errors import REPAIR, InputError, StoreError
 from prunescope.api.progress import report_progress
 from prunescope.api.regular import read_regular_text, require_regular
 from prunescope.api.trust import NOTHING
 from prunescope.runs import recipe as recipes
 from prunescope.runs.files import hdf5, opening, runfile
+from prunescope.runs.files.contents import read_contents
 from prunescope.runs.files.locks import has_locks, hold_lock, is_held
-from prunescope.runs.files.whole import make_folder, sync_folder, temporary_name, whole_file
+from prunescope.runs.files.whole import list_folder, make_folder, sync_folder, temporary_name, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
 
     from prunescope.api.trust import Trust
     from prunescope.networks.checkpoints import Checkpoint
+    from prunescope.runs.files.contents import Contents
     from prunescope.runs.files.runfile import Run
     from prunescope.runs.recipe import Recipe
 
 CHUNK = 1 << 20
-
-STEPS_WITHOUT_WEIGHTS = ("probe", "diagnose")
 
 CANNOT_WRITE = "cannot write"
 """How the message begins when a finished step finds no place: the steps after it would not either."""
@@ -102,15 +102,23 @@ class Store:
         except (OSError, ValueError) as error:
             raise runfile.unreadable(path, error) from error
 
-    def missing(self, run_id: str) -> str:
-        """Return what a step lacks that was finished: its result, whole, or weights; empty where all is there."""
-        try:
-            self.check_result(run_id)
-            makes = run_id.partition("-")[0] not in STEPS_WITHOUT_WEIGHTS
-            weights = runfile.read_weights(self.path(run_id), follow=self.linked) if makes else {}
-        except PrunescopeError as error:
-            return error.message
-        return next((f"its weights {name} are missing" for name in weights if not (self.runs / name).is_file()), "")
+    def contents(self, run_ids: Collection[str]) -> Contents:
+        """Read results, those that are there, and verify their bytes."""
+        names = frozenset(list_folder(self.runs))
+        there = [run_id for run_id in dict.fromkeys(run_ids) if f"{run_id}.h5" in names and run_id not in self.without]
+        return read_contents(self.runs, there, follow=self.linked)
+
+    def incomplete(self, run_ids: Collection[str]) -> dict[str, str]:
+        """Return what those of these runs lack that are there: their result, whole, or weights."""
+        found = self.contents(run_ids)
+        names = frozenset(list_folder(self.runs))
+        lacking = {
+            run_id: f"its weights {name} are missing"
+            for run_id in found.lines
+            for name in found.weights(run_id)
+            if name not in names or not (self.runs / name).is_file()
+        }
+        return lacking | {run_id: error.message for run_id, error in found.problems.items()}
 
     def load_weights(self, reference: str) -> Checkpoint:
         """Return the checkpoint a run (or its snapshot "<id>@<epoch>") wrote."""
@@ -215,24 +223,28 @@ class Store:
 
     def sound(self) -> tuple[Store, list[str]]:
         """Return the study without the results that cannot be read, and what is wrong with each of those."""
-        problems = {run_id: problem for run_id in self.ids() if (problem := runfile.check_run_file(self.path(run_id)))}
+        ids = self.ids()
+        problems = {
+            run_id: f"it cannot be read: {error.message}" for run_id, error in self.contents(ids).problems.items()
+        }
+        if not problems:  # their bytes are as they were written: what was written is looked at, which takes longer
+            problems = {run_id: problem for run_id in ids if (problem := runfile.check_run_file(self.path(run_id)))}
         named = [f"{self.path(run_id)} is damaged: {problem}" for run_id, problem in problems.items()]
         return replace(self, without=self.without | frozenset(problems)), named
 
-    def damaged(self, run_ids: Iterable[str]) -> dict[str, str]:
+    def damaged(self, run_ids: Collection[str]) -> dict[str, str]:
         """Return what is wrong with those of these runs that are there, and are not as they were written."""
-        there = [run_id for run_id in dict.fromkeys(run_ids) if os.path.lexists(self.path(run_id))]
+        found = self.contents(run_ids)
+        weights = [(run_id, *pair) for run_id in found.lines for pair in sorted(found.weights(run_id).items())]
         with ThreadPoolExecutor() as pool:  # digests are computed side by side
-            found = dict(zip(there, pool.map(self._damage, there), strict=True))
-        return {run_id: problem for run_id, problem in found.items() if problem}
-
-    def _damage(self, run_id: str) -> str:
-        try:
-            weights = runfile.read_weights(self.path(run_id), follow=self.linked)
-        except PrunescopeError as error:
-            return error.message
-        problems = ((name, self._check_weights(run_id, name, digest)) for name, digest in sorted(weights.items()))
-        return next((f"{self.runs / name}: {problem}" for name, problem in problems if problem), "")
+            problems = pool.map(self._check_weights, *zip(*weights, strict=True)) if weights else ()
+            wrong = [
+                (run_id, f"{self.runs / name}: {problem}")
+                for (run_id, name, _), problem in zip(weights, problems, strict=True)
+                if problem
+            ]
+        named = dict(reversed(wrong))  # the first of each
+        return {run_id: error.message for run_id, error in found.problems.items()} | named
 
     def set_aside(self, run_id: str) -> None:
         """Move the files of a damaged run to the folder `damaged` of the study: its step counts as not performed."""

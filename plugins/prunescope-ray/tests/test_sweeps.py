@@ -102,12 +102,25 @@ def test_ctrl_c_of_the_driver_ends_what_it_handed_out_and_the_same_command_resum
     assert not list(study.glob(".prunescope-ray-*"))
 
 
-def _start_driver(text, study, cluster):
-    """Start the command that sweeps a study on a cluster, as a process of its own."""
+@pytest.mark.parametrize("shared", ["auto", "no"])
+def test_a_relative_study_is_the_driver_s_wherever_the_workers_run(shared, cluster, wanted, tmp_path):
+    study = tmp_path / "made" / "here"
+    driver = _start_driver(TINY, tmp_path / "tiny", cluster, at="made/here", shared=shared)
+    try:
+        told = driver.communicate(timeout=180)[1]
+    finally:
+        _end([driver])
+    assert driver.returncode == 0, told
+    assert readings_of(study) == wanted
+    assert not list(tmp_path.rglob(".prunescope-ray-*"))
+
+
+def _start_driver(text, study, cluster, *, at=None, shared="auto"):
+    """Start the command that sweeps a study on a cluster, as a process of its own; at: the study as it is given."""
     file = study.with_suffix(".toml")
     file.write_text(text)
-    words = [sys.executable, "-c", COMMAND, "sweep", file.name, "--study", str(study), "--device", "cpu"]
-    words += ["--executor", "ray", "--executor-option", f"address={cluster.address}"]
+    words = [sys.executable, "-c", COMMAND, "sweep", file.name, "--study", at or str(study), "--device", "cpu"]
+    words += ["--executor", "ray", "--executor-option", f"address={cluster.address},shared={shared}"]
     return subprocess.Popen(words, cwd=study.parent, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import h5py
-import numpy as np
-
-from prunescope.runs.files import opening, runfile
+from prunescope.runs.files import content, opening, runfile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import numpy as np
 
     Array = tuple[np.ndarray, np.ndarray | None]
     """A reading's value and standard error."""
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 def wall_seconds(path: Path) -> float:
     """Return how long a run took, and read nothing else: a study has thousands of runs."""
     try:
-        return _number(opening.open_file(path, run_id=path.stem), b"wall_seconds")
+        return content.read_number(opening.open_file(path, run_id=path.stem), b"wall_seconds")
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise runfile.unreadable(path, error) from error
 
@@ -41,9 +40,9 @@ def glance(path: Path, names: Sequence[str]) -> tuple[float, dict[str, Array]]:
     """
     try:
         file = opening.open_file(path, run_id=path.stem)
-        schema = int(_number(file, b"schema"))
+        schema = int(content.read_number(file, b"schema"))
         if schema == runfile.SCHEMA:
-            seconds = _number(file, b"wall_seconds")
+            seconds = content.read_number(file, b"wall_seconds")
             places = {name: "readings/" + "/".join(map(runfile.escape, name.split("/", 1))) for name in names}
             found = {name: _value(file, place.encode()) for name, place in places.items()}
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
@@ -53,21 +52,6 @@ def glance(path: Path, names: Sequence[str]) -> tuple[float, dict[str, Array]]:
     return seconds, {name: value for name, value in found.items() if value is not None}
 
 
-def _number(file: Any, name: bytes) -> float:  # noqa: ANN401 - h5py has no types
-    found = np.empty((), dtype=np.float64)
-    h5py.h5a.open(file, name).read(found, h5py.h5t.NATIVE_DOUBLE)
-    return float(found)
-
-
 def _value(file: Any, place: bytes) -> Array | None:  # noqa: ANN401 - h5py has no types
     dataset = opening.open_array(file, place)
-    if dataset is None:
-        return None
-    value = np.empty(dataset.shape, dtype=np.float64)
-    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, value, h5py.h5t.NATIVE_DOUBLE)
-    if not h5py.h5a.exists(dataset, b"stderr"):
-        return value, None
-    attribute = h5py.h5a.open(dataset, b"stderr")
-    stderr = np.empty(attribute.shape, dtype=np.float64)
-    attribute.read(stderr, h5py.h5t.NATIVE_DOUBLE)
-    return value, stderr
+    return None if dataset is None else (content.read_value(dataset), content.read_stderr(dataset))

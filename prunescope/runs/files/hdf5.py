@@ -85,6 +85,11 @@ def block(data: bytes, *, name: str) -> bytes:
     return (BLOCK_BEGIN + total.hexdigest().encode() + f" {name}\n".encode()).ljust(BLOCK, b"\0")
 
 
+def digest_in(data: bytes) -> str:
+    """Return the digest in the first bytes of a file."""
+    return data[len(BLOCK_BEGIN) : len(BLOCK_BEGIN) + DIGEST_DIGITS].decode(errors="replace")
+
+
 def name_in(data: bytes) -> str:
     """Return the name in the first bytes of a file."""
     return data[len(BLOCK_BEGIN) + DIGEST_DIGITS + 1 : BLOCK].partition(b"\n")[0].decode(errors="replace")

@@ -10,6 +10,7 @@ None of that is in a result, and a file with any of it is refused before a value
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -41,36 +42,57 @@ LARGEST = 1 << 31
 """Bytes beyond 4 times the file that its values may take."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class VerifiedBytes:
+    """The bytes of a result file, compared with their digest."""
+
+    data: bytes
+    digest: str
+    """In hexadecimal digits, of the id and of the bytes after the first block; empty for a file of before."""
+
+
+def read_verified(path: Path, *, follow: bool = False, run_id: str = "") -> VerifiedBytes:
+    """Return the bytes of a result file, which are as they were written; see `open_file`.
+
+    The bytes of a file of before are not verified yet: it has no digest of them.
+    """
+    data = read_regular(path, follow=follow)
+    if not data.startswith(hdf5.BLOCK_BEGIN):
+        if not data.startswith(SIGNATURE):
+            raise ValueError("it is not an HDF5 file of prunescope")
+        return VerifiedBytes(data=data, digest="")
+    found = hdf5.name_in(data)
+    if data[: hdf5.BLOCK] != hdf5.block(data, name=found):
+        data = without_open_mark(data, at=hdf5.BLOCK)
+        if data[: hdf5.BLOCK] != hdf5.block(data, name=found):
+            raise ValueError("its bytes do not match their digest")
+    if run_id not in ("", found):
+        raise ValueError(f"it is the result of {found}")
+    return VerifiedBytes(data=data, digest=hdf5.digest_in(data))
+
+
+def open_verified(found: VerifiedBytes, *, run_id: str = "") -> Any:  # noqa: ANN401 - h5py has no types
+    """Return the open file of verified bytes, an h5py FileID; of a file of before, after its values were compared."""
+    file = h5f.open_file_image(found.data)
+    if not found.digest:
+        _check_values(file, run_id)
+    return file
+
+
 def open_file(path: Path, *, follow: bool = False, run_id: str = "") -> Any:  # noqa: ANN401 - h5py has no types
     """Return an open result file whose bytes are as they were written, an h5py FileID.
 
     follow: whether the name may be a link to the file. run_id: whose result it must be, where that is given.
     Raises ValueError where they are not, OSError where there is no HDF5, InputError where the file is not regular.
     """
-    data = read_regular(path, follow=follow)
-    if data.startswith(hdf5.BLOCK_BEGIN):
-        found = hdf5.name_in(data)
-        if data[: hdf5.BLOCK] != hdf5.block(data, name=found):
-            data = without_open_mark(data, at=hdf5.BLOCK)
-        if data[: hdf5.BLOCK] != hdf5.block(data, name=found):
-            raise ValueError("its bytes do not match their digest")
-        if run_id not in ("", found):
-            raise ValueError(f"it is the result of {found}")
-        return h5f.open_file_image(data)
-    if not data.startswith(SIGNATURE):
-        raise ValueError("it is not an HDF5 file of prunescope")
-    file = h5f.open_file_image(data)
-    _check_values(file, run_id)
-    return file
+    return open_verified(read_verified(path, follow=follow, run_id=run_id), run_id=run_id)
 
 
 def check_bytes(path: Path, *, run_id: str, follow: bool = False) -> None:
     """Raise what `open_file` raises, except that HDF5 is not opened where the digest is that of the bytes."""
-    data = read_regular(path, follow=follow)
-    if not data.startswith(hdf5.BLOCK_BEGIN):
-        open_file(path, follow=follow, run_id=run_id)
-    elif data[: hdf5.BLOCK] != hdf5.block(data, name=run_id):
-        raise ValueError(f"its bytes do not match their digest, or it is the result of {hdf5.name_in(data)}")
+    found = read_verified(path, follow=follow, run_id=run_id)
+    if not found.digest:
+        open_verified(found, run_id=run_id)
 
 
 def _check_values(file: Any, run_id: str) -> None:  # noqa: ANN401 - h5py has no types

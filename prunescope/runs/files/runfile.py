@@ -169,23 +169,6 @@ def read_run(path: Path, *, with_mask: bool = False, only: Collection[str] | Non
     return run
 
 
-def read_weights(path: Path, *, follow: bool = False) -> Mapping[str, str]:
-    """Return the weights that a run wrote, name -> sha256, of a file whose bytes match their digest; see `read_run`.
-
-    Nothing else of the file is looked at: a tenth of the time, where a study has 100,000 runs.
-    """
-    import h5py
-
-    try:
-        file = h5py.File(opening.open_file(path, follow=follow, run_id=path.stem))
-        _check_schema(path, file)
-        return _texts(_mapping(file.attrs["weights"]))
-    except StoreError:
-        raise
-    except Exception as error:  # a damaged file can make HDF5 raise anything
-        raise unreadable(path, error) from error
-
-
 def _check_id(file: h5py.File, wanted: str) -> None:
     if str(file.attrs["id"]) != wanted:
         raise ValueError(f"its id {str(file.attrs['id'])!r} does not match its recipe: wanted {wanted}")
@@ -246,9 +229,9 @@ def _read_run(file: h5py.File, *, with_mask: bool, only: Collection[str] | None)
         mask=_read_mask(file) if with_mask and "mask" in file else None,
         readings={
             probe: {
-                _unescape(name): _read_reading(group[name])
+                unescape(name): _read_reading(group[name])
                 for name in group
-                if only is None or f"{probe}/{_unescape(name)}" in only
+                if only is None or f"{probe}/{unescape(name)}" in only
             }
             for probe, group in file.get("readings", {}).items()
         },
@@ -285,7 +268,7 @@ def _read_history(file: h5py.File) -> tuple[Epoch, ...]:
 def _read_mask(file: h5py.File) -> Mask:
     import torch
 
-    return Mask({_unescape(name): torch.from_numpy(kept[()]).bool() for name, kept in file["mask"].items()})
+    return Mask({unescape(name): torch.from_numpy(kept[()]).bool() for name, kept in file["mask"].items()})
 
 
 def _read_reading(dataset: h5py.Dataset) -> Reading:
@@ -329,7 +312,8 @@ def escape(name: str) -> str:
     return name.replace("%", "%25").replace("/", "%2F")
 
 
-def _unescape(name: str) -> str:
+def unescape(name: str) -> str:
+    """Return the name that `escape` made this of."""
     return name.replace("%2F", "/").replace("%25", "%")
 
 

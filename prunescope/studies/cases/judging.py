@@ -22,13 +22,34 @@ from prunescope.studies.cases.measured import CKA, LMC, TEST_ERROR, TRAIN_ERROR,
 from prunescope.studies.cases.moving import change, find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from prunescope.api import RegimeRule
+    from prunescope.api import Evidence, RegimeRule
     from prunescope.studies.cases.measured import MeasuredModel
     from prunescope.studies.cases.moving import Change
 
 PATH = "lmc/train_error_path"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredColumn:
+    """Every measured dense model at one density, and what a rule gets of each value of the knob."""
+
+    models: tuple[MeasuredModel, ...]
+    """One per value and dense seed."""
+    knob: str
+    evidence: Mapping[str, Evidence]
+    """By value, which is written out: one that is not known (NaN) is one."""
+
+
+def merge_column(models: Sequence[MeasuredModel], knob: str) -> MeasuredColumn:
+    """Return the models of one density as a rule judges them: the seeds of each value as one."""
+    cells: dict[str, list[MeasuredModel]] = {}
+    for model in models:
+        cells.setdefault(_written(model.value), []).append(model)
+    seeds = frozenset.intersection(*(frozenset(model.seed for model in cell) for cell in cells.values()))
+    evidence = {value: describe_evidence(merge_seeds(cell, seeds=seeds), knob) for value, cell in cells.items()}
+    return MeasuredColumn(models=tuple(models), knob=knob, evidence=evidence)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +82,23 @@ def judge_cell(
     models: every measured dense model at one density, one per value and seed. first_drop: epochs of the dense training
     after which its learning rate first fell. Raises ValueError where none of the models has the value.
     """
-    found = _judge(models, value, knob=knob, rule=rule, first_drop=first_drop, certainty=certainty)
+    if not any(_written(model.value) == _written(value) for model in models):
+        raise ValueError(f"no model was measured at {knob} {value:g}")
+    column = merge_column(models, knob)
+    return judge_in_column(column, value=value, rule=rule, first_drop=first_drop, certainty=certainty)
+
+
+def judge_in_column(
+    column: MeasuredColumn,
+    *,
+    value: float,
+    rule: RegimeRule,
+    first_drop: float | None = None,
+    certainty: float = CERTAINTY,
+) -> CellVerdict:
+    """Return what `judge_cell` returns of one value of a column that was merged before."""
+    models, knob = column.models, column.knob
+    found = _judge(column, value, rule=rule, first_drop=first_drop, certainty=certainty)
     advice = found.diagnosis.advice
     to = find_target(models, value, advice, knob=knob, drop=first_drop)
     moved = None if to is None else change(models, value, to)
@@ -105,21 +142,11 @@ def find_middle(models: Sequence[MeasuredModel]) -> list[MeasuredModel]:
 
 
 def _judge(
-    models: Sequence[MeasuredModel],
-    value: float,
-    *,
-    knob: str,
-    rule: RegimeRule,
-    first_drop: float | None,
-    certainty: float,
+    column: MeasuredColumn, value: float, *, rule: RegimeRule, first_drop: float | None, certainty: float
 ) -> CellVerdict:
-    here, others = _columns(models, value)
-    if not here:
-        raise ValueError(f"no model was measured at {knob} {value:g}")
-    seeds = frozenset.intersection(*(frozenset(model.seed for model in cell) for cell in (here, *others)))
-    neighbours = tuple(describe_evidence(merge_seeds(cell, seeds=seeds), knob) for cell in others)
-    merged = describe_evidence(merge_seeds(here, seeds=seeds), knob)
-    evidence = replace(merged, neighbours=neighbours, first_drop=first_drop)
+    here = _written(value)
+    neighbours = tuple(found for written, found in column.evidence.items() if written != here)
+    evidence = replace(column.evidence[here], neighbours=neighbours, first_drop=first_drop)
     missing = [name for name in rule.needs if name not in evidence.readings]
     of_rule = _without_regime(missing[0]) if missing else rule.classify(evidence)
     found = state_direction(
@@ -139,13 +166,9 @@ def _without_regime(missing: str) -> Diagnosis:
     return Diagnosis(regime=Regime.UNRESOLVED, advice=Advice.NONE, confidence=None, because=(reason,))
 
 
-def _columns(models: Sequence[MeasuredModel], value: float) -> tuple[list[MeasuredModel], list[list[MeasuredModel]]]:
-    """Return the models of the value, and those of each other value; a value that is not known (NaN) is one."""
-    cells: dict[str, list[MeasuredModel]] = {}
-    for model in models:
-        cells.setdefault(repr(model.value + 0.0), []).append(model)
-    here = cells.pop(repr(float(value)), [])
-    return here, list(cells.values())
+def _written(value: float) -> str:
+    """Return a value of the knob as text: NaN is equal to NaN, and -0 to 0."""
+    return repr(float(value) + 0.0)
 
 
 def _mean_of(parts: Sequence[Reading]) -> Reading:

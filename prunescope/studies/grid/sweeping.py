@@ -80,7 +80,7 @@ def answer_sweep(question: SweepQuestion, session: Session) -> Swept | StepState
         studyfolder.settle(file, store.study, trust=store.trust, data=question.data)
     grid = studyfolder.load_grid(store.study, at=file, trust=store.trust, data=question.data)
     named = _chosen(grid, question)
-    damaged = store.damaged(recipe.id for recipe in named.values())
+    damaged = store.damaged([recipe.id for recipe in named.values()])
     if question.list_steps:
         return StepStates(named=named, states=find_states(named, session, damaged))
     repaired = _repair(named, damaged, session, question)
@@ -156,7 +156,7 @@ def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Rec
                 outcomes.append(outcome)
                 _report_failure(outcome, names[outcome.id], session)
     seconds = monotonic() - started
-    unreadable = _unreadable(named, session)
+    unreadable = _unreadable(named, session, performed=bool(todo))
     done = [outcome.id for outcome in outcomes if not outcome.error and outcome.id not in unreadable]
     failed = sum(bool(outcome.error) for outcome in outcomes)
     never = len(todo) - len(outcomes)  # a result found no room: what came after it was not run
@@ -172,17 +172,18 @@ def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Rec
     )
 
 
-def _unreadable(named: Mapping[str, Recipe], session: Session) -> set[str]:
-    """Return the ids of steps that are not there, or whose file does not open, which is reported."""
-    found = set()
+def _unreadable(named: Mapping[str, Recipe], session: Session, *, performed: bool) -> set[str]:
+    """Return the ids of steps that are not there, or whose file does not open, which is reported.
+
+    performed: whether steps were performed since all results were verified.
+    """
+    store = session.store
+    ids, finished = [recipe.id for recipe in named.values()], set(store.ids())
+    problems = store.incomplete(ids) if performed else {}  # else all were looked at just now
     for name, recipe in named.items():
-        there = session.store.has(recipe.id)
-        problem = session.store.missing(recipe.id) if there else ""
-        if problem:
-            session.note(f"damaged: {name}: {problem}")
-        if problem or not there:
-            found.add(recipe.id)
-    return found
+        if recipe.id in problems:
+            session.note(f"damaged: {name}: {problems[recipe.id]}")
+    return {run_id for run_id in ids if run_id not in finished or run_id in problems}
 
 
 def _report_failure(outcome: Outcome, name: str, session: Session) -> None:

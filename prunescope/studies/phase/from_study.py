@@ -8,13 +8,12 @@ import numpy as np
 
 from prunescope.plugins import registry
 from prunescope.regimes.direction import hottest_first
-from prunescope.runs.files import glance
 from prunescope.studies.phase.diagram import DiagramCell, PhaseDiagram, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
 
+    from prunescope.runs.files.contents import Contents
     from prunescope.runs.files.glance import Array
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.session import Session
@@ -38,14 +37,17 @@ def read_study(grid: grid.Grid, session: Session) -> PhaseDiagram:
 
 
 def read_timed(grid: grid.Grid, session: Session) -> tuple[PhaseDiagram, dict[str, float]]:
-    """Return the diagram, and by its id how long each probe took: its file need not be opened again for that."""
-    finished = frozenset(session.store.ids())
-    seconds: dict[str, float] = {}
+    """Return the diagram, and by its id how long each run took.
+
+    Raises the StoreError of the first result that is damaged, whether or not the diagram needs it.
+    """
+    contents = session.store.contents(session.store.ids())
+    contents.check()
     samples: dict[tuple[float, float], list[Sample]] = {}
     for cell in grid.cells:
         found = samples.setdefault((cell.value, cell.density), [])
-        readings = _readings(cell.probes, session, finished, seconds)
-        others = _other_readings(cell.probes, session, finished)
+        readings = _readings(cell.probes, contents)
+        others = _other_readings(cell.probes, contents)
         if readings or others:
             found.append(_sample(cell.seed, readings, others))
     study = grid.study
@@ -60,9 +62,9 @@ def read_timed(grid: grid.Grid, session: Session) -> tuple[PhaseDiagram, dict[st
         },
         seeds=study.dense_seeds,
         drops=drops(study),
-        dense_error=_dense_errors(grid, session, finished),
+        dense_error=_dense_errors(grid, contents),
     )
-    return diagram, seconds
+    return diagram, {run_id: contents.read(run_id).seconds for run_id in contents.lines}
 
 
 def drops(study: Study) -> tuple[float, ...]:
@@ -76,35 +78,27 @@ def drops(study: Study) -> tuple[float, ...]:
     return tuple(trainer.drop_epochs())
 
 
-def _readings(
-    probes: tuple[Recipe, ...], session: Session, finished: AbstractSet[str], seconds: dict[str, float]
-) -> dict[str, Array]:
-    """Return the first reading of every name: a study may have one probe twice, with other options.
-
-    seconds: takes how long the probes took.
-    """
+def _readings(probes: tuple[Recipe, ...], contents: Contents) -> dict[str, Array]:
+    """Return the first reading of every name: a study may have one probe twice, with other options."""
     found: dict[str, Array] = {}
     for recipe in probes:
         names = [name for name in ONLY if name.startswith(f"{recipe.plugin}/")]
-        if names and recipe.id in finished:
-            seconds[recipe.id], mine = glance.glance(session.store.path(recipe.id), names)
-            found = mine | found
+        if names and recipe.id in contents:
+            found = contents.arrays(recipe.id, names) | found
     return found
 
 
-def _other_readings(
-    probes: tuple[Recipe, ...], session: Session, finished: AbstractSet[str]
-) -> dict[str, tuple[float, ...]]:
+def _other_readings(probes: tuple[Recipe, ...], contents: Contents) -> dict[str, tuple[float, ...]]:
     """Return what probes measured that the diagram itself does not need: numbers, one for each replica or pair."""
     needed = {name.partition("/")[0] for name in ONLY}
     found: dict[str, tuple[float, ...]] = {}
     for recipe in probes:
-        if recipe.plugin in needed or recipe.id not in finished:
+        if recipe.plugin in needed or recipe.id not in contents:
             continue
-        for name, reading in session.read(recipe.id).readings.get(recipe.plugin, {}).items():
-            values = np.atleast_1d(np.asarray(reading.value, dtype=np.float64))
+        for name, reading in contents.read(recipe.id).readings.items():
+            values = np.atleast_1d(reading.value)
             if values.ndim == 1 and set(reading.axes) <= {"replica", "pair"} and np.isfinite(values).all():
-                found.setdefault(f"{recipe.plugin}/{name}", tuple(values.tolist()))
+                found.setdefault(name, tuple(values.tolist()))
     return found
 
 
@@ -134,15 +128,15 @@ def _paths(found: Array | None) -> tuple[tuple[float, ...], ...]:
     return () if found is None else tuple(tuple(path) for path in np.atleast_2d(found[0]).tolist())
 
 
-def _dense_errors(grid: grid.Grid, session: Session, finished: AbstractSet[str]) -> dict[tuple[float, int], float]:
+def _dense_errors(grid: grid.Grid, contents: Contents) -> dict[tuple[float, int], float]:
     """Return the dense models' test errors where the probe `errors` was run on them."""
     keys = {cell.dense: (cell.value, cell.seed) for cell in grid.cells}
     known = {recipe.id for cell in grid.cells for recipe in cell.probes}
     found = {}
-    for run_id in sorted(finished - known):
+    for run_id in sorted(run_id for run_id in contents.lines if run_id not in known):
         if run_id.startswith("probe-"):
-            inputs = session.read(run_id, only=()).recipe.inputs
-            values = _values(glance.arrays(session.store.path(run_id), ONLY[:1]).get(ONLY[0]))
+            inputs = contents.read(run_id).inputs
+            values = _values(contents.arrays(run_id, ONLY[:1]).get(ONLY[0]))
             if values and len(inputs) == 1 and inputs[0] in keys:
                 found[keys[inputs[0]]] = float(np.mean(values))
     return found

@@ -1,4 +1,4 @@
-"""The verdict on every cell of a phase diagram: that of `cases.judging.judge_cell`, which `advise` returns too."""
+"""The verdict on every cell of a phase diagram: that of `cases.judging`, which `advise` returns too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from prunescope.api import Reading, Regime
 from prunescope.api.errors import EvidenceError
 from prunescope.regimes.learning import LEARNED, train_error
-from prunescope.studies.cases.judging import judge_cell, merge_seeds
+from prunescope.studies.cases.judging import judge_in_column, merge_column, merge_seeds
 from prunescope.studies.cases.measured import CKA, LMC, TEST_ERROR, TRAIN_ERROR, MeasuredModel
 
 if TYPE_CHECKING:
@@ -43,8 +43,11 @@ def judge_cells(diagram: PhaseDiagram, rule: RegimeRule) -> dict[Cell, CellVerdi
     for density in diagram.densities:
         models = [model for value in diagram.values for model in _models(diagram.cells[value, density])]
         known = [model for model in models if set(rule.needs) <= set(model.readings)]
+        if not known:
+            continue
+        column = merge_column(known, diagram.knob)
         for value in dict.fromkeys(model.value for model in known):
-            found[value, density] = judge_cell(known, value=value, knob=diagram.knob, rule=rule, first_drop=drop)
+            found[value, density] = judge_in_column(column, value=value, rule=rule, first_drop=drop)
     return found
 
 
