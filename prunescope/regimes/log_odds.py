@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -109,13 +110,19 @@ class Decision:
 def load_calibration(text: str | None = None) -> Calibration:
     """Return the calibration in the text of a pack; the shipped one without any. InputError for anything else."""
     if text is None:
-        text = resources.files("prunescope.regimes.packs").joinpath(SHIPPED).read_text(encoding="utf-8")
+        return _shipped_calibration()
     try:
         return _calibration(json.loads(text))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"this is not a pack of kind {WEIGHTS_KIND!r}: {error}", fix="give one that is shipped"
         ) from error
+
+
+@lru_cache(maxsize=1)
+def _shipped_calibration() -> Calibration:
+    """Return the calibration that is shipped, read once: a report asks for it for each of thousands of cells."""
+    return load_calibration(resources.files("prunescope.regimes.packs").joinpath(SHIPPED).read_text(encoding="utf-8"))
 
 
 def _calibration(found: Mapping[str, Any]) -> Calibration:

@@ -74,13 +74,18 @@ def read_contents(folder: Path, run_ids: Collection[str], *, follow: bool = Fals
 
     follow: whether they may be links; then nothing is kept for the next time.
     """
-    known = {} if follow or len(run_ids) < WORTH_KEEPING else content_index.load_index(folder)
+    ids = list(run_ids)
+    known = {} if follow or len(ids) < WORTH_KEEPING else content_index.load_index(folder)
 
-    def read_some(some: Sequence[str]) -> list[tuple[str, bytes | StoreError]]:
-        return [(run_id, _read_line(folder, run_id, known.get(run_id, b""), follow=follow)) for run_id in some]
+    def match_some(some: Sequence[str]) -> list[bytes | StoreError | None]:
+        return [_match_line(folder, run_id, known[run_id]) if run_id in known else None for run_id in some]
 
     with ThreadPoolExecutor() as pool:  # a network file system takes long to answer, not to send
-        found = dict(pair for pairs in pool.map(read_some, _parts(list(run_ids))) for pair in pairs)
+        matched = [line for some in pool.map(match_some, _parts(ids) if known else ()) for line in some]
+    found = {
+        run_id: line or _read_line(folder, run_id, follow=follow)  # HDF5 in one thread: h5py has one lock
+        for run_id, line in zip(ids, matched or [None] * len(ids), strict=True)
+    }
     lines = {run_id: line for run_id, line in found.items() if isinstance(line, bytes)}
     new = sum(line is not known.get(run_id) for run_id, line in lines.items())
     if new >= WORTH_KEEPING and not follow:
@@ -93,13 +98,24 @@ def _parts(run_ids: list[str]) -> list[list[str]]:
     return [run_ids[start : start + AT_ONCE] for start in range(0, len(run_ids), AT_ONCE)]
 
 
-def _read_line(folder: Path, run_id: str, known: bytes, *, follow: bool) -> bytes | StoreError:
+def _match_line(folder: Path, run_id: str, known: bytes) -> bytes | StoreError | None:
+    """Return the line that is known of a result whose bytes are those it was made of, or what is wrong with them.
+
+    None where they are others. HDF5 has no part in it.
+    """
+    path = folder / f"{run_id}.h5"
+    try:
+        found = opening.read_verified(path, run_id=run_id)
+    except Exception as error:  # noqa: BLE001 - whatever a file can be
+        return runfile.unreadable(path, error)
+    return known if content_index.matches(known, run_id, found.digest) else None
+
+
+def _read_line(folder: Path, run_id: str, *, follow: bool) -> bytes | StoreError:
     """Return the line of a result whose bytes are as they were written, or what is wrong with it."""
     path = folder / f"{run_id}.h5"
     try:
         found = opening.read_verified(path, follow=follow, run_id=run_id)
-        if content_index.matches(known, run_id, found.digest):
-            return known
         described = content.describe_content(opening.open_verified(found, run_id=run_id), path)
     except StoreError as error:
         return error

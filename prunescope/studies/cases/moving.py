@@ -86,8 +86,8 @@ def change(models: Sequence[MeasuredModel], value: float, to: float) -> Change |
 
 
 def _errors(models: Sequence[MeasuredModel], value: float, seed: int) -> np.ndarray:
-    found = [model.array(TEST_ERROR) for model in models if model.value == value and model.seed == seed]
-    return found[0] if found else np.zeros(0)
+    found = next((model for model in models if model.value == value and model.seed == seed), None)
+    return np.zeros(0) if found is None else found.array(TEST_ERROR)
 
 
 def _welch(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:

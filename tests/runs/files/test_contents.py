@@ -227,6 +227,19 @@ def test_results_that_are_gone_leave_the_index(store):
     assert set(content_index.load_index(store.runs)) == set(store.ids())
 
 
+def test_contents_are_read_while_an_error_holds_the_lock_of_h5py(store):
+    read(store)
+    with h5py.File(store.path(store.ids()[0])) as file:
+        group = file["readings/lmc"]
+        names = iter(group)
+        next(names)  # holds the lock until it ends, as a loop does that an error left
+        for path in (store.path(run_id) for run_id in store.ids()[2:]):
+            path.write_bytes(path.read_bytes()[:-1])
+        content_index.index_path(store.runs).unlink()
+        assert len(read(store).problems) == RUNS - 2
+        del names
+
+
 def test_another_schema_is_damage(store):
     path = store.path(store.ids()[0])
     data = path.read_bytes()
