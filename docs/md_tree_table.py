@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunescope.api.wording import percent
 from prunescope.regimes.md_tree import PUBLIC, Level, Rate, Region, TreeReadings, decide
 
 if TYPE_CHECKING:
@@ -104,14 +105,16 @@ def main() -> None:
     """Print the published accuracy, and a table of the leaves."""
     basic, noisy = read_table("basic"), read_table("noisy")
     found = [evaluate(basic, noisy, families=8, seed=seed) for seed in SEEDS]
-    print(f"fitted to 96 networks, as published: {np.mean(found):.1%} of {len(noisy.too_low)} ({len(SEEDS)} seeds)\n")
+    print(
+        f"fitted to 96 networks, as published: {percent(float(np.mean(found)), 1)} of {len(noisy.too_low)} ({len(SEEDS)} seeds)\n"
+    )
     print("| level | leaf | without label noise | with 10 % label noise |\n| --- | --- | --- | --- |")
     for level in Level:
         rates = [leaf_rates(table, level) for table in (basic, noisy)]
         for place in rates[0]:
             print(f"| {level} | {place} | {rates[0][place]} | {rates[1][place]} |")
         whole = [sum(rate.right for rate in each.values()) / sum(rate.of for rate in each.values()) for each in rates]
-        print(f"| {level} | all | {whole[0]:.1%} | {whole[1]:.1%} |")
+        print(f"| {level} | all | {percent(whole[0], 1)} | {percent(whole[1], 1)} |")
     assert all(leaf_rates(basic, level)[place] == rate for (level, place), rate in PUBLIC.rates.items())  # noqa: S101
 
 

@@ -10,7 +10,7 @@ def test_every_layer_is_listed_and_the_counts_add_up(study, invoke):
     result = invoke("prune", "lamp", dense, "--density", 0.1, "--explain", "--study", folder)
     assert result.exit_code == 0, result.stderr
     assert len(result.stdout.split()) == 1
-    rows = re.findall(r"^(\S+)\s+([\d,]+)\s+([\d,]+)\s+[\d.]+%\s+[\d.]+%$", result.stderr, flags=re.MULTILINE)
+    rows = re.findall(r"^(\S+)\s+([\d,]+)\s+([\d,]+)\s+[\d.]+ %\s+[\d.]+ %$", result.stderr, flags=re.MULTILINE)
     counts = [(name, int(kept.replace(",", "")), int(of.replace(",", ""))) for name, kept, of in rows]
     (name, kept, of), layers = counts[-1], counts[:-1]
     assert name == "all"
