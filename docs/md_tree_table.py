@@ -106,7 +106,8 @@ def main() -> None:
     basic, noisy = read_table("basic"), read_table("noisy")
     found = [evaluate(basic, noisy, families=8, seed=seed) for seed in SEEDS]
     print(
-        f"fitted to 96 networks, as published: {percent(float(np.mean(found)), 1)} of {len(noisy.too_low)} ({len(SEEDS)} seeds)\n"
+    right = percent(float(np.mean(found)), 1)
+    print(f"fitted to 96 networks, as published: {right} of {len(noisy.too_low)} ({len(SEEDS)} seeds)\n")
     )
     print("| level | leaf | without label noise | with 10 % label noise |\n| --- | --- | --- | --- |")
     for level in Level:
