@@ -105,10 +105,8 @@ def main() -> None:
     """Print the published accuracy, and a table of the leaves."""
     basic, noisy = read_table("basic"), read_table("noisy")
     found = [evaluate(basic, noisy, families=8, seed=seed) for seed in SEEDS]
-    print(
     right = percent(float(np.mean(found)), 1)
     print(f"fitted to 96 networks, as published: {right} of {len(noisy.too_low)} ({len(SEEDS)} seeds)\n")
-    )
     print("| level | leaf | without label noise | with 10 % label noise |\n| --- | --- | --- | --- |")
     for level in Level:
         rates = [leaf_rates(table, level) for table in (basic, noisy)]
