@@ -131,7 +131,7 @@ TWICE = b")" + b"".join(b"q%ch%c\x86" % (number, number) for number in range(60)
 LATE = b"(" + b"".join(b"]q%c" % n for n in range(60)) + b"".join(b"h%c(h%ch%ce" % (n, n + 1, n + 1) for n in range(59))
 """The same of lists, which are filled only after others hold them."""
 
-STORAGE = b"(U\x07storagectorch\nFloatStorage\n%bU\x03cpuK\x01tQ"
+STORAGE = b"(U\x07storagectorch\nFloatStorage\n%b\x55\x03cpuK\x01tQ"
 
 WRITTEN_OUT = {
     "hashed in a set": b"cbuiltins\nset\n](K\x01" + TWICE + b"\x86e\x85R",
