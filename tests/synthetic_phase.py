@@ -76,7 +76,7 @@ def _write(store, recipe, skip, *, seconds, readings=None):
             versions=VERSIONS,
             readings=readings or {},
         )
-        runfile.write_run(store.path(run.id), run)
+        store.path(run.id).write_bytes(runfile.run_bytes(run))
 
 
 def poor(cell):

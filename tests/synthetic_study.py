@@ -304,5 +304,5 @@ def _run(recipe: Recipe, *, seconds: float, **made: object) -> Run:
 
 def write(store: Store, run: Run) -> str:
     store.runs.mkdir(parents=True, exist_ok=True)
-    runfile.write_run(store.path(run.id), run)
+    store.path(run.id).write_bytes(runfile.run_bytes(run))
     return run.id

@@ -142,3 +142,44 @@ def test_percent_is_written_by_one_module():
     for path in sorted((ROOT / "prunescope").rglob("*.py")):
         if path.name != "wording.py":
             assert not written.findall(path.read_text(encoding="utf-8")), f"{path}: use prunescope.api.wording"
+
+
+WRITERS = {
+    "api/state.py": "what is remembered of a user, which may be lost",
+    "cli/terminal/streams.py": "standard output, in place of one that is closed",
+    "plugins/scaffold/writing.py": "the files of a new plugin, in a folder that is made for them",
+    "plugins/testing/jobs.py": "the results that an executor under test has to bring back",
+    "runs/files/locks.py": "a lease, which stands in for a lock and ends with its process",
+    "runs/files/whole.py": "every other file",
+    "runs/store.py": "the progress of a step, which may be lost",
+}
+"""The files that write files by themselves -> what they write."""
+
+
+def test_files_are_written_by_one_function():
+    found = {
+        path.relative_to(ROOT / "prunescope").as_posix()
+        for path in sorted((ROOT / "prunescope").rglob("*.py"))
+        if any(writes(call) for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    assert found == set(WRITERS), "use prunescope.runs.files.whole"
+
+
+@pytest.mark.parametrize(
+    ("call", "written"),
+    [('path.open("wb")', True), ('open(name, mode="a")', True), ("path.write_text(text)", True),
+     ('fdopen(number, "r" if number == 0 else "w")', True), ("path.open()", False), ('open(name, "rb")', False)],
+)  # fmt: skip
+def test_writes_finds_what_is_planted(call, written):
+    assert writes(ast.parse(call, mode="eval").body) is written
+
+
+def writes(node):
+    """Say whether a node of source code is a call that opens a file to write it, or writes one whole."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    given = [*node.args, *(one.value for one in node.keywords if one.arg == "mode")]
+    parts = [part.value for one in given for part in ast.walk(one) if isinstance(part, ast.Constant)]
+    opened = name in {"open", "fdopen"} and any(re.fullmatch(r"[rwxab+t]*[wxa+][rwxab+t]*", str(one)) for one in parts)
+    return opened or name in {"write_text", "write_bytes"}

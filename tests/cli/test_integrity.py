@@ -222,6 +222,15 @@ def test_a_diagnosis_that_needs_a_damaged_run_is_shown_as_a_run(tmp_path, invoke
     assert (cited.exit_code, path.name in cited.stderr, bool(cited.stdout)) == (2, True, True)
 
 
+def test_a_damaged_retraining_ends_no_report(study, invoke):
+    path = runs(study, "retrain")[0]
+    path.write_bytes(path.read_bytes()[:-100])
+    result = invoke("report", study, "--json")
+    assert result.exit_code == 2, result.stderr
+    assert path.name in result.stderr
+    assert json.loads(result.stdout)["cells"]
+
+
 def test_weights_that_are_gone_are_damage(study, invoke):
     path = min((study / "runs").glob("prune-*.safetensors"))
     path.unlink()

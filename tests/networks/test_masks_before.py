@@ -50,6 +50,12 @@ def test_a_density_above_what_is_left_is_refused():
         masks.check_room(Mask({"a": torch.tensor([True, False, False, False])}), 0.5)
 
 
+def test_a_density_just_above_what_is_left_is_told_apart_from_it():
+    left = Mask({"a": torch.arange(25_000) < 4_999})
+    with pytest.raises(UsageError, match=r"density 0\.19996, which is below 0\.2\n"):
+        masks.check_room(left, 0.2)
+
+
 def test_a_mask_that_brings_weights_back_or_forgets_a_layer_is_refused():
     before = Mask({"a": torch.tensor([True, False])})
     with pytest.raises(UsageError, match="keeps 1 weights"):

@@ -24,7 +24,7 @@ def path(tmp_path):
     }
     recipe = Recipe(step="probe", plugin="lmc")
     run = runfile.Run(recipe=recipe, created="now", wall_seconds=2.5, device="cpu", versions={}, readings=readings)
-    runfile.write_run(tmp_path / f"{run.id}.h5", run)
+    (tmp_path / f"{run.id}.h5").write_bytes(runfile.run_bytes(run))
     return tmp_path / f"{run.id}.h5"
 
 

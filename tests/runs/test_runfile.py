@@ -55,7 +55,7 @@ def full_run() -> Run:
 def path(tmp_path: Path) -> Path:
     """Return a written run."""
     found = tmp_path / f"{full_run().id}.h5"
-    runfile.write_run(found, full_run())
+    found.write_bytes(runfile.run_bytes(full_run()))
     return found
 
 
@@ -165,7 +165,7 @@ def test_a_judged_direction_comes_back_and_without_one_nothing_of_it_is_written(
         next_buys="more",
     )
     run = replace(full_run(), verdicts=(plain, replace(plain, diagnosis=directed)))
-    runfile.write_run(tmp_path / f"{run.id}.h5", run)
+    (tmp_path / f"{run.id}.h5").write_bytes(runfile.run_bytes(run))
     assert runfile.read_run(tmp_path / f"{run.id}.h5").verdicts == run.verdicts
     with h5py.File(tmp_path / f"{run.id}.h5") as file:
         assert set(file["diagnoses/0"].attrs) == {"density", "rule", "regime", "advice", "confidence", "because"}

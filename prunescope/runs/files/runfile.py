@@ -80,11 +80,6 @@ class Run:
         return self.recipe.id
 
 
-def write_run(path: Path, run: Run) -> None:
-    """Write a run to `path`, which is there half while it is written: a study's runs go through `Store.write`."""
-    path.write_bytes(run_bytes(run))
-
-
 def run_bytes(run: Run) -> bytes:
     """Return the bytes of a run's file.
 

@@ -81,7 +81,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 versions=synthetic.VERSIONS,
                 readings={recipe.plugin: dense_readings(recipe.plugin, cell.value)},
             )
-            runfile.write_run(store.path(recipe.id), run)
+            store.path(recipe.id).write_bytes(runfile.run_bytes(run))
     return folder / "tree"
 
 

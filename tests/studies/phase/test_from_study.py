@@ -80,7 +80,7 @@ def test_dense_errors_are_found_where_they_were_measured(whole, tmp_path):
     run = runfile.Run(
         recipe=recipe, created="", wall_seconds=1, device="", versions={}, readings={"errors": {"test_error": reading}}
     )
-    runfile.write_run(store.path(run.id), run)
+    store.path(run.id).write_bytes(runfile.run_bytes(run))
     assert from_study.read_study(grid, Session(store=store)).dense_error == {(dense.value, dense.seed): 0.07}
     assert from_study.read_study(*whole).dense_error == {}
 

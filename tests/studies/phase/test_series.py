@@ -49,7 +49,7 @@ def test_training_time_is_the_history_of_every_dense_run(whole, tmp_path):
     session = Session(store=store)
     run = store.read(grid.trainings[0].id)
     epochs = [Epoch(number=n, of=30, learning_rate=0.1, train_loss=1 / n, train_error=0.5) for n in range(1, 31)]
-    runfile.write_run(store.path(run.id), replace(run, history=tuple(epochs)))
+    store.path(run.id).write_bytes(runfile.run_bytes(replace(run, history=tuple(epochs))))
     found = read_series(grid, session, axis="epoch", reading="history/train_loss")
     assert found[0].name == grid.training_names[0]
     assert found[0].places == tuple(range(1, 31))
