@@ -12,6 +12,7 @@ from prunescope.api import Reading
 from prunescope.plugins import registry
 from prunescope.report.phase.page import phase_page
 from prunescope.report.phase.tables import phase_as_csv, phase_as_json
+from prunescope.runs.files.runfile import Run, run_bytes
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.session import Session
 from prunescope.runs.store import Store
@@ -28,29 +29,21 @@ MINE = {
 }
 
 
-class Measured(Session):
-    """A session whose runs of the probe `mine` hold MINE."""
-
-    def read(self, *_, **__):
-        return type("Run", (), {"readings": {"mine": MINE}})
-
-
 @pytest.fixture
 def findings(tmp_path):
-    store = Store(tmp_path)
-    grid = synthetic.laid_out()
+    grid, store = synthetic.laid_out(), Store(tmp_path)
     synthetic.write(grid, store)
-    diagram = from_study.read_study(grid, Session(store=store))
-    key = (40, 0.1)
-    cell = diagram.cells[key]
-    others = from_study._other_readings(
-        (Recipe(step="probe", plugin="mine"),),
-        Measured(store=store),
-        frozenset({Recipe(step="probe", plugin="mine").id}),
-    )
-    samples = tuple(replace(sample, others=others) for sample in cell.samples)
-    changed = replace(diagram, cells={**diagram.cells, key: replace(cell, samples=samples)})
-    return find_phases(changed, registry.make("rules", "three-regime", {}).instance)
+    cells = tuple(measured(cell, store) if (cell.value, cell.density) == (40, 0.1) else cell for cell in grid.cells)
+    diagram = from_study.read_study(replace(grid, cells=cells), Session(store=store))
+    return find_phases(diagram, registry.make("rules", "three-regime", {}).instance)
+
+
+def measured(cell, store):
+    """Return a cell with a probe of one's own, whose result is written."""
+    mine = Recipe(step="probe", plugin="mine", inputs=tuple(recipe.id for recipe in cell.retrainings))
+    run = Run(recipe=mine, created="now", wall_seconds=1.0, device="cpu", versions={}, readings={"mine": MINE})
+    store.path(run.id).write_bytes(run_bytes(run))
+    return replace(cell, probes=(*cell.probes, mine))
 
 
 def test_numbers_of_replicas_and_single_ones_are_kept(findings):
