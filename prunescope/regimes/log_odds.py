@@ -19,6 +19,7 @@ from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError, InputError
 from prunescope.api.wording import percent
 from prunescope.regimes.monotone_curve import Bin, fit_falling_curve, fit_rising_curve
+from prunescope.regimes.thresholds import CERTAINTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +45,6 @@ WEIGHTS_KIND = "prunescope-direction"
 WEIGHTS_SCHEMA = 1
 
 SHIPPED = "direction-3.json"
-
-CERTAINTY = 0.8
-"""Below this probability of the direction nothing is advised."""
 
 
 @dataclass(frozen=True, kw_only=True)

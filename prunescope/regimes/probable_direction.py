@@ -13,9 +13,10 @@ from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS
 from prunescope.api.wording import error_text, percent, points_interval, probability_text
 from prunescope.regimes import learning, log_odds
-from prunescope.regimes.log_odds import CERTAINTY, DAMAGE, FAMILY, LMC, MAPPED, POSITION, PROGRESS
+from prunescope.regimes.log_odds import DAMAGE, FAMILY, LMC, MAPPED, POSITION, PROGRESS
 from prunescope.regimes.one_checkpoint import damage_of
 from prunescope.regimes.siblings import Sibling, choose_siblings, compare_siblings
+from prunescope.regimes.thresholds import CERTAINTY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

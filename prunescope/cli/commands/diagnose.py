@@ -28,7 +28,7 @@ def diagnose(request: Request) -> Output:
 
     parsing.check_output(request.report, (".html",), option="--report")
     parsing.check_output(request.markdown, (".md",), option="--markdown")
-    _check_verdicts(request.fail_on)
+    _check_verdicts(request.fail_on, replicas=request.replicas)
     question = build_question(
         DiagnosisQuestion,
         request,
@@ -60,11 +60,17 @@ def _densities(text: str) -> tuple[float, ...]:
     return densities
 
 
-def _check_verdicts(words: list[str] | None) -> None:
+def _check_verdicts(words: list[str] | None, *, replicas: int) -> None:
+    """Refuse words that are no verdict, and regimes where none is measured."""
     known = [*Advice, *Regime]
     for word in words or ():
         if word not in known:
             raise UsageError(f"--fail-on got {word!r}", fix=f"it requires one of: {', '.join(known)}")
+        if replicas == 0 and word not in (*Advice, Regime.UNRESOLVED):
+            raise UsageError(
+                f"--fail-on got {word!r}, and --replicas 0 measures no regime",
+                fix="name an advice (raise, lower), or give --replicas 2 or more",
+            )
 
 
 def _exit_code(found: DiagnosisFinding, failing: list[str] | None) -> int:

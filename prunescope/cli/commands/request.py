@@ -35,9 +35,12 @@ class Request:
         str,
         typer.Option("--density", "--densities", metavar="D,...", help="Densities, or none."),
     ] = DENSITIES
-    replicas: Annotated[int, typer.Option(metavar="N", min=2, help="Retrainings of each pruned model.")] = (
-        DiagnosisQuestion.replicas
-    )
+    replicas: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="Whole retrainings of each pruned model; 0: none, the direction alone, without a regime."
+        ),
+    ] = DiagnosisQuestion.replicas
     family: Annotated[
         Words,
         typer.Option(

@@ -36,7 +36,7 @@ MEANINGS: dict[Regime | None, str] = {
     Regime.II_A: "replicas are connected but less similar than at another temperature",
     Regime.II_B: "replicas are connected and as similar as at any temperature",
     Regime.UNRESOLVED: "the evidence is not sufficient",
-    None: "",
+    None: "the temperature alone was judged",
 }
 
 SURE_OF: dict[Regime | None, str] = {
@@ -99,12 +99,17 @@ def sure_of(verdicts: Sequence[Headline]) -> str:
     ''
     """
     if any(one.hotter is not None for one in verdicts):
-        return "Confidence: that the better dense training lies on that side; in brackets: of the regime."
+        side = "Confidence: that the better dense training lies on that side"
+        return f"{side}; in brackets: of the regime." if _has_regimes(verdicts) else f"{side}."
     sides = {SURE_OF[one.regime] for one in verdicts if one.regime is not None and one.confidence is not None}
     if not sides:
         return ""
     side = sides.pop() if len(sides) == 1 and "" not in sides else "replicas are (poorly) connected"
     return f"Confidence: that {side}, not that the advice helps."
+
+
+def _has_regimes(verdicts: Sequence[Headline]) -> bool:
+    return any(one.regime_probability is not None for one in verdicts)
 
 
 def either(items: Sequence[str], word: str = "or") -> str:

@@ -84,6 +84,7 @@ def commands(trail: Trail, verdicts: Sequence[Headline], *, study: Path) -> tupl
     """Return what to type next: one entry for each advice that was given, in the order of what changes most."""
     known = _known(trail, study)
     made = []
+    alone = trail.direction_alone
     blank = {branch.density for branch in trail.pruned if not evidence.learned(branch)}
     for advice, build, where in (
         (Advice.RAISE, _hotter, None),
@@ -93,8 +94,10 @@ def commands(trail: Trail, verdicts: Sequence[Headline], *, study: Path) -> tupl
         (Advice.NONE, _more_replicas, False),
     ):
         asked = [one for one in verdicts if one.advice is advice and where in (None, one.density in blank)]
-        if asked:
+        if asked and not (alone and advice is Advice.NONE):
             made.append(build(trail, known, asked))
+    if alone:
+        made.append(_name_regime(trail, known, verdicts))
     found = tuple(made) or (_prune_first(known),)
     of_objects = any(report_lost(run) for run in (trail.dense, *(run for _, run in trail.runs)))
     return tuple(map(_from_python, found)) if of_objects else found
@@ -258,11 +261,23 @@ def _more_replicas(trail: Trail, known: Known, asked: Sequence[Headline]) -> Com
     )
 
 
+def _name_regime(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
+    """Retrain replicas where the direction alone was judged: what is finished is not computed again."""
+    labels = words.either([verdict.label for verdict in asked], "and")
+    more = ("--replicas", str(REPLICAS), *_as_before(trail))
+    line = _diagnose(known, asked, shlex.quote(known.reference), *more)
+    brief = " and brief retrainings" if any(branch.siblings for branch in trail.pruned) else ""
+    why = f"Name the regime at {labels} with {REPLICAS} replicas of each; finished prunings{brief} are not run again."
+    return Command(why=why, lines=(line,))
+
+
 def _as_before(trail: Trail) -> Words:
     """Return the options without which a second diagnosis would not meet the runs of this one."""
     branch = next(iter(trail.pruned), None)
     if branch is None or branch.prune is None:
         return ()
+    if not branch.retrainings:
+        return _same_pruning(branch)
     epochs = len(branch.retrainings[0].history)
     usual = max(1, round(COMPRESSION * float(trail.dense.facts.get("training", {}).get("epochs") or 0)))
     return (*(("--retrain-epochs", str(epochs)) if epochs != usual else ()), *_same_pruning(branch))
@@ -279,8 +294,10 @@ def _same_pruning(branch: Branch) -> Words:
 def _comparably(trail: Trail) -> Words:
     """Return the options that retrain another model's replicas as long and as often, so that the two compare."""
     branch = next(iter(trail.pruned), None)
-    if branch is None or not branch.retrainings:
+    if branch is None:
         return ()
+    if not branch.retrainings:
+        return ("--replicas", "0")
     replicas = len(branch.retrainings)
     return (
         *("--retrain-epochs", str(len(branch.retrainings[0].history))),

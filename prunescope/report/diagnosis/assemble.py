@@ -121,6 +121,8 @@ def _subject(trail: Trail) -> dict[str, Any]:
 
 def _level(trail: Trail, verdicts: Sequence[Headline]) -> EvidenceLevel:
     """Say what kind of evidence there is, and what the next kind would answer."""
+    if trail.direction_alone:
+        return _level_alone(trail, verdicts)
     if any(verdict.regime in (Regime.II_A, Regime.II_B) for verdict in verdicts):
         return EvidenceLevel(
             name="L4",
@@ -153,6 +155,22 @@ def _level(trail: Trail, verdicts: Sequence[Headline]) -> EvidenceLevel:
         stands_on="one dense checkpoint and the data",
         next_buys="A second dense replica would add its connectivity (level L2); pruning and retraining would name the "
         "regime at each density (level L3).",
+    )
+
+
+def _level_alone(trail: Trail, verdicts: Sequence[Headline]) -> EvidenceLevel:
+    """Say what the direction rests on where no replicas were retrained."""
+    if any(branch.siblings for branch in trail.branches):
+        return EvidenceLevel(
+            name="L3",
+            stands_on="siblings at other temperatures, pruned and retrained briefly, and no replicas",
+            next_buys="Replicas (--replicas 3) would name the regime at each density, which explains the direction.",
+        )
+    buys = next((verdict.next_buys for verdict in verdicts if verdict.next_buys), "siblings would give a direction")
+    return EvidenceLevel(
+        name="L1",
+        stands_on="one dense checkpoint, its pruned versions and the record of its training; nothing was retrained",
+        next_buys=f"{buys[0].upper()}{buys[1:]}.",
     )
 
 
@@ -275,7 +293,11 @@ def _recipes(trail: Trail) -> tuple[tuple[str, str], ...]:
     first = next(iter(trail.pruned), None)
     named = [("dense training" if trail.dense.recipe.step == "train" else "import", trail.dense)]
     if first is not None and first.prune is not None:
-        named += [("pruning", first.prune), ("retraining", first.retrainings[0])]
+        named.append(("pruning", first.prune))
+        named += [("retraining", run) for run in first.retrainings[:1]]
+    if trail.direction_alone:
+        brief = [run for branch in trail.pruned for run in branch.siblings if run.recipe.step == "retrain"]
+        named += [("brief retraining", run) for run in brief[:1]]
     return tuple((what, run.recipe.canonical()) for what, run in named)
 
 

@@ -66,10 +66,15 @@ def _contradiction(trail: Trail) -> Iterator[str]:
     voted = {verdict.diagnosis.advice for verdict in trail.diagnosis.verdicts if verdict.density not in pruned}
     directions = {Advice.RAISE, Advice.LOWER}
     if len(voted) == 1 and voted <= directions and advised & directions and not advised & voted:
-        yield (
-            "The vote on the dense model alone has the opposite direction. Retrained replicas are the stronger "
-            "evidence: they were pruned, the dense model was not."
-        )
+        yield f"The vote on the dense model alone has the opposite direction. {_stronger(trail)}"
+
+
+def _stronger(trail: Trail) -> str:
+    """Say why the direction at a density counts more than the vote on the dense model."""
+    if trail.direction_alone and not any(branch.siblings for branch in trail.pruned):
+        return "The recorded training is the stronger evidence: the vote was fitted on other networks."
+    what = "Briefly retrained siblings" if trail.direction_alone else "Retrained replicas"
+    return f"{what} are the stronger evidence: they were pruned, the dense model was not."
 
 
 def _training(trail: Trail) -> Iterator[str]:
@@ -98,10 +103,15 @@ def _training(trail: Trail) -> Iterator[str]:
 
 
 def _replicas(trail: Trail) -> Iterator[str]:
-    counts = {len(branch.retrainings) for branch in trail.pruned}
+    if trail.direction_alone:
+        yield (
+            "No replicas were retrained: the regime is not measured, and neither is the error of this network after "
+            "retraining."
+        )
+    counts = {len(branch.retrainings) for branch in trail.pruned if branch.retrainings}
     if counts and min(counts) < FEW_REPLICAS:
         yield f"Only {min(counts)} replicas: one pair does not show the spread between pairs; three or more do."
-    if trail.pruned:
+    if any(branch.retrainings or branch.siblings for branch in trail.pruned):
         yield (
             "All densities start from one dense model: the confidence covers the seeds of retraining, not the seed of "
             "the dense training."

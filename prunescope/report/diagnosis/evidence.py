@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 REPLICATES = ("replica", "pair")
 
+OF_REPLICAS = ("lmc", "cka", "disagreement", "errors", "soup")
+"""Probes of the core that measure replicas."""
+
+NO_REPLICAS = "no replicas were retrained (--replicas 0)"
+
 DENSE_HAS_NO_PAIR = "one dense model was measured; this requires two"
 
 
@@ -248,11 +253,14 @@ def paths(reading: Reading) -> np.ndarray:
 def _cell(known: KnownReading, branch: Branch, found: Mapping[str, Reading]) -> ReadingCell:
     reading = found.get(known.key)
     if reading is None:
-        return ReadingCell(missing=_why_missing(known.key.partition("/")[0], dense=branch.prune is None))
+        return ReadingCell(missing=_why_missing(known.key.partition("/")[0], branch))
     return scalar(reading) if is_scalar(reading) else ReadingCell(missing="not one number for each replica or pair")
 
 
-def _why_missing(probe: str, *, dense: bool) -> str:
+def _why_missing(probe: str, branch: Branch) -> str:
+    dense = branch.prune is None
+    if not dense and not branch.retrainings and probe in OF_REPLICAS:
+        return NO_REPLICAS
     if dense and probe in ("lmc", "cka", "disagreement", "soup"):
         return DENSE_HAS_NO_PAIR
     return DENSE_IS_NOT_PRUNED if dense and probe == "recalibration" else _absent(probe)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from prunescope.report.common.view import Report
     from prunescope.runs.files.runfile import Verdict
     from prunescope.runs.session import Session
+    from prunescope.studies.diagnosis.plan import AtDensity
     from prunescope.studies.diagnosis.weights_alone import WeightsAlone
 
 NEXT = "data would add errors, the Hessian, and the regime at each density: --data SPEC"
@@ -164,19 +165,32 @@ def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> 
 
 def _about(cost: DiagnosisCost) -> dict[str, Any]:
     """Return what a dry run reports of the plan: network, weights, data, densities, replicas, retraining, probes."""
-    from prunescope.plugins import registry
-
     found = {**_about_inputs(cost), "densities": [step.density for step in cost.steps.pruned]}
     for step in cost.steps.pruned[:1]:
-        trainer = registry.make("trainers", step.retrainings[0].plugin, step.retrainings[0].options)
         found["replicas"] = len(step.retrainings)
-        found["retrain_with"] = trainer.plugin.name
-        found["retrain_epochs"] = trainer.instance.length()
-        found["retrain_options"] = [f"{name}={value}" for name, value in sorted(trainer.given.items())]
-        found["probes_of_replicas"] = [recipe.plugin for recipe in step.probes]
-        found["probes_of_the_pruned_model"] = [recipe.plugin for recipe in step.pruned_probes]
+        found |= _about_retraining(step)
+        if step.retrainings:
+            found["probes_of_replicas"] = [recipe.plugin for recipe in step.probes]
+        pruned = step.pruned_probes if step.retrainings else (*step.probes, *step.pruned_probes)
+        found["probes_of_the_pruned_model"] = [recipe.plugin for recipe in pruned]
     dense = [recipe.plugin for recipe in cost.steps.dense.probes]
     return found | {"probes_of_the_dense_model": dense, "assumptions": list(cost.notes)}
+
+
+def _about_retraining(step: AtDensity) -> dict[str, Any]:
+    """Return how the replicas are retrained, or the siblings where there are none; {} where nothing is."""
+    from prunescope.plugins import registry
+
+    brief = [recipe for one in step.siblings for recipe in one.retrainings]
+    first = next(iter((*step.retrainings, *brief)), None)
+    if first is None:
+        return {}
+    trainer = registry.make("trainers", first.plugin, first.options)
+    options = [f"{name}={value}" for name, value in sorted(trainer.given.items())]
+    members = [f"{name} {value:g}" for one in step.siblings for name, value in one.knobs.items()]
+    siblings = {} if step.retrainings else {"siblings": members}
+    known = {"retrain_with": trainer.plugin.name, "retrain_epochs": trainer.instance.length()}
+    return siblings | known | {"retrain_options": options}
 
 
 def _about_inputs(cost: DiagnosisCost) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.regimes.log_odds import CERTAINTY
+from prunescope.regimes.thresholds import CERTAINTY
 from prunescope.studies.cases.judging import judge_cell
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Advice, Diagnosis, Reading, Regime
-from prunescope.regimes.log_odds import CERTAINTY, load_calibration
+from prunescope.regimes.log_odds import load_calibration
 from prunescope.regimes.probable_direction import state_direction
-from prunescope.regimes.thresholds import PUBLISHED
+from prunescope.regimes.thresholds import CERTAINTY, PUBLISHED
 from prunescope.studies.cases.measured import CKA, LMC, TEST_ERROR, TRAIN_ERROR, describe_evidence
 from prunescope.studies.cases.moving import change, find_target
 

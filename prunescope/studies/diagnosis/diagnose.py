@@ -13,7 +13,7 @@ from prunescope.runs.dry import keep_nothing
 from prunescope.runs.opening import inherited_source, listed, open_data, open_network, open_networks
 from prunescope.runs.recipe import run_of
 from prunescope.runs.seeing import exchanged
-from prunescope.studies.diagnosis import course, family, plan, retraining, weights_alone
+from prunescope.studies.diagnosis import course, family, plan, retraining, weights_alone, without_replicas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,6 +55,7 @@ class DiagnosisCost:
 
 def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed | DiagnosisCost | WeightsAlone:
     """Run what a diagnosis needs and is not finished; its cost where only that is asked, the weights without data."""
+    without_replicas.check_replicas(question)
     densities = _densities(question)
     with keep_nothing(session, dry_run=question.dry_run) as opened:
         dense = _dense(question, opened)
@@ -114,11 +115,10 @@ def _plan(
     training = session.read(run_of(dense[0])).facts.get("training", {})
     retrained = retraining.retraining(training, wanted)
     related, lost = _family(question, session, dense[0]) if densities else (None, ())
-    brief = retraining.retraining(training, replace(wanted, epochs=family.EPOCHS)).trainer if related else None
-    names = (*retraining.REPLICA_PROBES, *question.probes)
+    brief = retraining.retraining(training, replace(wanted, epochs=family.EPOCHS)) if related else None
+    names, pruned_names = without_replicas.choose_probes(question)
     pairs = retraining.PAIR_PROBES if len(dense) > 1 else ()
     dense_names = (*retraining.DENSE_PROBES, *pairs, *question.probes)
-    pruned_names = tuple(name for name in retraining.PRUNED_PROBES if name not in question.probes)
     values = retraining.probe_values(question.probe_options, (*names, *pruned_names, *dense_names))
     network = _network(dense[0], session)
     data = open_data(question.data, dense, session, limit_batches=question.limit_batches)
@@ -133,18 +133,21 @@ def _plan(
         replica_probes=retraining.probes(names, values),
         dense_probes=retraining.probes(dense_names, values),
         pruned_probes=retraining.probes(pruned_names, values),
-        rule=chosen.rule(question.rule, _rule_options(question), question.rules, network=network),
+        rule=_rule(question, network=network),
         dense_rule=chosen.dense_rule(question.rules, network=network),
         seed=question.seed,
         family=related,
-        brief=brief,
+        brief=brief.trainer if brief else None,
         map_probe=registry.make("probes", "errors", {"re_estimate": True}) if related else None,
         first_drop=family.first_drop([one.reference for one in related.members] if related else dense[:1], session),
         progress=course.measure_course(dense[0], session),
         knob=None if related else course.find_knob_of_snapshot(dense[0], session),
     )
+    without_replicas.check_plan(asked)
     labels = (swapped,) if swapped else ()
-    return asked, (*labels, *retrained.notes, *_unheeded(dense[0], session), *lost) if densities else labels
+    used = retrained if question.replicas else brief
+    assumed = (*used.notes, *_unheeded(dense[0], session)) if used else ()
+    return asked, (*labels, *assumed, *lost) if densities else labels
 
 
 def _unheeded(reference: str, session: Session) -> tuple[str, ...]:
@@ -169,11 +172,12 @@ def _family(question: DiagnosisQuestion, session: Session, reference: str) -> tu
     return found, notes
 
 
-def _rule_options(question: DiagnosisQuestion) -> Mapping[str, Any]:
-    """Return the options of the rule, with the certainty of the direction where the rule judges one."""
-    known = {field.name for field in options.fields(registry.get("rules", question.rule).load())}
+def _rule(question: DiagnosisQuestion, *, network: str | None) -> Loaded:
+    """Return the rule that judges each density, with the certainty of the direction where it judges one."""
+    name = without_replicas.choose_rule(question)
+    known = {field.name for field in options.fields(registry.get("rules", name).load())}
     certainty = {"direction": question.certainty} if "direction" in known else {}
-    return {**certainty, **question.rule_options}
+    return chosen.rule(name, {**certainty, **question.rule_options}, question.rules, network=network)
 
 
 def _without_failed(

@@ -37,12 +37,12 @@ class DiagnosisPlan:
     data: Source
     densities: tuple[float, ...]
     replicas: int
-    """Retrainings of each pruned model."""
+    """Whole retrainings of each pruned model; 0: none, and only the direction is judged."""
     pruner: Loaded
     trainer: Loaded
     """For retraining."""
     replica_probes: tuple[Loaded, ...]
-    """What is measured on the replicas at every density."""
+    """What is measured on the replicas at every density; on the pruned model itself where there are none."""
     dense_probes: tuple[Loaded, ...]
     """What is measured on the dense model itself."""
     rule: Loaded
@@ -73,7 +73,7 @@ class AtDensity:
     """None for the dense model."""
     retrainings: tuple[Recipe, ...]
     probes: tuple[Recipe, ...]
-    """Of the replicas; of the dense model."""
+    """Of the replicas, or of the pruned model where there are none; of the dense model."""
     pruned_probes: tuple[Recipe, ...] = ()
     """Of the pruned model, not retrained, beside the dense one."""
     siblings: tuple[Sibling, ...] = ()
@@ -159,7 +159,7 @@ def _at_density(asked: DiagnosisPlan, density: float) -> AtDensity:
         plan.retraining_recipe(pruned=pruning.id, trainer=asked.trainer, data=data, seed=seed + number + 1)
         for number in range(asked.replicas)
     )
-    probes = _probes(asked.replica_probes, [recipe.id for recipe in retrainings], asked)
+    probes = _probes(asked.replica_probes, [recipe.id for recipe in retrainings] or [pruning.id], asked)
     return AtDensity(
         density=density,
         prune=pruning,

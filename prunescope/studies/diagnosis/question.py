@@ -27,7 +27,7 @@ class DiagnosisQuestion(NetworkPlace):
     densities: Sequence[float] = DENSITIES
     """Shares of the prunable weights to keep, each in (0, 1); () judges the dense network alone."""
     replicas: int = 3
-    """Retrainings of each pruned model, at least 2."""
+    """Whole retrainings of each pruned model: a pair at least, or 0 for the direction alone, without the regime."""
     family: Sequence[Network] | None = None
     """Other networks of this training at other temperatures, compared after brief retraining: networks, or paths with
     wildcards; () for none. None: the snapshots of its own run, or the numbered checkpoints beside its file."""
@@ -50,7 +50,7 @@ class DiagnosisQuestion(NetworkPlace):
     probe_options: Mapping[str, Any] = field(default_factory=dict)
     """Options of probes, as {"lmc.batch_size": 128}."""
     rule: str = "three-regime"
-    """The plugin that judges each density."""
+    """The plugin that judges each density; with no replicas, `direction-alone` takes the place of the default."""
     rule_options: Mapping[str, Any] = field(default_factory=dict)
     """Its options."""
     rules: str | Path | None = None

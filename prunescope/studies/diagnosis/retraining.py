@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 REPLICA_PROBES = ("lmc", "cka", "disagreement", "errors", "soup", "size")
 """Measured on the replicas at every density."""
 
+UNTRAINED_PROBES = ("size",)
+"""Measured on the pruned model, not retrained, where there are no replicas."""
+
 PRUNED_PROBES = ("recalibration",)
 """Measured on the pruned model, not retrained, beside the dense one."""
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
 from prunescope.runs.recipe import run_of
+from prunescope.studies.diagnosis.plan import DENSE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from prunescope.runs.files.runfile import Run, Verdict
     from prunescope.runs.session import Session
@@ -24,6 +25,7 @@ class Branch:
     prune: Run | None
     """None for the dense model."""
     retrainings: tuple[Run, ...]
+    """The replicas; () where the direction alone was judged."""
     probes: tuple[Run, ...]
     cases: tuple[Mapping[str, Any], ...]
     verdicts: tuple[Verdict, ...]
@@ -46,6 +48,11 @@ class Trail:
     def pruned(self) -> tuple[Branch, ...]:
         """The branches of pruned models."""
         return tuple(branch for branch in self.branches if branch.prune is not None)
+
+    @property
+    def direction_alone(self) -> bool:
+        """Whether pruned models were judged, and no replicas of them were retrained: the regime is not measured."""
+        return bool(self.pruned) and not any(branch.retrainings for branch in self.pruned)
 
     @property
     def runs(self) -> tuple[tuple[Branch | None, Run], ...]:
@@ -86,7 +93,6 @@ def _branch(session: Session, diagnosis: Run, density: float) -> Branch:
     inputs = dict.fromkeys(chain.from_iterable(probe.recipe.inputs for probe in probes))
     measured = [session.read(run_of(reference)) for reference in inputs]
     retrainings = tuple(run for run in measured if run.recipe.step == "retrain")
-    prunings = [session.read(run_of(run.recipe.inputs[0])) for run in retrainings[:1]]
     siblings = [one for case in cases for one in case.get("siblings", ())]
     brief = [session.read(run_id) for one in siblings for run_id in one["retrainings"]]
     started = [session.read(run_of(run.recipe.inputs[0])) for run in brief]
@@ -94,9 +100,18 @@ def _branch(session: Session, diagnosis: Run, density: float) -> Branch:
     return Branch(
         siblings=tuple({run.id: run for run in (*started, *mapped, *brief)}.values()),
         density=density,
-        prune=prunings[0] if prunings else None,
+        prune=_pruning(session, density, retrainings=retrainings, measured=measured),
         retrainings=retrainings,
         probes=tuple(probes),
         cases=tuple(cases),
         verdicts=tuple(verdict for verdict in diagnosis.verdicts if verdict.density == density),
     )
+
+
+def _pruning(session: Session, density: float, *, retrainings: Sequence[Run], measured: Sequence[Run]) -> Run | None:
+    """Return the pruning that a branch rests on: of its replicas, else the pruned model that was measured itself."""
+    if retrainings:
+        return session.read(run_of(retrainings[0].recipe.inputs[0]))
+    if density == DENSE:
+        return None
+    return next((run for run in measured if run.recipe.step == "prune"), None)
