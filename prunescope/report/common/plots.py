@@ -27,7 +27,7 @@ MARKERS: dict[Regime | None, str] = {
     Regime.II_A: "o",
     Regime.II_B: "o",
     Regime.UNRESOLVED: "D",
-    None: "o",
+    None: "|",
 }
 
 FILLS: dict[Regime | None, str] = {Regime.I: "full", Regime.II_A: "left", Regime.II_B: "full"}

@@ -40,8 +40,7 @@ def retrained(folder):
     return {length: lengths.count(length) for length in set(lengths)}
 
 
-def test_the_siblings_alone_are_retrained_and_give_the_direction(run, alone):
-    folder, dense = run
+def test_the_siblings_alone_are_retrained_and_give_the_direction(alone):
     found, printed, _ = alone
     verdict = found["verdicts"][0]
     assert verdict["rule"] == "direction-alone"
@@ -64,7 +63,7 @@ def test_the_pruned_network_is_measured_as_far_as_nothing_is_retrained(run, alon
 
 
 def test_what_to_do_next_keeps_to_the_direction_and_offers_the_regime(run, alone):
-    folder, dense = run
+    _, dense = run
     commands = [step["commands"] for step in alone[0]["next"]]
     assert f"prunescope diagnose {dense}" in commands[-1][0]
     assert "--replicas 3" in commands[-1][0]
