@@ -9,6 +9,7 @@ from truth_cases import list_columns
 from truth_flips import TABLE, find_both_sides, read_pairs
 from truth_noise import measure_extra, measure_floor
 from truth_scores import score_selection, score_whole, share_of_connectivity, share_of_cost
+from truth_ways import ALONE
 
 from prunescope.api.knobs import KNOBS
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from truth_scores import WayScore
     from truth_ways import Said
 
-FULL, BRIEF, ONE = "all signals", "all signals but LMC and damage", "one checkpoint"
+FULL, BRIEF, ONE = "all signals", ALONE, "one checkpoint"
 
 
 def write_acceptance(
@@ -50,7 +51,11 @@ def _of_direction(scores: Mapping[str, WayScore]) -> list[tuple[str, str, bool]]
         right, share, error = brief.sure_right / brief.sure, brief.sure / brief.of, brief.reliability.calibration_error
         reached = f"{brief.sure_right}/{brief.sure} ({right:.1%}), {share:.0%}, {error:.3f}"
         found.append(
-            ("the same three without LMC and damage", reached, right >= 0.95 and share >= 0.80 and error <= 0.05)
+            (
+                "the same three of the direction alone (`diagnose --replicas 0`)",
+                reached,
+                right >= 0.95 and share >= 0.80 and error <= 0.05,
+            )
         )
     if (one := scores.get(ONE)) is not None and one.of and one.reliability is not None:
         right, error = one.right / one.of, one.reliability.calibration_error
@@ -98,7 +103,7 @@ def _of_cost(cases: Sequence[Case]) -> list[tuple[str, str, bool]]:
     reached = f"{one:.0%}; of all verdicts of a column {whole:.0%}"
     return [
         ("cost of a verdict of all signals ≤ 10 % of the column's retraining", f"{full:.0%}", full <= 0.10),
-        ("the same without LMC and damage", reached, one <= 0.10),
+        ("the same of the direction alone (`diagnose --replicas 0`)", reached, one <= 0.10),
     ]
 
 

@@ -73,9 +73,11 @@ noise; their scripts are not kept."""
 
 COST_WORDS = """`diagnose` with a family measures all of it by default, {both:.0%} for a cell with two replicas and
 more with its three: connectivity and damage name the regime, which explains the direction. They do not make the
-direction better (the rows "all signals" and "all signals but LMC and damage" above), so the asked share holds for the
-direction and not for the regime. `advise` on a checkpoint retrains three replicas of every network that it compares;
-`--dry-run` of both prints the cost first."""
+direction better (the rows "all signals" and "direction alone, no replicas" above), so the asked share holds for the
+direction and not for the regime. `diagnose --replicas 0` states the direction alone: it retrains the siblings briefly
+and nothing else, {one:.0%}, and names no regime; the same command with `--replicas 3` adds it, and reuses what is
+finished. `advise` on a checkpoint retrains three replicas of every network that it compares; `--dry-run` of both prints
+the cost first."""
 
 BRANCH_WORDS = """Branches of the checkpoint itself do not show it: trained for two epochs at the rate with which its
 training began (re-heated) or at a tenth of its last one (annealed), pruned, and retrained briefly beside itself. On the
@@ -232,7 +234,7 @@ def _cost(cases: Sequence[Case]) -> str:
         f"{one:.0%} for the siblings of one cell, {whole:.0%} for a whole column, whose cells share them. The map "
         "retrains nothing. Connectivity requires two replicas retrained as long as those of the truth: "
         f"{share_of_connectivity(cases):.0%} more for a cell.\n\n"
-        + COST_WORDS.format(both=one + share_of_connectivity(cases))
+        + COST_WORDS.format(one=one, both=one + share_of_connectivity(cases))
     )
 
 

@@ -20,11 +20,12 @@ from prunescope.regimes.log_odds import (
     combine_signals,
     decide_step,
     load_calibration,
+    position_log_odds,
 )
 from prunescope.regimes.md_tree import Level, TreeReadings, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from truth_cases import Case
 
@@ -54,6 +55,9 @@ SETS = {
 }
 """Way -> the signals it may use."""
 
+ALONE = "direction alone, no replicas"
+"""What `diagnose --replicas 0` states: without LMC and damage, the position also where replicas have not learned."""
+
 STEP = {Advice.RAISE: -1, Advice.LOWER: 1}
 
 
@@ -71,7 +75,7 @@ class Said:
 def ask_ways(cases: Sequence[Case]) -> dict[str, list[Said]]:
     """Return what every way says of the cells for which it has its signals, calibrated on the other studies."""
     studies = sorted({case.row.study for case in cases})
-    found: dict[str, list[Said]] = {name: [] for name in (*SETS, "md-tree, one checkpoint", *HABITS)}
+    found: dict[str, list[Said]] = {name: [] for name in _names()}
     for study in studies:
         left = [case for case in cases if case.row.study != study]
         calibration = load_calibration(json.dumps(fit_pack(left, name="", source="")))
@@ -81,6 +85,15 @@ def ask_ways(cases: Sequence[Case]) -> dict[str, list[Said]]:
     return found
 
 
+def _names() -> Iterator[str]:
+    """Yield every way in the order of the page, then the habits."""
+    for name in SETS:
+        yield name
+        if name == "all signals but LMC and damage":
+            yield ALONE
+    yield from ("md-tree, one checkpoint", *HABITS)
+
+
 def _ask(case: Case, calibration: Calibration) -> dict[str, Said]:
     signals = signals_of(case, calibration)
     found = {}
@@ -88,6 +101,8 @@ def _ask(case: Case, calibration: Calibration) -> dict[str, Said]:
         used = {signal: signals[signal] for signal in wanted if signal in signals}
         if used and (len(wanted) > 1 or wanted[0] in signals) and _complete(name, used):
             found[name] = _of_signals(case, used, calibration)
+    if FAMILY in signals:
+        found[ALONE] = _of_signals(case, _without_replicas(case, signals, calibration), calibration)
     tree = _of_the_tree(case)
     if tree is not None:
         found["md-tree, one checkpoint"] = tree
@@ -96,6 +111,12 @@ def _ask(case: Case, calibration: Calibration) -> dict[str, Said]:
         if side is not None:
             found[name] = Said(case=case, hotter=float(side), step=-1 if side else 1)
     return found
+
+
+def _without_replicas(case: Case, signals: Mapping[str, float], calibration: Calibration) -> dict[str, float]:
+    row = case.row
+    position = {POSITION: position_log_odds(row.value, row.drop, calibration)} if row.knob == "epochs" else {}
+    return {name: signals[name] for name in (FAMILY, MAPPED, PROGRESS) if name in signals} | position
 
 
 def _complete(name: str, used: dict[str, float]) -> bool:
