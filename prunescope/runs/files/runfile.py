@@ -8,7 +8,8 @@ Layout (schema 1):
     /mask/<parameter> uint8, 1 = kept
     /readings/<probe>/<name>  the value; attributes: unit, axes, labels, estimator, n, stderr
     /diagnoses/<k>    attributes: density, rule, regime, advice, confidence, because; where the direction
-                      was judged also hotter, regime_probability, gain, gain_low, gain_high, rests_on, next_buys
+                      was judged also hotter, regime_probability, gain, gain_low, gain_high, rests_on, next_buys (this
+                      one also where the rule abstains and says what would decide)
 Attributes that hold structure (recipe, versions, facts, weights, axes, labels, because, rests_on) are JSON text.
 """
 
@@ -141,7 +142,9 @@ def _verdict_item(verdict: Verdict) -> Item:
     if diagnosis.gain_interval is not None:
         attributes["gain_low"], attributes["gain_high"] = diagnosis.gain_interval
     if diagnosis.hotter is not None:
-        attributes |= {"rests_on": _dumps(diagnosis.rests_on), "next_buys": diagnosis.next_buys}
+        attributes["rests_on"] = _dumps(diagnosis.rests_on)
+    if diagnosis.hotter is not None or diagnosis.next_buys:
+        attributes["next_buys"] = diagnosis.next_buys
     return Item(attributes=attributes)
 
 
@@ -353,7 +356,8 @@ def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as JSON values; what belongs to a direction only where one was judged."""
     found = asdict(verdict.diagnosis)
     if verdict.diagnosis.hotter is None:
-        found = {name: found[name] for name in ("regime", "advice", "confidence", "because")}
+        buys = ("next_buys",) if verdict.diagnosis.next_buys else ()
+        found = {name: found[name] for name in ("regime", "advice", "confidence", "because", *buys)}
     return {"density": verdict.density, "rule": verdict.rule, **found}
 
 
