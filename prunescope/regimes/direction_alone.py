@@ -16,7 +16,7 @@ NO_SIGNAL = (
 
 WOULD_GIVE_ONE = (
     "briefly retrained siblings of this training at other temperatures (its snapshots, --family) would give a "
-    "direction; so would a training in the study whose learning rate falls in steps"
+    "direction; so would a recorded training whose learning rate falls in steps"
 )
 
 

@@ -160,18 +160,13 @@ def _level(trail: Trail, verdicts: Sequence[Headline]) -> EvidenceLevel:
 
 def _level_alone(trail: Trail, verdicts: Sequence[Headline]) -> EvidenceLevel:
     """Say what the direction rests on where no replicas were retrained."""
-    if any(branch.siblings for branch in trail.branches):
-        return EvidenceLevel(
-            name="L3",
-            stands_on="siblings at other temperatures, pruned and retrained briefly, and no replicas",
-            next_buys="Replicas (--replicas 3) would name the regime at each density, which explains the direction.",
-        )
     buys = next((verdict.next_buys for verdict in verdicts if verdict.next_buys), "siblings would give a direction")
-    return EvidenceLevel(
-        name="L1",
-        stands_on="one dense checkpoint, its pruned versions and the record of its training; nothing was retrained",
-        next_buys=f"{buys[0].upper()}{buys[1:]}.",
-    )
+    next_buys = f"{buys[0].upper()}{buys[1:]}; replicas (--replicas {advice.REPLICAS}) would name the regime."
+    if any(branch.siblings for branch in trail.branches):
+        stands_on = "siblings at other temperatures, pruned and retrained briefly, and no replicas"
+        return EvidenceLevel(name="L3", stands_on=stands_on, next_buys=next_buys)
+    stands_on = "one dense checkpoint, its pruned versions and the record of its training; nothing was retrained"
+    return EvidenceLevel(name="L1", stands_on=stands_on, next_buys=next_buys)
 
 
 def _paths(branch: Branch) -> tuple[Paths, ...]:

@@ -147,7 +147,7 @@ def _plan(
     labels = (swapped,) if swapped else ()
     used = retrained if question.replicas else brief
     assumed = (*used.notes, *_unheeded(dense[0], session)) if used else ()
-    return asked, (*labels, *assumed, *lost) if densities else labels
+    return asked, (*labels, *assumed, *without_replicas.find_unused(question), *lost) if densities else labels
 
 
 def _unheeded(reference: str, session: Session) -> tuple[str, ...]:

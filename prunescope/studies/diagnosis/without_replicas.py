@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
 from prunescope.studies.diagnosis import retraining
+from prunescope.studies.diagnosis.family import EPOCHS
 from prunescope.studies.diagnosis.question import DiagnosisQuestion
 
 if TYPE_CHECKING:
@@ -59,6 +60,13 @@ def check_plan(asked: DiagnosisPlan) -> None:
     pairs = [probe for probe in asked.dense_probes if _is_of_pairs(probe)]
     if pairs and len(asked.dense) < 2:
         _refuse(f"probe {pairs[0].plugin.name!r} measures pairs of replicas")
+
+
+def find_unused(question: DiagnosisQuestion) -> tuple[str, ...]:
+    """Return a note on the length of retraining that was asked for where nothing is retrained that long."""
+    if question.replicas or question.retrain_epochs is None:
+        return ()
+    return (f"--retrain-epochs is of replicas, of which there are none: siblings are retrained for {EPOCHS} epochs",)
 
 
 def _is_of_pairs(probe: Loaded) -> bool:

@@ -136,6 +136,24 @@ def test_without_any_signal_the_verdict_says_what_would_give_one(run, invoke, tr
     assert "no signal of the direction" in " ".join(result.stderr.split())
 
 
+def test_a_pruned_network_is_pruned_further_and_reported_as_its_own_pruning(run, invoke):
+    folder, dense = run
+    pruned = invoke("prune", "magnitude", dense, "--density", 0.6, "--study", folder).stdout.strip()
+    result = invoke("diagnose", pruned, "--replicas", 0, *FAST, "--json", "--study", folder)
+    found = json.loads(result.stdout)
+    pruning = json.loads(found["recipes"]["pruning"])
+    assert (pruning["arguments"]["density"], pruning["inputs"]) == (0.3, [pruned])
+
+
+def test_a_length_of_retraining_that_nothing_has_is_noted(run, alone, invoke):
+    folder, dense = run
+    result = invoke("diagnose", dense, "--replicas", 0, "--retrain-epochs", 3, *FAST, "--json", "--study", folder)
+    found = json.loads(result.stdout)
+    assert found["id"] == alone[0]["id"]
+    assert any(warning.startswith("--retrain-epochs is of replicas") for warning in found["warnings"])
+    assert not any("--retrain-epochs" in warning for warning in alone[0]["warnings"])
+
+
 @pytest.mark.parametrize("replicas", [1, -1])
 def test_one_replica_is_no_pair(run, invoke, replicas):
     folder, dense = run
