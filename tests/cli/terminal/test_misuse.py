@@ -11,7 +11,7 @@ import pytest
         (("sweep",), "Missing argument 'STUDY'", "all options: prunescope sweep --help"),
         (("sweep", "--sharp", "x"), "No such option", "all options: prunescope sweep --help"),
         (("diagnose", "x", "--replicas", "many"), "Invalid value for '--replicas'", "prunescope diagnose [OPTIONS]"),
-        (("diagnose", "x", "--replicas", "1"), "'--replicas'", "prunescope diagnose [OPTIONS]"),
+        (("diagnose", "x", "--level", "9"), "'--level'", "prunescope diagnose [OPTIONS]"),
         (("swep",), "No such command 'swep'", "all options: prunescope --help"),
         (("train", "sgd"), "Missing option '--model'", "prunescope train sgd"),
     ],
