@@ -13,6 +13,7 @@ from typer import Context
 from typer.models import ArgumentInfo, CommandInfo, OptionInfo
 
 from prunescope.cli.application import GROUPS, build
+from prunescope.cli.terminal.themes import OPTIONS, sort_by_theme
 from prunescope.plugins import registry
 
 if TYPE_CHECKING:
@@ -78,7 +79,11 @@ def _section(path: str, text: str, function: Callable[..., object] | None, *, be
         (parameter, *_annotation(parameter)) for parameter in parameters if parameter.annotation is not Context
     ]
     arguments = [_row(parameter, kind, info) for parameter, kind, info in described if isinstance(info, ArgumentInfo)]
-    options = [_row(parameter, kind, info) for parameter, kind, info in described if isinstance(info, OptionInfo)]
+    options = [
+        (parameter.name, info.rich_help_panel, _row(parameter, kind, info))
+        for parameter, kind, info in described
+        if isinstance(info, OptionInfo)
+    ]
     usage = " ".join(
         [
             path,
@@ -87,7 +92,8 @@ def _section(path: str, text: str, function: Callable[..., object] | None, *, be
             *(["COMMAND ..."] if below else []),
         ]
     )
-    parts = [f"## {path}", text, f"```\n{usage}\n```", _table("argument", arguments), _table("option", options)]
+    parts = [f"## {path}", text, f"```\n{usage}\n```", _table("argument", arguments)]
+    parts += [_table("option" if title == OPTIONS else title, rows) for title, rows in sort_by_theme(options).items()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

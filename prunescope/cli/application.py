@@ -51,6 +51,7 @@ from prunescope.cli.terminal import misuse
 from prunescope.cli.terminal.command import Output, command, taking
 from prunescope.cli.terminal.headings import HeadedCommands
 from prunescope.cli.terminal.streams import open_closed_streams
+from prunescope.cli.terminal.themes import ThemedCommand
 from prunescope.runs.scheduling.memory import keep_freed
 
 if TYPE_CHECKING:
@@ -110,7 +111,16 @@ def build(words: Sequence[str]) -> typer.Typer:
     app.add_typer(plugins.application(), name="plugins")
     app.command("cite")(command(cite.cite))
     app.command("quickstart")(command(quickstart.quickstart))
+    _list_by_theme(app)
     return app
+
+
+def _list_by_theme(app: typer.Typer) -> None:
+    for one in app.registered_commands:
+        one.cls = ThemedCommand
+    for group in app.registered_groups:
+        if group.typer_instance:
+            _list_by_theme(group.typer_instance)
 
 
 def _root(

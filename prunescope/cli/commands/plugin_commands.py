@@ -11,6 +11,7 @@ import typer
 from prunescope.api.errors import PluginError
 from prunescope.cli.terminal.command import Output, command, with_signature
 from prunescope.cli.terminal.headings import HeadedCommands
+from prunescope.cli.terminal.themes import PLUGIN
 from prunescope.plugins import options, publications, registry
 
 if TYPE_CHECKING:
@@ -104,9 +105,19 @@ def parameter(field: OptionField) -> inspect.Parameter:
     if field.kind is bool and not field.many:
         kind = bool | None if field.optional else bool
         return _keyword(
-            field, kind, typer.Option(f"{field.flag}/--no-{field.flag[2:]}", help=_capital(field.option.help))
+            field,
+            kind,
+            typer.Option(
+                f"{field.flag}/--no-{field.flag[2:]}", help=_capital(field.option.help), rich_help_panel=PLUGIN
+            ),
         )
-    described = typer.Option(field.flag, help=_help(field), metavar=_metavar(field), autocompletion=_completion(field))
+    described = typer.Option(
+        field.flag,
+        help=_help(field),
+        metavar=_metavar(field),
+        autocompletion=_completion(field),
+        rich_help_panel=PLUGIN,
+    )
     return _keyword(field, str, described)
 
 

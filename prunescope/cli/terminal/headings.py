@@ -31,13 +31,7 @@ class HeadedCommands(TyperGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - Click's, which Typer hides
         """Write the options, then a section for each heading."""
         options = [row for option in self.get_params(ctx) if (row := option.get_help_record(ctx)) is not None]
-        sections = [("Options", options), *self._commands(ctx, formatter.width)]
-        if sys.stdout.isatty():
-            formatter.write(as_panels(sections, width=formatter.width))
-            return
-        for heading, rows in sections:
-            with formatter.section(heading):
-                formatter.write_dl(rows)
+        write_sections([("Options", options), *self._commands(ctx, formatter.width)], formatter)
 
     def _commands(self, ctx: Any, width: int) -> Iterator[tuple[str, Rows]]:  # noqa: ANN401
         known = {name for names in HEADINGS.values() for name in names}
@@ -56,6 +50,16 @@ class HeadedCommands(TyperGroup):
                 yield heading, rows
 
 
+def write_sections(sections: Sequence[tuple[str, Rows]], formatter: Any) -> None:  # noqa: ANN401 - Click's
+    """Write a panel for each section on a terminal; plain text elsewhere, which does without importing rich."""
+    if sys.stdout.isatty():
+        formatter.write(as_panels(sections, width=formatter.width))
+        return
+    for heading, rows in sections:
+        with formatter.section(heading):
+            formatter.write_dl(rows)
+
+
 def as_panels(sections: Sequence[tuple[str, Rows]], *, width: int) -> str:
     """Return a panel for each section, as Typer draws them; text that looks like markup stays text."""
     from rich.console import Group
@@ -70,7 +74,7 @@ def as_panels(sections: Sequence[tuple[str, Rows]], *, width: int) -> str:
     panels = []
     for heading, rows in sections:
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1), expand=True)
-        table.add_column(style="bold cyan", no_wrap=True)
+        table.add_column(style="bold cyan", max_width=width * 2 // 5)
         table.add_column(ratio=1)
         for name, summary in rows:
             table.add_row(Text(name.strip().ljust(wide)), Text(summary))
