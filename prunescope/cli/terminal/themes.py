@@ -40,7 +40,11 @@ class ThemedCommand(TyperCommand):
         """Write the arguments, then the options by theme."""
         found = [(one, row) for one in self.get_params(ctx) if (row := one.get_help_record(ctx)) is not None]
         arguments = [(row[0].partition(" <")[0], row[1]) for one, row in found if one.param_type_name == "argument"]
-        options = [(one.name, one.rich_help_panel, row) for one, row in found if one.param_type_name == "option"]
+        options = [
+            (one.name, getattr(one, "rich_help_panel", None), row)
+            for one, row in found
+            if one.param_type_name == "option"
+        ]
         write_sections([*([("Arguments", arguments)] if arguments else []), *sort_by_theme(options).items()], formatter)
 
 
