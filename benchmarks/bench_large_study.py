@@ -10,6 +10,7 @@ largest memory of each, importing torch for comparison; fails where a command ta
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -67,9 +68,17 @@ def run_command(*words: str, state: str = "") -> tuple[float, float]:
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "runs", nargs="?", type=int, default=RUNS, help="runs of the study, at least (default: %(default)s)"
+    )
+    return parser.parse_args()
+
+
 def main() -> int:
     """Print the figures; return 1 where a command takes too much memory."""
-    count, most = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS, 0.0
+    count, most = _arguments().runs, 0.0
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as state:
         started = process_time()
         runs = len(make_study(Path(folder), count).ids())

@@ -10,6 +10,7 @@ step and the memory at most; fails above 2 ms or 1 GB.
 
 from __future__ import annotations
 
+import argparse
 import resource
 import sys
 import tempfile
@@ -63,9 +64,15 @@ def recipes_of(count: int) -> list[Recipe]:
     return found[:count]
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("steps", nargs="?", type=int, default=STEPS, help="steps of the study (default: %(default)s)")
+    return parser.parse_args()
+
+
 def main() -> int:
     """Print the figures; return 1 where one exceeds what is allowed."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
+    count = _arguments().steps
     started = process_time()
     recipes = recipes_of(count)
     for recipe in recipes:

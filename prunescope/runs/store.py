@@ -201,8 +201,11 @@ class Store:
         with suppress(OSError):
             make_folder(path.parent)
             temporary = path.with_name(temporary_name())
-            temporary.write_text(f"{fraction:.4f}")
-            temporary.replace(path)
+            try:
+                temporary.write_text(f"{fraction:.4f}")
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
 
     def progress(self, run_id: str) -> float:
         """Return how far a step is, in [0, 1]: 1 when finished, 0 where nothing is known."""

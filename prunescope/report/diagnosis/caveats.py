@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Advice
-from prunescope.api.wording import density_text, probability_text
+from prunescope.api.wording import density_text, error_text
 from prunescope.regimes.learning import train_error
 from prunescope.report.common import formatting, words
 from prunescope.report.diagnosis import advice, evidence
@@ -52,7 +52,7 @@ def _blank(trail: Trail) -> Iterator[str]:
     """Say that the dense model itself has not learned, by what a rule asks of replicas."""
     for branch in trail.branches:
         if branch.prune is None and not evidence.learned(branch):
-            error = probability_text(train_error(evidence.readings(branch)))
+            error = error_text(train_error(evidence.readings(branch)))
             yield (
                 f"The dense model has a training error of {error}: it has not learned, and these results do not hold "
                 "for the trained network. Train it, or check that weights, data and labels belong "
@@ -89,7 +89,7 @@ def _training(trail: Trail) -> Iterator[str]:
         if error > LITTLE_LEARNED:
             yield (
                 f"At {density_text(branch.density)} replicas have a training error of "
-                f"{probability_text(error)}: with a high error, a barrier between replicas is small. "
+                f"{error_text(error)}: with a high error, a barrier between replicas is small. "
                 "Retrain longer to confirm the verdict."
             )
     dense = advice.known_knobs(trail).get("epochs")

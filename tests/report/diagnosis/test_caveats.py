@@ -47,7 +47,7 @@ def test_replicas_that_learned_little_are_named(tmp_path):
     case = replace(synthetic.CASES[0], ends=0.4)
     assert has(
         caveats(follow_diagnosis(*synthetic.study(tmp_path, cases=(case,)))),
-        "At 5 % replicas have a training error of 40 %",
+        "At 5 % replicas have a training error of 39.70 %",
     )
 
 
@@ -78,7 +78,15 @@ def test_a_dense_model_that_has_not_learned_is_the_first_warning(tmp_path, repor
     dense = trail.branches[-1]
     probes = tuple(erring(run, 0.88) if "errors" in run.readings else run for run in dense.probes)
     found = caveats(replace(trail, branches=(*trail.branches[:-1], replace(dense, probes=probes))))
-    assert found[0].startswith("The dense model has a training error of 88 %: it has not learned")
+    assert found[0].startswith("The dense model has a training error of 88.00 %: it has not learned")
+
+
+def test_an_error_is_written_as_an_error_and_no_probability(tmp_path):
+    trail = follow_diagnosis(*synthetic.study(tmp_path))
+    dense = trail.branches[-1]
+    probes = tuple(erring(run, 1.0) if "errors" in run.readings else run for run in dense.probes)
+    found = caveats(replace(trail, branches=(*trail.branches[:-1], replace(dense, probes=probes))))
+    assert found[0].startswith("The dense model has a training error of 100.00 %: it has not learned")
 
 
 def erring(run, error):

@@ -6,6 +6,7 @@ import pytest
 
 from prunescope.api.errors import StoreError
 from prunescope.runs.files.whole import whole_file, write_whole
+from prunescope.runs.store import Store
 
 
 def test_a_file_is_written_whole(tmp_path):
@@ -24,6 +25,18 @@ def test_nothing_is_left_where_the_disk_is_full(tmp_path, monkeypatch):
     with pytest.raises(StoreError, match="No space left"):
         write_whole(tmp_path / "report.html", "text")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_that_finds_no_room_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    store = Store(tmp_path)
+    store.note_progress("train-1", 0.25)
+    monkeypatch.setattr(Path, "replace", full)
+    store.note_progress("train-1", 0.5)
+    assert store.progress("train-1") == 0.25
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
 
 
 def test_an_error_while_writing_leaves_the_old_file(tmp_path):
