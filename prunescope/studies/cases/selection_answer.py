@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from prunescope.api.errors import UsageError
 from prunescope.regimes import chosen, selection
 from prunescope.regimes.thresholds import PUBLISHED
+from prunescope.runs.dry import keep_nothing
 from prunescope.studies.cases.family import lay_out_member, measure_member, open_members
 
 if TYPE_CHECKING:
@@ -59,7 +60,12 @@ class Layout:
 
 
 def answer_selection(asked: SelectionQuestion, session: Session) -> Selected | CostEstimate:
-    """Prune, retrain and measure every network and choose; the cost where only that is asked."""
+    """Prune, retrain and measure every network and choose; the cost where only that is asked, and nothing is kept."""
+    with keep_nothing(session, dry_run=asked.dry_run) as opened:
+        return _select(asked, opened)
+
+
+def _select(asked: SelectionQuestion, session: Session) -> Selected | CostEstimate:
     if isinstance(asked.networks, str | Path) or len(asked.networks) < 2:
         raise UsageError("there is only one model", fix="name two checkpoints or more")
     rule = chosen.rule("three-regime", asked.rule_options, asked.rules).instance

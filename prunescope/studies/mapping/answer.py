@@ -12,6 +12,7 @@ from prunescope.api.errors import PrunescopeError, UsageError
 from prunescope.api.knobs import KNOBS
 from prunescope.networks.checkpoints.siblings import find_sibling_files
 from prunescope.runs import plan
+from prunescope.runs.dry import keep_nothing
 from prunescope.runs.opening import listed, open_data, open_network, open_networks
 from prunescope.studies.diagnosis.family import knobs_of, own_snapshots
 
@@ -60,7 +61,12 @@ class Mapped:
 
 
 def answer_map(question: MapQuestion, session: Session) -> Mapped | CostEstimate:
-    """Prune every network to every density and measure it; the cost where only that is asked."""
+    """Prune every network to every density and measure it; the cost where only that is asked, and nothing is kept."""
+    with keep_nothing(session, dry_run=question.dry_run) as opened:
+        return _map(question, opened)
+
+
+def _map(question: MapQuestion, session: Session) -> Mapped | CostEstimate:
     densities = _densities(question)
     references = _references(question, session)
     laid = _lay_out(references, densities, question, session)
