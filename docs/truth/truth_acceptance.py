@@ -8,9 +8,11 @@ import numpy as np
 from truth_cases import list_columns
 from truth_flips import TABLE, find_both_sides, read_pairs
 from truth_noise import measure_extra, measure_floor
+from truth_published import ALONE_WITHOUT, SHIPPED, WITHOUT
 from truth_scores import score_selection, score_whole, share_of_connectivity, share_of_cost
 from truth_ways import ALONE
 
+from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from truth_cases import Case
     from truth_cells import Row
+    from truth_published import Answer
     from truth_scores import WayScore
     from truth_ways import Said
 
@@ -29,9 +32,10 @@ def write_acceptance(
     cases: Sequence[Case],
     said: Mapping[str, Sequence[Said]],
     scores: Mapping[str, WayScore],
+    published: Mapping[str, Sequence[Answer]],
 ) -> str:
     """Return a table: asked, reached, whether it is met."""
-    lines = [*_of_direction(scores), *_of_steps(said, rows), *_of_cost(cases), *_of_flips()]
+    lines = [*_of_direction(scores), *_of_steps(said, rows), *_of_cost(cases), *_of_flips(), *_of_published(published)]
     table = ["| asked, on studies left out | reached | met |", "| --- | --- | --- |"]
     return "\n".join(
         [*table, *(f"| {asked} | {reached} | {'yes' if met else 'no'} |" for asked, reached, met in lines)]
@@ -111,6 +115,22 @@ def _of_flips() -> list[tuple[str, str, bool]]:
     found = find_both_sides(read_pairs()) if TABLE.exists() else {}
     reached = ", ".join(f"{KNOBS[knob].words} (`{study}`)" for study, knob in found.items()) or "none"
     return [("both sides of a best value over two knobs, each z ≥ 4 or ≤ −4", reached, len(set(found.values())) >= 2)]
+
+
+def _of_published(published: Mapping[str, Sequence[Answer]]) -> list[tuple[str, str, bool]]:
+    asked = "published grid, cells off their optimum, right: ≥ 98 %"
+    lines = (
+        (f"{asked}: one checkpoint, the shipped pack, which holds counts of these cells", SHIPPED),
+        ("the same by the nine studies alone", WITHOUT),
+        ("the same of the direction alone (`diagnose --replicas 0`)", ALONE_WITHOUT),
+    )
+    found = []
+    for words, name in lines:
+        answers = published[name]
+        right, none = sum(one.right for one in answers), sum(one.advice is Advice.NONE for one in answers)
+        reached = f"{right}/{len(answers)}, {len(answers) - right - none} wrong, {none} without advice"
+        found.append((words, reached, right >= 0.98 * len(answers)))
+    return found
 
 
 def _mean(values: Sequence[float]) -> float:

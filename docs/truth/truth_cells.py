@@ -41,7 +41,7 @@ class Row:
     seed: int
     """Of the dense training."""
     drop: float
-    """Epochs of the dense training after which its learning rate first falls."""
+    """Epochs of the dense training after which its learning rate first falls; infinite where it falls in no step."""
     test_errors: tuple[float, ...]
     """Of its replicas; the first two are those of `lmc`."""
     train_errors: tuple[float, ...]
@@ -71,6 +71,11 @@ class Row:
     """Of all brief retrainings of the cell together."""
     truth_epochs: int
     """Of all retrainings of the truth."""
+
+    @property
+    def placed(self) -> float | None:
+        """The first drop, where the cell lies before or after it; None where the knob is another, or no step falls."""
+        return self.drop if self.knob == "epochs" and math.isfinite(self.drop) else None
 
 
 def collect_cells(file: Path, folder: Path) -> list[Row]:
@@ -131,6 +136,8 @@ def _row(name: str, study: TruthStudy, one: TruthCell, store: Store) -> Row:
 
 def _progress(dense: str, drop: float, epochs: float | None, store: Store) -> float:
     """Return the progress of a dense training, or of its first so many epochs; NaN where it is not known."""
+    if not math.isfinite(drop):
+        return math.nan
     losses = [epoch.train_loss for epoch in store.read(run_of(dense), only=()).history]
     found = measure_progress(losses[: None if epochs is None else int(epochs)], drop)
     return math.nan if found is None else found

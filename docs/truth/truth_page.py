@@ -12,6 +12,7 @@ from truth_flips import TABLE as FLIPS
 from truth_flips import read_pairs, write_pairs
 from truth_noise import write_noise
 from truth_paper import write_paper
+from truth_published import list_ways, write_published
 from truth_scores import score_selection, score_way, score_whole, share_of_connectivity, share_of_cost
 from truth_tables import as_table
 from truth_tuning import write_tuning
@@ -93,6 +94,7 @@ Whether small studies show the same:"""
 def write_page(rows: Sequence[Row], cases: Sequence[Case], said: Mapping[str, Sequence[Said]]) -> str:
     """Return the page."""
     scores = {name: score_way(each, states=name not in HABITS) for name, each in said.items() if each}
+    published = list_ways(cases)
     parts = [
         HEAD.rstrip(),
         "## Studies",
@@ -122,11 +124,13 @@ def write_page(rows: Sequence[Row], cases: Sequence[Case], said: Mapping[str, Se
         "## Cost",
         _cost(cases),
         "## Against what was asked for",
-        write_acceptance(rows, cases, said, scores),
+        write_acceptance(rows, cases, said, scores, published),
         "## Beside the paper",
         PAPER_WORDS,
         f"![Points of test error above the best of each density](images/{SHAPE})",
         write_paper(rows),
+        "### The verdict on the published grid",
+        write_published(published, cases),
         *(["### Both sides, on other dense seeds", write_pairs(read_pairs())] if FLIPS.exists() else []),
     ]
     return "\n\n".join(parts) + "\n"

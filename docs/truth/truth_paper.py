@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from truth_published import read_figure
 from truth_tables import as_table
 
 from prunescope.api.knobs import KNOBS
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from truth_cells import Row
-
-PUBLISHED = Path(__file__).parents[2] / "tests" / "data" / "phase_preresnet20_cifar10.csv"
 
 STUDIES = ("preresnet-patches-epochs", "vgg-mnist-epochs", "preresnet-mnist-batch", "vgg-digits-batch")
 """Epochs and batch size, on generated and on real images."""
@@ -46,8 +43,8 @@ class Grid:
     values: tuple[float, ...]
     """Of the knob, the hottest first."""
     densities: tuple[float, ...]
-    above: tuple[tuple[float | None, ...], ...]
-    """(values, densities); None where the published figure was not read."""
+    above: tuple[tuple[float, ...], ...]
+    """(values, densities)."""
 
 
 def list_grids(rows: Sequence[Row]) -> list[Grid]:
@@ -66,17 +63,11 @@ def list_grids(rows: Sequence[Row]) -> list[Grid]:
 
 
 def read_published() -> Grid:
-    """Return the cells of figure 2 that were read off it, in points above the best of each density."""
-    with PUBLISHED.open(encoding="utf-8", newline="") as file:
-        cells = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    errors = {
-        (float(one["train_epochs"]), float(one["density_pct"]) / 100): float(one["test_error_frac"]) for one in cells
-    }
-    values, densities = sorted({value for value, _ in errors}), sorted({density for _, density in errors})
-    best = {density: min(errors[one] for one in errors if one[1] == density) for density in densities}
-    above = tuple(
-        tuple(None if (v, d) not in errors else 100 * (errors[v, d] - best[d]) for d in densities) for v in values
-    )
+    """Return the cells of figure 2 as they were read off it, in points above the best of each density."""
+    found = {(cell.epochs, cell.density): cell.above for cell in read_figure()}
+    values, densities = sorted({value for value, _ in found}), sorted({density for _, density in found})
+    best = {density: min(found[value, density] for value in values) for density in densities}
+    above = tuple(tuple(100 * (found[v, d] - best[d]) for d in densities) for v in values)
     title = "published (PreResNet-20, CIFAR-10)"
     return Grid(title=title, knob="epochs", values=tuple(values), densities=tuple(densities), above=above)
 
@@ -84,8 +75,7 @@ def read_published() -> Grid:
 def _published() -> str:
     grid = read_published()
     lines = [
-        (f"{value:g}", *("" if one is None else f"{one:.2f}" for one in above))
-        for value, above in zip(grid.values, grid.above, strict=True)
+        (f"{value:g}", *(f"{one:.2f}" for one in above)) for value, above in zip(grid.values, grid.above, strict=True)
     ]
     return as_table(("epochs, hotter above", *(f"{density:g}" for density in grid.densities)), lines)
 

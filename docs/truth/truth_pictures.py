@@ -56,8 +56,7 @@ def _grid(grid: Grid, left: int) -> list[str]:
         top = 40 + high * line
         shapes.append(_text(left + 50, top + 15, f"{value:g}", anchor="end"))
         for column, above in enumerate(grid.above[line]):
-            if above is not None:
-                shapes += _cell(left + 56 + wide * column, top, above)
+            shapes += _cell(left + 56 + wide * column, top, above)
     return shapes
 
 

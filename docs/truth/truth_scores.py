@@ -124,8 +124,8 @@ def score_selection(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
         errors = np.array([np.mean(row.test_errors) for row in column])
         regrets = {name: float(errors[rule(column)] - errors.min()) for name, rule in CHOOSERS.items()}
         regrets["random"] = float(errors.mean() - errors.min())
-        if column[0].knob == "epochs":
-            before = [place for place, row in enumerate(column) if row.value <= row.drop]
+        if (drop := column[0].placed) is not None:
+            before = [place for place, row in enumerate(column) if row.value <= drop]
             regrets["last before the drop"] = float(errors[before[-1]] - errors.min())
         for name, regret in regrets.items():
             for study in (column[0].study, "all"):

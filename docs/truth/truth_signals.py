@@ -70,16 +70,15 @@ def compare_family(case: Case) -> Comparison | None:
     """Return the comparison of a cell with its siblings, as `diagnose` chooses them; None where there are none."""
     row = case.row
     known = {one.value: one for one in case.column}
-    drop = row.drop if row.knob == "epochs" else None
-    chosen = [value for value in choose_siblings(known, row.value, knob=row.knob, drop=drop) if value != row.value]
+    chosen = [one for one in choose_siblings(known, row.value, knob=row.knob, drop=row.placed) if one != row.value]
     here, *others = [Sibling(value=value, errors=known[value].brief) for value in (row.value, *chosen)]
     return compare_siblings(here, others, knob=row.knob) if others else None
 
 
 def list_siblings(case: Case) -> tuple[Row, ...]:
     """Return the members of the comparison, the cell included."""
-    drop = case.row.drop if case.row.knob == "epochs" else None
-    chosen = choose_siblings([one.value for one in case.column], case.row.value, knob=case.row.knob, drop=drop)
+    here, values = case.row, [one.value for one in case.column]
+    chosen = choose_siblings(values, here.value, knob=here.knob, drop=here.placed)
     return tuple(one for one in case.column if one.value in chosen)
 
 
@@ -99,8 +98,8 @@ def signals_of(case: Case, calibration: Calibration) -> dict[str, float]:
         draws = [row.lmc + row.lmc_stderr * NormalDist().inv_cdf(share) for share in QUANTILES]
         found[LMC] = lmc_log_odds(draws, calibration)
         found[DAMAGE] = curve_log_odds(DAMAGE, row.damage, calibration)
-        if row.knob == "epochs":
-            found[POSITION] = position_log_odds(row.value, row.drop, calibration)
+        if row.placed is not None:
+            found[POSITION] = position_log_odds(row.value, row.placed, calibration)
     return found
 
 
@@ -140,18 +139,21 @@ def _sets() -> list[tuple[str, ...]]:
     return [names for names in found if not {POSITION, PROGRESS} <= set(names)] + tried
 
 
-def fit_pack(cases: Sequence[Case], *, name: str, source: str) -> dict[str, Any]:
+def fit_pack(
+    cases: Sequence[Case], *, name: str, source: str, earlier: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return a pack: counts of the resolved cells among the cases and of EARLIER, and weights fitted to the former.
 
-    The weights are fitted to log-odds by the counts of the same cells.
+    The weights are fitted to log-odds by the counts of the same cells. earlier: other counts in place of EARLIER.
     """
-    resolved, earlier = [case for case in cases if case.resolved], read_earlier()
+    resolved = [case for case in cases if case.resolved]
+    earlier = read_earlier() if earlier is None else earlier
     counts = {
         "kind": WEIGHTS_KIND,
         "schema_version": WEIGHTS_SCHEMA,
         "name": name,
         "source": source,
-        "lmc": [_added(one, other) for one, other in zip(_lmc_bins(resolved), earlier["lmc"], strict=True)],
+        "lmc": [_added(one, other) for one, other in zip(count_lmc(resolved), earlier["lmc"], strict=True)],
         "position": _added(_position_counts(resolved), earlier["position"]),
         "family": _added(_family_counts(resolved), earlier["family"]),
         PROGRESS: _curve([case for case in resolved if _has_progress(case.row)], PROGRESS, PROGRESS_EDGES),
@@ -180,7 +182,8 @@ def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one[name] if name in {"low", "high"} else one[name] + other[name] for name in one}
 
 
-def _lmc_bins(cases: Sequence[Case]) -> list[dict[str, Any]]:
+def count_lmc(cases: Sequence[Case]) -> list[dict[str, Any]]:
+    """Return the counts of the bins of LMC, of cells whose replicas have learned."""
     return _count([case for case in cases if case.row.learned], lambda row: row.lmc, EDGES)
 
 
@@ -203,7 +206,7 @@ def _count(cases: Sequence[Case], of: Callable[[Row], float], edges: Sequence[fl
 
 
 def _position_counts(cases: Sequence[Case]) -> dict[str, int]:
-    placed = [case for case in cases if case.row.knob == "epochs" and case.row.value != case.row.drop]
+    placed = [case for case in cases if case.row.placed not in {None, case.row.value}]
     right = [case.is_hotter == (case.row.value > case.row.drop) for case in placed]
     return {"right": int(np.sum(right)), "of": len(right)}
 

@@ -8,6 +8,7 @@ the run's own learning rate.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -62,10 +63,11 @@ class TruthStudy:
 
     grid: Grid
     trainings: tuple[Recipe, ...]
-    """With the snapshots before the first drop, where the knob is not the epochs."""
+    """With the snapshots before the first drop, where there is one and the knob is not the epochs."""
     cells: tuple[TruthCell, ...]
     drops: dict[float, float]
-    """Value of the knob -> epochs of dense training after which its learning rate first falls."""
+    """Value of the knob -> epochs of dense training after which its learning rate first falls; infinite where it falls
+    in no step."""
 
     def of_seed(self, seed: int) -> list[Recipe]:
         """Return every step of one dense seed once, in dependency order."""
@@ -81,8 +83,8 @@ def lay_out_truth(file: Path, folder: Path) -> TruthStudy:
     shape = grid.trainings[0].arguments
     data, spec = Source(**shape["data"]), ModelSpec(**shape["model"])
     trainers = {value: layout.make_trainer(grid.study, value) for value in grid.study.values}
-    drops = {value: float(min(trainer.instance.drop_epochs())) for value, trainer in trainers.items()}
-    if grid.study.knob == "epochs":
+    drops = {value: float(min(trainer.instance.drop_epochs(), default=math.inf)) for value, trainer in trainers.items()}
+    if grid.study.knob == "epochs" or math.inf in drops.values():
         cells = tuple(_cell(grid, cell, data) for cell in grid.cells)
         return TruthStudy(grid=grid, trainings=grid.trainings, cells=cells, drops=drops)
     trainings = {

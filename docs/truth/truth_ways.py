@@ -115,7 +115,7 @@ def _ask(case: Case, calibration: Calibration) -> dict[str, Said]:
 
 def _without_replicas(case: Case, signals: Mapping[str, float], calibration: Calibration) -> dict[str, float]:
     row = case.row
-    position = {POSITION: position_log_odds(row.value, row.drop, calibration)} if row.knob == "epochs" else {}
+    position = {} if row.placed is None else {POSITION: position_log_odds(row.value, row.placed, calibration)}
     return {name: signals[name] for name in (FAMILY, MAPPED, PROGRESS) if name in signals} | position
 
 
@@ -151,6 +151,8 @@ def _of_the_tree(case: Case) -> Said | None:
 
 
 def _past_the_drop(case: Case) -> bool | None:
+    if not math.isfinite(case.row.drop):
+        return None
     if case.row.knob != "epochs":
         return True  # every run of such a study ends past its drops
     return None if case.row.value == case.row.drop else case.row.value > case.row.drop

@@ -18,6 +18,7 @@ from truth_flips import FLIPS, collect_flips, write_flips
 from truth_page import RELIABILITY, SHAPE, write_page
 from truth_paper import list_grids
 from truth_pictures import draw_grids, draw_reliability
+from truth_published import list_ways, write_published
 from truth_scores import score_selection, score_way
 from truth_signals import fit_pack
 from truth_ways import HABITS, ask_ways
@@ -85,15 +86,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="only so many dense seeds of each, and nothing is written")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--table", action="store_true", help="write pack and page from the table of cells alone")
+    parser.add_argument("--published", action="store_true", help="print the counts on the published grid alone")
     parser.add_argument("--collect", action="store_true", help="run nothing; take the cells that are finished")
     given = parser.parse_args()
-    names = given.studies or list_studies()
+    if given.published:
+        cases = list_cases(read_cells())
+        print(write_published(list_ways(cases), cases))
+        return
+    files = [STUDIES / f"{name}.toml" for name in given.studies] if given.studies else list_studies()
     if not (given.table or given.collect):
-        complete_studies(names, given.runs, seeds=given.seeds, workers=given.workers)
+        complete_studies(files, given.runs, seeds=given.seeds, workers=given.workers)
     if given.table:
         rows = read_cells()
     else:
-        rows = [row for name in names for row in collect_cells(STUDIES / f"{name}.toml", given.runs / name)]
+        rows = [row for file in files for row in collect_cells(file, given.runs / file.stem)]
     if given.studies or given.seeds:
         print(make_page(rows))
         return

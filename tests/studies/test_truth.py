@@ -164,7 +164,7 @@ def test_the_shipped_pack_has_the_counts_of_the_shipped_table():
     assert len(cases) == 900
     resolved, earlier = [case for case in cases if case.resolved], signals.read_earlier()
     pack = json.loads(resources.files("prunescope.regimes.packs").joinpath(SHIPPED).read_text(encoding="utf-8"))
-    for one, found, other in zip(pack["lmc"], signals._lmc_bins(resolved), earlier["lmc"], strict=True):
+    for one, found, other in zip(pack["lmc"], signals.count_lmc(resolved), earlier["lmc"], strict=True):
         assert (one["hotter"], one["of"]) == (found["hotter"] + other["hotter"], found["of"] + other["of"])
     assert pack["position"]["of"] == signals._position_counts(resolved)["of"] + earlier["position"]["of"]
     assert pack["source"].startswith(f"{len(resolved)} resolved cells of 9 studies (36 dense seeds")
@@ -184,11 +184,9 @@ def test_the_replicas_of_signals_have_seeds_of_their_own(axis, early, tmp_path):
     assert inputs <= known
 
 
-def test_a_share_of_the_campaign_from_its_file_to_its_cells(tmp_path, monkeypatch):
+def test_a_share_of_the_campaign_from_its_file_to_its_cells(tmp_path):
     (tmp_path / "tiny.toml").write_text(STUDY.format(axis="batch_size = [16, 32]"))
-    run = import_module("run_studies")
-    monkeypatch.setattr(run, "STUDIES", tmp_path)
-    run.complete_studies(["tiny"], tmp_path / "runs", workers=1)
+    import_module("run_studies").complete_studies([tmp_path / "tiny.toml"], tmp_path / "runs", workers=1)
     found = module("cells").collect_cells(tmp_path / "tiny.toml", tmp_path / "runs" / "tiny")
     assert [(one.value, one.drop, one.truth_epochs, one.brief_epochs) for one in found] == [
         (16, 1, 3, 4),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from importlib import import_module
 
+import numpy as np
 import pytest
 import synthetic_phase as synthetic
 
-from prunescope.api import Advice
+from prunescope.api import Advice, Reading
 from prunescope.regimes.rules import ThreeRegime
 from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 from prunescope.studies.cases.advising import advise_model
-from prunescope.studies.cases.measured import measured_column
+from prunescope.studies.cases.measured import MeasuredModel, measured_column
 from prunescope.studies.phase.from_study import drops
 
 STUDIES = {
@@ -50,3 +53,32 @@ def test_no_step_of_a_study_is_advised_that_is_measured_to_be_worse(study):
                 if found.change is not None:
                     assert found.change.mean <= 0
     assert {Advice.RAISE, Advice.LOWER} <= set(told)
+
+
+def table_columns():
+    """Return (study, density) -> the models of all dense seeds, by the shipped table of the nine studies."""
+    found = {}
+    for row in import_module("truth_cells").read_cells():
+        numbers = {
+            "errors/test_error": row.test_errors,
+            "errors/train_error": row.train_errors,
+            "errors/train_loss": row.train_losses,
+        }
+        readings = {name: Reading(np.array(each), "fraction", axes=("replica",)) for name, each in numbers.items()}
+        readings["lmc/lmc"] = Reading(np.array([row.lmc]), "fraction", axes=("pair",))
+        model = MeasuredModel(
+            name=f"{row.value:g}", density=row.density, value=row.value, seed=row.seed, readings=readings
+        )
+        found.setdefault((row.study, row.knob, row.placed, row.density), []).append(model)
+    return found
+
+
+def test_no_step_of_a_shipped_study_is_advised_that_is_measured_to_be_worse():
+    told = Counter()
+    for (study, knob, drop, _), models in table_columns().items():
+        for value in sorted({model.value for model in models}):
+            found = advise_model(models, value=value, knob=knob, rule=ThreeRegime(draws=400), first_drop=drop)
+            told[study] += found.to is not None
+            assert found.change is None or found.change.mean <= 0
+    assert len(told) == 9
+    assert min(told.values()) >= 10
