@@ -27,6 +27,13 @@ class UsageError(PrunescopeError):
     """An option, a name or a combination of them that cannot work."""
 
 
+LEAST_DENSITY = "ask for a density of at least"
+"""How the fix of an error begins where a pruner cannot prune so far; the density follows, and ends the fix.
+
+An executor hands texts on, not exceptions: commands that choose densities read the density from it.
+"""
+
+
 class InputError(PrunescopeError):
     """A file or data set that is missing, damaged, unsafe or something else than expected."""
 

@@ -212,6 +212,23 @@ def describe_sight(
     return "images: " + "; ".join(f"{', '.join(texts)} ({origin})" for origin, texts in grouped)
 
 
+def list_preparation(data: Data, options: Mapping[str, Json]) -> dict[str, Json]:
+    """Return how images are prepared for measuring, in timm's keys: `input_size`, and the rest where it is known.
+
+    options: all of the data set's, defaults included.
+    """
+    found: dict[str, Json] = {"input_size": [data.in_chans, *data.image_size]}
+    is_timm = options.keys() >= set(LOOK)
+    if not is_timm and not isinstance(data.train, InMemorySplit):
+        return found
+    mean, std = _moments(data, options)
+    found |= {"mean": list(mean), "std": list(std)}
+    if not is_timm:
+        return found
+    crop = options["crop_pct"] or usual_crop(*data.image_size)
+    return found | {"interpolation": options["interpolation"], "crop_pct": crop, "crop_mode": options["crop_mode"]}
+
+
 def _crops(data: Data, options: Mapping[str, Json], whence: Callable[[str], str]) -> tuple[str, str]:
     if isinstance(data.train, StreamSplit | SequentialSplit):
         least = options["scale_min"]

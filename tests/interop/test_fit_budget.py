@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from wanted import wanted
 
 import prunescope
-from prunescope.api.errors import MismatchError
+from prunescope.api.errors import MismatchError, UsageError
 from prunescope.networks.exports import onnx_runtime
 
 wanted("onnxruntime")
@@ -45,6 +47,22 @@ def test_channels_are_timed_as_the_smaller_network(dense):
     assert small.parameters < 0.5 * whole.parameters
     assert small.latency.median > 0
     assert not any("a mask buys no time" in note for note in found.found.notes)
+
+
+def test_a_network_of_few_channels_is_an_error_that_names_least(dense):
+    wanted("prunescope_structured")
+    few = prunescope.train(
+        "preresnet8",
+        "patches:images=64,test_images=40",
+        model_options={"width": 0.125},
+        trainer_options={"epochs": 1},
+        study=dense.study,
+    )
+    given = {"bytes": "1kB", "pruner": "channels", "tries": 1, "replicas": 2, "retrain_epochs": 1}
+    with pytest.raises(UsageError, match=r"^--least 0\.01, .* one channel in each of") as caught:
+        prunescope.fit_budget(few, **given, study=dense.study)
+    least = float(re.search(r"--least (\S+),", caught.value.fix)[1])
+    assert prunescope.fit_budget(few, least=least, **given, study=dense.study).density is not None
 
 
 def test_a_network_that_computes_something_else_there_is_not_timed(monkeypatch):

@@ -84,3 +84,10 @@ def test_one_weight_left_keeps_a_channel(toy):
     mask = choosing.mask(sets, [(0, 2)], weights)
     mask.kept["3.weight"][0, 2, 1, 1] = True
     assert choosing.removed(sets, mask.kept) == {}
+
+
+@pytest.mark.parametrize(("kept", "total"), [(12345, 1_000_000), (75, 1290), (250, 1000), (999_999, 1_000_000)])
+def test_the_density_that_is_suggested_keeps_as_many_weights(kept, total):
+    suggested = choosing.rounded_up(kept / total)
+    assert round(float(suggested) * total) >= kept
+    assert float(suggested) == pytest.approx(kept / total, rel=0.01)

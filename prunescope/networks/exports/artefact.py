@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +25,8 @@ class ExportSubject:
     """A few examples, at least two: what the outputs are compared on."""
     compact: nn.Module | None = None
     """The smaller network that computes the same, where the pruner makes one."""
+    preparation: Mapping[str, Any] = field(default_factory=dict)
+    """How the images of its data are prepared, in timm's keys; empty where the data are unknown."""
     documents: Mapping[str, str] = field(default_factory=dict)
     """Texts that lie beside the weights in a folder, by file name."""
 

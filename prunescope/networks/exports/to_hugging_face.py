@@ -15,6 +15,7 @@ from prunescope.networks.checkpoints.tensors import safetensors_parts
 from prunescope.networks.exports.artefact import Artefact, ExportSubject
 from prunescope.networks.exports.comparison import compare_outputs, outputs_of
 from prunescope.networks.exports.to_timm import registration_notes, timm_arguments, timm_name
+from prunescope.networks.models import needs_image_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +31,7 @@ def export_to_hugging_face(subject: ExportSubject) -> Artefact:
     On the Hub the same folder is "hf-hub:...". Raises MismatchError for a network that timm does not have.
     """
     checkpoint, mask = subject.checkpoint, subject.checkpoint.mask
-    files = {WEIGHTS: b"".join(to_safetensors(checkpoint)), CONFIG: _config_text(checkpoint).encode()}
+    files = {WEIGHTS: b"".join(to_safetensors(checkpoint)), CONFIG: _config_text(subject).encode()}
     if mask is not None:
         files[MASKS] = b"".join(safetensors_parts(mask.kept, {"format": "pt"}))
     files |= {name: text.encode() for name, text in subject.documents.items()}
@@ -42,30 +43,44 @@ def export_to_hugging_face(subject: ExportSubject) -> Artefact:
     )
 
 
-def _config_text(checkpoint: Checkpoint) -> str:
+def _config_text(subject: ExportSubject) -> str:
     """Return config.json in timm's keys; without `first_conv`, so that timm takes the stem as it is."""
-    spec, arguments = checkpoint.spec, timm_arguments(checkpoint.spec)
+    spec, arguments = subject.checkpoint.spec, timm_arguments(subject.checkpoint.spec)
     config: dict[str, Any] = {
         "architecture": timm_name(spec),
         "num_classes": spec.num_classes,
         "model_args": {name: value for name, value in arguments.items() if name != "num_classes"},
         "pretrained_cfg": {
             "num_classes": spec.num_classes,
-            "input_size": [spec.in_chans, *spec.image_size],
-            **_transforms(checkpoint),
+            **_transforms(subject.checkpoint),
+            **subject.preparation,
         },
     }
     return json.dumps(config, indent=2, sort_keys=True) + "\n"
 
 
 def _transforms(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return how images are prepared, in timm's keys, where it is known."""
+    """Return how images are prepared, in timm's keys, where the file records it.
+
+    A network that takes any size has none of its own: the default of its architecture is no size of these images.
+    """
     known = {name: (checkpoint.data or {}).get(name) for name in ("interpolation", "crop_pct", "crop_mode")}
     found = {name: value for name, value in known.items() if value is not None}
+    size = recorded_size(checkpoint)
+    if size is not None:
+        found["input_size"] = [checkpoint.spec.in_chans, *size]
     if checkpoint.normalization is None:
         return found
     mean, std = checkpoint.normalization
     return found | {"mean": list(mean), "std": list(std)}
+
+
+def recorded_size(checkpoint: Checkpoint) -> tuple[int, ...] | None:
+    """Return the size of images that a network is built for, else the one its file records; None: neither is known."""
+    if needs_image_size(checkpoint.spec.name):
+        return checkpoint.spec.image_size
+    recorded: Any = (checkpoint.data or {}).get("image_size")
+    return None if recorded is None else tuple(recorded)
 
 
 def _check_folder(subject: ExportSubject, path: Path) -> float:

@@ -52,9 +52,9 @@ def _density(subject: CardSubject) -> str:
 
 
 def _about(subject: CardSubject, chain: list[Run]) -> Iterator[str]:
-    spec = subject.spec
-    size = "x".join(map(str, spec.image_size))
-    yield f"- Network: {spec.name}, {spec.num_classes} classes, {spec.in_chans} channels, {size} pixels"
+    spec, size = subject.spec, "x".join(map(str, reversed(subject.image_size or ())))
+    channels = f"{spec.in_chans} channel{'s' * (spec.in_chans != 1)}"
+    yield f"- Network: {spec.name}, {spec.num_classes} classes, {channels}{f', {size} pixels' if size else ''}"
     for run in reversed(chain):
         with_plugin = f" with {run.recipe.plugin}" if run.recipe.plugin else ""
         yield f"- {run.recipe.step.capitalize()}{with_plugin}: `{run.id}`"

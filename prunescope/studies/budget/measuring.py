@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prunescope.api.errors import LEAST_DENSITY, PrunescopeError, UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor, nn
 
@@ -116,7 +119,8 @@ def measure_error(density: float, setting: Setting) -> PrunedError:
     probing = plan.probing_recipe(replicas=runs, probe=probe, data=setting.data, seed=asked.seed)
     recipes = [pruning, *retrainings, probing]
     if not all(session.store.has(recipe.id) for recipe in recipes):
-        session.complete(recipes)
+        with _naming_least(density, setting):
+            session.complete(recipes)
     errors = np.atleast_1d(session.store.read(probing.id, only=(ERROR,)).readings["errors"]["test_error"].value)
     histories = {run: session.store.read(run, only=()).history for run in runs}
     return PrunedError(
@@ -158,6 +162,32 @@ def _pruning(density: float, setting: Setting) -> Recipe:
     )
 
 
+def _prune(density: float, setting: Setting) -> str:
+    """Prune to a density, and return the run."""
+    from prunescope.runs.watching import label
+
+    recipe, session = _pruning(density, setting), setting.session
+    if not session.store.has(recipe.id):
+        session.note(label(recipe))
+    with _naming_least(density, setting):
+        return session.perform(recipe)
+
+
+@contextmanager
+def _naming_least(density: float, setting: Setting) -> Iterator[None]:
+    """Name the option `least` in the error of a pruner that cannot go so far, and the density that it reaches."""
+    try:
+        yield
+    except PrunescopeError as error:
+        reached = error.fix.partition(LEAST_DENSITY)[2].strip()
+        if not reached or density != setting.question.least:
+            raise
+        raise UsageError(
+            f"--least {density:g}, the smallest density that is tried, cannot be reached: {error.message}",
+            fix=f"give --least {reached}, the smallest density that {setting.question.pruner} reaches here, or more",
+        ) from error
+
+
 def _built(density: float, setting: Setting) -> tuple[nn.Module, Mask | None, nn.Module | None]:
     """Return the network at a density, its mask, and the smaller network where the pruner makes one."""
     from prunescope.networks import checkpoints
@@ -165,7 +195,7 @@ def _built(density: float, setting: Setting) -> tuple[nn.Module, Mask | None, nn
     session = setting.session
     if density >= 1:
         return session.build_network(setting.dense).eval(), None, None
-    found = session.store.load_weights(session.perform(_pruning(density, setting)))
+    found = session.store.load_weights(_prune(density, setting))
     model, mask = checkpoints.to_model(found).eval(), found.mask
     if mask is None:
         return model, None, None

@@ -227,7 +227,9 @@ def _dense_reading(name: str, trials: Trials) -> float:
 
 def _no_room(trials: Trials) -> str:
     smallest = trials.sizes[min(trials.sizes)]
-    told = f"even at density {smallest.density:.4g} the network takes {smallest.bytes:,.0f} bytes"
+    asked, listed = trials.setting.question, trials.setting.pruner.instance.densities()
+    why = f"the least of {asked.pruner}" if listed and asked.least <= min(listed) else f"--least {asked.least:g}"
+    told = f"even at density {smallest.density:.4g} ({why}) the network takes {smallest.bytes:,.0f} bytes"
     if smallest.latency is not None:
         told += f" and {1000 * smallest.latency.median:.3g} ms"
     return told

@@ -29,14 +29,15 @@ def diagnoses_of(chain: list[Run], session: Session) -> list[Run]:
 
 
 def measured_errors(run: Run, session: Session) -> list[float]:
-    """Return the test errors that probes measured on a run, one for each probe run that did."""
+    """Return the test errors that probes measured on a run, one for each probe run that saw most examples."""
     import numpy as np
 
-    found = []
+    found: list[tuple[int | None, float]] = []
     for run_id in session.store.ids():
         if run_id.startswith("probe-"):
             probed = session.store.read(run_id, only=(ERROR,))
             values = [named["test_error"] for named in probed.readings.values() if "test_error" in named]
             places = [place for place, one in enumerate(probed.recipe.inputs) if run_of(one) == run.id]
-            found += [float(np.atleast_1d(reading.value)[place]) for reading in values for place in places]
-    return found
+            found += [(reading.n, float(np.atleast_1d(reading.value)[place])) for reading in values for place in places]
+    most = max((count or 0 for count, _ in found), default=0)
+    return [error for count, error in found if (count or 0) == most]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from prunescope.api.errors import UsageError
 from prunescope.runs.place import CheckpointQuestion
 from prunescope.runs.recipe import run_of
+from prunescope.studies.results.examples import SeenExamples, see_examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +63,8 @@ class CardSubject:
     """The run (or snapshot) that is exported."""
     spec: ModelSpec
     mask: Mask | None
+    image_size: tuple[int, ...] | None
+    """(height, width) of the images of its data, else what it is built for or its file records; None: unknown."""
     registered: bool
     """Whether the architecture is one that `import prunescope.networks` registers with timm."""
 
@@ -91,11 +94,19 @@ def answer_export(
     reference = open_network(question.network, session, loading=question.loading, data=question.data)
     checkpoint = session.store.load_weights(reference)
     model = checkpoints.to_model(checkpoint).eval()
-    seen = _seen_examples(question.data, reference, session)
-    inputs = _noise(checkpoint.spec) if seen is None else seen
+    seen = see_examples(question.data, reference, session)
+    inputs = _noise(checkpoint.spec) if seen is None else seen.inputs
+    preparation = {} if seen is None else seen.preparation
     compact = _compact(reference, checkpoint, session, model=model, inputs=inputs) if chosen.compact else None
-    texts = documents(_card_subject(reference, checkpoint), session) if documents and not chosen.suffixes else {}
-    subject = ExportSubject(checkpoint=checkpoint, model=model, inputs=inputs, compact=compact, documents=texts)
+    texts = documents(_card_subject(reference, checkpoint, seen), session) if documents and not chosen.suffixes else {}
+    subject = ExportSubject(
+        checkpoint=checkpoint,
+        model=model,
+        inputs=inputs,
+        compact=compact,
+        preparation=preparation,
+        documents=texts,
+    )
     artefact = formats.make_artefact(question.to, subject)
     difference = write_artefact(target, artefact)
     return ExportedNetwork(
@@ -109,11 +120,17 @@ def answer_export(
     )
 
 
-def _card_subject(reference: str, checkpoint: Checkpoint) -> CardSubject:
+def _card_subject(reference: str, checkpoint: Checkpoint, seen: SeenExamples | None) -> CardSubject:
+    from prunescope.networks.exports.to_hugging_face import recorded_size
     from prunescope.networks.exports.to_timm import registration_notes
 
-    registered = bool(registration_notes(checkpoint.spec))
-    return CardSubject(reference=reference, spec=checkpoint.spec, mask=checkpoint.mask, registered=registered)
+    return CardSubject(
+        reference=reference,
+        spec=checkpoint.spec,
+        mask=checkpoint.mask,
+        image_size=recorded_size(checkpoint) if seen is None else tuple(seen.inputs.shape[2:]),
+        registered=bool(registration_notes(checkpoint.spec)),
+    )
 
 
 def _check_target(target: Path, suffixes: tuple[str, ...]) -> None:
@@ -128,18 +145,6 @@ def _check_target(target: Path, suffixes: tuple[str, ...]) -> None:
             f"--output {target} is in {target.parent}, which is not a folder", fix="name a folder that exists"
         )
     check_free(target, folder=not suffixes)
-
-
-def _seen_examples(data: DataLike | None, reference: str, session: Session) -> Tensor | None:
-    """Return the first examples of the data given, or else of those of the run; None where both are unknown."""
-    from prunescope.data import sources
-    from prunescope.runs.opening import inherited_source, open_data
-
-    source = inherited_source([reference], session) if data is None else open_data(data, [reference], session)
-    if source is None:
-        return None
-    opened = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
-    return next(iter(opened.test.batches(2, limit=1)))[0]
 
 
 def _noise(spec: ModelSpec) -> Tensor:

@@ -10,8 +10,9 @@ from torch import nn
 
 import prunescope
 from prunescope.api import Mask
-from prunescope.api.errors import UsageError
+from prunescope.api.errors import LEAST_DENSITY, UsageError
 from prunescope.networks.exports import onnx_runtime
+from prunescope.pruning.pruners.magnitude import Magnitude
 from prunescope.runs import timing
 from prunescope.studies.budget import units
 from prunescope.studies.budget.measuring import PrunedSize, stored_bytes
@@ -20,6 +21,9 @@ from prunescope.studies.budget.searching import Budget, _fits
 DATA = "patches:images=64,test_images=40"
 
 BRIEF = {"replicas": 2, "retrain_epochs": 1}
+
+HERE = {"executor_options": {"in_process": True}}
+"""Steps run in this process, whose plugins a test replaces."""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,41 @@ def test_a_mask_is_as_fast_as_the_dense_network(dense, monkeypatch):
         _ = slow.run
     fast = prunescope.fit_budget(dense, latency="5ms", **BRIEF, study=dense.study)
     assert (fast.density, fast.found.reason) == (1.0, "the dense network holds it")
+
+
+@pytest.mark.parametrize("budget", [{"bytes": "3kB"}, {"within": "50pt"}])
+def test_a_pruner_that_cannot_go_so_far_is_an_error_that_names_least(budget, dense, monkeypatch):
+    def refuse(_self, _model, _data, density, *, seed):
+        raise UsageError(f"{density:g} is too little for seed {seed}", fix=f"{LEAST_DENSITY} 0.0582")
+
+    monkeypatch.setattr(Magnitude, "mask", refuse)
+    with pytest.raises(UsageError, match=r"^--least 0\.003, the smallest .* cannot be reached: .*0\.003") as caught:
+        prunescope.fit_budget(dense, least=0.003, **budget, **BRIEF, **HERE, study=dense.study)
+    assert caught.value.fix == "give --least 0.0582, the smallest density that magnitude reaches here, or more"
+
+
+def test_an_error_that_no_density_removes_is_left_as_it_is(dense, monkeypatch):
+    def refuse(*_given, **_options):
+        raise UsageError("attention ties channels to heads", fix="choose another network")
+
+    monkeypatch.setattr(Magnitude, "mask", refuse)
+    with pytest.raises(UsageError, match="attention ties channels") as caught:
+        prunescope.fit_budget(dense, least=0.004, bytes="3kB", **BRIEF, study=dense.study)
+    assert caught.value.fix == "choose another network"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "--least 0.01"),
+        ({"pruner": "n-of-m"}, "the least of n-of-m"),
+        ({"pruner": "n-of-m", "least": 0.4}, "--least 0.4"),
+    ],
+)
+def test_a_budget_below_everything_names_the_smallest_density(given, why, dense):
+    found = prunescope.fit_budget(dense, bytes=10, **given, **BRIEF, study=dense.study)
+    assert found.density is None
+    assert f"({why}) the network takes" in found.found.reason
 
 
 def test_a_pruned_network_is_not_taken_for_the_dense_one(dense, tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 import torch
 
 from prunescope.api import Mask
-from prunescope.api.errors import UsageError
+from prunescope.api.errors import LEAST_DENSITY, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,7 +64,7 @@ def choose(sets: Sequence[Channels], scores: Sequence[Tensor], counter: Counter,
     if counter.kept > wanted:
         raise UsageError(
             f"one channel in each of {len(sets)} places keeps {counter.kept} weights, wanted {wanted} at most",
-            fix=f"ask for a density of at least {counter.kept / counter.total:.3g}",
+            fix=f"{LEAST_DENSITY} {rounded_up(counter.kept / counter.total)}",
         )
     for channel in reversed(removed):
         counter.restore(channel)
@@ -72,6 +73,16 @@ def choose(sets: Sequence[Channels], scores: Sequence[Tensor], counter: Counter,
         else:
             removed = [other for other in removed if other != channel]
     return removed
+
+
+def rounded_up(density: float) -> str:
+    """Return a density with three digits that is no smaller, so that asking for it keeps as many weights.
+
+    >>> rounded_up(75 / 1290), rounded_up(0.25)
+    ('0.0582', '0.25')
+    """
+    digits = 2 - floor(log10(density))
+    return f"{ceil(round(density * 10**digits, 9)) / 10**digits:.3g}"
 
 
 @dataclass
