@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import subprocess
-import sys
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import ANY
 
 import pytest
 import torch
-import typer
-from typer.testing import CliRunner
 
 import prunescope
-from prunescope.api import Recorder
 from prunescope.api.errors import UsageError
-from prunescope.cli.application import build
 from prunescope.data.sources import open_source
 from prunescope.landscape import batchnorm
-from prunescope.report.common.finding import Finding
 from prunescope.runs.plan import RECALIBRATION_BATCH
 from prunescope.runs.store import Store
 from prunescope.studies.steps import soup
@@ -32,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     Made = Mapping[str, Sequence[str]]
+
+from run_here import command
 
 DATA = "patches:images=64,test_images=40"
 
@@ -145,34 +138,6 @@ class StepDoor:
     """Takes what was made, and where."""
 
 
-SWEEP = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 64
-test_images = 40
-[train]
-plugin = "sgd"
-epochs = 2
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "lmc"
-points = 3
-[axes]
-epochs = [1, 2]
-density = [0.3]
-[seeds]
-replicas = 2
-"""
-
 TRAIN = ("train", "sgd", *SMALL, "--epochs", 1)
 
 TRAIN_TOO = {"trainer_options": {"epochs": 1}}
@@ -223,14 +188,6 @@ def folder(study):
 def _installed(monkeypatch):
     """Let prunescope-earlywarning be importable, as `pip install` does."""
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "plugins/prunescope-earlywarning/src")
-
-
-def command(*words):
-    """Run the program in this process and return what it prints on stdout."""
-    result = CliRunner().invoke(build(words), [str(word) for word in words])
-    assert result.exception is None or isinstance(result.exception, SystemExit | typer.Exit), result.exception
-    assert result.exit_code in (0, 4), result.stderr
-    return result.stdout
 
 
 def filled(value, study):
@@ -362,48 +319,6 @@ def test_what_it_returns_shows_itself(name, study):
         assert name == "warn" or row["run"] in Store(study[0]).ids()
 
 
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory):
-    """Return a study's folder, and what its sweep returned, which the command resumes."""
-    file = tmp_path_factory.mktemp("swept") / "tiny.toml"
-    file.write_text(SWEEP)
-    return file, prunescope.sweep(file, study=file.with_suffix(""), workers=1)
-
-
-def test_sweep_answers_as_its_command(swept):
-    file, found = swept
-    words = ("sweep", file, "--study", found.study, "--workers", 1)
-    assert json.loads(command(*words, "--json")) == json.loads(found.to_json())
-    assert found.unfinished == 0
-    again = prunescope.sweep(found.study, list_steps=True)
-    assert json.loads(command(*words, "--list", "--json")) == json.loads(again.to_json())
-    assert set(again.answer.states.values()) == {"finished"}
-    assert prunescope.sweep(found.study, dry_run=True).estimate.steps == 0
-    assert {row["epochs"] for row in found.rows()} == {1, 2}
-
-
-def test_report_answers_as_its_command(swept):
-    _, study = swept
-    found = prunescope.report(study)
-    assert json.loads(command("report", study.study, "--json")) == json.loads(found.to_json())
-    assert command("report", study.study, "--csv").strip() == found.to_csv().strip()
-    assert str(found).splitlines()[0] in found._repr_html_()
-    assert "<svg" in found._repr_html_()
-    assert {row["probe"] for row in found.rows()} == {"errors", "lmc"}
-
-
-def test_a_study_is_opened_as_results_lists_it(swept):
-    _, study = swept
-    found = prunescope.open_study(study.study)
-    assert json.loads(command("results", "list", "--json", "--study", study.study)) == found.as_json()["runs"]
-    assert found.check() == []
-    (train,) = [one for one in found.ids if one.startswith("train")]
-    shown = command("results", "show", train, "--json", "--study", study.study)
-    assert json.loads(shown) == json.loads(found.show(train).to_json())
-    assert found.show(train).network().training
-    assert len(found.rows()) == len(study.rows())
-
-
 def test_export_answers_as_its_command(made, folder, tmp_path):
     found = prunescope.export(made["prune"][0], to="torch-prune", output=tmp_path / "a.pt", study=folder)
     words = ("results", "export", *made["prune"], "--to", "torch-prune", "--output", tmp_path / "b.pt")
@@ -433,43 +348,6 @@ def test_diff_and_markdown_answer_as_their_commands(made, folder, tmp_path):
     assert "not worse" in command(*words, "--study", folder)
 
 
-class Listed(Recorder):
-    """Keeps what it receives."""
-
-    def __init__(self):
-        self.epochs, self.readings, self.closed = [], [], 0
-
-    def record_epoch(self, run, label, epoch):
-        self.epochs.append((run, label.split()[0], epoch.number))
-
-    def record_reading(self, run, label, row):
-        assert label.startswith("probe ")
-        self.readings.append((run, row["reading"], row["value"]))
-
-    def close(self):
-        self.closed += 1
-
-
-def test_recorders_receive_epochs_and_readings_of_what_is_performed(tmp_path):
-    heard = Listed()
-    place = {"study": tmp_path / "study", "recorders": [heard]}
-    dense = prunescope.train(**SMALL_TOO, trainer_options={"epochs": 2}, **place)
-    assert heard.epochs == [(dense.run, "train", 1), (dense.run, "train", 2)]
-    replicas = prunescope.retrain(
-        prunescope.prune(dense, density=0.5, **place), replicas=2, trainer_options={"epochs": 1}, **place
-    )
-    assert {(run, step) for run, step, _ in heard.epochs[2:]} == {(run, "retrain") for run in replicas.runs}
-    probed = prunescope.probe(replicas, "errors", **place)
-    wanted = [(probed.run, row["reading"], row["value"]) for row in probed.rows()]
-    assert heard.readings == wanted
-    assert heard.closed == 4
-    prunescope.probe(replicas, "errors", **place)
-    assert heard.readings == wanted, "what is finished is not recorded again"
-    again = Listed()
-    assert prunescope.open_study(tmp_path / "study").record(again) == 4
-    assert (sorted(again.epochs), again.readings, again.closed) == (sorted(heard.epochs), wanted, 1)
-
-
 def test_fit_budget_answers_as_its_command(made, folder):
     given = {"within": "40pt", "bytes": 18_000, "replicas": 2, "retrain_epochs": 1, "tries": 1, "least": 0.2}
     found = prunescope.fit_budget(made["train"][0], **given, study=folder)
@@ -483,37 +361,7 @@ def test_fit_budget_answers_as_its_command(made, folder):
     assert str(found).splitlines()[0].startswith(f"density {found.density:.4g}: the smallest density tried within")
 
 
-def test_a_finding_is_its_text_at_the_prompt():
-    for module in prunescope.FUNCTIONS.values():
-        import_module(module)
-    kinds, found = [Finding], set()
-    while kinds:
-        found.add(kinds[-1])
-        kinds += kinds.pop().__subclasses__()
-    assert len(found) > 15
-    assert {kind.__repr__ for kind in found} == {Finding.__repr__}
-
-
 def test_every_function_is_shown_to_answer_as_its_command():
     assert {*DOORS, *STEPS, "sweep", "report", "open_study", "export", "import_results", "fit_budget", "diff"} == set(
         prunescope.FUNCTIONS
     )
-
-
-def test_importing_the_package_loads_nothing_heavy_and_names_every_function():
-    code = """
-import sys, prunescope
-assert set(prunescope.FUNCTIONS) <= set(dir(prunescope)) & set(prunescope.__all__)
-heavy = ("torch", "timm", "numpy", "h5py", "scipy", "sklearn", "matplotlib", "pandas", "typer", "rich")
-loaded = [name for name in heavy if name in sys.modules]
-assert not loaded, loaded
-"""
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == 0, ended.stderr
-
-
-@pytest.mark.parametrize("name", prunescope.FUNCTIONS)
-def test_every_argument_is_documented(name):
-    function = getattr(prunescope, name)
-    helped = dict(line.strip().split(": ", 1) for line in function.__doc__.partition("Args:")[2].strip().splitlines())
-    assert all(helped[parameter] for parameter in inspect.signature(function).parameters)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cifar10_files import write_cifar10
-from PIL import Image
+from images import write_images
 
 from prunescope.api.errors import InputError
-from prunescope.data import file_digests, places, sources
+from prunescope.data import places, sources
 from prunescope.runs import locations
 from prunescope.runs.store import Store
 
@@ -53,18 +53,6 @@ def _another_process(monkeypatch):
 def forget():
     places._FOUND.clear()
     sources._load.cache_clear()
-
-
-def write_images(root, *, seed=0, size=8):
-    rng = np.random.default_rng(seed)
-    for split in ("train", "val"):
-        for name in ("ant", "bee"):
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for i in range(4):
-                pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(folder / f"{i}.bmp")
-    return root
 
 
 @pytest.fixture
@@ -247,55 +235,6 @@ def test_a_damaged_table_of_places_says_nothing(trained, invoke, tmp_path):
 def test_fewer_batches_of_a_run_are_of_the_same_data(trained, invoke, tmp_path):
     limited = errors(invoke, trained, tmp_path / "study", "--limit-batches", 1)
     assert limited.exit_code == 0, limited.stderr
-
-
-# ---- digests of files ----
-
-
-def test_a_file_is_read_once_until_it_changes(images, monkeypatch):
-    paths, read = sorted(images.rglob("*.bmp")), []
-    digest = file_digests._digest
-    monkeypatch.setattr(file_digests, "_digest", lambda path: read.append(path) or digest(path))
-    first = file_digests.digest_files(images, paths)
-    assert (file_digests.digest_files(images, paths), len(read)) == (first, len(paths))
-    status = paths[0].stat()
-    data = bytearray(paths[0].read_bytes())
-    data[-1] ^= 1
-    paths[0].write_bytes(data)
-    again = file_digests.digest_files(images, paths)
-    assert [one != other for one, other in zip(first, again, strict=True)] == [True] + [False] * (len(paths) - 1)
-    assert (paths[0].stat().st_size, len(read)) == (status.st_size, len(paths) + 1)
-
-
-def test_a_cache_that_is_damaged_or_cannot_be_written_changes_no_digest(images, monkeypatch):
-    paths = sorted(images.rglob("*.bmp"))
-    first = file_digests.digest_files(images, paths)
-    for text in ("", "{}", '[["a"]]', "[[1, 2, 3, 4, 5]]"):
-        file_digests._cache(images).write_text(text)
-        assert file_digests.digest_files(images, paths) == first
-    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
-    assert file_digests.digest_files(images, paths) == first
-
-
-def test_reading_many_bytes_is_shown(images, monkeypatch):
-    shares, paths = [], sorted(images.rglob("*.bmp"))
-
-    class Meter:
-        def __enter__(self):
-            return shares.append
-
-        def __exit__(self, *_):
-            return None
-
-    monkeypatch.setattr(file_digests, "SMALL", 0)
-    token = file_digests.SHOWN.set(lambda _: Meter())
-    try:
-        file_digests.digest_files(images, paths)
-    finally:
-        file_digests.SHOWN.reset(token)
-    assert len(shares) == len(paths)
-    assert shares == sorted(shares)
-    assert shares[-1] == 1
 
 
 # ---- studies ----

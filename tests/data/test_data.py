@@ -1,30 +1,19 @@
-"""Splits in memory and their views: order, augmentation, normalisation, fingerprints, and names of data sets."""
+"""Splits in memory and their views: order, augmentation, normalisation, fingerprints."""
 
 from __future__ import annotations
 
-import importlib
 import math
 
 import numpy as np
 import pytest
 import torch
+from images import images_of, seeded
 
 from prunescope.api import Data
 from prunescope.api.errors import InputError, UsageError
 from prunescope.data import memory as memory_module
-from prunescope.data.arrays import from_factory, to_data
-from prunescope.data.identity import identify_data
 from prunescope.data.memory import Augmentation, InMemorySplit, channel_moments, content_digest, in_memory
-from prunescope.data.spec import parse_spec
 from prunescope.data.views import limited, to_device
-
-
-def seeded(seed):
-    return torch.Generator().manual_seed(seed)
-
-
-def images_of(n, *, channels=3, height=6, width=5, seed=0):
-    return torch.randint(256, (n, channels, height, width), generator=seeded(seed), dtype=torch.uint8)
 
 
 def split_of(n=23, *, augmentation=None, seed=0, **shape):
@@ -292,148 +281,3 @@ def test_an_epoch_is_the_same_on_a_gpu():
 def test_a_split_knows_its_device():
     assert isinstance(split_of(), InMemorySplit)
     assert split_of().device == torch.device("cpu")
-
-
-# ---- names ----
-
-
-@pytest.mark.parametrize(
-    ("text", "want"),
-    [
-        ("digits", ("digits", {})),
-        ("patches:noise=0.2,size=16", ("patches", {"noise": "0.2", "size": "16"})),
-        ("patches:test-images=100", ("patches", {"test_images": "100"})),
-        ("my-plugin", ("my-plugin", {})),
-        ("torch/cifar10", ("timm", {"dataset": "torch/cifar10"})),
-        ("torch/cifar10:root=/data", ("timm", {"dataset": "torch/cifar10", "root": "/data"})),
-        ("hfds/uoft-cs/cifar10", ("timm", {"dataset": "hfds/uoft-cs/cifar10"})),
-        ("wds/x:train_split=a-{00..11}.tar|5", ("timm", {"dataset": "wds/x", "train_split": "a-{00..11}.tar|5"})),
-        ("tfds/mnist", ("timm", {"dataset": "tfds/mnist"})),
-        (
-            "torch/mnist:mean=0.1,0.2,0.3,flip=false",
-            ("timm", {"dataset": "torch/mnist", "mean": "0.1,0.2,0.3", "flip": "false"}),
-        ),
-        ("pkg.mod:factory", ("factory", {"factory": "pkg.mod:factory"})),
-        ("pkg:Holder.make:flip=true", ("factory", {"factory": "pkg:Holder.make", "flip": "true"})),
-    ],
-)
-def test_names_of_data_sets(text, want):
-    assert parse_spec(text) == want
-
-
-def test_a_folder_is_a_data_set(tmp_path):
-    assert parse_spec(str(tmp_path)) == ("timm", {"dataset": "", "root": str(tmp_path)})
-    assert parse_spec(f"{tmp_path}:image_size=32") == (
-        "timm",
-        {"dataset": "", "root": str(tmp_path), "image_size": "32"},
-    )
-    odd = tmp_path / "a=b:c"
-    odd.mkdir()
-    assert parse_spec(str(odd))[1]["root"] == str(odd)
-
-
-@pytest.mark.parametrize(
-    ("text", "message", "fix"),
-    [
-        ("troch/cifar10", "'troch'", "torch/cifar10"),
-        ("/nowhere/at/all", "does not exist", "torch/cifar10"),
-        ("images.zip", "does not exist", "a folder"),
-        ("", "''", "digits"),
-        ("two words", "'two words'", "digits"),
-        ("noise=0.2", "no name", "patches:noise=0.2"),
-        (":noise=0.2", "no name", "patches:noise=0.2"),
-    ],
-)
-def test_nonsense_is_refused_with_what_could_have_been_meant(text, message, fix):
-    with pytest.raises(UsageError) as caught:
-        parse_spec(text)
-    assert message in caught.value.message
-    assert fix in caught.value.fix
-
-
-def test_a_file_is_not_a_folder(tmp_path):
-    (tmp_path / "x.txt").touch()
-    with pytest.raises(UsageError, match="is a file"):
-        parse_spec(str(tmp_path / "x.txt"))
-
-
-# ---- arrays and factories ----
-
-
-def test_arrays_become_data_normalised_by_the_training_images():
-    data = to_data(
-        "mine", (images_of(12), np.arange(12) % 3, images_of(6, seed=1), np.arange(6) % 3), augmentation=Augmentation(1)
-    )
-    assert (data.num_classes, data.in_chans, data.image_size) == (3, 3, (6, 5))
-    assert data.test.mean == data.train.mean
-    assert data.train.augmentation == Augmentation(1)
-    assert data.test.augmentation == Augmentation()
-
-
-@pytest.mark.parametrize(
-    ("arrays", "culprit"),
-    [
-        ((images_of(4), torch.tensor([0, 1, 2, -1]), images_of(2), torch.tensor([0, 1])), "from -1 to 2"),
-        ((images_of(2), torch.tensor([0, 1]), images_of(2), torch.tensor([0, 2])), "from 0 to 2"),
-        ((images_of(3), torch.tensor([1, 2, 3]), images_of(2), torch.tensor([1, 2])), "from 1 to 3, and none is 0"),
-        ((images_of(2), torch.tensor([0, 1]), images_of(2, width=4), torch.tensor([0, 1])), r"\(3, 6, 4\)"),
-    ],
-)
-def test_arrays_that_do_not_fit_together_are_refused(arrays, culprit):
-    with pytest.raises(InputError, match=culprit):
-        to_data("mine", arrays, augmentation=Augmentation())
-
-
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    (tmp_path / "mydata_for_tests.py").write_text(
-        "import numpy as np\n"
-        "from prunescope.data.memory import Augmentation\n"
-        "number = 3\n"
-        "def four(): return [np.zeros((4, 1, 2, 2), np.uint8), np.arange(4) % 2] * 2\n"
-        "def data():\n"
-        "    from prunescope.data.arrays import to_data\n"
-        "    return to_data('own', four(), augmentation=Augmentation())\n"
-        "def three(): return four()[:3]\n"
-        "def text(): return 'x'\n"
-        "def broken(): return 1 / 0\n"
-        "class Holder: make = staticmethod(four)\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    return "mydata_for_tests"
-
-
-def four_in_order(module):
-    arrays = importlib.import_module(module).four()
-    return to_data("own", tuple(arrays), augmentation=Augmentation())
-
-
-def test_a_factory_gives_arrays_or_data(module):
-    four = from_factory(f"{module}:four", augmentation=Augmentation(1))
-    assert (four.name, four.num_classes, four.train.augmentation) == (f"{module}:four", 2, Augmentation(1))
-    own = from_factory(f"{module}:data", augmentation=Augmentation(1))
-    assert own.name == "own"
-    assert own.fingerprint == identify_data(four_in_order(module)).fingerprint  # what it says of itself, and holds
-    assert len(from_factory(f"{module}:Holder.make", augmentation=Augmentation()).train) == 4
-
-
-@pytest.mark.parametrize(
-    ("attribute", "error", "culprit"),
-    [
-        ("three", InputError, "list of 3"),
-        ("text", InputError, "returned a str"),
-        ("broken", InputError, "ZeroDivisionError"),
-        ("number", UsageError, "is a int"),
-        ("missing", UsageError, "has no 'missing'"),
-        ("", UsageError, "names no factory"),
-    ],
-)
-def test_a_factory_that_cannot_work_is_named(module, attribute, error, culprit):
-    with pytest.raises(error, match=culprit) as caught:
-        from_factory(f"{module}:{attribute}", augmentation=Augmentation())
-    assert module in str(caught.value)
-
-
-def test_a_missing_module_is_named():
-    with pytest.raises(UsageError, match="no_such_module_here"):
-        from_factory("no_such_module_here:make", augmentation=Augmentation())
