@@ -1,7 +1,7 @@
 """Data of Hugging Face's, WebDataset's and TensorFlow's libraries: by content, and no command from a file.
 
 The libraries are no dependency: stand-ins of timm's data sets take their place, with the attributes that the readers of
-timm have. tests/data/test_library_datasets.py has those that read with the libraries themselves, where they are installed.
+timm have. tests/data/test_library_datasets.py reads with the libraries themselves, where they are installed.
 """
 
 from __future__ import annotations
