@@ -42,8 +42,22 @@ KILLS = (
 )
 """Minutes of kills and signals, which no version of a dependency changes: `tests` has them, `minimums` does not."""
 
-COVERAGE = ("--cov", "--cov-report=term:skip-covered", "--durations=15")
+SCHEDULING = "tests/runs/scheduling"
+"""Processes and their order: Python's own, not a dependency's."""
+
+OF_THE_PROGRAM = ("browser", "cli", "interop")
+"""Folders of tests that run whole commands, or have sessions of their own."""
+
+PARSED = (
+    "tests/cli/commands/test_plugin_commands.py",
+    "tests/cli/commands/test_quickstart.py",
+    "tests/cli/terminal/test_misuse.py",
+    "tests/cli/test_summaries.py",
+)
+"""What Typer and rich make of options, mistakes and help; and the first command of the README."""
+
 PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
+SLOWEST = "--durations=15"
 
 # Test processes run side by side, so each gets one thread; and no test may reach for the network.
 TEST_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
@@ -62,14 +76,20 @@ def quickstart(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def tests(session: nox.Session) -> None:
-    """Run the tests on the Python that runs nox, with coverage; arguments after -- go to pytest instead."""
-    _pytest(session, _shared(session, "tests"), *COVERAGE)
+    """Run the tests on the Python that runs nox; arguments after -- go to pytest instead."""
+    _pytest(session, _shared(session, "tests"), SLOWEST)
+
+
+@nox.session(python=False, default=False)
+def coverage(session: nox.Session) -> None:
+    """Run the tests and count the lines that they run, at least 95 %; it takes up to 1.7 times as long as `tests`."""
+    _pytest(session, _shared(session, "tests"), "--cov", "--cov-report=term:skip-covered")
 
 
 def _tests_on(session: nox.Session) -> None:
     """Run the tests in a new environment of one Python version."""
     session.install("-e", ".", *_group("tests"))
-    _pytest(session, "python", *COVERAGE)
+    _pytest(session, "python", SLOWEST)
 
 
 for _version in PYTHONS:
@@ -78,12 +98,16 @@ for _version in PYTHONS:
 
 @nox.session(python=PYTHONS[0], default=False)
 def minimums(session: nox.Session) -> None:
-    """Run the tests, except kills and signals, with the lowest versions that pyproject.toml admits."""
+    """Run the tests that a dependency's version can change, with the lowest versions that pyproject.toml admits.
+
+    These are the doctests and the tests of every room that calls libraries or computes with what they return; of the
+    program those of its parser, and each command and function once (tests/test_front_door*.py). `tests` has the others:
+    what commands do with the rooms' answers, processes, kills, and the house itself.
+    """
     lowest = Path(session.create_tmp()) / "lowest.txt"
     lowest.write_text("".join(f"{_lowest(dependency)}\n" for dependency in PROJECT["project"]["dependencies"]))
     session.install("-e", ".", *_group("tests"), "-c", str(lowest))
-    without = (f"--ignore={path}" for path in KILLS)
-    _pytest(session, "python", *without, "-W", "default")  # old releases warn about what newer ones of others dropped
+    _pytest(session, "python", *_changed_by_versions(), "-W", "default")  # old releases warn of what others dropped
 
 
 @nox.session(python=False)
@@ -274,6 +298,14 @@ def _beside(python: str, program: str) -> str:
 def _pytest(session: nox.Session, python: str, *options: str) -> None:
     """Run all tests, or what the arguments after -- ask for."""
     session.run(python, "-m", "pytest", *(session.posargs or (*PARALLEL, *options)), env=TEST_ENVIRONMENT)
+
+
+def _changed_by_versions() -> list[str]:
+    """Return what pytest is given to run the tests that a version of a dependency can change."""
+    folders = (path for path in sorted(Path("tests").iterdir()) if any(path.rglob("test_*.py")))
+    rooms = [str(path) for path in folders if path.name not in OF_THE_PROGRAM]
+    doors = map(str, sorted(Path("tests").glob("test_front_door*.py")))
+    return ["prunescope", *rooms, *doors, *PARSED, *(f"--ignore={path}" for path in (*KILLS, SCHEDULING))]
 
 
 def _group(name: str) -> tuple[str, ...]:
