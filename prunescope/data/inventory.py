@@ -52,12 +52,12 @@ class Scan:
 
 
 def scan(root: Path, *, level: Level) -> Scan:
-    """Walk through a folder of class folders; links are followed, each folder once."""
+    """Walk through a folder of class folders; links are followed, each folder once in a class."""
     from timm.utils.misc import natural_key
 
     files: list[tuple[str, str]] = []
     skipped: Counter[str] = Counter()
-    for path in _walk(root, set(), skipped):
+    for path in _walk(root, set(), skipped, apart=True):
         inside = path.relative_to(root).parts[:-1]
         if path.suffix.lower() not in EXTENSIONS:
             skipped[f"no images ({path.suffix.lower() or 'no extension'})"] += 1
@@ -75,7 +75,8 @@ def scan(root: Path, *, level: Level) -> Scan:
     )
 
 
-def _walk(folder: Path, seen: set[str], skipped: Counter[str]) -> Iterator[Path]:
+def _walk(folder: Path, seen: set[str], skipped: Counter[str], *, apart: bool = False) -> Iterator[Path]:
+    """Yield the files of a folder and of those in it, which `apart` may hold the same folders."""
     real = os.path.realpath(folder)
     if real in seen:
         return
@@ -84,7 +85,7 @@ def _walk(folder: Path, seen: set[str], skipped: Counter[str]) -> Iterator[Path]
         if _is_hidden(path.name):
             skipped["hidden or left by the system"] += sum(1 for one in path.rglob("*") if one.is_file()) or 1
         elif path.is_dir():
-            yield from _walk(path, seen, skipped)
+            yield from _walk(path, set(seen) if apart else seen, skipped)
         else:
             yield path
 

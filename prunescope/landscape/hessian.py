@@ -86,7 +86,11 @@ def weights(model: nn.Module, mask: Mask | None = None, *, only: Sequence[str] =
 
 
 class _Twice(TorchFunctionMode):
-    """Computes hardsigmoid, whose second derivative torch lacks, by functions that have one: relu6(x + 3) / 6."""
+    """Computes by functions that have a second derivative what has none in torch.
+
+    hardsigmoid is relu6(x + 3) / 6; normalize by the Euclidean norm, whose second derivative is NaN at a row of zeros
+    (the keys of padded windows in SwinV2 of Torchvision), is x / √max(Σ x², ε²).
+    """
 
     def __torch_function__(
         self,
@@ -99,7 +103,16 @@ class _Twice(TorchFunctionMode):
         del types
         if function in {functional.hardsigmoid, torch._C._nn.hardsigmoid}:  # noqa: SLF001
             return functional.relu6(arguments[0] + 3) / 6
+        if function is functional.normalize:
+            return _normalize(*arguments, **(named or {}))
         return function(*arguments, **(named or {}))
+
+
+def _normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:  # noqa: A002 - torch's names
+    """Return torch.nn.functional.normalize, with a second derivative at zeros where p is 2."""
+    if p != 2 or out is not None:
+        return functional.normalize(input, p=p, dim=dim, eps=eps, out=out)
+    return input / input.square().sum(dim, keepdim=True).clamp(min=eps**2).sqrt()
 
 
 class GradientOfWeights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prunescope.api import Data
-    from prunescope.networks.checkpoints import WeightsChoice
+    from prunescope.networks.checkpoints import Checkpoint, WeightsChoice
     from prunescope.runs.store import Store
 
 
@@ -35,20 +36,27 @@ def import_checkpoint(
     """Read another program's checkpoint once and keep it as a run of the study; return its id.
 
     weights: "ema" or "raw" where the file has both; model: a timm name or "pkg.mod:factory" where the file does not
-    name it; unsafe: allow unpickling. The id depends on the file's content and these choices, not on its place.
+    name it; unsafe: allow unpickling. The id depends on the file's content, these choices and the settings that other
+    files beside it hold, not on its place.
     """
     started = monotonic()
     found = checkpoints.load_checkpoint(path, weights=weights, model=model, unsafe=unsafe, trust=store.trust)
-    recipe = Recipe(
-        step="import",
-        arguments={"sha256": found.sha256, "weights": weights, "model": found.spec.to_json()},
-    )
+    arguments = {"sha256": found.sha256, "weights": weights, "model": found.spec.to_json()}
+    recipe = Recipe(step="import", arguments=arguments | _digest_settings(found))
     if store.has(recipe.id):
         return recipe.id
     with store.lock(recipe.id):
         known = {**facts(found), "source": str(path), "format": found.format, "notes": list(found.notes)}
         made = StepResult(facts=known, weights={None: found}, mask=found.mask)
         return finish_run(recipe, made, store, device="cpu", seconds=monotonic() - started)
+
+
+def _digest_settings(found: Checkpoint) -> dict[str, str]:
+    """Return a digest of the settings where other files hold a part of them: sha256 does not know these."""
+    if not found.settings_beside:
+        return {}
+    text = json.dumps([found.data, found.training, found.knobs], sort_keys=True, default=dict)
+    return {"settings": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 
 def import_live(model: torch.nn.Module, data: Data, store: Store) -> str:

@@ -186,6 +186,14 @@ def test_links_in_a_circle_end(tmp_path):
     assert len(Timm(root=str(tmp_path)).load().train) == 4
 
 
+def test_a_class_that_is_a_link_to_another_has_its_images(tmp_path):
+    write_splits(tmp_path, ("cat", "dog"))
+    (tmp_path / "train" / "wolf").symlink_to(tmp_path / "train" / "dog")
+    counted = told(tmp_path)[0]
+    assert dict(zip(counted.classes, counted.counts, strict=True)) == {"cat": 2, "dog": 2, "wolf": 2}
+    assert len(ImageFolder(tmp_path / "train")) == 6
+
+
 def test_equal_folders_have_equal_fingerprints_and_a_class_map_another(tmp_path):
     write_splits(tmp_path, ("cat", "dog"))
     first = Timm(root=str(tmp_path)).load()

@@ -130,3 +130,38 @@ def test_hardsigmoid_has_the_second_derivative_that_torch_lacks(inplace):
     twin.load_state_dict(model.state_dict())
     batch = (3 * torch.randn(30, 4), torch.randint(0, 3, (30,)))
     np.testing.assert_allclose(explicit(model, batch), explicit(twin, batch), atol=1e-6)
+
+
+class Cosine(nn.Module):
+    """Attention by the cosine to keys, of which one is zero, as that of a padded window."""
+
+    def __init__(self, normalize):
+        super().__init__()
+        self.first, self.second, self.normalize = nn.Linear(4, 6), nn.Linear(3, 3), normalize
+
+    def forward(self, x):
+        keys = self.first(x).view(-1, 3, 2) * torch.tensor([1.0, 1.0, 0.0])[:, None]
+        return self.second(self.normalize(keys, dim=-1).sum(-1))
+
+
+def test_rows_of_zeros_have_a_second_derivative_where_they_are_normalised():
+    torch.manual_seed(0)
+    model = Cosine(nn.functional.normalize)
+    smooth = Cosine(lambda keys, dim: keys / (keys.square().sum(dim, keepdim=True) + 1e-24).sqrt())
+    smooth.load_state_dict(model.state_dict())
+    batch = (torch.randn(30, 4), torch.randint(0, 3, (30,)))
+    found = explicit(model, batch)
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() > 0.01
+    np.testing.assert_allclose(found, explicit(smooth, batch), atol=1e-6)
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0])
+def test_normalising_gives_the_same_loss_as_outside(p):
+    torch.manual_seed(0)
+    model = Cosine(lambda keys, dim: nn.functional.normalize(keys, p=p, dim=dim))
+    batch = (torch.randn(30, 4), torch.randint(0, 3, (30,)))
+    wanted = torch.autograd.grad(nn.functional.cross_entropy(model(batch[0]), batch[1]), [*model.parameters()])
+    found = GradientOfWeights(model, weights(model), batch).grads
+    for (_, one), other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other)

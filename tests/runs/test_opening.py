@@ -32,6 +32,20 @@ def save(path, *, seed):
     return path
 
 
+def test_settings_that_lie_beside_a_file_are_a_part_of_what_is_imported(session, tmp_path):
+    file, args = save(tmp_path / "out" / "a.pt", seed=0), tmp_path / "out" / "args.yaml"
+    bare = open_network(file, session)
+    args.write_text("mean: [0.4, 0.4, 0.4]\nstd: [0.5, 0.5, 0.5]\nlr: 0.1\n")
+    first = open_network(file, session)
+    args.write_text("mean: [0.5, 0.5, 0.5]\nstd: [0.5, 0.5, 0.5]\nlr: 0.1\n")
+    second = open_network(file, session)
+    assert len({bare, first, second}) == 3
+    assert session.read(second).facts["data"]["mean"] == [0.5, 0.5, 0.5]
+    assert open_network(file, session) == second
+    args.unlink()
+    assert open_network(file, session) == bare
+
+
 def test_a_file_is_imported_once_and_found_by_path_id_and_beginning(session, file, tmp_path):
     run_id = open_network(file, session)
     again = tmp_path / "elsewhere.pt"

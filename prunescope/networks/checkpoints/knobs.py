@@ -57,7 +57,17 @@ class TrainingFacts:
 def arguments(beside: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings saved beside the weights, whatever they were called; empty where there are none."""
     key = arguments_key(beside)
-    return {str(name): item for name, item in plain(beside[key]).items()} if key else {}
+    return _opened({str(name): item for name, item in plain(beside[key]).items()}) if key else {}
+
+
+def _opened(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings, and before them those of the arguments inside them, which count where the others are silent.
+
+    >>> _opened({"cfg": {"lr": 0.1, "epochs": 3}, "epochs": 5})["lr"]
+    0.1
+    """
+    inside = [_opened(settings[name]) for name in ARGUMENTS if isinstance(settings.get(name), dict)]
+    return {**{name: item for one in inside for name, item in one.items() if isinstance(name, str)}, **settings}
 
 
 def arguments_key(beside: Mapping[str, Any]) -> str:

@@ -114,6 +114,8 @@ class Facts:
     data: dict[str, JSON] | None
     config: dict[str, Any] = field(default_factory=dict)
     """timm's config.json."""
+    beside: bool = False
+    """Whether other files than the weights hold a part of it."""
     notes: tuple[str, ...] = ()
 
 
@@ -123,7 +125,8 @@ def _gather(place: CheckpointPlace, layout: FileLayout) -> Facts:
     source = f"checkpoint's {knobs.arguments_key(layout.beside) or 'settings'}"
     notes: tuple[str, ...] = ()
     if not settings:
-        source, settings = "args.yaml", neighbours.read_arguments(folder)
+        settings = neighbours.read_arguments(folder)
+        source = "args.yaml" if settings else source
         notes = ("training settings read from args.yaml beside the file",) if settings else ()
     training = knobs.read_training(settings, layout.beside)
     epochs = training.options.get("epochs")
@@ -141,6 +144,7 @@ def _gather(place: CheckpointPlace, layout: FileLayout) -> Facts:
         training=training,
         data=transforms.read_data(about_data, timm_name=timm_name, source=source, preparation=preparation),
         config=config,
+        beside=bool(config or preparation) or source == "args.yaml",
         notes=(*notes, *training.notes, *neighbours.summary_notes(folder, epochs if isinstance(epochs, int) else None)),
     )
 
@@ -209,6 +213,7 @@ def _assemble(layout: FileLayout, facts: Facts, known: KnownNetwork, *, source: 
         training=facts.training.options,
         notes=(*layout.notes, *named.notes, *folded.notes, *known.notes, *match.notes, *notes, *facts.notes),
         format="timm folder" if facts.config else layout.format,
+        settings_beside=facts.beside,
         data=facts.data,
         normalization=per_channel if per_channel and len(per_channel[0]) == match.spec.in_chans else None,
     )

@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped]
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular
-from prunescope.networks.checkpoints.plain import plain
+from prunescope.networks.checkpoints.plain import number, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,9 @@ PREPROCESSOR = "preprocessor_config.json"
 
 RESAMPLING = {"0": "nearest", "1": "lanczos", "2": "bilinear", "3": "bicubic"}
 """Pillow's numbers of its interpolations."""
+
+NEARLY = 1e-3
+"""Factors are written as 0.00392156862745098, and shorter."""
 
 EPOCH = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 
@@ -51,18 +54,41 @@ def read_preprocessor(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"cannot read '{path}': {error}", fix="repair or remove it") from error
     values: dict[str, Any] = plain(given) if isinstance(given, dict) else {}
-    found: dict[str, Any] = {"img_size": _size(values.get("crop_size") if _crops(values) else values.get("size"))}
-    if values.get("do_normalize", True):
-        found |= {"mean": values.get("image_mean"), "std": values.get("image_std")}
-    else:
-        found |= {"mean": [0.0] * 3, "std": [1.0] * 3}
-    found["interpolation"] = RESAMPLING.get(str(values.get("resample")))
-    found["crop_pct"] = values.get("crop_pct")
+    found = {**_geometry(values), **_moments(values), "interpolation": RESAMPLING.get(str(values.get("resample")))}
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _crops(values: dict[str, Any]) -> bool:
-    return bool(values.get("do_center_crop")) and "crop_size" in values
+def _geometry(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the shape of the images and how they get it: both sides set, or the shorter one and a crop."""
+    given = values.get("size") if values.get("do_resize", True) else None
+    size, crop = _size(given), _size(values.get("crop_size")) if values.get("do_center_crop") else None
+    squashed = "height" in given if isinstance(given, dict) else given is not None and crop is None
+    fit = {"crop_mode": "squash"} if squashed else {}
+    if _side(size) and _side(crop):
+        return {"val_resize_size": _side(size), "val_crop_size": _side(crop), **fit}
+    if crop is not None or size is None:
+        return {"img_size": crop, "crop_pct": values.get("crop_pct")}
+    share = values.get("crop_pct")
+    return {"img_size": size, "crop_pct": share} if share else {"img_size": size, "crop_pct": 1.0, **fit}
+
+
+def _moments(values: dict[str, Any]) -> dict[str, Any]:
+    """Return mean and standard deviation of pixels in [0, 1]: span * pixel - offset is what is normalised.
+
+    Without rescaling the images of the training had been brought to [0, 1] before, or its mean is in grey levels.
+    """
+    normalised = values.get("do_normalize", True)
+    mean, std = (values.get("image_mean"), values.get("image_std")) if normalised else ([0.0] * 3, [1.0] * 3)
+    factor = number(values.get("rescale_factor")) if values.get("do_rescale", True) else None
+    span, offset = 255 * factor if factor else 1.0, 1.0 if values.get("rescale_offset") else 0.0
+    if abs(span - 1) < NEARLY and not offset:
+        return {"mean": mean, "std": std}
+    return {"mean": _scaled(mean, span, offset), "std": _scaled(std, span, 0.0)}
+
+
+def _scaled(given: object, span: float, offset: float) -> list[float] | None:
+    numbers = [number(item) for item in (given if isinstance(given, list) else [given])]
+    return None if None in numbers else [(item + offset) / span for item in numbers]
 
 
 def _size(value: object) -> object:
@@ -72,6 +98,13 @@ def _size(value: object) -> object:
     if {"height", "width"} <= value.keys():
         return [value["height"], value["width"]]
     return value.get("shortest_edge")
+
+
+def _side(size: object) -> int | None:
+    """Return the side of a square; None for another shape."""
+    sides = set(size) if isinstance(size, list) and all(isinstance(one, int) for one in size) else {size}
+    (side, *others) = sides or {None}
+    return side if isinstance(side, int) and not others else None
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]

@@ -37,6 +37,8 @@ class Checkpoint:
     """The layout it was read from."""
     sha256: str = ""
     """Digest of the file it was read from."""
+    settings_beside: bool = False
+    """Whether settings were read from other files: config.json, args.yaml or preprocessor_config.json beside it."""
     data: Mapping[str, JSON] | None = None
     """What is known of the training data and its transforms, in timm's names."""
     normalization: tuple[tuple[float, ...], tuple[float, ...]] | None = None

@@ -85,7 +85,7 @@ TORCHVISION: dict[str, JSON] = {
 
 PREPROCESSOR = "preprocessor_config.json"
 
-PREPARED = ("mean", "std", "interpolation", "crop_pct")
+PREPARED = ("mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 NOT_PREPARED: Mapping[str, Any] = MappingProxyType({})
 
@@ -138,6 +138,7 @@ def _prepared(flat: Mapping[str, Any]) -> dict[str, JSON]:
     size = image_size(flat)
     if size is not None:
         found["image_size"] = list(size)
+    found |= _reference_crop(flat)
     _scale_levels(found)
     return found
 

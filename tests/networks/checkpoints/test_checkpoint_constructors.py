@@ -8,6 +8,7 @@ import timm
 import torch
 
 from prunescope.networks import checkpoints
+from prunescope.networks.checkpoints import neighbours, transforms
 from prunescope.networks.checkpoints.fingerprints import fingerprint, shapes
 from prunescope.networks.checkpoints.matching import KnownNetwork, infer_spec
 from prunescope.networks.checkpoints.own_sizes import solve_sizes
@@ -148,6 +149,46 @@ def test_a_preprocessor_config_beside_the_weights_says_how_images_are_prepared(t
     data = checkpoints.load_checkpoint(tmp_path / "resnet10t.pth").data
     assert (data["image_size"], data["mean"], data.get("interpolation")) == (size, [0.1, 0.2, 0.3], interpolation)
     assert data["origins"]["mean"] == "preprocessor_config.json"
+
+
+HALF = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+
+SQUARE = {"height": 64, "width": 64}
+
+TWICE = {"rescale_factor": 1 / 127.5, "do_normalize": False}
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ({"size": SQUARE}, {"image_size": [64, 64], "crop_mode": "squash", "crop_pct": 1.0}),
+        ({"size": 64}, {"image_size": [64, 64], "crop_mode": "squash", "crop_pct": 1.0}),
+        ({"size": {"shortest_edge": 64}}, {"image_size": [64, 64], "crop_mode": None, "crop_pct": 1.0}),
+        ({"size": {"shortest_edge": 80}, "crop_size": SQUARE, "do_center_crop": True}, {"crop_pct": 0.8}),
+        ({"size": 80, "crop_size": 64, "do_center_crop": True}, {"crop_pct": 0.8, "crop_mode": None}),
+        (
+            {"size": {"height": 80, "width": 80}, "crop_size": SQUARE, "do_center_crop": True},
+            {"crop_pct": 0.8, "crop_mode": "squash", "image_size": [64, 64]},
+        ),
+        ({"size": {"shortest_edge": 80}, "crop_size": SQUARE, "do_center_crop": False}, {"image_size": [80, 80]}),
+        ({"size": 64, "do_resize": False}, {"image_size": None}),
+        ({"size": {"shortest_edge": 64}, "crop_pct": 0.9}, {"image_size": [64, 64], "crop_pct": 0.9}),
+        ({"do_normalize": False}, {"mean": [0.0] * 3, "std": [1.0] * 3}),
+        ({"rescale_factor": 0.00392156862745098}, {"mean": [0.5] * 3, "std": [0.5] * 3}),
+        (TWICE, {"mean": [0.0] * 3, "std": [0.5] * 3}),
+        ({**TWICE, "rescale_offset": True}, {"mean": [0.5] * 3, "std": [0.5] * 3}),
+        ({"rescale_factor": 1 / 127.5}, {"mean": [0.25] * 3, "std": [0.25] * 3}),
+        (
+            {"do_rescale": False, "image_mean": [127.5] * 3, "image_std": [51.0] * 3},
+            {"mean": [0.5] * 3, "std": [0.2] * 3},
+        ),
+    ],
+)
+def test_images_are_prepared_as_a_preprocessor_config_of_hugging_face_says(tmp_path, written, wanted):
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(HALF | written))
+    found = transforms.read_data({}, timm_name="", preparation=neighbours.read_preprocessor(tmp_path))
+    for name, value in wanted.items():
+        assert found.get(name) == (value if value is None or isinstance(value, str) else pytest.approx(value)), name
 
 
 def test_what_the_checkpoint_itself_says_goes_before_a_preprocessor_config(tmp_path):

@@ -210,3 +210,14 @@ def test_a_scheduler_that_was_called_at_every_batch_says_nothing_of_epochs():
     got = options({"epochs": 10}, epoch=9, scheduler=state)
     assert got["epochs"] == 10
     assert "schedule" not in got
+
+
+def test_arguments_inside_arguments_count():
+    inside = {"lr": 0.2, "batch_size": 16, "image_size": 48}
+    found = arguments({"hyper_parameters": {"cfg": {"config": inside, "batch_size": 32}, "max_epochs": 4}})
+    assert {name: found[name] for name in ("lr", "batch_size", "image_size", "max_epochs")} == {
+        "lr": 0.2,
+        "batch_size": 32,
+        "image_size": 48,
+        "max_epochs": 4,
+    }
