@@ -16,6 +16,7 @@ from prunescope.api.errors import PluginError, UsageError
 from prunescope.data import sources
 from prunescope.networks.models import ModelSpec
 from prunescope.plugins import registry
+from prunescope.plugins.isolation import unchanged
 from prunescope.runs import pipeline, plan
 from prunescope.runs.files import midstep
 from prunescope.runs.steps import keeping
@@ -185,3 +186,20 @@ def test_states_are_leftovers_that_may_be_deleted(tmp_path):
     path = store.state_path("train-1")
     midstep.write_state(path, {}, about={})
     assert store.leftovers() == [path]
+
+
+class Unprintable:
+    """What the core holds of a training: networks, which take a fifth of a second to print."""
+
+    def __repr__(self):
+        raise AssertionError("was printed")
+
+
+def test_who_asks_for_the_handler_of_sigterm_prints_no_network(tmp_path):
+    keeper = keeping.StepKeeper(
+        path=tmp_path / "one.state", about={}, yielded=Unprintable(), device=torch.device("cpu")
+    )
+    before = signal.getsignal(signal.SIGTERM)
+    with keeping._sigterm_received(keeper), unchanged("nobody"):
+        assert signal.getsignal(signal.SIGTERM) == keeper.receive
+    assert signal.getsignal(signal.SIGTERM) == before

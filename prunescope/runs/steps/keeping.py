@@ -44,9 +44,12 @@ class Yielded(Protocol):
         """Go on from what `state` returned."""
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class StepKeeper(StateKeeper):
-    """Saves the state of one training step in a file of the study."""
+    """Saves the state of one training step in a file of the study.
+
+    It prints none of its fields: `signal.getsignal` prints a handler, each time, and this one holds whole networks.
+    """
 
     path: Path
     about: Mapping[str, str]
