@@ -11,6 +11,7 @@ from prunescope.api.objective import Classification
 from prunescope.api.progress import add_passes
 from prunescope.landscape.estimate import Estimate
 from prunescope.landscape.guard import double, guarded
+from prunescope.landscape.halving import in_halves
 from prunescope.landscape.hessian import shares, weights
 from prunescope.landscape.hutchinson import Trace
 from prunescope.landscape.operator import join_batches
@@ -60,11 +61,16 @@ def exact_trace(
         batches = join_batches(model, batches)
     kept, found = _kept(at), dict.fromkeys(at.leaves, 0.0)
     for number, (images, _) in enumerate(batches):
-        logits, layers = piecewise_layers(model, at.leaves, images, check=not number)
-        if logits.dim() != 2 or logits.shape[1] > (most_classes or logits.shape[1]):
-            raise NotPiecewiseLinear(f"outputs of shape {tuple(logits.shape)} are not logits of few enough classes")
-        for name, part in _squared(logits, layers, names=names, kept=kept).items():
-            found[name] += part / n
+
+        def squared(items: slice, images: Tensor = images, *, check: bool = not number) -> dict[str, float]:
+            logits, layers = piecewise_layers(model, at.leaves, images[items], check=check)
+            if logits.dim() != 2 or logits.shape[1] > (most_classes or logits.shape[1]):
+                raise NotPiecewiseLinear(f"outputs of shape {tuple(logits.shape)} are not logits of few enough classes")
+            return _squared(logits, layers, names=names, kept=kept)
+
+        for part in in_halves(squared, len(images)):
+            for name, squares in part.items():
+                found[name] += squares / n
     return Trace(Estimate(sum(found.values()), 0.0, n), 0, _by_layer(found, n=n))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from prunescope.landscape.hutchinson import Trace
 
 Parameters = Annotated[tuple[str, ...], Option("parameters by name or pattern (fc.*); empty: all")]
+
+CLASSES_OF_A_PRODUCT = 3
+"""Gradients that take as long as a Hessian-vector product."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +41,21 @@ class Hessian(Probe):
     ] = None
     max_vectors: Annotated[int, Option("largest number of vectors per batch with --stderr", minimum=2)] = 256
     parameters: Parameters = ()
+    exact: Annotated[
+        bool, Option("the trace by a gradient for every class, where the network is piecewise linear in every weight")
+    ] = True
 
     replicas = 1
 
-    version = 2
+    version = 3
 
-    citations = ("hutchinson1990stochastic", "meyer2021hutchpp", "yang2021taxonomizing")
+    citations = ("botev2017practical", "hutchinson1990stochastic", "meyer2021hutchpp", "yang2021taxonomizing")
 
     def passes(self, *, replicas: int, train: int, test: int) -> float:
-        """Count 3 passes for a graph, 6 for a product, and about a dozen products for one eigenvalue."""
+        """Count 3 passes for a graph, 6 for a product, and about a dozen products for one eigenvalue.
+
+        An exact trace takes no more: 2 passes for a class, and 3 classes in place of a product.
+        """
         del test
         products = min(self.max_products, 10 + 2 * self.top) if self.top else 0
         drawn = self.vectors + 2 * self.sketch
@@ -69,6 +79,20 @@ class Hessian(Probe):
     def _trace(
         self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator, objective: Objective
     ) -> Trace:
+        """Return the exact trace where it costs no more than an estimate; else the estimate."""
+        from prunescope.landscape.exact_trace import exact_trace
+        from prunescope.landscape.piecewise import NotPiecewiseLinear
+
+        most = CLASSES_OF_A_PRODUCT * (self.vectors + 2 * self.sketch if self.stderr is None else self.max_vectors)
+        if self.exact:
+            over = {"mask": replica.mask, "only": self.parameters, "objective": objective}
+            with suppress(NotPiecewiseLinear):
+                return exact_trace(replica.model, batches, most_classes=most, **over)
+        return self._estimate(replica, batches, generator, objective)
+
+    def _estimate(
+        self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator, objective: Objective
+    ) -> Trace:
         from prunescope.landscape.hutchinson import Stop, trace
 
         return trace(
@@ -86,10 +110,7 @@ class Hessian(Probe):
     def _traces(self, found: Trace, batches: int, *, unit: str) -> dict[str, Reading]:
         import numpy as np
 
-        drawn = f"{self.vectors} Rademacher vectors" if self.stderr is None else "Rademacher vectors as needed"
-        how = f"Hutchinson, {drawn} for each of {batches} batches"
-        if self.sketch:
-            how = f"{how}, beyond a sketch of {self.sketch} (Hutch++)"
+        how = self._estimator(batches) if found.products else "exact: squared gradients of every class"
         values, errors = (np.array([getattr(e, key) for e in found.layers.values()]) for key in ("value", "stderr"))
         layers = Reading(
             values,
@@ -101,6 +122,11 @@ class Hessian(Probe):
             labels=tuple(found.layers),
         )
         return {"trace": single(found.estimate, unit, estimator=how), "layer_trace": layers}
+
+    def _estimator(self, batches: int) -> str:
+        drawn = f"{self.vectors} Rademacher vectors" if self.stderr is None else "Rademacher vectors as needed"
+        beyond = f", beyond a sketch of {self.sketch} (Hutch++)" if self.sketch else ""
+        return f"Hutchinson, {drawn} for each of {batches} batches{beyond}"
 
     def _eigenvalues(
         self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator, objective: Objective
