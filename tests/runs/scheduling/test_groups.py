@@ -203,3 +203,11 @@ def test_a_trainer_must_yield_an_epoch_for_each(data, store, monkeypatch, wrong)
     with pytest.raises(PluginError, match="no tuple of 2 epochs"):
         pipeline.perform_together([dense(data, seed=seed) for seed in (0, 1)], store, device="cpu")
     assert store.ids() == []
+
+
+def test_no_text_of_any_weight_is_made(data, store, monkeypatch):
+    made, plain = [], torch.Tensor.__repr__
+    monkeypatch.setattr(torch.Tensor, "__repr__", lambda tensor: made.append(tensor.shape) or plain(tensor))
+    pipeline.perform_together([dense(data, seed=seed) for seed in (0, 1)], store, device="cpu")
+    pipeline.perform(dense(data, seed=2), store, device="cpu")
+    assert made == [], "on a GPU it takes longer than a short training"
