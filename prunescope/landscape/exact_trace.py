@@ -39,14 +39,15 @@ def exact_trace(
 ) -> Trace:
     """Return the trace of the Hessian of the mean cross-entropy over `batches`, in eval mode, to rounding.
 
-    Formula: with logits z_n(w), probabilities p_n and J_n = ∂z_n/∂w, H = 1/N Σ_n [J_nᵀ S_n J_n + Σ_c (p_nc − q_nc) ∂²z_nc],
+    Formula: with logits z_n(w), probabilities p_n, targets q_n and J_n = ∂z_n/∂w,
+    H = 1/N Σ_n [J_nᵀ S_n J_n + Σ_c (p_nc − q_nc) ∂²z_nc],
     S_n = diag(p_n) − p_n p_nᵀ = Σ_c p_nc (e_c − p_n)(e_c − p_n)ᵀ. Where the network is piecewise linear in every weight
     taken by itself (ReLU, pooling, sums; normalisation by fixed statistics), ∂²z/∂w² = 0 on the diagonal, and so
     tr H = 1/N Σ_n Σ_c ‖J_nᵀ √p_nc (e_c − p_n)‖²: a gradient for every class, squared image by image. Kinks have no
     second derivative, as in automatic differentiation. The block of a layer is the part of its weights.
     Over all parameters, or those that match `only`; of masked tensors over the kept weights alone.
-    Source: Schraudolph 2002 (the Gauss-Newton matrix); Botev et al. 2017, section 3 (it is the Hessian's diagonal block
-    of piecewise linear networks); Goodfellow 2015 (norms of single gradients).
+    Source: Schraudolph 2002 (the Gauss-Newton matrix); Botev et al. 2017 (in piecewise linear networks its diagonal
+    blocks are those of the Hessian); Goodfellow 2015 (norms of single gradients).
     Unit: nat / weight². stderr: 0. NaN: where a logit is. `products`: 0, since no Hessian-vector product is taken.
 
     Raises NotPiecewiseLinear where the network or the loss is not of this kind, or has more than `most_classes`;
@@ -79,7 +80,7 @@ def _kept(at: NamedWeights) -> dict[str, Tensor | None]:
     if at.kept is None:
         return dict.fromkeys(at.leaves)
     sizes = [leaf.numel() for leaf in at.leaves.values()]
-    flags = dict(zip(at.leaves, at.kept.split(sizes), strict=True))
+    flags = dict(zip(at.leaves, torch.split(at.kept, sizes), strict=True))
     return {name: None if each.all() else each for name, each in flags.items() if each.any()}
 
 
@@ -107,8 +108,8 @@ def _squared(
 def _part(
     layer: Layer, *, names: Mapping[int, str], kept: Mapping[str, Tensor | None]
 ) -> tuple[Tensor, Callable[[Tensor], dict[str, Tensor]]] | None:
-    """Return the output of a layer and what sums the squares of its tensors by their full names; None of a fixed one."""
-    own = {role: names.get(id(layer.arguments[role])) for role in ("weight", "bias")}
+    """Return the output of a layer, and what sums the squares of its tensors by their full names; None without any."""
+    own = {role: names.get(id(layer.arguments[role]), "") for role in ("weight", "bias")}
     wanted = {role: name for role, name in own.items() if name in kept}
     if not wanted:
         return None

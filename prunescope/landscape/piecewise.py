@@ -31,7 +31,7 @@ PIECEWISE = frozenset(
 )
 """Functions that are piecewise linear in all their tensors together: kinks between linear pieces."""
 
-IN_PLACE = {Tensor.add_: torch.add}
+IN_PLACE: dict[Callable[..., Any], Callable[..., Any]] = {Tensor.add_: torch.add}
 """Functions that overwrite what the derivative is taken at, and what stands in for them."""
 
 

@@ -102,9 +102,7 @@ def test_a_smoothed_cross_entropy_has_the_same_trace_and_hutchinsons_estimate_ag
 
 
 def test_a_network_of_the_zoo_has_one():
-    spec = models.ModelSpec(
-        name="preresnet8", num_classes=3, in_chans=3, image_size=(8, 8), options={"width": 0.5}
-    )
+    spec = models.ModelSpec(name="preresnet8", num_classes=3, in_chans=3, image_size=(8, 8), options={"width": 0.5})
     model = models.create(spec, seed=0).eval()
     draw = torch.Generator().manual_seed(1)
     batch = (torch.randn(3, 3, 8, 8, generator=draw), torch.tensor([0, 1, 2]))

@@ -84,10 +84,16 @@ class Hessian(Probe):
         from prunescope.landscape.piecewise import NotPiecewiseLinear
 
         most = CLASSES_OF_A_PRODUCT * (self.vectors + 2 * self.sketch if self.stderr is None else self.max_vectors)
-        if self.exact:
-            over = {"mask": replica.mask, "only": self.parameters, "objective": objective}
-            with suppress(NotPiecewiseLinear):
-                return exact_trace(replica.model, batches, most_classes=most, **over)
+        with suppress(NotPiecewiseLinear):
+            if self.exact:
+                return exact_trace(
+                    replica.model,
+                    batches,
+                    mask=replica.mask,
+                    only=self.parameters,
+                    objective=objective,
+                    most_classes=most,
+                )
         return self._estimate(replica, batches, generator, objective)
 
     def _estimate(

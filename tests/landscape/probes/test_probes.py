@@ -189,7 +189,7 @@ def test_disagreement_of_both_sides(data, three):
 
 
 def test_hessian_equals_the_explicit_one(data, three):
-    found = measured(Hessian(batch_size=25, batches=2, vectors=30, top=2), three[:1], data)
+    found = measured(Hessian(batch_size=25, batches=2, vectors=30, top=2, exact=False), three[:1], data)
     exact = slow_reference.hessian(three[0].model, data.train.images[:50], data.train.labels[:50])
     eigenvalues = np.linalg.eigvalsh(exact)[::-1][:2]
     assert abs(found["trace"].value - exact.trace()) < 4 * found["trace"].stderr
@@ -203,15 +203,31 @@ def test_hessian_equals_the_explicit_one(data, three):
 
 
 def test_hessian_without_eigenvalues_and_with_another_seed(data, three):
-    probe = Hessian(batch_size=25, batches=2, vectors=3, top=0)
+    probe = Hessian(batch_size=25, batches=2, vectors=3, top=0, exact=False)
     first, other = (measured(probe, three[:1], data, seed=seed) for seed in (0, 1))
     assert set(first) == {"trace", "layer_trace", "products"}
     assert first["products"].value == 6
     assert first["trace"].value != other["trace"].value
 
 
+def test_the_trace_is_exact_where_its_classes_cost_no_more_than_the_vectors(data, three):
+    size = {"batch_size": 25, "batches": 2, "top": 0}
+    found, other = (measured(Hessian(vectors=2, **size), three[:1], data, seed=seed) for seed in (0, 1))
+    exact = slow_reference.hessian(three[0].model, data.train.images[:50], data.train.labels[:50])
+    assert found["trace"].value == pytest.approx(exact.trace(), rel=1e-4)
+    assert (found["trace"].stderr, found["products"].value) == (0, 0)
+    assert found["trace"].estimator == "exact: squared gradients of every class"
+    assert found["layer_trace"].value.sum() == pytest.approx(found["trace"].value)
+    assert found["trace"].value == other["trace"].value, "of every seed"
+    gelu = Replica(model=torch.nn.Sequential(torch.nn.Flatten(), torch.nn.GELU(), torch.nn.Linear(72, 6)).eval())
+    assert measured(Hessian(vectors=2, **size), [gelu], data)["trace"].stderr == 0, "GELU of the images alone"
+    gelu = Replica(model=torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(72, 6), torch.nn.GELU()).eval())
+    assert measured(Hessian(vectors=2, **size), [gelu], data)["trace"].stderr > 0
+    assert measured(Hessian(vectors=2, exact=False, **size), three[:1], data)["products"].value == 4
+
+
 def test_hessian_by_layer_with_a_sketch_and_until_the_standard_error_is_small(data, three):
-    size = {"batch_size": 25, "batches": 2, "vectors": 4, "top": 0, "sketch": 2}
+    size = {"batch_size": 25, "batches": 2, "vectors": 4, "top": 0, "sketch": 2, "exact": False}
     few, more = (measured(Hessian(**size, stderr=stderr), three[:1], data) for stderr in (None, 0.08))
     assert few["products"].value == 2 * (4 + 4)
     assert more["products"].value > few["products"].value

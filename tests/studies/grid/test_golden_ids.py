@@ -84,7 +84,7 @@ IDS = (
     ("probe", {"probe": "disagreement"}, "probe-068616b3e2d72326"),
     ("probe", {"probe": "distance"}, "probe-a6ccb577bba01891"),
     ("probe", {"probe": "errors"}, "probe-f35d6cc418936d2b"),
-    ("probe", {"probe": "hessian"}, "probe-22c9359c09bdb143"),
+    ("probe", {"probe": "hessian"}, "probe-36f7e5c1ffaa428d"),
     ("probe", {"probe": "lmc"}, "probe-dbf39ae5b5998ddb"),
     ("probe", {"probe": "loss-slice"}, "probe-0a189e565900c087"),
     ("probe", {"probe": "pair-slice"}, "probe-338ad2f51b948e2a"),
