@@ -38,6 +38,9 @@ ELEMENT = {
 }  # fmt: skip
 """Bytes of an element."""
 
+OF_BYTES = {"torch.uint16": 2, "torch.uint32": 4, "torch.uint64": 8}
+"""Bytes of an element, by the type of a tensor whose storage is of bytes; all others of that kind: 1."""
+
 WITH_KEYS = ("collections.OrderedDict", "collections.Counter", "collections.defaultdict", "builtins.set")
 
 ALLOCATING = ("builtins.bytearray", "torch.Tensor", "torch.storage.UntypedStorage", "torch.storage.TypedStorage")
@@ -57,6 +60,7 @@ class Storage:
 
     element: int
     """Bytes of one."""
+    count: int
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,7 @@ def _persistent(scan: _Scan, _: object) -> None:
         count = number if isinstance(number, int) else 0
         if isinstance(key, str | int) and count * element > scan.sizes(str(key)):
             raise ValueError("its tensors are longer than the file")
-    scan.stack.append(Storage(element))
+    scan.stack.append(Storage(element, count))
 
 
 def _call(scan: _Scan, _: object) -> None:
@@ -256,6 +260,7 @@ def _tensor(name: str, arguments: Sequence[Any]) -> Any:  # noqa: ANN401 - a des
     """Return a tensor of the size of its shape."""
     if name.endswith(("_rebuild_parameter", "_rebuild_parameter_with_state")) and arguments:
         return arguments[0]
+    _check_extent(arguments)
     element = next((item.element for item in arguments if isinstance(item, Storage)), 8)
     if name.endswith("_v3"):  # of bytes, whose type is an argument
         element = 8
@@ -263,6 +268,26 @@ def _tensor(name: str, arguments: Sequence[Any]) -> Any:  # noqa: ANN401 - a des
     shapes = [item for item in flat if isinstance(item, tuple) and item and all(isinstance(n, int) for n in item)]
     largest = max((prod(abs(number) for number in shape) for shape in shapes[:1] or shapes), default=1)
     return Logical(element * largest)
+
+
+def _check_extent(arguments: Sequence[Any]) -> None:
+    """Raise ValueError where a tensor (storage, offset, shape, strides, ...) reaches beyond its storage.
+
+    torch would enlarge the storage, to any size, and leave what it adds as the memory happens to be.
+    """
+    if len(arguments) < 4 or not isinstance(arguments[0], Storage):
+        return
+    storage, offset, shape, strides = arguments[:4]
+    if not (_are_whole(shape) and _are_whole(strides) and _are_whole((offset,))):
+        return  # torch refuses it
+    last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=False))
+    element = next((OF_BYTES[item.name] for item in arguments if isinstance(item, Global) and item.name in OF_BYTES), 1)
+    if prod(shape) and (last + 1) * element > storage.count:
+        raise ValueError("a tensor in it is longer than its values")
+
+
+def _are_whole(numbers: Any) -> bool:  # noqa: ANN401 - descriptions
+    return isinstance(numbers, tuple) and all(isinstance(number, int) for number in numbers)
 
 
 VALUES: Mapping[str, Callable[[], Any]] = {

@@ -241,6 +241,24 @@ def test_a_value_that_is_held_twice_counts_twice_and_an_ordinary_one_is_read():
         scan_pickle(io.BytesIO(opcodes(b"(" + call + again + b"t")), size=100, sizes=lambda _: 0)
 
 
+VIEW = b"ctorch._utils\n_rebuild_tensor_v2\n(" + STORAGE % b"U\x010" + b"%b%b%b\x89}tR"
+"""A tensor of one number in the file -> its offset, shape and strides."""
+
+
+@pytest.mark.parametrize(
+    "placed",
+    [(b"K\x01", b"K\x01\x85", b"K\x01\x85"), (b"K\x00", b"K\x02\x85", b"J\xff\xff\xff\x7f\x85"),
+     (b"J\xff\xff\xff\x7f", b"K\x01\x85", b"K\x01\x85"), (b"K\x00", b"K\x01K\x02\x86", b"K\x00K\x05\x86")],
+    ids=["one too far", "a stride", "an offset", "two dimensions"],
+)  # fmt: skip
+def test_a_tensor_that_reaches_beyond_its_storage_is_refused(placed, tmp_path):
+    path = in_archive(VIEW % placed)(tmp_path / "far.pt")
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("a/data/0", bytes(4))
+    with pytest.raises(InputError, match="longer than its values"):  # torch would enlarge the storage
+        checkpoints.load_checkpoint(path)
+
+
 def test_the_scan_follows_each_opcode_in_constant_time():
     with pytest.raises(BudgetError, match="repeats its parts"):
         scan_pickle(io.BytesIO(opcodes(b"(" + nested_pairs(200) + b"t")), size=100, sizes=lambda _: 0)
