@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from h5py import h5a, h5d, h5g, h5s, h5t
 
-from prunescope.runs.files import opening, runfile
+from prunescope.runs.files import plain_objects, runfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from prunescope.runs.files.plain_objects import Room
 
 MOST_NUMBERS = 4096
 """Of a reading that is kept; a larger one is read from its file when it is asked for."""
@@ -60,13 +62,14 @@ def describe_content(file: Any, path: Path) -> tuple[str, str]:  # noqa: ANN401 
     schema = int(read_number(file, b"schema"))
     if schema != runfile.SCHEMA:
         raise runfile.other_schema(path, schema)
-    recipe, weights = json.loads(_text(file, b"recipe")), json.loads(_text(file, b"weights"))
+    room = plain_objects.room_of(file)
+    recipe, weights = (json.loads(_text(file, name, room)) for name in (b"recipe", b"weights"))
     if not (isinstance(weights, dict) and all(isinstance(digest, str) for digest in weights.values())):
         raise TypeError("its weights are not names and digests")
     readings: dict[str, Any] = {}
     large = []
-    for name, array in _arrays(file):
-        described = _describe_reading(array)
+    for name, array in _arrays(file, room):
+        described = _describe_reading(array, room)
         if described is None:
             large.append(name)
         else:
@@ -94,45 +97,52 @@ def parse_content(text: bytes) -> Content:
 
 
 def read_number(file: Any, name: bytes) -> float:  # noqa: ANN401 - h5py has no types
-    """Return an attribute of the root that is a number."""
-    found = np.empty((), dtype=np.float64)
-    h5a.open(file, name).read(found, h5t.NATIVE_DOUBLE)
+    """Return an attribute of the root that is a number; TypeError for several: HDF5 would write them past one's end."""
+    attribute, found = h5a.open(file, name), np.empty((), dtype=np.float64)
+    if attribute.shape != ():
+        raise TypeError(f"{name.decode()} is not one number")
+    attribute.read(found, h5t.NATIVE_DOUBLE)
     return float(found)
 
 
 def read_value(array: Any) -> np.ndarray:  # noqa: ANN401 - h5py has no types
     """Return the numbers of an array."""
+    if array.shape is None:
+        raise TypeError("it has no values")
     value = np.empty(array.shape, dtype=np.float64)
     array.read(h5s.ALL, h5s.ALL, value, h5t.NATIVE_DOUBLE)
     return value
 
 
 def read_stderr(array: Any) -> np.ndarray | None:  # noqa: ANN401 - h5py has no types
-    """Return the standard error of an array, None where it has none."""
+    """Return the standard error of an array, None where it has none; ValueError where it has more than one a value."""
     if not h5a.exists(array, b"stderr"):
         return None
     attribute = h5a.open(array, b"stderr")
+    if attribute.shape is None or prod(attribute.shape) > max(prod(array.shape), 1):
+        raise ValueError("a standard error has another shape than its values")
     stderr = np.empty(attribute.shape, dtype=np.float64)
     attribute.read(stderr, h5t.NATIVE_DOUBLE)
     return stderr
 
 
-def _arrays(file: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - h5py has no types
-    """Yield the readings by name; None in the place of one that is no array. As strict as `opening.open_array`."""
+def _arrays(file: Any, room: Room) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - h5py has no types
+    """Yield the readings by name; None in the place of one that is no array. As strict as `open_array`."""
     root = h5g.open(file, b"/")
     if READINGS not in root:
         return
-    group = opening.check_link(root, READINGS, READINGS.decode())
+    group = plain_objects.open_link(root, READINGS, READINGS.decode(), room)
     for probe in group:
-        named = opening.check_link(group, probe, probe.decode())
+        named = plain_objects.open_link(group, probe, probe.decode(), room)
         for key in named:
-            made = opening.check_link(named, key, f"{probe.decode()}/{key.decode()}")
+            made = plain_objects.open_link(named, key, f"{probe.decode()}/{key.decode()}", room)
             is_array = isinstance(made, h5d.DatasetID)
-            array = opening.open_array(file, b"/".join((READINGS, probe, key))) if is_array else None
+            place = b"/".join((READINGS, probe, key))
+            array = plain_objects.open_array(file, place, room) if is_array else None
             yield f"{probe.decode()}/{runfile.unescape(key.decode())}", array
 
 
-def _describe_reading(array: Any) -> list[Any] | None:  # noqa: ANN401 - h5py has no types
+def _describe_reading(array: Any, room: Room) -> list[Any] | None:  # noqa: ANN401 - h5py has no types
     """Return shape, values, standard error and axes; None where they are too many, or no numbers."""
     if array is None or array.get_type().get_class() not in NUMBERS or not h5a.exists(array, b"axes"):
         return None
@@ -140,18 +150,17 @@ def _describe_reading(array: Any) -> list[Any] | None:  # noqa: ANN401 - h5py ha
     if max(prod(array.shape), prod(stderr_shape)) > MOST_NUMBERS:
         return None
     stderr = read_stderr(array)
-    axes = [str(one) for one in json.loads(_text(array, b"axes"))]
+    axes = [str(one) for one in json.loads(_text(array, b"axes", room))]
     return [*_listed(read_value(array)), None if stderr is None else _listed(stderr), axes]
 
 
-def _text(owner: Any, name: bytes) -> str:  # noqa: ANN401 - h5py has no types
+def _text(owner: Any, name: bytes, room: Room) -> str:  # noqa: ANN401 - h5py has no types
     attribute = h5a.open(owner, name)
     if attribute.get_type().get_class() != h5t.STRING or attribute.shape != ():
         raise TypeError(f"{name.decode()} is no text")
-    found = np.zeros((), dtype=attribute.dtype)
-    attribute.read(found, h5t.py_create(found.dtype))
-    text = found[()]
-    return text.decode() if isinstance(text, bytes) else str(text)
+    text = plain_objects.read_text(attribute)
+    room.take(len(text), name.decode(), "is a text that takes more than the file explains")
+    return text
 
 
 def _listed(array: np.ndarray) -> list[Any]:

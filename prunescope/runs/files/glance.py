@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prunescope.runs.files import content, opening, runfile
+from prunescope.runs.files import content, opening, plain_objects, runfile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
+
+    from prunescope.runs.files.plain_objects import Room
 
     Array = tuple[np.ndarray, np.ndarray | None]
     """A reading's value and standard error."""
@@ -44,7 +46,8 @@ def glance(path: Path, names: Sequence[str]) -> tuple[float, dict[str, Array]]:
         if schema == runfile.SCHEMA:
             seconds = content.read_number(file, b"wall_seconds")
             places = {name: "readings/" + "/".join(map(runfile.escape, name.split("/", 1))) for name in names}
-            found = {name: _value(file, place.encode()) for name, place in places.items()}
+            room = plain_objects.room_of(file)
+            found = {name: _value(file, place.encode(), room) for name, place in places.items()}
     except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise runfile.unreadable(path, error) from error
     if schema != runfile.SCHEMA:
@@ -52,6 +55,6 @@ def glance(path: Path, names: Sequence[str]) -> tuple[float, dict[str, Array]]:
     return seconds, {name: value for name, value in found.items() if value is not None}
 
 
-def _value(file: Any, place: bytes) -> Array | None:  # noqa: ANN401 - h5py has no types
-    dataset = opening.open_array(file, place)
+def _value(file: Any, place: bytes, room: Room) -> Array | None:  # noqa: ANN401 - h5py has no types
+    dataset = plain_objects.open_array(file, place, room)
     return None if dataset is None else (content.read_value(dataset), content.read_stderr(dataset))

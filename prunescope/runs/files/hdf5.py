@@ -95,23 +95,26 @@ def name_in(data: bytes) -> str:
     return data[len(BLOCK_BEGIN) + DIGEST_DIGITS + 1 : BLOCK].partition(b"\n")[0].decode(errors="replace")
 
 
-def digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | None]]) -> str:
+def digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | h5py.Dataset | None]]) -> str:
     """Return the sha256 over every name, type, shape, value and attribute, except the digest itself.
 
-    Each part has its length before it: no two contents have the same parts one after the other.
+    Each part has its length before it: no two contents have the same parts one after the other. The values of data
+    sets are in memory one at a time.
     """
     total = hashlib.sha256()
     for name, attributes, value in sorted(items, key=lambda item: item[0]):
         parts = [name.encode(), b"group" if value is None else b"array", str(len(set(attributes) - {DIGEST})).encode()]
         for key in sorted(set(attributes) - {DIGEST}):
             parts += [key.encode(), _bytes(np.asarray(attributes[key]))]
-        for part in [*parts, *([] if value is None else [_bytes(value)])]:
-            total.update(f"{len(part)} ".encode())
-            total.update(part)
+        pieces = [[part] for part in parts] + ([] if value is None else [_pieces(np.asarray(value[()]))])
+        for piece in pieces:
+            total.update(f"{sum(map(len, piece))} ".encode())
+            for data in piece:
+                total.update(data)
     return UNAMBIGUOUS + total.hexdigest()
 
 
-def _first_digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | None]]) -> str:
+def _first_digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | h5py.Dataset | None]]) -> str:
     """Return the digest that files of before have, whose parts follow each other without their lengths."""
     total = hashlib.sha256()
     for name, attributes, value in sorted(items, key=lambda item: item[0]):
@@ -120,26 +123,29 @@ def _first_digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | N
             if key != DIGEST:
                 total.update(key.encode() + _bytes(np.asarray(attributes[key])))
         if value is not None:
-            total.update(_bytes(value))
+            total.update(_bytes(np.asarray(value[()])))
     return total.hexdigest()
 
 
 def digest_of(file: h5py.File) -> str:
     """Return the digest of an open file, of the kind that it has."""
-    found: list[tuple[str, Mapping[str, Value], np.ndarray | None]] = [("/", dict(file.attrs), None)]
+    found: list[tuple[str, Mapping[str, Value], h5py.Dataset | None]] = [("/", dict(file.attrs), None)]
     file.visititems(
-        lambda name, item: found.append(
-            (name, dict(item.attrs), np.asarray(item[()]) if isinstance(item, h5py.Dataset) else None)
-        )
+        lambda name, item: found.append((name, dict(item.attrs), item if isinstance(item, h5py.Dataset) else None))
     )
     first = not str(file.attrs.get(DIGEST, UNAMBIGUOUS)).startswith(UNAMBIGUOUS)
     return (_first_digest if first else digest)(found)
 
 
 def _bytes(array: np.ndarray) -> bytes:
+    return b"".join(_pieces(array))
+
+
+def _pieces(array: np.ndarray) -> list[bytes | np.ndarray]:
+    """Return what stands for an array, one after the other; its own bytes are not copied."""
     if array.dtype.kind in "OUS":
-        return repr(array.tolist()).encode()
-    return f"{array.dtype.str}{array.shape}".encode() + array.tobytes()
+        return [repr(array.tolist()).encode()]
+    return [f"{array.dtype.str}{array.shape}".encode(), np.ascontiguousarray(array).reshape(-1).view(np.uint8)]
 
 
 def _with_groups(items: Mapping[str, Item]) -> dict[str, Item]:

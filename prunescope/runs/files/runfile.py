@@ -16,7 +16,6 @@ Attributes that hold structure (recipe, versions, facts, weights, axes, labels, 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +153,7 @@ def read_run(path: Path, *, with_mask: bool = False, only: Collection[str] | Non
     only: which readings to read, as "<probe>/<name>"; all when None. follow: whether the path may be a link.
     """
     try:
-        with opening.open_checked(path, follow=follow) as file:
+        with opening.open_checked(path, follow=follow, with_mask=with_mask) as file:
             _check_schema(path, file)
             run = _read_run(file, with_mask=with_mask, only=only)
             _check_id(file, run.id)
@@ -363,8 +362,5 @@ def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
 
 def _numbers(value: object) -> Any:  # noqa: ANN401 - nested lists of numbers
     array = np.asarray(value, dtype=np.float64)
-    return [_numbers(item) for item in array] if array.ndim else _number(float(array))
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    finite = np.isfinite(array)
+    return array.tolist() if finite.all() else np.where(finite, array.astype(object), None).tolist()
