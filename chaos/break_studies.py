@@ -1,12 +1,12 @@
 """Disturb sweeps at random and count what was lost or changed: `nox -s chaos`.
 
-python chaos/break_studies.py [--seconds 300] [--seed 0] [--rounds N] [--no-matrix] [--page FILE.md]
+python chaos/break_studies.py [--seconds 300] [--seed 0] [--rounds N] [--no-matrix | --only NAME...] [--page FILE.md]
 
 Each round runs a small study in a new folder, again and again, until it is complete, while the command or its workers
 are killed, signals arrive, the disk is full, or a plugin misbehaves. A finished step that is gone or damaged afterwards
-is lost; one whose numbers are not those of the undisturbed study is changed. Exit code 1 where either is above 0, or
-where a command ended otherwise than it may. Each disturbance and each way to misbehave comes once, whatever time that
-takes; then they come by chance, until so many seconds in all are over.
+is lost; one whose numbers are not those of the undisturbed study is changed. Exit code 1 where either is above 0,
+where a command ended otherwise than it may, or where a disturbance did not strike. Each disturbance and each way to
+misbehave comes once, whatever time that takes; then they come by chance, until so many seconds in all are over.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 STOPPED = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
 """Signal -> exit code of a command that it ends."""
+
+STRIKES = ("kills and signals that struck", "full disks", "plugins that misbehaved")
+"""Figures of which a round must raise one: what was not disturbed proves nothing."""
 
 MOST_TRIES = 60
 """Commands until a study must be complete."""
@@ -58,6 +62,8 @@ class Campaign:
         before, started = Counter(self.figures), time.monotonic()
         DISTURBANCES[name][0](self, Store(self.folder / f"{len(self.rounds) + 1}-{name.replace(' ', '-')}"))
         counted = Counter({what: self.figures[what] - before[what] for what in self.figures})
+        if not any(counted[what] for what in STRIKES):
+            self.unexpected.append(f"{name}: nothing struck the study")
         self.rounds.append(Round(name=name, counted=counted, seconds=time.monotonic() - started))
 
     def rounds_by_name(self) -> dict[str, int]:
@@ -143,10 +149,11 @@ def kill_both(campaign: Campaign, store: Store) -> None:
 
 
 def stop(campaign: Campaign, store: Store) -> None:
-    """Send signals that a command answers: what is finished is kept."""
+    """Send the signals that a command answers, in turn: what is finished is kept."""
+    numbers = cycle(campaign.chance.sample(sorted(STOPPED), len(STOPPED)))
 
     def kills(kept: set[str]) -> list[Kill]:
-        soon = campaign.kill(store, kept, number=int(campaign.chance.choice(sorted(STOPPED))))
+        soon = campaign.kill(store, kept, number=int(next(numbers)))
         return [Kill(**{**vars(soon), "files": max(soon.files, 1)})]
 
     _until_done(campaign, store, kills, workers=campaign.chance.choice([1, 1, 2]))
@@ -157,11 +164,12 @@ def _until_done(campaign: Campaign, store: Store, kills: Callable[[set[str]], li
     allowed = {DONE, KILLED, *STOPPED.values()}
     for tries in range(MOST_TRIES):
         planned = kills(kept) if tries < MOST_TRIES // 3 else []
+        before = campaign.warm.struck
         status = campaign.warm.run(*sweep(campaign.file, store, workers=workers), kills=planned)
         campaign.expect(status, allowed, store.study.name)
-        campaign.figures["kills and signals that struck"] += status != DONE or bool(
-            planned and planned[0].worker is not None
-        )
+        campaign.figures["kills and signals that struck"] += campaign.warm.struck - before
+        for number, code in STOPPED.items():
+            campaign.figures[f"commands ended by {number.name}"] += status == code
         kept = campaign.check(store, kept)
         if status == DONE:
             break
@@ -172,8 +180,8 @@ def grow_no_file(campaign: Campaign, store: Store) -> None:
     """Refuse files beyond a size that is random: a full disk as any user can have it."""
     sizes = [path.stat().st_size for path in campaign.undisturbed.runs.glob("*.*")]
     kept: set[str] = set()
-    for _ in range(3):
-        status = campaign.warm.run(*sweep(campaign.file, store), file_bytes=campaign.chance.randint(0, max(sizes)))
+    for largest in (min(sizes) - 1, max(sizes), max(sizes)):
+        status = campaign.warm.run(*sweep(campaign.file, store), file_bytes=campaign.chance.randint(0, largest))
         campaign.expect(status, {DONE, FULL}, store.study.name)
         campaign.figures["full disks"] += status == FULL
         kept = campaign.check(store, kept)
@@ -266,11 +274,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=10**6, help="by chance, at most")
     parser.add_argument("--no-matrix", action="store_true", help="by chance from the beginning")
+    parser.add_argument("--only", nargs="+", choices=DISTURBANCES, help="these once, and nothing by chance")
     parser.add_argument("--page", type=Path, help="write the figures of each disturbance there")
     asked = parser.parse_args()
-    first, started = () if asked.no_matrix else tuple(DISTURBANCES), time.monotonic()
+    first, started = () if asked.no_matrix else tuple(asked.only or DISTURBANCES), time.monotonic()
+    rounds = 0 if asked.only else asked.rounds
     with tempfile.TemporaryDirectory() as folder:
-        campaign = run_rounds(Path(folder), seconds=asked.seconds, seed=asked.seed, rounds=asked.rounds, first=first)
+        campaign = run_rounds(Path(folder), seconds=asked.seconds, seed=asked.seed, rounds=rounds, first=first)
     if asked.page is not None:
         write_page(asked.page, campaign.rounds, seed=asked.seed, seconds=time.monotonic() - started)
     figures = {"lost": 0, "changed": 0, **campaign.figures, **campaign.rounds_by_name()}

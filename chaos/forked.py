@@ -1,10 +1,10 @@
 """A warm process that runs prunescope commands in forked children and kills them: real processes, without the imports.
 
-Reads one JSON list of orders per line, runs them side by side and answers with the list of their exit statuses
-(negative: the signal that ended it). An order is {"argv": [...], "kills": [...], "file_bytes": largest file or null}.
-Each kill, in turn, strikes `seconds` after `files` result files are in `folder` and the one before it is done;
-`worker` names one of the command's worker processes as the victim, by position; null: the command itself. `number` is
-that of the signal.
+Reads one JSON list of orders per line, runs them side by side and answers with the list of their ends: [exit status
+(negative: the signal that ended it), how many kills struck]. An order is {"argv": [...], "kills": [...], "file_bytes":
+largest file or null}. Each kill, in turn, strikes `seconds` after `files` result files are in `folder` and the one
+before it is done; `worker` names one of the command's worker processes as the victim, by position; null: the command
+itself. `number` is that of the signal.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class Child:
     due: float | None = None
     """When the next kill strikes; None until its files are there."""
     status: int | None = None
+    struck: int = 0
+    """Kills that were sent."""
 
     def look(self) -> None:
         """Strike if it is time; note the end."""
@@ -41,6 +44,7 @@ class Child:
         elif self.kills and self._strike(self.kills[0]):
             self.kills.pop(0)
             self.due = None
+            self.struck += 1
 
     def _strike(self, kill: dict) -> bool:
         if self.due is None and _files(kill["folder"]) >= kill["files"]:
@@ -60,6 +64,7 @@ def start(order: dict) -> Child:
     if child:
         return Child(process=child, kills=order["kills"])
     os.setpgid(0, 0)
+    _answer_signals()
     sys.argv = ["prunescope", *order["argv"]]
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if order["file_bytes"] is not None:
@@ -70,6 +75,13 @@ def start(order: dict) -> Child:
     except SystemExit as ended:
         os._exit(int(ended.code or 0))
     os._exit(0)
+
+
+def _answer_signals() -> None:
+    """Let the command see the signals that whoever started this campaign ignores: nohup, or a shell's background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _files(folder: str) -> int:
@@ -84,15 +96,15 @@ def _workers(parent: int) -> list[int]:
     return sorted(child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes())
 
 
-def run(orders: list[dict]) -> list[int]:
-    """Run commands side by side; return their exit statuses."""
+def run(orders: list[dict]) -> list[tuple[int | None, int]]:
+    """Run commands side by side; return the exit status of each, and how many kills struck it."""
     children = [start(order) for order in orders]
     while any(child.status is None for child in children):
         for child in children:
             if child.status is None:
                 child.look()
         time.sleep(0.002)
-    return [child.status for child in children]
+    return [(child.status, child.struck) for child in children]
 
 
 if __name__ == "__main__":

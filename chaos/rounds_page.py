@@ -18,7 +18,8 @@ a new folder, again and again, until it is complete, while it is disturbed: the 
 (`kill_worker`) or both are killed at random moments; SIGTERM, SIGHUP and SIGINT arrive (`stop`); files may not grow
 beyond a random size (`grow_no_file`); the disk is full again and again (`fill_disk`, on a mounted disk where root runs
 it); or, in a study of 11 other steps, one probe misbehaves, whose steps must fail while all others end as they were.
-Afterwards every result is compared, to the bit, with that of a study that ran undisturbed.
+Afterwards every result is compared, to the bit, with that of a study that ran undisturbed. A round in which no signal
+was sent, no disk was full and no probe misbehaved fails the campaign.
 
 `lost` counts the finished steps that are gone or damaged afterwards, `changed` those with other numbers.
 

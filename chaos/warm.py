@@ -46,6 +46,8 @@ class Warm:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self.struck = 0
+        """Signals that were sent to commands so far."""
 
     def run(self, *argv: str, kills: Sequence[Kill] = (), file_bytes: int | None = None) -> int:
         """Return the exit status of one command."""
@@ -57,7 +59,9 @@ class Warm:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps([asdict(command) for command in commands]) + "\n")
         self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        ends = json.loads(self._process.stdout.readline())
+        self.struck += sum(struck for _, struck in ends)
+        return [status for status, _ in ends]
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import signal
 from pathlib import Path
 
 import misbehaving
 import pytest
-from break_studies import Campaign, run_rounds
-from small_study import STUDY
+from break_studies import DISTURBANCES, Campaign, run_rounds
+from small_study import STUDY, sweep
+from warm import Kill, warm_process
 
 from prunescope.runs.store import Store
 from prunescope.studies.grid.study import parse_study
@@ -52,6 +54,24 @@ def test_what_is_lost_damaged_or_changed_is_counted(campaign):
     store.write(replace(run, readings={probe: {**readings, name: replace(reading, value=reading.value + 1)}}))
     counted.compare(store)
     assert (counted.figures["changed"], counted.figures["lost"]) == (1, 4)
+
+
+def test_a_round_that_nothing_strikes_fails_the_campaign(campaign, monkeypatch):
+    monkeypatch.setitem(DISTURBANCES, "stop", (lambda _campaign, _store: None, 1.0))
+    calm = Campaign(campaign.warm, campaign.folder, campaign.chance)
+    calm.disturb("stop")
+    assert calm.unexpected == ["stop: nothing struck the study"]
+
+
+def test_a_signal_strikes_though_whoever_started_the_campaign_ignores_it(campaign):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with warm_process(campaign.folder / "ignoring") as warm:
+            store = Store(campaign.folder / "stopped")
+            kill = Kill(files=1, folder=str(store.runs), number=signal.SIGHUP)
+            assert (warm.run(*sweep(campaign.file, store), kills=[kill]), warm.struck) == (129, 1)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("how", misbehaving.WAYS)

@@ -15,6 +15,7 @@ import pytest
 from figures import Figures, page, read_figures, write_figures
 from formats import FORMATS
 from measured import GOOD, End, look
+from mutate_files import run
 
 from prunescope.api.errors import InputError
 
@@ -109,6 +110,16 @@ def test_a_file_that_ends_its_process_costs_one_child(monkeypatch):
     ends = [found.found for _, found in children.read_all(name, range(3, 13), seed=0)]
     assert len(ends) == 10
     assert set(ends) == {"read", "blocked"}
+
+
+def test_a_campaign_goes_on_where_it_ended_and_reads_side_by_side(tmp_path):
+    names = ["classes.json, values", "table.csv"]
+    for files in (3, 7):
+        figures = read_figures(tmp_path / "figures.json", seed=4)
+        run(names, figures, files=files, seconds=600, jobs=2)
+        assert {name: figures.of(name).files for name in names} == dict.fromkeys(names, files)
+    run(names, figures, files=50, seconds=0, jobs=1)
+    assert figures.of("table.csv").files < 50
 
 
 def test_figures_are_kept_and_make_a_page(tmp_path):

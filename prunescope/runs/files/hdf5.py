@@ -17,7 +17,7 @@ import numpy as np
 from h5py import h5a, h5d, h5f, h5fd, h5g, h5p, h5s, h5t
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 Value: TypeAlias = "str | float | np.ndarray"
 
@@ -106,12 +106,18 @@ def digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | h5py.Dat
         parts = [name.encode(), b"group" if value is None else b"array", str(len(set(attributes) - {DIGEST})).encode()]
         for key in sorted(set(attributes) - {DIGEST}):
             parts += [key.encode(), _bytes(np.asarray(attributes[key]))]
-        pieces = [[part] for part in parts] + ([] if value is None else [_pieces(np.asarray(value[()]))])
-        for piece in pieces:
-            total.update(f"{sum(map(len, piece))} ".encode())
-            for data in piece:
-                total.update(data)
+        for part in parts:
+            _update(total, [part])
+        if value is not None:
+            _update(total, _pieces(np.asarray(value[()])))
     return UNAMBIGUOUS + total.hexdigest()
+
+
+def _update(total: hashlib._Hash, pieces: Sequence[bytes | memoryview]) -> None:
+    """Hash the pieces of a part, after the length of all of them."""
+    total.update(f"{sum(map(len, pieces))} ".encode())
+    for piece in pieces:
+        total.update(piece)
 
 
 def _first_digest(items: Iterable[tuple[str, Mapping[str, Value], np.ndarray | h5py.Dataset | None]]) -> str:
@@ -141,11 +147,12 @@ def _bytes(array: np.ndarray) -> bytes:
     return b"".join(_pieces(array))
 
 
-def _pieces(array: np.ndarray) -> list[bytes | np.ndarray]:
+def _pieces(array: np.ndarray) -> list[bytes | memoryview]:
     """Return what stands for an array, one after the other; its own bytes are not copied."""
     if array.dtype.kind in "OUS":
         return [repr(array.tolist()).encode()]
-    return [f"{array.dtype.str}{array.shape}".encode(), np.ascontiguousarray(array).reshape(-1).view(np.uint8)]
+    own: memoryview = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return [f"{array.dtype.str}{array.shape}".encode(), own]
 
 
 def _with_groups(items: Mapping[str, Item]) -> dict[str, Item]:

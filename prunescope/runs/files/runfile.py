@@ -363,4 +363,4 @@ def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
 def _numbers(value: object) -> Any:  # noqa: ANN401 - nested lists of numbers
     array = np.asarray(value, dtype=np.float64)
     finite = np.isfinite(array)
-    return array.tolist() if finite.all() else np.where(finite, array.astype(object), None).tolist()
+    return array.tolist() if finite.all() else np.where(finite, array.astype(object), np.array(None)).tolist()
