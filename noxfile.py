@@ -56,6 +56,9 @@ PARSED = (
 )
 """What Typer and rich make of options, mistakes and help; and the first command of the README."""
 
+OF_STRANGERS = ("tests/cli/test_trust.py", "tests/test_fuzzed.py")
+"""Every string of every format replaced by code, and a share of `fuzz`: libraries of any version must execute nothing."""
+
 PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 SLOWEST = "--durations=15"
 
@@ -101,8 +104,9 @@ def minimums(session: nox.Session) -> None:
     """Run the tests that a dependency's version can change, with the lowest versions that pyproject.toml admits.
 
     These are the doctests and the tests of every room that calls libraries or computes with what they return; of the
-    program those of its parser, and each command and function once (tests/test_front_door*.py). `tests` has the others:
-    what commands do with the rooms' answers, processes, kills, and the house itself.
+    program those of its parser, and each command and function once (tests/test_front_door*.py), and what files of
+    strangers must not do. `tests` has the others: what commands do with the rooms' answers, processes, kills, and the
+    house itself. More mutants at these versions: `.nox/minimums/bin/python fuzz/mutate_files.py --files 100`.
     """
     lowest = Path(session.create_tmp()) / "lowest.txt"
     lowest.write_text("".join(f"{_lowest(dependency)}\n" for dependency in PROJECT["project"]["dependencies"]))
@@ -200,7 +204,7 @@ def truth(session: nox.Session) -> None:
 
 @nox.session(python=False, default=False)
 def fuzz(session: nox.Session) -> None:
-    """Read thousands of mutated files of each format, 15 minutes at most; arguments after -- go to the program."""
+    """Read 2,000 mutated files of each kind on all cores, 15 minutes at most; arguments after -- go to the program."""
     session.run(_shared(session, "tests"), "fuzz/mutate_files.py", *session.posargs, env=TEST_ENVIRONMENT)
 
 
@@ -305,7 +309,7 @@ def _changed_by_versions() -> list[str]:
     folders = (path for path in sorted(Path("tests").iterdir()) if any(path.rglob("test_*.py")))
     rooms = [str(path) for path in folders if path.name not in OF_THE_PROGRAM]
     doors = map(str, sorted(Path("tests").glob("test_front_door*.py")))
-    return ["prunescope", *rooms, *doors, *PARSED, *(f"--ignore={path}" for path in (*KILLS, SCHEDULING))]
+    return ["prunescope", *rooms, *doors, *PARSED, *OF_STRANGERS, *(f"--ignore={path}" for path in (*KILLS, SCHEDULING))]
 
 
 def _group(name: str) -> tuple[str, ...]:
