@@ -123,7 +123,9 @@ def source_inventory(source: Source, *, trust: Trust = NOTHING) -> dict[str, Inv
 
 
 def all_options(source: Source) -> dict[str, Any]:
-    """Return every option of a source's data set, defaults included."""
+    """Return every option of a source's data set, defaults included; {} where the data are objects of this process."""
+    if live.is_live_source(source):
+        return {}
     return dict(options.all_options(registry.make("datasets", source.name, _first_place(source), trust=None).instance))
 
 

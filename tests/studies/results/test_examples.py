@@ -12,7 +12,9 @@ from PIL import Image
 from timm.data import create_transform, resolve_data_config
 
 import prunescope
-from prunescope.data import sources
+from prunescope.api.trust import NOTHING
+from prunescope.data import live, sources
+from prunescope.data.objects import objects_to_data
 from prunescope.data.sight import list_preparation
 
 DATA = "patches:images=64,test_images=40"
@@ -90,3 +92,10 @@ def test_timm_prepares_images_from_these_settings_as_the_data_set_does(side, mor
     found = torch.cat([images for images, _ in data.test.batches(4)])
     totals = [images.sum(dim=(1, 2, 3)).argsort() for images in (wanted, found)]
     torch.testing.assert_close(found[totals[1]], wanted[totals[0]], rtol=0, atol=1e-5, check_stride=False)
+
+
+def test_data_that_are_objects_of_this_process_have_no_options():
+    images = torch.zeros(4, 1, 6, 6, dtype=torch.uint8)
+    source = live.keep_data(objects_to_data((images, torch.arange(4) % 2)))
+    opened = sources.open_source(source.to_json(), device="cpu", trust=NOTHING)
+    assert list_preparation(opened, sources.all_options(source))["input_size"] == [1, 6, 6]
