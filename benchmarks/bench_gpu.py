@@ -34,8 +34,8 @@ SECONDS = 120
 WHOLE = 292
 """What all of them may take."""
 
-TOPICS = ("study", "large", "training", "measuring")
-"""The modules of `gpu_rows` that have rows, the longest first."""
+TOPICS = ("study", "large", "hessian", "training", "measuring")
+"""The modules of `gpu_rows` that have rows, those first that no earlier run has measured."""
 
 NOTE = """By the clock, with the device idle before and after; the limits are those of a matrix product and of a copy in
 the same run. The plain variants are in `benchmarks/gpu_rows` and are the loops as they are commonly written, data in
@@ -43,7 +43,7 @@ the memory of the device."""
 
 
 def workloads(scale: Scale) -> dict[str, Callable[[], list[GpuRow]]]:
-    """Return what measures each workload, by its name; training first."""
+    """Return what measures each workload, by its name, in the order of TOPICS."""
     found: dict[str, Callable[[], list[GpuRow]]] = {}
     for topic in TOPICS:
         if find_spec(f"gpu_rows.{topic}") is not None:

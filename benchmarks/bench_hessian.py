@@ -14,6 +14,7 @@ from page import Headline, Row
 
 from prunescope.data.datasets import Patches
 from prunescope.landscape.eigenvalues import top_eigenvalues
+from prunescope.landscape.exact_trace import exact_trace
 from prunescope.landscape.hessian import weights
 from prunescope.landscape.hutchinson import rademacher, trace
 from prunescope.landscape.operator import operator
@@ -45,6 +46,8 @@ FAR = 6
 LOSS = torch.nn.CrossEntropyLoss()
 OURS = {"independent vectors": (8, 0), "with a sketch": (16, 8)}
 """Vectors and sketch of prunescope's variants."""
+WANTED = 0.01
+"""Standard error / trace that the peers draw for where prunescope's trace is exact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +154,29 @@ def trace_rows(case: Case, found: dict[str, Timed], shared: list[float]) -> list
     return rows
 
 
+def exact_rows(
+    case: Case, model: nn.Module, batches: Sequence[Batch], found: dict[str, Timed], shared: list[float]
+) -> list[Row]:
+    """Return the seconds of the peers to a standard error of 1 % of the trace over those of the exact trace."""
+    seconds, values = [], []
+    for _ in found["pyhessian"].seconds:
+        started = process_time()
+        values.append(exact_trace(model, batches).estimate.value)
+        seconds.append(process_time() - started)
+    drawn = found["with a sketch"]
+    error = (statistics.fmean(drawn.variances) / len(drawn.draws)) ** 0.5
+    if abs(values[0] - statistics.fmean(drawn.draws)) > FAR * error:
+        raise SystemExit(f"the exact trace is {values[0]}, but {drawn.draws} were drawn")
+    needed = statistics.variance(shared) / (WANTED * values[0]) ** 2
+    rows = []
+    for peer in ("pyhessian", "curvlinops"):
+        pairs = zip(found[peer].seconds, seconds, strict=True)
+        ratios = [theirs / DRAWS * needed / mine for theirs, mine in pairs]
+        how = f"{peer}, to a standard error of {WANTED:.0%} / exact"
+        rows.append(Row(workload=f"Hessian trace, {case.title}", comparison=how, ratios=ratios, share=None))
+    return rows
+
+
 def check(found: dict[str, Timed], single: float) -> None:
     """Assert that every variant estimates the same trace.
 
@@ -212,7 +238,8 @@ def main() -> None:
     rows, notes, headlines = [], [], []
     for case in CASES:
         model, batches = case.prepare()
-        traces = trace_rows(case, time_traces(model, batches, rounds=case.rounds), shared_draws(model, batches))
+        found, shared = time_traces(model, batches, rounds=case.rounds), shared_draws(model, batches)
+        traces = [*trace_rows(case, found, shared), *exact_rows(case, model, batches, found, shared)]
         values, note = eigenvalue_rows(case, model, batches)
         rows += [*traces, *values]
         notes.append(note)

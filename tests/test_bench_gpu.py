@@ -26,7 +26,7 @@ def test_every_row_of_measurements_runs_on_a_cpu_checks_and_reports(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     part = json.loads((tmp_path / "gpu.json").read_text())
     assert part["title"] == "GPU"
-    assert len(part["rows"]) == 8
+    assert len(part["rows"]) == 9
     assert len(part["headlines"]) == 5
     assert all(ratio > 0 for row in part["rows"] for ratio in row["ratios"])
     assert "equal: errors of 9 points" in (tmp_path / "gpu.md").read_text()

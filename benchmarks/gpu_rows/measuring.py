@@ -1,10 +1,9 @@
-"""Measurements on a GPU: linear mode connectivity, errors, CKA of all layers, and the Hessian's trace."""
+"""Measurements on a GPU: linear mode connectivity, errors, and CKA of all layers."""
 
 from __future__ import annotations
 
 import copy
 import statistics
-import warnings
 from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING
@@ -15,15 +14,11 @@ from gpu_rows import plainly
 from gpu_rows.row import GpuRow
 
 from prunescope.api import Data, Replica
-from prunescope.data.datasets import Patches
 from prunescope.data.memory import InMemorySplit
 from prunescope.landscape.connectivity import lines
 from prunescope.landscape.evaluate import outcomes
 from prunescope.landscape.features import layer_sizes, match_layers
 from prunescope.landscape.flops import layer_flops
-from prunescope.landscape.hessian import weights
-from prunescope.landscape.hutchinson import rademacher, trace
-from prunescope.landscape.operator import operator
 from prunescope.landscape.probes.cka import Cka
 from prunescope.networks import models
 
@@ -31,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gpu_rows.row import Scale
-    from torch import Tensor, nn
+    from torch import nn
 
 REPLICAS, POINTS = 3, 11
 ROUNDS = 3
@@ -40,7 +35,6 @@ ROUNDS = 3
 def rows(scale: Scale) -> dict[str, Callable[[], list[GpuRow]]]:
     """Return what measures each workload, by a name of it."""
     return {
-        "hessian-resnet18": lambda: [_trace(scale)],
         "lmc-preresnet20": lambda: _connectivity(
             scale,
             "preresnet8" if scale.tiny else "preresnet20",
@@ -167,96 +161,6 @@ def _errors(scale: Scale) -> GpuRow:
         seconds=tuple(mine),
         checked=f"error, loss to {error:.0e}",
     )
-
-
-def _trace(scale: Scale) -> GpuRow:
-    """Time the trace to an equal standard error: seconds × variance, against PyHessian's way."""
-    batches, model = _trained(scale)
-    at, draw = weights(model), torch.Generator().manual_seed(7)
-    multiply = operator(model, at, batches)
-    vectors = [rademacher(at.size, generator=draw, device=scale.device) for _ in range(scale.of(32, 4))]
-    shared = [float(vector @ multiply(vector)) for vector in vectors]
-    options = {"vectors": scale.of(16, 2), "sketch": scale.of(8, 1)}
-
-    def ours(seed: int) -> tuple[float, float]:
-        estimate = trace(model, batches, generator=torch.Generator().manual_seed(seed), **options).estimate
-        found.append((estimate.value, estimate.stderr))
-        return found[-1]
-
-    found: list[tuple[float, float]] = []
-    draws = scale.of(2, 1)
-    plain: list[float] = []
-    name, theirs_of = _peer(scale, model, batches)
-    theirs_of(1)
-    mine = [scale.clock(lambda seed=seed: ours(seed)) for seed in range(1, 3)]
-    theirs = [scale.clock(lambda: plain.extend(theirs_of(draws))) / draws for _ in mine]
-    checked = _check_trace(scale, found, shared, plain)
-    single, variance = statistics.variance(shared), statistics.fmean(stderr**2 for _, stderr in found)
-    images = len(batches[0][1])
-    return GpuRow(
-        workload=f"Hessian trace, ResNet-18 on 32x32, {len(batches)} batches of {images}, to an equal standard error",
-        against=name,
-        ratios=tuple(slow * single / (fast * variance) for slow, fast in zip(theirs, mine, strict=True)),
-        seconds=tuple(mine),
-        checked=checked,
-        least=10,
-        aim=50,
-        note=f"seconds x variance; {options['vectors']} vectors and a sketch of {options['sketch']} for each batch; "
-        f"the peer takes {statistics.fmean(theirs):.2f} s for one draw, prunescope {min(mine):.2f} s in all",
-    )
-
-
-def _trained(scale: Scale) -> tuple[list[tuple[Tensor, Tensor]], nn.Module]:
-    """Return batches of images that can be learned, and a network that has learned them."""
-    size, count = scale.of(64, 4), scale.of(16, 2)
-    pixels = scale.of(32, 8)
-    data = Patches(size=pixels, images=size * count, test_images=8).load()
-    split = data.train.to(scale.device)
-    batches = [(images.contiguous(), labels) for images, labels in split.batches(size)]
-    torch.manual_seed(0)
-    model = timm.create_model("preresnet8" if scale.tiny else "resnet18", num_classes=10).to(scale.device).train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
-    for _ in range(scale.of(15, 1)):
-        for images, labels in batches:
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(model(images), labels).backward()
-            optimizer.step()
-    optimizer.zero_grad()
-    return batches, model.eval()
-
-
-def _peer(
-    scale: Scale, model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]
-) -> tuple[str, Callable[[int], list[float]]]:
-    """Return PyHessian where it is installed, else the same arithmetic."""
-    try:
-        from pyhessian import hessian
-    except ImportError:
-        return "PyHessian's loop", lambda draws: plainly.hessian_draws(model, batches, draws=draws)
-    warnings.filterwarnings("ignore", message="Using backward.. with create_graph=True")
-
-    def draws(count: int) -> list[float]:
-        cuda = scale.device.type == "cuda"
-        found: list[float] = hessian(model, torch.nn.CrossEntropyLoss(), dataloader=batches, cuda=cuda).trace(
-            maxIter=count, tol=-1.0
-        )
-        model.zero_grad(set_to_none=True)
-        return [float(one) for one in found]
-
-    return "PyHessian", draws
-
-
-def _check_trace(
-    scale: Scale, found: Sequence[tuple[float, float]], shared: Sequence[float], plain: Sequence[float]
-) -> str:
-    """Assert that all estimate one trace: beyond 6 standard errors is no accident."""
-    value, stderr = found[-1]
-    single = statistics.stdev(shared)
-    for name, draws in {"its products": shared, "the peer": plain}.items():
-        far = abs(statistics.fmean(draws) - value) / (single**2 / len(draws) + stderr**2) ** 0.5
-        if not scale.tiny and not far < 6:
-            raise SystemExit(f"{name}: {statistics.fmean(draws)}, not {value} ± {stderr}")
-    return f"{value:.4g} ± {stderr:.2g}; draws of the peer {statistics.fmean(plain):.4g}"
 
 
 def _similarity(scale: Scale) -> GpuRow:
