@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, final
 
 import torch
 
+from prunescope.api.room import scaled_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
@@ -104,7 +106,7 @@ def lanes(
     queues: list[Lane] = [Here()]
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        count = lane_count(batches=batches, products=products, room=free // (2 * max(1, graph_bytes)))
+        count = lane_count(batches=batches, products=products, room=scaled_bytes(free) // (2 * max(1, graph_bytes)))
         queues = [Stream(device) for _ in range(count)]
     return Lanes(queues, make)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prunescope.api.room import scaled_bytes
 from prunescope.landscape.features import layer_batches, layer_sizes, layers_features
 from prunescope.landscape.similarity import kernel, minibatch_cka
 
@@ -106,11 +107,12 @@ def at_once(device: torch.device) -> int:
     It decides how many passes there are, and changes no number.
     """
     if device.type != "cuda":
-        return AT_ONCE
+        return scaled_bytes(AT_ONCE)
     import torch
 
     free, _ = torch.cuda.mem_get_info(device)
-    return max(AT_ONCE, int(SHARE * (free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))))
+    unused = free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return scaled_bytes(max(AT_ONCE, int(SHARE * unused)))
 
 
 def kernels(

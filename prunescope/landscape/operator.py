@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import CLASSIFICATION
+from prunescope.api.room import scaled_bytes
 from prunescope.landscape.guard import guarded
 from prunescope.landscape.hessian import shares
 from prunescope.landscape.replayed import gradients
@@ -70,7 +71,7 @@ def join_batches(model: nn.Module, batches: Sequence[Batch], *, room: int = JOIN
     """
     if not batches:
         return []
-    together = max(1, room // graph_bytes(model, batches[0][0]))
+    together = max(1, scaled_bytes(room) // graph_bytes(model, batches[0][0]))
     return [
         (torch.cat([images for images, _ in group]), torch.cat([labels for _, labels in group]))
         for group in (batches[start : start + together] for start in range(0, len(batches), together))
@@ -109,4 +110,4 @@ def _fitting(model: nn.Module, batches: Sequence[Batch], limit: int) -> int:
     if len(batches) == 1:
         return 1
     largest = max((images for images, _ in batches), key=len)
-    return min(len(batches), limit // graph_bytes(model, largest))
+    return min(len(batches), scaled_bytes(limit) // graph_bytes(model, largest))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api.room import scaled_bytes
 from prunescope.networks.grouped.grouping import supports
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def points_at_once(model: nn.Module, image: tuple[int, ...], *, images: int, bat
     """
     if not by_launches(next(model.parameters()).device):
         return group_size(model, (min(batch, images), *image), copies=copies, supported=True)
-    return _evenly(copies, min(MOST_GROUPED, BUSY_BYTES // max(1, images * feature_bytes(model, image))))
+    return _evenly(copies, min(MOST_GROUPED, scaled_bytes(BUSY_BYTES) // max(1, images * feature_bytes(model, image))))
 
 
 def _evenly(copies: int, most: int) -> int:
@@ -110,7 +111,7 @@ def piece_size(model: nn.Module, image: tuple[int, ...], *, copies: int) -> int:
     as many, since there calls cost more than memory.
     """
     on_cpu = next(model.parameters()).device.type == "cpu"
-    room = PIECE_BYTES if on_cpu else DEVICE_BYTES
+    room = scaled_bytes(PIECE_BYTES if on_cpu else DEVICE_BYTES)
     return max(1, room // (copies * max(1, feature_bytes(model, image))))
 
 

@@ -10,6 +10,8 @@ import torch
 
 from prunescope.api import Reading, Replica
 from prunescope.api.errors import UsageError
+from prunescope.api.room import limit_memory
+from prunescope.landscape.halving import free_memory
 from prunescope.networks import masks
 from prunescope.plugins import checks
 from prunescope.plugins.stacking import stack
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from prunescope.runs.steps.context import StepContext
 
 
+LEAST_SHARE = 4.0**-4
+"""Of the usual memory: a measurement that needs more than this has parts that cannot be divided."""
+
+
 def measure_replicas(recipe: Recipe, context: StepContext) -> StepResult:
     """Build the replicas, and measure them with the probe of the recipe."""
     loaded = context.make_plugin("probes", recipe.plugin, recipe.options)
@@ -37,7 +43,9 @@ def measure_replicas(recipe: Recipe, context: StepContext) -> StepResult:
     expected = count_probe_passes(loaded, given=len(recipe.inputs), sizes=sizes)
     counted = count_batches([recipe.id], context, expected=expected)
     with threads.suited_to(largest, data), loaded.unchanged(), counted:
-        readings = measure(loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=loaded.title)
+        readings = measure_within_memory(
+            loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=loaded.title
+        )
     return StepResult(readings={recipe.plugin: readings}, facts={"replicas": list(recipe.inputs)})
 
 
@@ -49,6 +57,30 @@ def count_probe_passes(loaded: Loaded, *, given: int, sizes: tuple[int, int]) ->
     probe, (train, test) = loaded.instance, sizes
     calls, each = (1, given) if probe.replicas == "any" else (comb(given, probe.replicas), probe.replicas)
     return calls * checks.check_passes(loaded.title, probe.passes(replicas=each, train=train, test=test))
+
+
+def measure_within_memory(
+    probe: Probe, replicas: Sequence[Replica], data: Data | None, *, seed: int, who: str
+) -> dict[str, Reading]:
+    """Call `measure`, and where a device's memory is too small again, each time with a quarter of the memory planned.
+
+    What is computed at once changes no number but by rounding.
+
+    Raises UsageError where that does not help.
+    """
+    share = 1.0
+    while True:
+        try:
+            with limit_memory(share):
+                return measure(probe, replicas, data, seed=seed, who=who)
+        except torch.OutOfMemoryError as error:
+            if share <= LEAST_SHARE:
+                raise UsageError(
+                    f"the memory of the device is too small for {who}",
+                    fix="measure in smaller batches (--batch-size), or on another device",
+                ) from error
+        free_memory()  # here, where the frames of the failed attempt, and what they hold, are gone
+        share /= 4
 
 
 def measure(probe: Probe, replicas: Sequence[Replica], data: Data | None, *, seed: int, who: str) -> dict[str, Reading]:
