@@ -32,10 +32,10 @@ def read_arrays(file: str, *, least: int) -> tuple[np.ndarray, np.ndarray]:
         reason = error.strerror or error
         raise InputError(f"cannot read {path}: {reason}", fix="give the path of an .npz of numpy") from error
     images, labels = _unpacked(content, path)
-    if images.dtype != "uint8" or images.ndim != 4 or labels.shape != (len(images),):
+    if images.dtype != "uint8" or images.ndim != 4 or labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
         found = f"{IMAGES} {images.dtype} {images.shape}, {LABELS} {labels.dtype} {labels.shape}"
         raise InputError(
-            f"{path} holds {found}", fix="wanted x uint8 (n, channels, height, width) and y (n,), labels from 0"
+            f"{path} holds {found}", fix="wanted x uint8 (n, channels, height, width) and y (n,), whole numbers from 0"
         )
     if len(images) < least:
         raise InputError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from prunescope.api import Data
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import resolve
@@ -15,6 +17,9 @@ from prunescope.data.order import mixed
 if TYPE_CHECKING:
     import torch
 
+CHANNELS = (1, 3, 4)
+"""Of pictures: grey, colour, colour with transparency."""
+
 __all__ = ["Augmentation", "from_factory", "to_data"]
 
 
@@ -24,6 +29,7 @@ def to_data(name: str, arrays: tuple[Any, Any, Any, Any], *, augmentation: Augme
     Images are uint8 (n, channels, height, width), labels whole numbers from 0; the number of classes is the largest
     training label plus one. Raises InputError for anything else.
     """
+    _check_channels_first(name, arrays[0])
     train = in_memory(arrays[0], arrays[1], augmentation=augmentation)
     test = in_memory(arrays[2], arrays[3], normalisation=(train.mean, train.std))
     check_first(name, lowest=int(train.labels.min()), highest=int(train.labels.max()))
@@ -45,6 +51,16 @@ def to_data(name: str, arrays: tuple[Any, Any, Any, Any], *, augmentation: Augme
         image_size=(train.images.shape[2], train.images.shape[3]),
         fingerprint=content_digest(train, test),
     )
+
+
+def _check_channels_first(name: str, images: Any) -> None:  # noqa: ANN401 - of numpy or torch
+    """Raise InputError for images whose channels are last."""
+    _, first, second, last = (*np.shape(images), 0, 0, 0, 0)[:4]
+    if last in CHANNELS and first > max(CHANNELS) and (first == second or last > 1):
+        raise InputError(
+            f"{name}: images of shape {tuple(np.shape(images))} have their channels last",
+            fix="put them before height and width: images.transpose(0, 3, 1, 2)",
+        )
 
 
 def check_labels(name: str, labels: torch.Tensor, *, num_classes: int) -> None:

@@ -14,6 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 from PIL import Image
 
+from prunescope.api.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -31,6 +33,9 @@ SAMPLE = 256
 """Images whose headers are read for sizes and depths, evenly spread."""
 
 HALF = 0.5
+
+HIGHEST_BIT = 1 << 15
+"""Of 16."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,11 +152,9 @@ class Headers:
 
 def read_headers(paths: Sequence[str]) -> Headers:
     """Read the headers of at most SAMPLE files; those that cannot be read are left to whoever decodes them."""
-    step = max(1, len(paths) / SAMPLE)
-    chosen = [paths[int(place * step)] for place in range(min(SAMPLE, len(paths)))]
     sizes: Counter[tuple[int, int]] = Counter()
     modes: Counter[str] = Counter()
-    for path in chosen:
+    for path in _sample(paths):
         try:
             with Image.open(path) as image:
                 sizes[image.size] += 1
@@ -159,6 +162,31 @@ def read_headers(paths: Sequence[str]) -> Headers:
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             continue
     return Headers(sizes=sizes, modes=modes)
+
+
+def check_depth(found: Scan) -> None:
+    """Raise InputError where no image of 16 bits in a sample uses the highest bit: their white is not known."""
+    brightest = 0
+    for path in _sample([path for path, _ in found.files]):
+        try:
+            with Image.open(path) as image:
+                brightest = max(brightest, image.getextrema()[1] if image.mode.startswith("I") else 0)  # type: ignore[type-var]
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            continue
+        if brightest >= HIGHEST_BIT:
+            return
+    if brightest:
+        raise InputError(
+            f"the images of 16 bits in {found.root} are no brighter than {brightest:,} of 65,535: they have "
+            f"{int(brightest).bit_length()} bits, and scaled from 16 they would be nearly black",
+            fix="convert them to 8 bits, or stretch them to all 16, as the training did",
+        )
+
+
+def _sample(paths: Sequence[str]) -> list[str]:
+    """Return at most SAMPLE files, evenly spread."""
+    step = max(1, len(paths) / SAMPLE)
+    return [paths[int(place * step)] for place in range(min(SAMPLE, len(paths)))]
 
 
 @dataclass(frozen=True, kw_only=True)

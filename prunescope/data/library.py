@@ -121,6 +121,7 @@ def open_splits(where: Where) -> Opened:
 def _open_folders(where: Where) -> Opened:
     """Open a folder of train/<class>/<image> and val/<class>/<image>."""
     (train, test), class_to_idx = _scan_folders(where)
+    inventory.check_depth(train)
     outputs = where.num_classes or max(class_to_idx.values()) + 1
     if max(class_to_idx.values()) >= outputs:
         raise InputError(

@@ -69,3 +69,17 @@ def test_too_few_images_a_text_and_no_file_are_refused(tmp_path):
 def test_the_digits_of_the_studies_are_there():
     found = ArrayFile(file=str(DIGITS), train_images=400, test_images=2500).load()
     assert (found.num_classes, found.image_size, found.in_chans) == (10, (8, 8), 1)
+
+
+@pytest.mark.parametrize("shape", [(40, 8, 8, 1), (40, 8, 6, 3), (40, 8, 8, 4)])
+def test_channels_that_are_last_are_refused(shape, tmp_path):
+    last = np.zeros(shape, dtype=np.uint8)
+    with pytest.raises(InputError, match="have their channels last"):
+        ArrayFile(file=write(tmp_path / "a.npz", x=last), train_images=20, test_images=10).load()
+    first = last.transpose(0, 3, 1, 2)
+    assert ArrayFile(file=write(tmp_path / "a.npz", x=first), train_images=20, test_images=10).load().in_chans < 5
+
+
+def test_names_are_no_labels(tmp_path):
+    with pytest.raises(InputError, match="y <U1"):
+        ArrayFile(file=write(tmp_path / "a.npz", y=np.array([*"ab"] * 20)), train_images=20, test_images=10).load()

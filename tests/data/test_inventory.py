@@ -152,6 +152,17 @@ def test_sixteen_bits_are_scaled(tmp_path, suffix):
     assert seen[1] == pytest.approx(39 / 255)
 
 
+@pytest.mark.parametrize("bits", [9, 12, 15])
+def test_images_of_fewer_bits_in_sixteen_are_refused(tmp_path, bits):
+    for split in ("train", "val"):
+        for level, name in ((1, "cat"), ((1 << bits) - 1, "dog")):
+            write(tmp_path / split / name / "1.png", level, dtype=np.uint16)
+    with pytest.raises(InputError, match=f"of 65,535: they have {bits} bits"):
+        Timm(root=str(tmp_path)).load()
+    write(tmp_path / "train" / "dog" / "2.png", 1 << 15, dtype=np.uint16)
+    assert len(Timm(root=str(tmp_path)).load().train) == 3
+
+
 def test_pixels_whose_range_is_unknown_are_refused(tmp_path):
     write_splits(tmp_path, ("cat", "dog"))
     Image.fromarray(np.full((8, 8), 0.5, dtype=np.float32)).save(tmp_path / "train" / "cat" / "f.tif")
