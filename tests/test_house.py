@@ -144,6 +144,14 @@ def test_percent_is_written_by_one_module():
             assert not written.findall(path.read_text(encoding="utf-8")), f"{path}: use prunescope.api.wording"
 
 
+def test_lmc_and_cka_are_written_by_one_module():
+    written = re.compile(r"\{[^{}]*(?:lmc|cka)[^{}:]*:[+]?\.\d+[fg]\}", re.IGNORECASE)
+    assert written.findall('f"LMC {model.lmc:+.4f}"')
+    assert written.findall('f"CKA {best_cka:.3f}"')
+    for path in sorted((ROOT / "prunescope").rglob("*.py")):
+        assert not written.findall(path.read_text(encoding="utf-8")), f"{path}: use prunescope.api.wording"
+
+
 WRITERS = {
     "api/state.py": "what is remembered of a user, which may be lost",
     "cli/terminal/streams.py": "standard output, in place of one that is closed",

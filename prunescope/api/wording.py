@@ -62,6 +62,24 @@ def probability_text(value: float) -> str:
     return "< 1 %" if value < 0.01 else percent(value)
 
 
+def lmc_text(value: float) -> str:
+    """Write an LMC, a difference of errors as a fraction: four decimals, as errors have two in percent.
+
+    >>> lmc_text(-0.08), lmc_text(0.00612), lmc_text(-0.00001)
+    ('−0.0800', '+0.0061', '0.0000')
+    """
+    return _fixed(value, 4, signed=True)
+
+
+def cka_text(value: float) -> str:
+    """Write a CKA, a barrier, or the spread of either.
+
+    >>> cka_text(0.98765), cka_text(1.0)
+    ('0.9877', '1.0000')
+    """
+    return _fixed(value, 4)
+
+
 def density_text(value: float) -> str:
     """Write a density.
 

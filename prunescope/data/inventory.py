@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
 from PIL import Image
 
 from prunescope.api.errors import InputError
@@ -170,7 +171,8 @@ def check_depth(found: Scan) -> None:
     for path in _sample([path for path, _ in found.files]):
         try:
             with Image.open(path) as image:
-                brightest = max(brightest, image.getextrema()[1] if image.mode.startswith("I") else 0)  # type: ignore[type-var]
+                if image.mode.startswith("I"):
+                    brightest = max(brightest, int(np.asarray(image).max()))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             continue
         if brightest >= HIGHEST_BIT:
@@ -178,7 +180,7 @@ def check_depth(found: Scan) -> None:
     if brightest:
         raise InputError(
             f"the images of 16 bits in {found.root} are no brighter than {brightest:,} of 65,535: they have "
-            f"{int(brightest).bit_length()} bits, and scaled from 16 they would be nearly black",
+            f"{brightest.bit_length()} bits, and scaled from 16 they would be nearly black",
             fix="convert them to 8 bits, or stretch them to all 16, as the training did",
         )
 

@@ -81,11 +81,19 @@ def settle(settings: Mapping[str, Json] | None, *, known: Collection[str], given
     else:
         options, refused = _options(settings)
         recorded = settings.get("origins") or {}
-        origins = {name: str(recorded.get(SETTING_OF.get(name, name), "the checkpoint")) for name in options}
+        origins = {name: _origin(recorded, name) for name in options}
     taken = set(given) | {name for pair in TOGETHER if set(pair) & set(given) for name in pair}
     kept = {name: value for name, value in options.items() if name in known and name not in taken}
     return Settled(options=kept, origins={name: origins[name] for name in kept}, refused=refused)
 
+
+def _origin(recorded: Mapping[str, str], name: str) -> str:
+    """Return where an option was read: that of flips and crops with the setting that turns them off, where one does."""
+    off = recorded.get("no_aug", "the checkpoint") if name in OF_TRAINING else "the checkpoint"
+    return str(recorded.get(SETTING_OF.get(name, name), off))
+
+
+OF_TRAINING = ("flip", "crop_padding", "scale_min")
 
 LOOK = (
     "image_size",

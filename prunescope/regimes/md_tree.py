@@ -13,7 +13,7 @@ from statistics import NormalDist
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from prunescope.api.wording import percent
+from prunescope.api.wording import lmc_text, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -188,7 +188,7 @@ def _walk(
         reason = f"training error {percent(train_error.value, 3)} <= {percent(a, 3)}: the network interpolates"
         return Region.INTERPOLATES, 1 - side, reason
     if lmc is not None and lmc.value > b:
-        reason = f"connectivity {lmc.value:.4f} > {b:.4g}: replicas are connected"
+        reason = f"connectivity {lmc_text(lmc.value)} > {lmc_text(b)}: replicas are connected"
         return Region.CONNECTED, side * _above(lmc, b), reason
     if lmc is not None:
         side *= 1 - _above(lmc, b)

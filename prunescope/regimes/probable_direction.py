@@ -11,7 +11,7 @@ import numpy as np
 
 from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS
-from prunescope.api.wording import error_text, percent, points_interval, probability_text
+from prunescope.api.wording import error_text, lmc_text, percent, points_interval, probability_text
 from prunescope.regimes import learning, log_odds
 from prunescope.regimes.log_odds import DAMAGE, FAMILY, LMC, MAPPED, POSITION, PROGRESS
 from prunescope.regimes.one_checkpoint import damage_of
@@ -198,7 +198,7 @@ def _reasons(
     found += _alone_words(alone, evidence)
     if LMC in alone:
         mean = float(np.mean(np.asarray(evidence.readings["lmc/lmc"].value, dtype=np.float64)))
-        found.append(f"LMC {mean:+.4f} alone: {probability_text(alone[LMC])}")
+        found.append(f"LMC {lmc_text(mean)} alone: {probability_text(alone[LMC])}")
     return [*found, f"calibration of the direction: {calibration.source}"]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Advice, Diagnosis, Evidence, Option, Regime, RegimeRule, Thresholds
 from prunescope.api.knobs import KNOBS
-from prunescope.api.wording import error_text, percent
+from prunescope.api.wording import cka_text, error_text, lmc_text, percent
 from prunescope.regimes.thresholds import PUBLISHED
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class ThreeRegime(RegimeRule):
     def _judge(self, evidence: Evidence) -> Diagnosis:
         gate = self._gate(evidence)
         measured = (
-            f"LMC {gate.lmc:+.4f}, 80 % interval [{gate.low:+.4f}, {gate.high:+.4f}], "
+            f"LMC {lmc_text(gate.lmc)}, 80 % interval [{lmc_text(gate.low)}, {lmc_text(gate.high)}], "
             f"against -epsilon = -{self.epsilon:g} (plausible {self.epsilon_low:g} to {self.epsilon_high:g})"
         )
         poor = gate.probability_poor
@@ -162,7 +162,9 @@ class ThreeRegime(RegimeRule):
             return Diagnosis(regime=Regime.II, advice=Advice.LOWER, confidence=connected, because=because)
         best = max(rivals, key=lambda rival: _cka(rival) or 0.0)
         best_cka = max(own, _cka(best) or 0.0)
-        compared = f"CKA {own:.4f} against {best_cka:.4f}, the best of {len(rivals) + 1} connected temperatures"
+        compared = (
+            f"CKA {cka_text(own)} against {cka_text(best_cka)}, the best of {len(rivals) + 1} connected temperatures"
+        )
         if own >= best_cka - self.cka_gap:
             reason = "replicas are connected and as similar as at any temperature"
             because = (reason, compared, measured, self.calibration)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.wording import error_or_absent
+from prunescope.api.wording import cka_text, error_or_absent, lmc_text
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.costs import Cost, cost_of
@@ -91,8 +91,8 @@ def find_selection(question: SelectionQuestion, session: Session) -> SelectionFi
 def _row_of_model(model: MeasuredModel) -> tuple[str, ...]:
     return (
         model.name,
-        f"{model.lmc:+.4f}",
-        "n/a" if model.cka is None else f"{model.cka:.4f}",
+        lmc_text(model.lmc),
+        "n/a" if model.cka is None else cka_text(model.cka),
         error_or_absent(model.test_error)
         + (f", full {error_or_absent(model.final_error)}" if model.final_error is not None else ""),
         error_or_absent(model.dense_error),

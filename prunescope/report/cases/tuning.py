@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.wording import error_or_absent, percent, points_text
+from prunescope.api.wording import cka_text, error_or_absent, lmc_text, percent, points_text
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
@@ -85,11 +85,11 @@ def find_tuning(question: TuningQuestion, session: Session) -> TuningFinding:
 
 def _look(model: MeasuredModel, one: TunedDensity, knob: str) -> str:
     error = error_or_absent(model.test_error)
-    cka = "n/a" if model.cka is None else f"{model.cka:.4f}"
+    cka = "n/a" if model.cka is None else cka_text(model.cka)
     mark = "*" if model.value == one.tuned.value else " "
     straddled = ", LMC undecided" if model.value in one.tuned.straddled else ""
     place = f"density {one.density:g}, {knob} {model.value:g}"
-    return f"{mark} {place}: LMC {model.lmc:+.4f}, CKA {cka}, test error {error}{straddled}"
+    return f"{mark} {place}: LMC {lmc_text(model.lmc)}, CKA {cka}, test error {error}{straddled}"
 
 
 def _tuning_row(one: TunedDensity) -> tuple[str, ...]:

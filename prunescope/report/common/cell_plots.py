@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prunescope.report.common import formatting
+from prunescope.api.wording import lmc_text
 from prunescope.report.common.nice_steps import nice_ticks
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _family(name: str, curves: Sequence[PathCurve], *, number: int, top: float) 
     style = DASHES[number] if number < len(DASHES) else ""
     return "".join(
         f'<polyline{style} points="{_points(curve, top)}"><title>{name}, pair {curve.pair}: '
-        f"LMC {formatting.signed(curve.lmc)}</title></polyline>"
+        f"LMC {lmc_text(curve.lmc)}</title></polyline>"
         for curve in curves
     )
 

@@ -6,7 +6,7 @@ import math
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from prunescope.api.wording import MINUS
+from prunescope.api.wording import MINUS, cka_text, lmc_text
 
 if TYPE_CHECKING:
     from prunescope.report.common.view import ReadingCell, Style
@@ -15,6 +15,9 @@ SCALED = ("second", "s", "byte")
 """Units that are written in thousands."""
 
 LARGE = 1e4
+
+PLACES = 4
+"""Decimals of LMC and CKA."""
 
 SECONDS_PER_MINUTE, SECONDS_PER_HOUR = 60, 3600
 
@@ -45,15 +48,6 @@ def number(value: float) -> str:
     if size >= 1000:
         return f"{value:,.0f}".replace("-", MINUS)
     return f"{value:.4g}".replace("-", MINUS)
-
-
-def signed(value: float) -> str:
-    """Write an LMC.
-
-    >>> signed(-0.08), signed(0.0061)
-    ('−0.080', '+0.006')
-    """
-    return _fixed(value, 3, signed=True)
 
 
 def duration_text(seconds: float) -> str:
@@ -95,7 +89,7 @@ def cell(found: ReadingCell, style: Style, unit: str = "", *, brief: bool = Fals
 
     >>> from prunescope.report.common.view import ReadingCell
     >>> cell(ReadingCell(values=(-0.30, -0.34, -0.32), over="pair"), "signed")
-    '−0.320 ± 0.020'
+    '−0.3200 ± 0.0200'
     >>> cell(ReadingCell(values=(0.10, 0.12), over="replica"), "percent")
     '11.0 % (10.0–12.0)'
     >>> cell(ReadingCell(values=(0.10, 0.12), over="replica"), "percent", brief=True)
@@ -116,6 +110,32 @@ def cell(found: ReadingCell, style: Style, unit: str = "", *, brief: bool = Fals
     return f"{text}{suffix} ({least}–{most})"
 
 
+def style_of(key: str, unit: str = "") -> Style:
+    """Return how a reading, "<probe>/<name>", is written in every table: LMC and CKA with four decimals.
+
+    >>> style_of("lmc/lmc_test"), style_of("cka/softmax"), style_of("errors/test_error", "fraction"), style_of("x/y")
+    ('signed', 'similarity', 'percent', 'plain')
+    """
+    probe, _, name = key.partition("/")
+    if unit not in ("", "1", "fraction") or name.startswith(("t_star", "agreement")):
+        return "plain"
+    if probe == "lmc" and not name.endswith("_path"):
+        return "similarity" if name.startswith("barrier") else "signed"
+    if probe in ("cka", "cka-map") and unit != "fraction":
+        return "similarity"
+    return "percent" if unit == "fraction" else "plain"
+
+
+def value_text(value: float, style: Style) -> str:
+    """Write one value of a reading that has a fixed number of digits, else as a number of unknown size.
+
+    >>> value_text(0.98765, "similarity"), value_text(-0.1, "signed"), value_text(3.14159, "plain")
+    ('0.9877', '−0.1000', '3.142')
+    """
+    fixed = {"signed": lmc_text, "similarity": cka_text}.get(style)
+    return number(value) if fixed is None else fixed(value)
+
+
 def row_unit(unit: str) -> str:
     """Return the unit a row's label must carry, because its cells do not.
 
@@ -127,6 +147,8 @@ def row_unit(unit: str) -> str:
 
 def decimals(found: ReadingCell, style: Style) -> int:
     """Return the decimals a cell deserves: two digits of its spread, between bounds."""
+    if style in ("signed", "similarity"):
+        return PLACES
     if style == "times":
         return 1
     if style == "plain" and all(value.is_integer() for value in found.values):

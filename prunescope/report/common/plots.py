@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Advice, Regime
-from prunescope.api.wording import density_text
-from prunescope.report.common import formatting, svg, words
+from prunescope.api.wording import density_text, lmc_text
+from prunescope.report.common import svg, words
 from prunescope.report.common.svg import PAINT
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def lines_between_replicas(paths: Paths, *, top: float, name: str) -> str:
         axes.axhline(paths.ends, color=PAINT["muted"], linewidth=0.9, dashes=(2, 2))
         for number, curve in enumerate(paths.curves):
             _curve(axes, curve.values, curve.star, paint=PAINTS[paths.regime], style=_style(number, len(paths.curves)))
-        text = f"LMC {formatting.signed(paths.lmc)} at {paths.label}"
+        text = f"LMC {lmc_text(paths.lmc)} at {paths.label}"
         return svg.inline(made, name=name, label=f"Training error between replicas at density {paths.label}. {text}.")
 
 

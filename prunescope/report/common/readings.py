@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prunescope.report.common import console
+from prunescope.report.common import console, formatting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from prunescope.api import Reading
+    from prunescope.report.common.view import Style
 
 READING_COLUMNS = ("reading", "value", "± stderr", "unit", "n")
 
@@ -19,6 +20,9 @@ SHOWN = 6
 """Values of an array that fit into a cell."""
 
 SHOWN_NARROW = 2
+
+FIXED = ("signed", "similarity")
+"""Styles whose number of digits is one for all tables."""
 
 NARROW = 100
 """On terminals narrower than this a cell holds less, so that a row stays on its line."""
@@ -46,19 +50,31 @@ def reading_table(readings: Mapping[str, Mapping[str, Reading]], *, width: int) 
 def _reading_row(name: str, reading: Reading, *, narrow: bool) -> tuple[str, ...]:
     import numpy as np
 
-    stderr = "-" if reading.stderr is None else _values(np.asarray(reading.stderr), narrow=narrow)
-    value = _values(np.asarray(reading.value), narrow=narrow, axes=reading.axes)
+    stderr = "-" if reading.stderr is None else _values(np.asarray(reading.stderr), "plain", narrow=narrow)
+    style = formatting.style_of(name, reading.unit)
+    value = _values(np.asarray(reading.value), style, narrow=narrow, axes=reading.axes)
     return name, value, stderr, reading.unit, "-" if reading.n is None else f"{reading.n:,}"
 
 
-def _values(array: Any, *, narrow: bool, axes: Sequence[str] | None = None) -> str:  # noqa: ANN401 - numpy comes late
+def _values(  # numpy comes late
+    array: Any,  # noqa: ANN401
+    style: Style,
+    *,
+    narrow: bool,
+    axes: Sequence[str] | None = None,
+) -> str:
     """Return all values where they have room, else the ends; the axes show how many there are."""
     flat = array.reshape(-1)
     if array.ndim <= 1 and flat.size <= (SHOWN_NARROW if narrow else SHOWN):
-        return ", ".join(f"{float(value):.5g}" for value in flat)
-    low, high = (f"{float(end):.4g}" for end in (flat.min(), flat.max())) if flat.size else ("none", "none")
+        return ", ".join(_value(value, style, 5) for value in flat)
+    low, high = (_value(end, style, 4) for end in (flat.min(), flat.max())) if flat.size else ("none", "none")
     ends = low if low == high else f"{low} to {high}"
     if axes is None:
         return f"≤ {high}" if narrow else ends
     shape = "×".join(map(str, array.shape))
     return f"{ends} ({shape} by {', '.join(axes)})" if axes and not narrow else f"{ends} ({shape})"
+
+
+def _value(value: float, style: Style, digits: int) -> str:
+    """Return one value: LMC and CKA as everywhere, any other with so many digits."""
+    return formatting.value_text(float(value), style) if style in FIXED else f"{float(value):.{digits}g}"

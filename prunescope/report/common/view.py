@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from prunescope.plugins.citations import Cited
     from prunescope.runs.files.runfile import Verdict
 
-Style = Literal["percent", "signed", "plain", "times"]
-"""How a number is written: a fraction as percent, with its sign, as it is, or as a multiple."""
+Style = Literal["percent", "signed", "similarity", "plain", "times"]
+"""How a number is written: a fraction as percent, an LMC with its sign, a CKA, as it is, or as a multiple."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import lmc_text
 from prunescope.report.common import cell_plots, formatting
 from prunescope.report.common.page import as_markup
 from prunescope.report.common.plots import common_top
@@ -71,7 +72,7 @@ def _curves(found: Paths, top: float) -> str:
         top=top,
         epsilon=found.epsilon or (0.0, 0.0),
         stderr=[()],
-        label=f"Training error between replicas at {found.label}: LMC {formatting.signed(found.lmc)}.",
+        label=f"Training error between replicas at {found.label}: LMC {lmc_text(found.lmc)}.",
     )
 
 

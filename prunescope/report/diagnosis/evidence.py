@@ -9,6 +9,7 @@ import numpy as np
 
 from prunescope.api.wording import density_text
 from prunescope.regimes.learning import LEARNED, failed
+from prunescope.report.common import formatting
 from prunescope.report.common.view import Column, HeatMap, ReadingCell, ReadingSummary, Row, Style, Vector
 
 if TYPE_CHECKING:
@@ -53,11 +54,11 @@ KNOWN_READINGS = (
     KnownReading(
         key="lmc/barrier",
         label="barrier",
-        style="plain",
+        style="similarity",
         about="largest rise of the training error above that of the end points",
     ),
     KnownReading(
-        key="cka/softmax", label="CKA", style="plain", about="similarity of the replicas' outputs; 1 is equal"
+        key="cka/softmax", label="CKA", style="similarity", about="similarity of the replicas' outputs; 1 is equal"
     ),
     KnownReading(
         key="disagreement/test_disagreement",
@@ -278,7 +279,7 @@ def _evidence_row(
     return Row(
         key=key,
         label=known.label if known else key,
-        style=known.style if known else ("percent" if unit == "fraction" else "plain"),
+        style=known.style if known else formatting.style_of(key, unit),
         # the rows that are known are written in their own way; a third party's unit is printed
         unit="" if known else unit,
         estimator=reading.estimator if reading else "",

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Advice
-from prunescope.api.wording import points_text, probability_text
+from prunescope.api.wording import lmc_text, points_text, probability_text
 from prunescope.report.common import formatting, words
 from prunescope.report.common.page import (
     SLUGS,
@@ -142,7 +142,7 @@ def _panels(report: Report) -> list[dict[str, Any]]:
     return [
         {
             "paths": paths,
-            "lmc": formatting.signed(paths.lmc),
+            "lmc": lmc_text(paths.lmc),
             "svg": as_markup(plots.lines_between_replicas(paths, top=top, name=f"lines-{number}")),
         }
         for number, paths in enumerate(report.paths)

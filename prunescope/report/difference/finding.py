@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.wording import points_text
+from prunescope.api.wording import lmc_text, points_text
 from prunescope.report.common import console, formatting
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
@@ -92,7 +92,9 @@ class DifferenceFinding(Finding):
         return [self._change(one) for one in shown or found[:1]]
 
     def _change(self, one: ChangedReading) -> tuple[str, ...]:
-        numbers = formatting.number(one.before), formatting.number(one.after), formatting.signed(one.change)
+        style = formatting.style_of(one.reading)
+        before, after = (formatting.value_text(value, style) for value in (one.before, one.after))
+        numbers = before, after, lmc_text(one.change)
         return one.where, one.reading, *numbers, "worse" if one in self.found.worse else ""
 
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING
 
-from prunescope.api.wording import points_text
+from prunescope.api.wording import cka_text, lmc_text, points_text
 from prunescope.report.common import cell_plots, formatting
 from prunescope.report.common.page import as_markup
 from prunescope.report.common.view import PathCurve
@@ -130,7 +130,7 @@ def _paths(findings: Findings, cell: DiagramCell, *, top: float, title: str) -> 
     families = [(f"dense seed {sample.seed}", _curves(sample)) for sample in samples]
     found = cell.summary("lmc")
     text = f"Training error between replicas at {title}"
-    label = f"{text}: LMC {formatting.signed(found.centre)}." if found else text
+    label = f"{text}: LMC {lmc_text(found.centre)}." if found else text
     epsilon = (findings.epsilon.low, findings.epsilon.high)
     stderr = [sample.lmc_stderr for sample in samples]
     return as_markup(cell_plots.draw_paths(families, top=top, epsilon=epsilon, stderr=stderr, label=label))
@@ -159,18 +159,20 @@ def _readings(cell: DiagramCell) -> list[tuple[str, list[str]]]:
     rows = [
         ("test error of each replica, %", [", ".join(texts) for texts in errors]),
         ("LMC of each pair", [_lmc(found) for found in samples]),
-        ("CKA of each pair", [", ".join(f"{one:.4f}" for one in found.cka) for found in samples]),
+        ("CKA of each pair", [", ".join(map(cka_text, found.cka)) for found in samples]),
     ]
     for name in dict.fromkeys(name for found in samples for name in found.others):
         values = [found.others.get(name, ()) for found in samples]
-        rows.append((name, [", ".join(map(formatting.number, known)) for known in values]))
+        style = formatting.style_of(name)
+        texts = [", ".join(formatting.value_text(one, style) for one in known) for known in values]
+        rows.append((name, texts))
     return [(name, texts) for name, texts in rows if any(texts)]
 
 
 def _lmc(sample: Sample) -> str:
     errors = sample.lmc_stderr if len(sample.lmc_stderr) == len(sample.lmc) else (None,) * len(sample.lmc)
     return ", ".join(
-        formatting.signed(lmc) + (f" ± {error:.3f}" if error else "")
+        lmc_text(lmc) + (f" ± {cka_text(error)}" if error else "")
         for lmc, error in zip(sample.lmc, errors, strict=True)
     )
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import knob_words
-from prunescope.api.wording import MINUS, density_text, points_text, probability_text
+from prunescope.api.wording import MINUS, density_text, lmc_text, points_text, probability_text
 from prunescope.report.common import formatting, plots, svg, words
 from prunescope.report.common.page import (
     SLUGS,
@@ -85,7 +85,7 @@ def _environment() -> Environment:
         probability=probability_text,
         density=density_text,
         points=points_text,
-        signed=formatting.signed,
+        signed=lmc_text,
         z=_z,
     )
     made.globals.update(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import lmc_text
 from prunescope.regimes.thresholds import PUBLISHED
 
 if TYPE_CHECKING:
@@ -41,7 +42,11 @@ def keep_soup(replicas: Sequence[Run], source: Source, session: Session, *, seed
     least, limit = float(np.min(measured.readings["lmc"]["lmc"].value)), -PUBLISHED.epsilon
     if least >= limit:
         soup = session.perform(plan.soup_recipe(replicas=runs, data=source))
-        return Kept(run=soup, reason=f"least LMC {least:.3f} >= {limit:g}: the replicas are connected, their average")
+        return Kept(
+            run=soup, reason=f"least LMC {lmc_text(least)} >= {limit:g}: the replicas are connected, their average"
+        )
     best = min(replicas, key=lambda run: run.history[-1].train_loss)
-    told = f"least LMC {least:.3f} < {limit:g}: the average lies on a barrier; the replica of lowest training loss"
+    told = (
+        f"least LMC {lmc_text(least)} < {limit:g}: the average lies on a barrier; the replica of lowest training loss"
+    )
     return Kept(run=best.id, reason=told)

@@ -76,7 +76,7 @@ def test_a_tuning_says_what_was_tried_and_where_nothing_is_connected(readings, c
     one = TunedDensity(density=0.1, tuned=tuned, grid_runs=12, regret=None)
     found = TuningFinding(answer=TuningAnswer(found=(one,), knob="epochs", probes=()), readings=readings)
     text = str(found)
-    assert "* density 0.1, epochs 80: LMC -0.1200, CKA n/a, test error 10.00 %, LMC undecided" in text
+    assert "* density 0.1, epochs 80: LMC −0.1200, CKA n/a, test error 10.00 %, LMC undecided" in text
     assert "50 % of 12" in text
     assert "n/a: the grid is not complete" in text
     assert ("no value has LMC >= -epsilon" in text) == (not connected)

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-import pytest
+import io
 
+import numpy as np
+import pytest
+from rich.console import Console
+
+from prunescope.api import Reading
+from prunescope.api.wording import cka_text, lmc_text
 from prunescope.report.common import formatting
+from prunescope.report.common.readings import reading_table
 from prunescope.report.common.view import ReadingCell
 
 
@@ -25,6 +32,30 @@ from prunescope.report.common.view import ReadingCell
 )
 def test_cells(values, over, style, unit, text):
     assert formatting.cell(ReadingCell(values=values, over=over), style, unit) == text
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.2, 0.00001])
+def test_lmc_and_cka_have_four_decimals_in_every_table(spread):
+    """Whatever their spread: in a diagnosis, in `results show` and of `probe`, in reasons."""
+    found = ReadingCell(values=(-0.125,), stderr=spread)
+    assert formatting.cell(found, formatting.style_of("lmc/lmc", "fraction")) == lmc_text(-0.125) == "−0.1250"
+    found = ReadingCell(values=(0.98765,), stderr=spread)
+    assert formatting.cell(found, formatting.style_of("cka/softmax", "1")) == cka_text(0.98765) == "0.9877"
+    readings = {
+        "lmc": {"lmc": Reading(np.array([-0.125]), "fraction", axes=("pair",))},
+        "cka": {"softmax": Reading(np.array([0.98765]), "1", axes=("pair",))},
+        "hessian": {"trace": Reading(12345.678, "nat/weight^2")},
+    }
+    shown = printable_table(readings)
+    assert "−0.1250" in shown
+    assert "0.9877" in shown
+    assert "12346" in shown
+
+
+def printable_table(readings):
+    buffer = io.StringIO()
+    Console(file=buffer, width=120).print(reading_table(readings, width=120))
+    return buffer.getvalue()
 
 
 def test_digits_follow_the_standard_error():

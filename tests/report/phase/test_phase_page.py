@@ -11,9 +11,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from prunescope.api.wording import lmc_text
 from prunescope.plugins import registry
 from prunescope.report import phase
-from prunescope.report.common import formatting
 from prunescope.report.phase import labels
 from prunescope.studies.phase import from_table
 from prunescope.studies.phase.findings import find_phases
@@ -132,7 +132,7 @@ def test_a_panel_has_every_replica_and_what_computes_the_cell_again(page, study)
     assert len(samples) == 3
     for sample in samples:
         assert ", ".join(f"{100 * error:.2f}" for error in sample.test_error) in text
-        assert ", ".join(f"{formatting.signed(lmc)} ± 0.004" for lmc in sample.lmc) in text
+        assert ", ".join(f"{lmc_text(lmc)} ± 0.0040" for lmc in sample.lmc) in text
     assert panel.count("<polyline") == panel.count('class="star"') == 9  # three pairs of each dense seed
     assert text.count("<title>dense seed 2, pair 1–3: LMC") == 1
     assert "prunescope sweep made-up/study.toml --study made-up-again --only '*/epochs=60,density=0.1,*'" in text
