@@ -48,6 +48,7 @@ SMALL = {
     "sam": {"epochs": 4, "batch_size": 16},
     "timm": {"epochs": 6, "batch_size": 16, "learning_rate": 0.01},
     "hessian": {"batches": 1, "vectors": 2, "tolerance": 0.1},
+    "spectral-density": {"batches": 1, "vectors": 2, "steps": 8},
     "patches": {"images": 150, "test_images": 80},
     "arrays": {
         "file": str(Path(__file__).parents[2] / "studies/data/mnist8.npz"),
