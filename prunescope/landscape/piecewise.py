@@ -34,6 +34,9 @@ PIECEWISE = frozenset(
 IN_PLACE: dict[Callable[..., Any], Callable[..., Any]] = {Tensor.add_: torch.add}
 """Functions that overwrite what the derivative is taken at, and what stands in for them."""
 
+ROUNDING = 1e-4
+"""Share of the largest number by which the order of sums changes a result."""
+
 
 class NotPiecewiseLinear(Exception):  # noqa: N818 - an answer, not a fault
     """The network, or its loss, is not known to be piecewise linear in every weight."""
@@ -81,7 +84,8 @@ class _Watch(TorchFunctionMode):
         arguments = _not_in_place(function, arguments, named)
         found = IN_PLACE.get(function, function)(*arguments, **named)
         dependent = _dependent(found)
-        if dependent and function not in PIECEWISE:
+        writes = found is None and _dependent([arguments, named])
+        if (dependent or writes) and function not in PIECEWISE:
             raise NotPiecewiseLinear(f"{resolve_name(function) or function} is not known to be piecewise linear")
         if dependent:
             self.require_known([arguments, named])
@@ -147,11 +151,12 @@ def piecewise_layers(
 ) -> tuple[Tensor, list[Layer]]:
     """Return the outputs in eval mode, with their graph, and the layers in which the weights enter.
 
-    leaves: the parameters by name, all of which require a gradient. check: whether the outputs are compared with those
-    of the network as it is: a function that overwrites its argument is computed beside it here, and a network that
-    reads the overwritten one computes something else.
+    leaves: the parameters by name, all of which require a gradient. check: whether the first image is computed once
+    more, alone: every layer must have it in its first row and make the same of it, and so must the network as it is,
+    where functions overwrite their arguments, which here they do not.
 
-    Raises NotPiecewiseLinear where a function on the way is not known to be piecewise linear in every weight.
+    Raises NotPiecewiseLinear where a function on the way is not known to be piecewise linear in every weight, or images
+    are not computed each by itself, in rows of their own.
 
     >>> model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.Linear(2, 2))
     >>> _, layers = piecewise_layers(model, dict(model.named_parameters()), torch.ones(1, 3))
@@ -162,14 +167,30 @@ def piecewise_layers(
     Traceback (most recent call last):
     prunescope.landscape.piecewise.NotPiecewiseLinear: torch.tanh is not known to be piecewise linear
     """
+    outputs, layers = _watched(model, leaves, images)
+    if check:
+        alone, others = _watched(model, leaves, images[:1])
+        with guarded([model]), torch.no_grad():
+            plain = functional_call(model, dict(leaves), (images[:1],))
+        _require_equal(plain, alone, "the network reads what it has overwritten")
+        _require_equal(alone, outputs[:1], "images are not computed each by itself")
+        for layer, other in zip(layers, others, strict=True):
+            _require_equal(other.output, layer.output[:1], "images are not computed each by itself")
+    return outputs, layers
+
+
+def _watched(model: nn.Module, leaves: Mapping[str, Tensor], images: Tensor) -> tuple[Tensor, list[Layer]]:
     with guarded([model]), torch.enable_grad(), _Watch(leaves.values()) as watch:
         outputs = functional_call(model, dict(leaves), (images,))
     watch.require_known(outputs)
     if not isinstance(outputs, Tensor) or not outputs.requires_grad:
         raise NotPiecewiseLinear("the network returns no tensor that depends on its weights")
-    if check:
-        with guarded([model]), torch.no_grad():
-            plain = functional_call(model, dict(leaves), (images,))
-        if not torch.allclose(outputs, plain, rtol=1e-4, atol=1e-5):
-            raise NotPiecewiseLinear("the network reads what it has overwritten")
+    if any(len(layer.output) != len(images) for layer in watch.layers):
+        raise NotPiecewiseLinear("a layer has other rows than images")
     return outputs, watch.layers
+
+
+def _require_equal(found: Tensor, wanted: Tensor, why: str) -> None:
+    """Raise NotPiecewiseLinear where two results differ by more than rounding."""
+    if found.shape != wanted.shape or not bool((found - wanted).abs().max() <= ROUNDING * wanted.abs().max()):
+        raise NotPiecewiseLinear(why)

@@ -85,7 +85,7 @@ def _norm(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor | None]) -> C
 
     def sums(at: Tensor) -> dict[str, Tensor]:
         made = {"weight": at * normed, "bias": at}
-        return {name: _kept(made[name].flatten(2).sum(2), kept) for name, kept in wanted.items()}
+        return {name: _kept(made[name].reshape(*at.shape[:2], -1).sum(2), kept) for name, kept in wanted.items()}
 
     return sums
 

@@ -59,7 +59,12 @@ def pooled():
     return Pooled().eval()
 
 
-@pytest.mark.parametrize("make", [lambda: replicas(learnable_data())[0], lambda: net(kind="none"), pooled])
+def rows():
+    torch.manual_seed(4)
+    return nn.Sequential(nn.Flatten(), nn.Linear(72, 5), nn.BatchNorm1d(5), nn.ReLU6(), nn.Linear(5, 3)).eval()
+
+
+@pytest.mark.parametrize("make", [lambda: replicas(learnable_data())[0], lambda: net(kind="none"), pooled, rows])
 @pytest.mark.parametrize("at_once", [1, 1 << 18])
 def test_it_is_the_trace_of_the_explicit_hessian(make, at_once, monkeypatch):
     monkeypatch.setattr(squared_gradients, "IN_A_CACHE", at_once)
@@ -125,6 +130,11 @@ class Own(torch.autograd.Function):
         return 2 * value * along
 
 
+def written(rows):
+    rows[:, 0] = 1.0
+    return rows
+
+
 class Odd(nn.Module):
     """A linear network but for one thing."""
 
@@ -145,14 +155,20 @@ class Odd(nn.Module):
             "the statistics of the batch": lambda: self.norm(rows),
             "a function of its own": lambda: Own.apply(rows),
             "several outputs": lambda: rows,
+            "images that see each other": lambda: rows + rows.mean(0, keepdim=True),
+            "rows that are no images": lambda: self.head(rows.reshape(-1, 1).expand(-1, 3)).reshape(-1, 9)[:, :3],
+            "a result that is written into": lambda: written(rows),
         }[self.what]()
+        if self.what == "rows that are no images":
+            return odd
         if self.what == "several outputs":
             return self.head(odd)[:, None].expand(-1, 2, -1)
         return self.head(odd)
 
 
 ODD = ("gelu", "gate", "a weight used twice", "a computed weight", "a weight that is added")
-ODD += ("the statistics of the batch", "a function of its own", "several outputs")
+ODD += ("the statistics of the batch", "a function of its own", "several outputs", "images that see each other")
+ODD += ("rows that are no images", "a result that is written into")
 
 
 @pytest.mark.parametrize("what", ODD)
