@@ -6,6 +6,7 @@ import pytest
 from wanted import wanted
 
 import prunescope
+from prunescope.api.errors import StoreError
 from prunescope.report.recorders.mlflow import MLflow
 from prunescope.report.recorders.tensorboard import TensorBoard
 
@@ -43,6 +44,23 @@ def test_tensorboard_reads_epochs_and_readings(made):
     assert scalars(folder / "replayed" / probed.run)["errors/test_error/replica_1"] == [
         (30, pytest.approx(row["value"]))
     ]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("place", ["http://localhost:1", "mlruns", "sqlite:///m.db"])
+def test_a_place_that_mlflow_does_not_open_is_an_error_that_names_it(place, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(StoreError, match=f"^MLflow cannot write to {place}: ") as caught:
+        MLflow(place)
+    assert "sqlite:///mlflow.db" in caught.value.fix
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(made, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot write to .*file"):
+        prunescope.open_study(made[1].study).record(TensorBoard(tmp_path / "file"))
 
 
 @pytest.mark.filterwarnings("ignore")

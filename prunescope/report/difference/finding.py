@@ -94,8 +94,18 @@ class DifferenceFinding(Finding):
     def _change(self, one: ChangedReading) -> tuple[str, ...]:
         style = formatting.style_of(one.reading)
         before, after = (formatting.value_text(value, style) for value in (one.before, one.after))
-        numbers = before, after, lmc_text(one.change)
+        change = _change_text(one.change) if style == "plain" else lmc_text(one.change)
+        numbers = before, after, change
         return one.where, one.reading, *numbers, "worse" if one in self.found.worse else ""
+
+
+def _change_text(change: float) -> str:
+    """Write a change with its sign, in four digits however small it is.
+
+    >>> _change_text(3.69e-4), _change_text(-0.5), _change_text(0.0)
+    ('+3.69e−4', '−0.5', '0')
+    """
+    return f"{'+' if change > 0 else ''}{formatting.number(change)}"
 
 
 @asks(DifferenceQuestion)

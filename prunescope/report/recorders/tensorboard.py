@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Recorder
-from prunescope.api.errors import UsageError
+from prunescope.api.errors import StoreError, UsageError
 from prunescope.report.recorders.naming import metric_name, metric_step
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ class TensorBoard(Recorder):
             except ImportError as error:
                 fix = "pip install 'prunescope[tensorboard]'"
                 raise UsageError("TensorBoard requires the package tensorboard", fix=fix) from error
-            writer: Any = SummaryWriter(str(self.folder / run))
+            try:
+                writer: Any = SummaryWriter(str(self.folder / run))
+            except OSError as error:
+                reason = error.strerror or error
+                raise StoreError(f"cannot write to {self.folder}: {reason}", fix="choose another folder") from error
             writer.add_text("step", label)
             self.writers[run] = writer
         return self.writers[run]
