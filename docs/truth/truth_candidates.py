@@ -20,7 +20,9 @@ LEAST = 0.01
 """Added to both errors of a ratio, fraction."""
 
 CANDIDATES: dict[str, Callable[[Row], float]] = {
-    "progress: fall of the training loss before the first drop (not over epochs)": lambda row: row.progress,
+    "progress: share of the fall of the training loss before the first drop (not over epochs)": lambda row: (
+        row.progress
+    ),
     "damage: loss after retraining, of the dense loss": lambda row: row.damage,
     "training error after two epochs of retraining, of the dense one": lambda row: _ratio(
         _mean(row.brief), row.dense_train_error

@@ -64,7 +64,7 @@ class Row:
     """Of the Hessian of the dense network."""
     trace_stderr: float
     progress: float
-    """How far the loss of the dense training still fell at its first drop, nats; NaN where it ended before."""
+    """Share of the fall of the dense training's loss before its rate first fell; NaN where it ended before."""
     damage: float
     """How much more the replicas whose connectivity is measured lose than the dense network, nats."""
     brief_epochs: int

@@ -22,6 +22,7 @@ from prunescope.regimes.log_odds import (
     MAPPED,
     POSITION,
     PROGRESS,
+    SHARE,
     WEIGHTS_KIND,
     WEIGHTS_SCHEMA,
     curve_log_odds,
@@ -53,7 +54,7 @@ EDGES = (None, -0.10, -0.06, -0.04, -0.01, None)
 """Of the bins of LMC."""
 
 PROGRESS_EDGES = (None, 0.1, 0.2, 0.3, 0.4, 0.5, None)
-"""Of the bins of the progress, nats."""
+"""Of the bins of the progress, a share."""
 
 DAMAGE_EDGES = (None, 0.0, 0.5, 1.0, 1.5, 2.0, None)
 """Of the bins of the damage, nats."""
@@ -156,7 +157,10 @@ def fit_pack(
         "lmc": [_added(one, other) for one, other in zip(count_lmc(resolved), earlier["lmc"], strict=True)],
         "position": _added(_position_counts(resolved), earlier["position"]),
         "family": _added(_family_counts(resolved), earlier["family"]),
-        PROGRESS: _curve([case for case in resolved if _has_progress(case.row)], PROGRESS, PROGRESS_EDGES),
+        PROGRESS: {
+            "of": SHARE,
+            **_curve([case for case in resolved if _has_progress(case.row)], PROGRESS, PROGRESS_EDGES),
+        },
         DAMAGE: _curve([case for case in resolved if case.row.learned], DAMAGE, DAMAGE_EDGES),
     }
     alone = load_calibration(json.dumps({**counts, "weights": {}}))

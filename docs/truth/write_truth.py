@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
-PACK = ROOT / "prunescope" / "regimes" / "packs" / "direction-3.json"
+PACK = ROOT / "prunescope" / "regimes" / "packs" / "direction-4.json"
 
 IMAGES = ROOT / "docs" / "images"
 

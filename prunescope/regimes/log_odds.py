@@ -44,7 +44,10 @@ WEIGHTS_KIND = "prunescope-direction"
 
 WEIGHTS_SCHEMA = 1
 
-SHIPPED = "direction-3.json"
+SHIPPED = "direction-4.json"
+
+SHARE = "share of the fall"
+"""What the curve of the progress is of since direction-4; direction-3 has a curve of another measurement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,7 @@ class Calibration:
     """None where no study says it."""
     curves: Mapping[str, MonotoneCurve] = field(default_factory=dict)
     """PROGRESS, DAMAGE -> the curve from the measurement to the probability that hotter is better; {} in packs before
-    direction-3, whose studies did not measure them."""
+    direction-3, whose studies did not measure them. Nor is the progress of direction-3 read, which is another."""
     limits: Mapping[str, float] = field(default_factory=dict)
     """The same -> the largest probability that one of them states by itself: that of so many studies, not cells."""
 
@@ -127,6 +130,8 @@ def _calibration(found: Mapping[str, Any]) -> Calibration:
     if (found["kind"], found["schema_version"]) != (WEIGHTS_KIND, WEIGHTS_SCHEMA):
         raise ValueError(f"kind {found['kind']!r}, schema {found['schema_version']!r}")
     alone = {name: found[name] for name in (PROGRESS, DAMAGE) if name in found}
+    if alone.get(PROGRESS, {}).get("of") != SHARE:
+        alone.pop(PROGRESS, None)
     return Calibration(
         name=str(found["name"]),
         source=str(found["source"]),
@@ -194,7 +199,7 @@ def mapped_log_odds(here: float, hotter: Sequence[float], colder: Sequence[float
 
 
 def curve_log_odds(signal: str, value: float, calibration: Calibration) -> float:
-    """Return the log-odds of hotter from the progress or the damage of one checkpoint, in nats.
+    """Return the log-odds of hotter from the progress (a share) or the damage (nats) of one checkpoint.
 
     No more than so many studies without an exception support, however many cells they have: cells share their network,
     data and recipe. Raises KeyError where the calibration has no curve of this signal.

@@ -1,9 +1,10 @@
 """What one checkpoint shows of its temperature, without another to compare with.
 
-Two measurements. How far the loss of training still fell when the learning rate first dropped: where it had long
-stopped, the noise of the steps was what kept it up, and a colder training gets below it; where it still fell, the steps
-were too small or too few, and a hotter one gets further. And how much more the pruned and retrained network loses than
-the dense one: where that is little, training is the bottleneck, and not pruning.
+Two measurements. How much of what the loss of training fell came before the learning rate first dropped: where it had
+long stopped by then, and fell with the rate, the noise of the steps was what kept it up, and a colder training gets
+below it; where it fell before as after, the steps were too small or too few, and a hotter one gets further. And how
+much more the pruned and retrained network loses than the dense one: where that is little, training is the bottleneck,
+and not pruning.
 """
 
 from __future__ import annotations
@@ -30,26 +31,29 @@ RETRAINED, DENSE = "lmc/train_loss_path", "dense/train_loss"
 
 
 def measure_progress(losses: Sequence[float], drop: float) -> float | None:
-    """Return how far the loss of training still fell before the first drop of its learning rate; None if unknown.
+    """Return the share of the fall of the training loss that came before the first drop of its learning rate.
 
-    Formula: ln(mean loss of the second quarter of the epochs before the drop / mean loss of the last quarter), in nats;
-    0: it had stopped. The first quarter, where every training falls, does not count.
-    losses: of every epoch in order, all positive. drop: epochs after which the rate first fell; None is returned where
-    these are fewer than 8, or the training ended before.
+    Formula: b / (|b| + |a|), b = L₂ − L₄, a = L₄ − L_end: mean losses of the second and of the last quarter of the
+    epochs before the drop, and of as many epochs at the end of the training; in [−1, 1], 0: it had stopped. The first
+    quarter, where every training falls, does not count. The share depends on neither the unit of the loss nor its
+    floor: labels that are wrong add the same to all three.
+    losses: of every epoch in order. drop: epochs after which the rate first fell. None is returned where these are
+    fewer than 8, the training ended less than a quarter of them after the drop, or a loss that counts is not finite.
 
-    >>> measure_progress([1.0] * 8, drop=8), round(measure_progress([8, 7, 6, 5, 4, 3, 2, 1], drop=8), 2)
-    (0.0, 1.3)
-    >>> measure_progress([1.0] * 8, drop=16) is None
+    >>> measure_progress([1.0] * 12, drop=8), measure_progress([8, 7, 6, 5, 4, 3, 2, 1, 0.5, 0.5], drop=8)
+    (0.0, 0.8)
+    >>> measure_progress([1.0] * 8, drop=8) is None
     True
     """
     epochs = int(drop)
-    if epochs < LEAST_EPOCHS or len(losses) < epochs:
-        return None
     quarter = epochs // 4
-    second, last = losses[quarter : epochs // 2], losses[epochs - quarter : epochs]
-    if not all(math.isfinite(loss) and loss > 0 for loss in (*second, *last)):
+    if epochs < LEAST_EPOCHS or len(losses) < epochs + quarter:
         return None
-    return math.log(fmean(second) / fmean(last))
+    second, last, end = losses[quarter : epochs // 2], losses[epochs - quarter : epochs], losses[-quarter:]
+    if not all(math.isfinite(loss) for loss in (*second, *last, *end)):
+        return None
+    before, after = fmean(second) - fmean(last), fmean(last) - fmean(end)
+    return before / (abs(before) + abs(after)) if before or after else 0.0
 
 
 def measure_damage(retrained: float, dense: float) -> float:

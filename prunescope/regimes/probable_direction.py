@@ -59,7 +59,7 @@ def state_direction(
 
     The regime stays, and its probability moves to `regime_probability`. Signals: siblings (`Evidence.siblings`, else
     the neighbours) compared by the first of `errors` that they have, the place against the recorded schedule, LMC, and
-    what the checkpoint shows by itself: how far its training still fell, and the damage of pruning. Replicas that have
+    what the checkpoint shows by itself: the course of its training, and the damage of pruning. Replicas that have
     not learned show no barrier and no damage. A diagnosis without a regime, and one without any signal, comes back as
     it was.
     """
@@ -206,10 +206,10 @@ def _alone_words(alone: Mapping[str, float], evidence: Evidence) -> list[str]:
     """Return what the checkpoint shows by itself, in words."""
     found = []
     if PROGRESS in alone and evidence.progress is not None:
-        still = (
-            f"{percent(math.exp(-evidence.progress))} of the loss in the second quarter before the first drop was left"
+        before = (
+            f"{percent(max(evidence.progress, 0))} of the fall of its loss came before the learning rate first fell"
         )
-        found.append(f"course of its training alone: {probability_text(alone[PROGRESS])} ({still} in the last)")
+        found.append(f"course of its training alone: {probability_text(alone[PROGRESS])} ({before})")
     damage = damage_of(evidence.readings)
     if DAMAGE in alone and damage is not None:
         times = f"{math.exp(damage):.2f} times the loss of the dense network after retraining"

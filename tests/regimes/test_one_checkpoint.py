@@ -13,29 +13,36 @@ from prunescope.regimes.monotone_curve import Bin, fit_falling_curve, fit_rising
 from prunescope.regimes.one_checkpoint import DENSE, RETRAINED, damage_of, measure_damage, measure_progress
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.01, 0.1])
+@pytest.mark.parametrize("slope", [0.01, 0.1])
 @pytest.mark.parametrize("epochs", [8, 16, 40])
-def test_the_progress_of_an_exponential_fall_is_its_rate_times_half_the_phase(rate, epochs):
-    losses = [3.0 * math.exp(-rate * epoch) for epoch in range(epochs + 20)]
-    assert measure_progress(losses, drop=epochs) == pytest.approx(rate * epochs / 2)
+def test_of_a_loss_that_falls_by_the_same_every_epoch_a_third_falls_before_a_drop_in_the_middle(slope, epochs):
+    losses = [30.0 - slope * epoch for epoch in range(2 * epochs)]
+    assert measure_progress(losses, drop=epochs) == pytest.approx(1 / 3)
 
 
-def test_the_progress_does_not_depend_on_the_unit_of_the_loss_nor_on_what_comes_after_the_drop():
+def test_a_loss_that_falls_with_the_rate_alone_had_stopped_and_one_that_stays_then_had_not():
+    assert measure_progress([2.0] * 16 + [1.0] * 16, drop=16) == 0
+    assert measure_progress([2.0 - epoch / 16 for epoch in range(16)] + [1 - 5.5 / 16 + 0.25] * 16, drop=16) > 0.7
+    assert measure_progress([1.0] * 8 + [1.5] * 8 + [1.0] * 16, drop=16) == pytest.approx(-0.5)
+
+
+def test_the_progress_depends_on_neither_the_unit_nor_the_floor_of_the_loss_nor_on_its_first_quarter():
     losses = list(np.random.default_rng(0).uniform(0.2, 2.0, 30))
     found = measure_progress(losses, drop=20)
+    assert -1 <= found <= 1
     assert measure_progress([7.5 * loss for loss in losses], drop=20) == pytest.approx(found)
-    assert measure_progress([*losses[:20], *([1e-6] * 10)], drop=20) == found
+    assert measure_progress([loss + 1.1 for loss in losses], drop=20) == pytest.approx(found)
     assert measure_progress([9.0] * 5 + losses[5:], drop=20) == found
 
 
-@pytest.mark.parametrize("losses", [[1.0] * 7, [1.0] * 9 + [0.0], [1.0] * 9 + [math.nan], []])
+@pytest.mark.parametrize("losses", [[1.0] * 7, [1.0] * 13 + [math.inf], [1.0] * 13 + [math.nan], []])
 def test_no_progress_is_measured_where_it_is_not_known(losses):
     assert measure_progress(losses, drop=min(10, max(len(losses), 7))) is None
 
 
-def test_a_training_that_ended_before_the_drop_has_no_progress():
-    assert measure_progress([1.0] * 15, drop=16) is None
-    assert measure_progress([1.0] * 16, drop=16) == 0
+def test_a_training_that_ended_soon_after_the_drop_has_no_progress():
+    assert measure_progress([1.0] * 19, drop=16) is None
+    assert measure_progress([1.0] * 20, drop=16) == 0
 
 
 def test_the_damage_is_antisymmetric():

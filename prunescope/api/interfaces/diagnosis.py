@@ -50,7 +50,7 @@ class Evidence:
     knob: str | None = None
     """The knob that is to be changed, where there are no siblings but it is known: "epochs" of a snapshot."""
     progress: float | None = None
-    """How far the loss of the dense training still fell when its learning rate first did, nats (`one_checkpoint`)."""
+    """Share of the fall of the dense training's loss before its learning rate first fell (`one_checkpoint`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

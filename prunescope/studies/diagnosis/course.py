@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def measure_course(reference: str, session: Session) -> float | None:
-    """Return how far the loss of a dense training still fell when its learning rate first did, in nats.
+    """Return the share of the fall of a dense training's loss that came before its learning rate first fell.
 
-    None where the run that made the network is not in the study, or its rate did not fall in steps, or not yet.
+    None where the run that made the network is not in the study, or its rate did not fall in steps, or not long
+    enough before the end.
     """
     run_id, drop = own_run(reference, session), first_drop([reference], session)
     if run_id is None or drop is None:
