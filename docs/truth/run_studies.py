@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 STUDIES = Path(__file__).parents[2] / "studies" / "truth"
 
+HELD_OUT = Path(__file__).parents[2] / "studies" / "held-out"
+"""Studies that no fit has seen."""
+
 
 def complete_studies(files: Sequence[Path], runs: Path, *, seeds: int | None = None, workers: int = 1) -> None:
     """Run every step of these studies that is not finished; `seeds`: only so many dense seeds of each."""

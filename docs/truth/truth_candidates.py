@@ -20,9 +20,8 @@ LEAST = 0.01
 """Added to both errors of a ratio, fraction."""
 
 CANDIDATES: dict[str, Callable[[Row], float]] = {
-    "progress: share of the fall of the training loss before the first drop (not over epochs)": lambda row: (
-        row.progress
-    ),
+    "progress: share of the fall of the loss that comes before the drop (not over epochs)": lambda row: row.progress,
+    "progress as it was: ratio of the losses before the drop (not over epochs)": lambda row: row.fall,
     "damage: loss after retraining, of the dense loss": lambda row: row.damage,
     "training error after two epochs of retraining, of the dense one": lambda row: _ratio(
         _mean(row.brief), row.dense_train_error

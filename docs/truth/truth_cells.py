@@ -65,6 +65,9 @@ class Row:
     trace_stderr: float
     progress: float
     """Share of the fall of the dense training's loss before its rate first fell; NaN where it ended before."""
+    fall: float
+    """The measurement that the progress was before: ln(mean loss of the second quarter of the epochs before the first
+    drop / mean of the last quarter), nats; NaN where the progress is."""
     damage: float
     """How much more the replicas whose connectivity is measured lose than the dense network, nats."""
     brief_epochs: int
@@ -105,6 +108,7 @@ def _row(name: str, study: TruthStudy, one: TruthCell, store: Store) -> Row:
     cell, knob = one.cell, study.grid.study.knob
     lmc = store.read(one.lmc.id).readings["lmc"]
     errors = store.read(cell.probes[0].id).readings["errors"]
+    progress, fall = _course(cell.dense, study.drops[cell.value], cell.value if knob == "epochs" else None, store)
     dense, hessian = (store.read(probe.id).readings[probe.plugin] for probe in cell.dense_probes)
     known = {"lmc/train_error_path": lmc["train_error_path"], "errors/train_chance": errors["train_chance"]}
     return Row(
@@ -127,20 +131,25 @@ def _row(name: str, study: TruthStudy, one: TruthCell, store: Store) -> Row:
         dense_test_error=_mean(dense["test_error"]),
         trace=_mean(hessian["trace"]),
         trace_stderr=0.0 if hessian["trace"].stderr is None else float(np.mean(hessian["trace"].stderr)),
-        progress=_progress(cell.dense, study.drops[cell.value], cell.value if knob == "epochs" else None, store),
+        progress=progress,
+        fall=fall,
         damage=measure_damage(_ends(lmc["train_loss_path"]), _mean(dense["train_loss"])),
         brief_epochs=_epochs(one.brief, store),
         truth_epochs=_epochs(cell.retrainings, store),
     )
 
 
-def _progress(dense: str, drop: float, epochs: float | None, store: Store) -> float:
-    """Return the progress of a dense training, or of its first so many epochs; NaN where it is not known."""
+def _course(dense: str, drop: float, epochs: float | None, store: Store) -> tuple[float, float]:
+    """Return progress and fall of a dense training, or of its first so many epochs; NaN where they are not known."""
     if not math.isfinite(drop):
-        return math.nan
-    losses = [epoch.train_loss for epoch in store.read(run_of(dense), only=()).history]
-    found = measure_progress(losses[: None if epochs is None else int(epochs)], drop)
-    return math.nan if found is None else found
+        return math.nan, math.nan
+    history = store.read(run_of(dense), only=()).history
+    losses = [epoch.train_loss for epoch in history][: None if epochs is None else int(epochs)]
+    progress = measure_progress(losses, drop)
+    if progress is None:
+        return math.nan, math.nan
+    end, quarter = int(drop), int(drop) // 4
+    return progress, math.log(np.mean(losses[quarter : end // 2]) / np.mean(losses[end - quarter : end]))
 
 
 def _last_errors(runs: Sequence[Recipe], store: Store) -> tuple[float, ...]:

@@ -8,8 +8,11 @@ import numpy as np
 from truth_acceptance import write_acceptance
 from truth_candidates import score_pooled, write_candidates
 from truth_cases import CERTAIN, GAIN
+from truth_cells import read_cells
 from truth_flips import TABLE as FLIPS
 from truth_flips import read_pairs, write_pairs
+from truth_held_out import TABLE as HELD_OUT
+from truth_held_out import write_held_out
 from truth_noise import write_noise
 from truth_paper import write_paper
 from truth_published import list_ways, write_published
@@ -125,6 +128,7 @@ def write_page(rows: Sequence[Row], cases: Sequence[Case], said: Mapping[str, Se
         _cost(cases),
         "## Against what was asked for",
         write_acceptance(rows, cases, said, scores, published),
+        *(["## Studies that no fit has seen", write_held_out(read_cells(HELD_OUT), rows)] if HELD_OUT.exists() else []),
         "## Beside the paper",
         PAPER_WORDS,
         f"![Points of test error above the best of each density](images/{SHAPE})",

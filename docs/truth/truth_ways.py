@@ -79,9 +79,17 @@ def ask_ways(cases: Sequence[Case]) -> dict[str, list[Said]]:
     for study in studies:
         left = [case for case in cases if case.row.study != study]
         calibration = load_calibration(json.dumps(fit_pack(left, name="", source="")))
-        for case in (case for case in cases if case.row.study == study):
-            for name, said in _ask(case, calibration).items():
-                found[name].append(said)
+        for name, each in ask_by([case for case in cases if case.row.study == study], calibration).items():
+            found[name] += each
+    return found
+
+
+def ask_by(cases: Sequence[Case], calibration: Calibration) -> dict[str, list[Said]]:
+    """Return what every way says of the cells for which it has its signals, by one calibration."""
+    found: dict[str, list[Said]] = {name: [] for name in _names()}
+    for case in cases:
+        for name, said in _ask(case, calibration).items():
+            found[name].append(said)
     return found
 
 

@@ -11,10 +11,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from run_studies import STUDIES, complete_studies, list_studies
+from run_studies import HELD_OUT, STUDIES, complete_studies, list_studies
 from truth_cases import list_cases
 from truth_cells import collect_cells, read_cells, write_cells
 from truth_flips import FLIPS, collect_flips, write_flips
+from truth_held_out import TABLE as UNSEEN
 from truth_page import RELIABILITY, SHAPE, write_page
 from truth_paper import list_grids
 from truth_pictures import draw_grids, draw_reliability
@@ -87,11 +88,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--table", action="store_true", help="write pack and page from the table of cells alone")
     parser.add_argument("--published", action="store_true", help="print the counts on the published grid alone")
+    parser.add_argument("--held-out", action="store_true", help="run those that no fit has seen, and write their part")
     parser.add_argument("--collect", action="store_true", help="run nothing; take the cells that are finished")
     given = parser.parse_args()
     if given.published:
         cases = list_cases(read_cells())
         print(write_published(list_ways(cases), cases))
+        return
+    if given.held_out:
+        files = list_studies(HELD_OUT)
+        if not given.collect:
+            complete_studies(files, given.runs, workers=given.workers)
+        write_cells([row for file in files for row in collect_cells(file, given.runs / file.stem)], UNSEEN)
+        PAGE.write_text(make_page(read_cells()), encoding="utf-8")
         return
     files = [STUDIES / f"{name}.toml" for name in given.studies] if given.studies else list_studies()
     if not (given.table or given.collect):

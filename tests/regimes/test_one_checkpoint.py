@@ -22,7 +22,8 @@ def test_of_a_loss_that_falls_by_the_same_every_epoch_a_third_falls_before_a_dro
 
 def test_a_loss_that_falls_with_the_rate_alone_had_stopped_and_one_that_stays_then_had_not():
     assert measure_progress([2.0] * 16 + [1.0] * 16, drop=16) == 0
-    assert measure_progress([2.0 - epoch / 16 for epoch in range(16)] + [1 - 5.5 / 16 + 0.25] * 16, drop=16) > 0.7
+    falling = [2.0 - epoch / 16 for epoch in range(16)]
+    assert measure_progress(falling + [sum(falling[12:]) / 4] * 16, drop=16) == pytest.approx(1)
     assert measure_progress([1.0] * 8 + [1.5] * 8 + [1.0] * 16, drop=16) == pytest.approx(-0.5)
 
 

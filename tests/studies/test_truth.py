@@ -71,6 +71,7 @@ def row(value, error, **changed):
         "trace": 500.0,
         "trace_stderr": 10.0,
         "progress": 0.25,
+        "fall": 0.5,
         "damage": 1.2,
         "brief_epochs": 4,
         "truth_epochs": 24,
