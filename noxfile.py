@@ -197,7 +197,8 @@ def truth(session: nox.Session) -> None:
     """Run the studies of the truth that are not finished, and write pack, table and page; arguments go to the program.
 
     All of it takes hours on two cores; `-- --table` writes from the table alone, `-- --studies NAME --seeds 1` is a
-    share of minutes that writes nothing, `-- --published` prints the counts on the published grid.
+    share of minutes that writes nothing, `-- --published` prints the counts on the published grid,
+    and `-- --held-out` judges studies that no fit has seen.
     """
     session.run(_shared(session, "tests"), "docs/truth/write_truth.py", *session.posargs)
 

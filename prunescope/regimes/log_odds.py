@@ -32,7 +32,7 @@ FAMILY, POSITION, LMC, MAPPED = "family", "position", "lmc", "mapped"
 after pruning, not retrained."""
 
 PROGRESS, DAMAGE = "progress", "damage"
-"""Signals of `one_checkpoint`: whether training still fell before the drop, and what pruning costs after retraining."""
+"""Signals of `one_checkpoint`: the course of the training before the drop, and what pruning costs after retraining."""
 
 PER_RATIO = 5.0
 """Log-odds for one unit of ln(error on the colder side / error on the hotter side), before the weight."""

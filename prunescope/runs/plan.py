@@ -96,7 +96,7 @@ def case(
     siblings: {"knobs", "retrainings", "mapped"} of the model itself and of others of its family, retrained equally and
     briefly; mapped: the probe of its errors right after pruning.
     first_drop: epochs after which the learning rate of the dense training first fell.
-    progress: how far its loss still fell then, nats. knob: that is to be changed, where known without siblings.
+    progress: the share of the fall of its loss before then. knob: that is to be changed, where known without siblings.
     dense: probes of the dense network, whose readings are named "dense/<name>".
     """
     known: dict[str, Any] = {"siblings": list(siblings)} if siblings else {}

@@ -59,7 +59,7 @@ class DiagnosisPlan:
     first_drop: float | None = None
     """Epochs of the dense training after which its learning rate first fell."""
     progress: float | None = None
-    """How far its loss still fell then, nats; None where it is not recorded."""
+    """Share of the fall of its loss before then; None where it is not recorded."""
     knob: str | None = None
     """The knob that is to be changed, where it is known without a family."""
 
