@@ -16,6 +16,7 @@ from prunescope.data import live, places, private_places, views
 from prunescope.data.inventory import Inventory
 from prunescope.data.spec import Source, parse_spec
 from prunescope.plugins import checks, options, registry
+from prunescope.plugins.data_state import data_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from prunescope.api import Data
     from prunescope.api.errors import PrunescopeError
     from prunescope.api.trust import Trust
+    from prunescope.plugins.data_state import State
     from prunescope.plugins.registry import Loaded
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -69,7 +71,7 @@ def move_source(source: Source, text: str, *, trust: Trust = NOTHING) -> None:
 def _found_at(source: Source, place: Mapping[str, Any], trust: Trust) -> Source:
     """Return a source with the fingerprint of what lies at a place, and remember the place."""
     unnamed = _at(source, place)
-    found = replace(source, fingerprint=_load(json.dumps(unnamed.to_json()), "cpu", trust).fingerprint)
+    found = replace(source, fingerprint=_load_unchanged(json.dumps(unnamed.to_json()), "cpu", trust).fingerprint)
     _keep(found, place)
     return found
 
@@ -156,7 +158,7 @@ def open_source(source: Mapping[str, Any], *, device: str, trust: Trust = NOTHIN
     for place in candidates:
         unnamed = _at(wanted, place)
         try:
-            data = _load(json.dumps(unnamed.to_json()), device, trust)
+            data = _load_unchanged(json.dumps(unnamed.to_json()), device, trust)
         except (InputError, UsageError) as error:
             failed.append(error)
             continue
@@ -207,9 +209,17 @@ def _changed(wanted: Source, fingerprint: str, *, at: str = "") -> InputError:
     )
 
 
+def _load_unchanged(source_json: str, device: str, trust: Trust) -> Data:
+    """Return a data set, which is loaded once, because a worker performs many steps on one, and again if it changed."""
+    data, before = _load(source_json, device, trust)
+    if data_state(data) != before:
+        _load.cache_clear()
+        data, _ = _load(source_json, device, trust)
+    return data
+
+
 @lru_cache(maxsize=2)
-def _load(source_json: str, device: str, trust: Trust) -> Data:
-    """Load a data set; cached, because a worker performs many steps on one."""
+def _load(source_json: str, device: str, trust: Trust) -> tuple[Data, State]:
     source = Source(**json.loads(source_json))
     data = live.find_data(source) if live.is_live_source(source) else _make(source, trust)
     if data.objective != CLASSIFICATION:  # the same tensors for another objective are other data
@@ -217,7 +227,8 @@ def _load(source_json: str, device: str, trust: Trust) -> Data:
         data = replace(data, fingerprint=digest)
     if source.limit_batches is not None:
         data = views.limited(data, batches=source.limit_batches)
-    return views.to_device(data, device)
+    ready = views.to_device(data, device)
+    return ready, data_state(ready)
 
 
 def _make(source: Source, trust: Trust) -> Data:

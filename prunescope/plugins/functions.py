@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODULES = ("math", "random", "numpy", "numpy.linalg", "numpy.random", "torch", "torch.nn", "torch.linalg")
+MODULES = (
+    "builtins",
+    "hashlib",
+    "json",
+    "math",
+    "os",
+    "random",
+    "numpy",
+    "numpy.linalg",
+    "numpy.random",
+    "torch",
+    "torch.nn",
+    "torch.linalg",
+)
 
 FOLDERS = ("prunescope.", "torch.nn.functional.", "torch.nn.init.", "torch.nn.modules.", "torch.optim.")
 """The modules in these, with the methods of the classes that they define."""
@@ -29,15 +42,31 @@ def take_functions() -> State:
 
 
 def restore_functions(before: State) -> list[str]:
-    """Put back what was replaced or removed since; return its names. What has been added stays."""
+    """Put back what was replaced or removed since; return its names.
+
+    What has been added stays, except a function that hides one of the same name that a class inherits.
+    """
     changed = []
     for place, owner, names in before:
         now = vars(owner)
+        for name in _hiding(owner, names):
+            delattr(owner, name)
+            changed.append(f"{place}.{name}")
         for name, value in names.items():
             if now.get(name) is not value and _is_function(value) and not _by_torch(now.get(name), value):
                 setattr(owner, name, value)
                 changed.append(f"{place}.{name}")
     return changed
+
+
+def _hiding(owner: Any, names: dict[str, Any]) -> list[str]:  # noqa: ANN401 - a module or a class
+    """Return the new functions of a class that stand in the place of inherited ones, but for those of torch itself."""
+    found = []
+    for name, value in vars(owner).items() if isinstance(owner, type) else ():
+        inherited = next((vars(base)[name] for base in owner.__mro__[1:] if name in vars(base)), None)
+        if name not in names and isinstance(value, FunctionType) and inherited and not _by_torch(value, inherited):
+            found.append(name)
+    return found
 
 
 def _is_function(value: object) -> bool:

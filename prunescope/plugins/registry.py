@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from prunescope.api import Data
     from prunescope.api.trust import Trust
     from prunescope.plugins.declarations import Unreadable
 
@@ -107,11 +108,11 @@ class Loaded:
         """How messages name the plugin: its kind, its name and the distribution that brings it."""
         return f"{self.plugin.group[:-1]} {self.plugin.name!r} of {self.plugin.distribution}"
 
-    def unchanged(self) -> AbstractContextManager[None]:
-        """Return the context in which the plugin is called: it must leave the process as it found it."""
+    def unchanged(self, data: Data | None = None) -> AbstractContextManager[None]:
+        """Return the context in which the plugin is called: it must leave the process and the data as they were."""
         from prunescope.plugins.isolation import unchanged
 
-        return unchanged(self.title)
+        return unchanged(self.title, data=data)
 
     @cached_property
     def code(self) -> tuple[str, ...]:

@@ -27,9 +27,10 @@ HOOKS = (
 def torch_settings() -> list[Triple]:
     """Return (name, read, write) of every setting; torch is loaded already."""
     torch = sys.modules["torch"]
-    return [
-        ("torch.set_default_dtype", torch.get_default_dtype, torch.set_default_dtype),
+    return [  # the modes early: one that raises at every call of torch must not hide the others
         ("torch.set_default_device", _device, _write_device),
+        ("torch.overrides", torch._C._len_torch_function_stack, _pop_function_modes),  # noqa: SLF001 - no other name
+        ("torch.set_default_dtype", torch.get_default_dtype, torch.set_default_dtype),
         ("torch.set_grad_enabled", torch.is_grad_enabled, torch.set_grad_enabled),
         ("torch.autograd.set_detect_anomaly", torch.is_anomaly_enabled, torch.set_anomaly_enabled),
         ("torch.use_deterministic_algorithms", _deterministic, _write_deterministic),
@@ -39,21 +40,19 @@ def torch_settings() -> list[Triple]:
         ("torch.set_autocast_enabled", _autocast, _write_autocast),
         ("torch.backends", _backends, _write_backends),
         ("the global hooks of torch.nn.Module", _hooks, _write_hooks),
+        ("torch.utils.deterministic", _fills, _write_fills),
     ]
 
 
-def _device() -> Any:  # noqa: ANN401 - a torch.device
-    """Return the default device; torch 2.7 has no answer where none was set again."""
-    torch = sys.modules["torch"]
-    try:
-        return torch.get_default_device()
-    except AttributeError:
-        return torch.device("cpu")
+def _device() -> Any:  # noqa: ANN401 - a torch.device, or None
+    """Return the default device where one was set; torch's own function asks the modes that are entered."""
+    context = getattr(sys.modules["torch"]._GLOBAL_DEVICE_CONTEXT, "device_context", None)  # noqa: SLF001
+    return None if context is None else context.device
 
 
-def _write_device(before: Any) -> None:  # noqa: ANN401 - a torch.device
-    """Restore the default device; none means the CPU, without a mode that looks at every call."""
-    sys.modules["torch"].set_default_device(None if before.type == "cpu" else before)
+def _write_device(before: Any) -> None:  # noqa: ANN401 - a torch.device, or None
+    """Restore the default device, after the modes that were entered since; none: no mode looks at every call."""
+    sys.modules["torch"].set_default_device(before)
 
 
 def _deterministic() -> tuple[bool, bool]:
@@ -72,26 +71,66 @@ def _flushes() -> bool:
     return not bool((smallest * 1).count_nonzero())
 
 
-def _autocast() -> tuple[bool, ...]:
-    return tuple(sys.modules["torch"].is_autocast_enabled(kind) for kind in ("cpu", "cuda"))
+def _autocast() -> tuple[tuple[bool, Any], ...]:
+    torch = sys.modules["torch"]
+    return tuple((torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)) for kind in ("cpu", "cuda"))
 
 
-def _write_autocast(before: tuple[bool, ...]) -> None:
-    for kind, enabled in zip(("cpu", "cuda"), before, strict=True):
+def _write_autocast(before: tuple[tuple[bool, Any], ...]) -> None:
+    for kind, (enabled, dtype) in zip(("cpu", "cuda"), before, strict=True):
         sys.modules["torch"].set_autocast_enabled(kind, enabled)
+        sys.modules["torch"].set_autocast_dtype(kind, dtype)
 
 
-def _backends() -> dict[str, bool]:
-    backends = sys.modules["torch"].backends
-    cudnn = {name: bool(getattr(backends.cudnn, name)) for name in ("enabled", "benchmark", "deterministic")}
-    return cudnn | {"mkldnn": bool(backends.mkldnn.enabled)}
+def _fills() -> bool:
+    return bool(sys.modules["torch"].utils.deterministic.fill_uninitialized_memory)
 
 
-def _write_backends(before: dict[str, bool]) -> None:
-    backends = sys.modules["torch"].backends
-    for name in ("enabled", "benchmark", "deterministic"):
-        setattr(backends.cudnn, name, before[name])
-    backends.mkldnn.enabled = before["mkldnn"]
+def _write_fills(before: bool) -> None:  # noqa: FBT001 - what was read
+    sys.modules["torch"].utils.deterministic.fill_uninitialized_memory = before
+
+
+def _pop_function_modes(before: int) -> None:
+    """End the modes that were entered and not left: they see every call of torch."""
+    torch = sys.modules["torch"]
+    while torch._C._len_torch_function_stack() > before:  # noqa: SLF001 - torch has no other name for it
+        torch._C._pop_torch_function_stack()  # noqa: SLF001
+
+
+FLAGS = (
+    ("cudnn", "enabled"),
+    ("cudnn", "benchmark"),
+    ("cudnn", "deterministic"),
+    ("cudnn", "allow_tf32"),
+    ("mkldnn", "enabled"),
+    ("mkldnn", "deterministic"),
+    ("cuda.matmul", "allow_fp16_reduced_precision_reduction"),
+    ("cuda.matmul", "allow_bf16_reduced_precision_reduction"),
+)
+"""The flags of torch.backends that change numbers: (module, name)."""
+
+ATTENTION = ("flash", "mem_efficient", "math", "cudnn")
+"""The kernels of scaled dot-product attention."""
+
+
+def _backend(place: str) -> Any:  # noqa: ANN401 - a module, or what stands for one
+    found = sys.modules["torch"].backends
+    for name in place.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _backends() -> dict[str, Any]:
+    flags = {f"{place}.{name}": getattr(_backend(place), name) for place, name in FLAGS}
+    cuda = sys.modules["torch"].backends.cuda
+    return flags | {name: getattr(cuda, f"{name}_sdp_enabled")() for name in ATTENTION}
+
+
+def _write_backends(before: dict[str, Any]) -> None:
+    for place, name in FLAGS:
+        setattr(_backend(place), name, before[f"{place}.{name}"])
+    for name in ATTENTION:
+        getattr(sys.modules["torch"].backends.cuda, f"enable_{name}_sdp")(before[name])
 
 
 def _hooks() -> dict[str, dict[int, object]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
+import gc
+import hashlib
 import locale
 import math
 import os
 import random
 import signal
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -15,10 +19,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody gives it
 
 from prunescope.api.errors import PluginError
+from prunescope.data import sources
 from prunescope.plugins.isolation import unchanged
 from prunescope.regimes import direction
 
 BAD = "probe 'bad' of somebody"
+
+
+class Calls(torch.overrides.TorchFunctionMode):
+    """Sees every call of torch."""
 
 
 def _patch(owner, name):
@@ -36,6 +45,15 @@ CHANGES = {
     "torch.set_flush_denormal": lambda: torch.set_flush_denormal(True),
     "torch.set_autocast_enabled": lambda: torch.set_autocast_enabled("cpu", True),  # noqa: FBT003
     "torch.backends": lambda: setattr(torch.backends.cudnn, "deterministic", not torch.backends.cudnn.deterministic),
+    "torch.backends (TF32)": lambda: setattr(torch.backends.cudnn, "allow_tf32", not torch.backends.cudnn.allow_tf32),
+    "torch.backends (attention)": lambda: torch.backends.cuda.enable_flash_sdp(
+        not torch.backends.cuda.flash_sdp_enabled()
+    ),
+    "torch.set_autocast_enabled (dtype)": lambda: torch.set_autocast_dtype("cpu", torch.float16),
+    "torch.utils.deterministic": lambda: setattr(torch.utils.deterministic, "fill_uninitialized_memory", False),
+    "torch.overrides": lambda: Calls().__enter__(),
+    "an alarm": lambda: signal.setitimer(signal.ITIMER_REAL, 1000),
+    "the signals that are held back": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
     "the global hooks": lambda: torch.nn.modules.module.register_module_forward_hook(lambda *_: None),
     "numpy.errstate": lambda: np.seterr(all="raise"),
     "the locale": lambda: locale.setlocale(locale.LC_ALL, "C.UTF-8" if _locale() == "C" else "C"),
@@ -44,6 +62,7 @@ CHANGES = {
     "os.environ (HOME)": lambda: os.environ.pop("HOME"),
     "the search path": lambda: sys.path.insert(0, "/elsewhere"),
     "the handlers of signals": lambda: signal.signal(signal.SIGINT, lambda *_: None),
+    "the handlers of signals (SIGUSR1)": lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
     "torch.nn.functional.cross_entropy": lambda: _patch(F, "cross_entropy"),
     "torch.nn.functional.linear": lambda: _patch(F, "linear"),
     "torch.nn.modules.linear.Linear.forward": lambda: _patch(torch.nn.Linear, "forward"),
@@ -52,6 +71,11 @@ CHANGES = {
     "torch.Tensor.backward": lambda: _patch(torch.Tensor, "backward"),
     "torch.optim.sgd.SGD.step": lambda: _patch(torch.optim.SGD, "step"),
     "numpy.mean": lambda: _patch(np, "mean"),
+    "builtins.sum": lambda: _patch(builtins, "sum"),
+    "hashlib.sha256": lambda: _patch(hashlib, "sha256"),
+    "os.replace": lambda: _patch(os, "replace"),
+    "torch.Tensor.mean": lambda: _patch(torch.Tensor, "mean"),
+    "torch.nn.modules.linear.Linear.train": lambda: _patch(torch.nn.Linear, "train"),
     "math.log": lambda: _patch(math, "log"),
     "random.random": lambda: _patch(random, "random"),
     "prunescope.regimes.direction": lambda: _patch(
@@ -113,3 +137,31 @@ def test_what_torch_wraps_itself_is_no_change():
 def test_new_names_are_no_change():
     with unchanged("a probe"):
         import torch.utils.mkldnn  # noqa: F401 - a module that nobody else loads
+
+
+def test_what_imports_change_is_restored_without_a_word():
+    def read():
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return sys.getrecursionlimit(), gc.isenabled(), mask, list(warnings.filters)
+
+    before = read()
+    with unchanged("a probe"):
+        sys.setrecursionlimit(before[0] + 1)
+        gc.disable()
+        os.umask(0)
+        warnings.resetwarnings()
+    assert read() == before
+
+
+@pytest.mark.parametrize("change", [lambda held: held.zero_(), lambda held: held.numpy().fill(1)])
+def test_data_that_a_plugin_changes_are_named_and_loaded_again(change):
+    source = sources.describe("patches:images=64,test_images=32")
+    data = sources.open_source(source.to_json(), device="cpu")
+    assert sources.open_source(source.to_json(), device="cpu") is data
+    held = next(value for value in vars(data.train).values() if torch.is_tensor(value))
+    wanted = held.clone()
+    with pytest.raises(PluginError, match="a probe left its data in place changed"), unchanged("a probe", data=data):
+        change(held)
+    again = sources.open_source(source.to_json(), device="cpu")
+    assert any(torch.equal(value, wanted) for value in vars(again.train).values() if torch.is_tensor(value))

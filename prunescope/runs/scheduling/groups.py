@@ -102,7 +102,7 @@ def _together(recipe: Recipe, origins: _Origins) -> int:
         make_usable(model, spec, data)
     except PrunescopeError:
         return 1
-    with loaded.unchanged():
+    with loaded.unchanged(data):
         found = loaded.instance.together(model, data)
     if not isinstance(found, int) or found < 1:
         raise PluginError(

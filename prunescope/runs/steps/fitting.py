@@ -69,7 +69,7 @@ def _fit_alone(recipe: Recipe, context: StepContext) -> StepResult:
     with (
         threads.suited_to(run.model, data),
         keep_state([recipe], context, _Runs([run])) as keeper,
-        loaded.unchanged(),
+        loaded.unchanged(data),
         seeded(seed),
         count_batches([recipe.id], context),
     ):
@@ -115,7 +115,7 @@ def _fit_together(recipes: Sequence[Recipe], context: StepContext, *, wanted: Se
     with (
         threads.suited_to(runs[0].model, data),
         keep_state(recipes, context, _Runs(runs)) as keeper,
-        loaded.unchanged(),
+        loaded.unchanged(data),
         seeded(seeds[0]),
         count_batches(wanted, context),
     ):

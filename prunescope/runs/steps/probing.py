@@ -42,7 +42,7 @@ def measure_replicas(recipe: Recipe, context: StepContext) -> StepResult:
     sizes = (len(data.train), len(data.test)) if data is not None else (0, 0)
     expected = count_probe_passes(loaded, given=len(recipe.inputs), sizes=sizes)
     counted = count_batches([recipe.id], context, expected=expected)
-    with threads.suited_to(largest, data), loaded.unchanged(), counted:
+    with threads.suited_to(largest, data), loaded.unchanged(data), counted:
         readings = measure_within_memory(
             loaded.instance, replicas, data, seed=recipe.arguments["seed"], who=loaded.title
         )

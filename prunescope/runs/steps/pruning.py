@@ -28,7 +28,7 @@ def prune_network(recipe: Recipe, context: StepContext) -> StepResult:
     density, who = recipe.arguments["density"], loaded.title
     masks.check_room(dense.mask, density)
     _refuse_computed(loaded.instance, model)
-    with loaded.unchanged(), seeded(recipe.arguments["seed"]), masks.pruned_before(dense.mask):
+    with loaded.unchanged(data), seeded(recipe.arguments["seed"]), masks.pruned_before(dense.mask):
         mask = checks.check_mask_type(who, loaded.instance.mask(model, data, density, seed=recipe.arguments["seed"]))
     masks.check_mask(mask, model, density, who=who, exact=loaded.instance.exact)
     masks.check_within(mask, dense.mask, who=who)
