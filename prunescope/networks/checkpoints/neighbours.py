@@ -102,7 +102,8 @@ def _size(value: object) -> object:
 
 def _side(size: object) -> int | None:
     """Return the side of a square; None for another shape."""
-    sides = set(size) if isinstance(size, list) and all(isinstance(one, int) for one in size) else {size}
+    given = size if isinstance(size, list) else [size]
+    sides = set(given) if all(isinstance(one, int) for one in given) else set()
     (side, *others) = sides or {None}
     return side if isinstance(side, int) and not others else None
 
