@@ -216,6 +216,24 @@ def test_bad_usage(kind, tmp_path, invoke, monkeypatch):
     assert [path for path in tmp_path.rglob("*") if path.suffix in {".h5", ".safetensors", ".pt", ".tmp"}] == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("prune", "magnitude", "{}", "--density", "0.3"),
+        ("retrain", "sgd", "{}"),
+        ("results", "export", "{}", "--to", "torch-prune"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_no_command_replaces_the_checkpoint_that_it_reads(words, good, tmp_path, invoke, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_weights(tmp_path / "mine.pt", good)
+    before = (tmp_path / "mine.pt").read_bytes()
+    given = [word.format("mine.pt") for word in words]
+    assert_refused(invoke(*given, "--output", f"../{tmp_path.name}/mine.pt"), 2, "is the checkpoint itself")
+    assert (tmp_path / "mine.pt").read_bytes() == before
+
+
 DIAGNOSE = {
     "density of a percentage": (("--density", "10"), "0.1 keeps 10 %"),
     "density 0": (("--density", "0"), "--density got 0"),

@@ -29,5 +29,11 @@ def dense_only(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def undecided(tmp_path_factory):
+    """A report whose one density is not decided, and whose dense model has a vote."""
+    return assemble(*synthetic.study(tmp_path_factory.mktemp("undecided"), cases=synthetic.CASES[1:2]))
+
+
+@pytest.fixture(scope="session")
 def page(imported):
     return diagnosis_page(imported)

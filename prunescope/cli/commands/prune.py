@@ -42,7 +42,7 @@ def prune(
     """Prune a dense model to a density. Prints the id of the run."""
     from prunescope.report.steps.pruning import find_pruning
 
-    parsing.check_output(output)
+    parsing.check_output(output, source=checkpoint)
     question = PruningQuestion(
         checkpoint,
         density=density,

@@ -135,7 +135,10 @@ def export(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="With --to: the file to write; of hf a new folder.")
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="With --to: the file to write, replaced where it exists; of hf a new folder."
+        ),
     ] = None,
     data: parameters.DataOrInherited = None,
     model: parameters.Model = None,

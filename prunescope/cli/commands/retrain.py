@@ -44,7 +44,7 @@ def retrain(
     """
     from prunescope.report.steps.retraining import find_retraining
 
-    parsing.check_output(output)
+    parsing.check_output(output, source=checkpoint)
     if output is not None and replicas > 1 and keep == "all":
         raise UsageError(f"--output is one file, --replicas {replicas} makes several", fix="retrain one at a time")
     question = RetrainingQuestion(

@@ -88,10 +88,18 @@ def whole_numbers(option: str, text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in found)
 
 
-def check_output(path: Path | None, suffixes: Sequence[str] = SUFFIXES, *, option: str = "--output") -> None:
-    """Raise UsageError, before anything is computed, for a file that cannot be written or is of no known kind."""
+def check_output(
+    path: Path | None, suffixes: Sequence[str] = SUFFIXES, *, option: str = "--output", source: str | None = None
+) -> None:
+    """Raise UsageError, before anything is computed, for a file that cannot be written or is of no known kind.
+
+    source: the checkpoint that is read, which is not replaced; every other file is.
+    """
+    from prunescope.runs.files.artefacts import check_no_source
+
     if path is None:
         return
+    check_no_source(path, source)
     if path.suffix not in suffixes:
         raise UsageError(f"{option} {path} has the suffix {path.suffix!r}", fix=f"end it in {' or '.join(suffixes)}")
     if path.is_dir() or not path.absolute().parent.is_dir():

@@ -251,6 +251,11 @@ class Report:
     """The publications of the methods it was made with."""
 
     @property
+    def advising(self) -> tuple[Headline, ...]:
+        """The verdicts that give the advice: the vote on the dense model only where there is no other."""
+        return self.verdicts or self.dense_votes
+
+    @property
     def seconds(self) -> float:
         """Wall time of all steps together."""
         return sum(step.seconds for step in self.cost)

@@ -58,6 +58,14 @@ ADVICE = {
     Advice.NONE: "no advice",
 }
 
+VOTES = {
+    Advice.RAISE: "temperature too low",
+    Advice.LOWER: "temperature too high",
+    Advice.KEEP: "no opinion",
+    Advice.NONE: "no opinion",
+}
+"""The vote on a dense model, as a finding: where pruned models were judged, the advice is theirs."""
+
 MOST_LABELS = 3
 """More densities in a row than these are written as a range."""
 

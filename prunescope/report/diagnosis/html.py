@@ -86,7 +86,7 @@ def _of_the_card(report: Report) -> dict[str, Any]:
         "axes": _axes(report),
         "hotter": words.either(sides) if (sides := [knob.hotter for knob in report.knobs if knob.hotter]) else "",
         "colder": words.either(sides) if (sides := [knob.colder for knob in report.knobs if knob.colder]) else "",
-        "advised": {verdict.advice for verdict in (*report.verdicts, *report.dense_votes)},
+        "advised": {verdict.advice for verdict in report.advising},
     }
 
 
@@ -109,6 +109,7 @@ def _environment() -> Environment:
         sure_of=words.SURE_OF.__getitem__,
         arrow=words.ARROWS.__getitem__,
         advice=words.ADVICE.__getitem__,
+        vote_words=words.VOTES.__getitem__,
         cell=formatting.cell,
         with_unit=formatting.with_unit,
         row_unit=formatting.row_unit,

@@ -70,7 +70,7 @@ def _blocks(report: Report, width: int) -> Iterator[RenderableType]:
     yield from _verdicts(report.verdicts, width)
     yield from (Text(line, style="dim") for line in (words.sure_of(report.verdicts),) if line)
     yield from _gains(report.verdicts)
-    yield from (_vote(vote) for vote in report.dense_votes)
+    yield from (_vote(vote, alone=not report.verdicts) for vote in report.dense_votes)
     yield from _meaning(report)
     yield _facts(report)
     yield from _next(report.commands, width)
@@ -126,11 +126,12 @@ def _gains(verdicts: Sequence[Headline]) -> Iterator[Text]:
         yield Text(f"Measured between siblings, in training error: {', '.join(shown)}.", style="dim")
 
 
-def _vote(vote: Headline) -> Text:
-    side = {Advice.RAISE: "temperature too low", Advice.LOWER: "temperature too high"}.get(vote.advice, "no opinion")
+def _vote(vote: Headline, *, alone: bool) -> Text:
+    """Return the vote on the dense model; the arrow of an advice only where it stands alone."""
     shape = f"{words.REGIME_SHAPES[vote.regime]} {words.REGIMES[vote.regime]}: " if vote.regime else ""
+    arrow, by = (f"{words.ARROWS[vote.advice]} ", "") if alone else ("", "a vote, not the advice: ")
     return Text(
-        f" {vote.label}  {shape}{words.ARROWS[vote.advice]} {side} ({vote.rule}, confidence {confidence(vote)})"
+        f" {vote.label}  {shape}{arrow}{words.VOTES[vote.advice]} ({by}{vote.rule}, confidence {confidence(vote)})"
     )
 
 
@@ -141,7 +142,7 @@ def _meaning(report: Report) -> Iterator[RenderableType]:
             (Advice.RAISE, "raise", [knob.hotter for knob in report.knobs if knob.hotter]),
             (Advice.LOWER, "lower", [knob.colder for knob in report.knobs if knob.colder]),
         )
-        if sides and any(verdict.advice is advice for verdict in (*report.verdicts, *report.dense_votes))
+        if sides and any(verdict.advice is advice for verdict in report.advising)
     ]
     yield Text("")
     yield from (Text(line) for line in lines)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import StoreError, UsageError
 from prunescope.runs.files.whole import sync_folder, temporary_name, whole_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from prunescope.networks.exports.artefact import Artefact
 
 
@@ -18,6 +17,12 @@ def check_free(target: Path, *, folder: bool) -> None:
     """Raise UsageError where a folder is in the way: one with content is never replaced."""
     if target.is_dir() and (not folder or any(target.iterdir())):
         raise UsageError(f"--output {target} is a folder" + (" with files" if folder else ""), fix="name another place")
+
+
+def check_no_source(target: Path, network: object) -> None:
+    """Raise UsageError where the file to write is the checkpoint that is read: every other file is replaced."""
+    if isinstance(network, str | Path) and target.is_file() and Path(network).resolve() == target.resolve():
+        raise UsageError(f"--output {target} is the checkpoint itself", fix="name another file")
 
 
 def write_artefact(target: Path, artefact: Artefact) -> float:

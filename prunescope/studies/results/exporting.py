@@ -32,7 +32,7 @@ class ExportQuestion(CheckpointQuestion):
     to: str
     """The format: timm, torchvision, hf, onnx, or torch-prune."""
     output: str | Path
-    """The file to write; of hf a folder, which does not exist yet or is empty."""
+    """The file to write, which is replaced where it exists; of hf a folder, which does not exist yet or is empty."""
     data: DataLike | None = None
     """What the network was trained on, which determines the size of images in ONNX; what its run has where None."""
 
@@ -86,11 +86,12 @@ def answer_export(
     from prunescope.networks import checkpoints
     from prunescope.networks.exports import formats
     from prunescope.networks.exports.artefact import ExportSubject
-    from prunescope.runs.files.artefacts import write_artefact
+    from prunescope.runs.files.artefacts import check_no_source, write_artefact
     from prunescope.runs.opening import open_network
 
     chosen, target = formats.find_format(question.to), Path(question.output)
     _check_target(target, chosen.suffixes)
+    check_no_source(target, question.network)
     reference = open_network(question.network, session, loading=question.loading, data=question.data)
     checkpoint = session.store.load_weights(reference)
     model = checkpoints.to_model(checkpoint).eval()

@@ -71,6 +71,15 @@ def test_ids_are_unique_and_every_reference_is_met(parsed):
     assert {reference.removeprefix("#") for reference in parsed.references} <= set(parsed.ids)
 
 
+def test_a_page_and_a_card_show_no_arrow_where_no_direction_is_decided(undecided):
+    for made in (diagnosis_page(undecided).partition("<h2>Knobs")[0], card(undecided)):
+        shown = made.partition("<h1>")[2].replace("\N{NO-BREAK SPACE}", " ")
+        assert shown.startswith("10 % cannot be decided yet.")
+        assert not set("↑↓") & set(shown)
+        assert "temperature too low<small>a vote, not the advice</small>" in shown
+        assert "no change of the temperature of the dense training is advised" in shown
+
+
 def test_hostile_text_stays_text(page, parsed):
     assert synthetic.HOSTILE in " ".join(parsed.text)
     assert page.count("<script") == 1

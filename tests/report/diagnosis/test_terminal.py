@@ -29,6 +29,19 @@ def test_the_verdict_comes_first_with_a_shape_and_a_word(report):
     assert [text.index(word) for word in order] == sorted(text.index(word) for word in order)
 
 
+def test_no_arrow_is_printed_where_no_direction_is_decided(undecided):
+    text = printed(undecided, 100)
+    assert text.splitlines()[2] == "10 % cannot be decided yet."
+    assert not set("↑↓") & set(text)
+    assert " dense  temperature too low (a vote, not the advice: md-tree" in text
+
+
+def test_the_vote_on_a_dense_model_alone_has_its_arrow(dense_only):
+    text = printed(dense_only, 100)
+    assert "↑ temperature too low (md-tree" in text
+    assert "↑ raise = " in text
+
+
 def test_the_last_word_is_whom_to_cite(report):
     last = " ".join(printed(report).split("Cite: ")[1].split())
     assert "Zhou et al. 2023" in last
