@@ -144,10 +144,10 @@ def _meaning(report: Report) -> Iterator[RenderableType]:
         )
         if sides and any(verdict.advice is advice for verdict in report.advising)
     ]
-    yield Text("")
-    yield from (Text(line) for line in lines)
     if not report.knobs:
-        yield Text("The checkpoint does not record its training: no knob is known.")
+        lines.append("The checkpoint does not record its training: no knob is known.")
+    if lines:
+        yield from (Text(""), *map(Text, lines))
 
 
 def _facts(report: Report) -> RenderableType:

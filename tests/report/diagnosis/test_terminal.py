@@ -33,6 +33,7 @@ def test_no_arrow_is_printed_where_no_direction_is_decided(undecided):
     text = printed(undecided, 100)
     assert text.splitlines()[2] == "10 % cannot be decided yet."
     assert not set("↑↓") & set(text)
+    assert "\n\n\n" not in text
     assert " dense  temperature too low (a vote, not the advice: md-tree" in text
 
 
