@@ -36,6 +36,8 @@ VERSIONS = {
     "h5py": "3.12.1",
     "python": "3.11.9",
 }
+FROM_FILE = Recipe(step="import", arguments={"sha256": "ab" * 32, "weights": None, "model": MODEL})
+FROM_RESULTS = Recipe(step="import", plugin="timm", arguments={"density": 1.0, "files": [], "weights": "cd" * 32})
 HOSTILE = "<script>alert('note')</script> & \"quotes\""
 
 
@@ -58,11 +60,11 @@ CASES = (
 
 
 def study(
-    folder: Path, *, imported: bool = False, third_party: bool = True, cases: tuple[Case, ...] = CASES
+    folder: Path, *, imported: Recipe | bool = False, third_party: bool = True, cases: tuple[Case, ...] = CASES
 ) -> tuple[Session, str]:
     """Write a study of three densities (Regime I, unresolved, II) and return its session and the diagnosis's id."""
     store = Store(folder)
-    dense = write(store, _imported() if imported else _trained())
+    dense = write(store, _imported(FROM_FILE if imported is True else imported) if imported else _trained())
     asked, verdicts = [], []
     for case in cases:
         probes = _at_density(store, dense, case, third_party=third_party)
@@ -115,8 +117,7 @@ def _trained() -> Run:
     return Run(**{**vars(run), "weights": {f"{run.id}.safetensors": "5e" * 32}})
 
 
-def _imported() -> Run:
-    recipe = Recipe(step="import", arguments={"sha256": "ab" * 32, "weights": None, "model": MODEL})
+def _imported(recipe: Recipe) -> Run:
     facts = {
         "model": MODEL,
         "knobs": {**KNOBS, "batch_size": 32, "optimizer": "sgd"},

@@ -104,19 +104,24 @@ def _title(trail: Trail) -> str:
 
 def _subject(trail: Trail) -> dict[str, Any]:
     dense = trail.dense
-    imported = dense.recipe.step == "import"
     data = next((run.recipe.arguments["data"] for _, run in trail.runs if "data" in run.recipe.arguments), None)
     return {
         "run": trail.reference,
-        "sha256": dense.recipe.arguments["sha256"]
-        if imported
-        else dense.weights.get(f"{trail.reference}.safetensors", ""),
+        "sha256": _digest(trail),
         "source": str(dense.facts.get("source", "")),
         "format": str(dense.facts.get("format", "")),
         "model": str(dense.facts.get("model", {}).get("name", "")),
         "data": _data_name(data) if data else "",
         "fingerprint": data.get("fingerprint", "") if data else "",
     }
+
+
+def _digest(trail: Trail) -> str:
+    """Return the SHA-256 of the weights; of a checkpoint, or one beside another program's results, of its file."""
+    recipe = trail.dense.recipe
+    if recipe.step == "import":
+        return str(recipe.arguments.get("sha256") or recipe.arguments["weights"])
+    return str(trail.dense.weights.get(f"{trail.reference}.safetensors", ""))
 
 
 def _level(trail: Trail, verdicts: Sequence[Headline]) -> EvidenceLevel:

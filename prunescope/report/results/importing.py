@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import knob_words
+from prunescope.report.common import formatting
 from prunescope.report.common.asking import asks
 from prunescope.report.steps.lines import LinesFinding
 from prunescope.studies.imported.importing import ImportAnswer, answer_import
@@ -40,11 +41,11 @@ class ImportFinding(LinesFinding):
     def lines(self) -> Sequence[str]:
         """Return what was imported, what it lacks, what was left out, and what may come next."""
         answer = self.answer
-        pruned = len(answer.runs) - answer.dense
+        pruned, dense = len(answer.runs) - answer.dense, formatting.count(answer.dense, "dense network")
         known = f", {answer.known} of them known before" if answer.known else ""
         axis = f", along {knob_words(answer.knob)}" if answer.knob else ", no knob of the dense training is known"
         return [
-            f"{', '.join(answer.forms)}: {pruned} pruned and {answer.dense} dense networks{known}{axis}",
+            f"{', '.join(answer.forms)}: {pruned} pruned and {dense}{known}{axis}",
             *(f"not measured: {name}" for name in answer.missing),
             *(f"note: {note}" for note in answer.notes),
             *(f"left out: {one}" for one in answer.left_out[:SHOWN]),
@@ -71,7 +72,7 @@ class ImportFinding(LinesFinding):
     def _next(self) -> str:
         if self.answer.dense == len(self.answer.runs):
             subject = self.answer.with_weights or "CHECKPOINT"
-            return f"prunescope diagnose {subject} --study {self.answer.study}"
+            return f"prunescope diagnose {subject} --data DATA --study {self.answer.study}"
         return f"prunescope report {self.answer.study}"
 
 

@@ -137,9 +137,10 @@ def read_imported(session: Session) -> ImportedStudy:
     folder = session.store.study
     pruned = [run for run in runs if run.facts["density"] < 1]
     if not pruned:
+        subject = next((run.id for run in runs if session.store.weights_path(run.id).is_file()), "CHECKPOINT")
         raise EvidenceError(
-            f"{folder} holds {len(runs)} dense networks and no pruned one",
-            fix=f"prune one of them: prunescope diagnose {runs[0].id if runs else 'RUN'} --study {folder}",
+            f"{folder} holds {len(runs)} dense network{'s' if len(runs) != 1 else ''} and no pruned one",
+            fix=f"prune one of them: prunescope diagnose {subject} --data DATA --study {folder}",
         )
     check_settings([run.facts["settings"] for run in pruned])
     knob = find_axis([run.facts["knobs"] for run in pruned], read_axis(folder))

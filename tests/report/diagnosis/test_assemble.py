@@ -91,6 +91,11 @@ def test_provenance_has_the_digest_of_the_input(report, imported):
     assert report.seeds == {"train": (3,), "prune": (0,), "retrain": (1, 2, 3), "probe": (0,)}
 
 
+def test_a_checkpoint_beside_imported_results_is_one_to_diagnose(tmp_path):
+    made = assemble(*synthetic.study(tmp_path, imported=synthetic.FROM_RESULTS))
+    assert dict(made.provenance)["sha256"] == "cd" * 32
+
+
 def test_levels(report, dense_only):
     assert report.level.name == "L3"
     assert dense_only.level.name == "L1"

@@ -235,7 +235,11 @@ def test_the_checkpoint_of_a_run_folder_becomes_weights(tmp_path):
     (run,) = read(found)
     assert run.weights
     assert Store(found.study).load_weights(run.id).spec.name == "preresnet8"
-    assert found.lines()[-1].startswith(f"next: prunescope diagnose {run.id}")
+    asked = f"prunescope diagnose {run.id} --data DATA --study {found.study}"
+    assert found.lines()[-1] == f"next: {asked}"
+    with pytest.raises(EvidenceError, match="1 dense network and no pruned one") as caught:
+        prunescope.report(found.study)
+    assert caught.value.fix == f"prune one of them: {asked}"
 
 
 def test_a_checkpoint_that_is_not_read_leaves_the_numbers(tmp_path):
