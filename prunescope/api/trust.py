@@ -71,9 +71,10 @@ def resolve(name: str) -> Any:  # noqa: ANN401 - checked by whoever calls it
             found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # whatever importing a foreign module raises
         ended = f"it ended with exit status {error.code}, as a program does" if isinstance(error, SystemExit) else error
+        named = f'write "{Path(module_name).stem}:{attribute}", ' if module_name.endswith(".py") else ""
         raise UsageError(
             f"cannot import '{name}': {ended}",
-            fix="install its package, or run in its folder, or add its folder to PYTHONPATH",
+            fix=f"{named}install its package, or run in its folder, or add its folder to PYTHONPATH",
         ) from error
     for part in attribute.split("."):
         if not hasattr(found, part):

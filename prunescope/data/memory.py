@@ -162,7 +162,7 @@ def in_memory(
         raise InputError(
             f"the images are {pixels.dtype} of shape {tuple(pixels.shape)}, wanted uint8 (n, channels, height, width)",
             fix="convert them: pixels as whole numbers from 0 to 255, channels before height and width; other inputs "
-            "(token ids, rows of numbers) goes through prunescope.data.tensors.from_tensors(name, train, test)",
+            "(token ids, rows of numbers) go through prunescope.data.tensors.from_tensors(name, train, test)",
         )
     if classes.shape != pixels.shape[:1] or classes.is_floating_point() or classes.is_complex():
         raise InputError(

@@ -90,6 +90,9 @@ def test_the_working_directory_is_searched_for_typed_code_alone(tmp_path, monkey
     with pytest.raises(UsageError, match="cannot import 'not_here:f'"):
         resolve("not_here:f")
     assert sys.path == before
+    with pytest.raises(UsageError, match=r"cannot import 'only_here.py:f'") as caught:
+        resolve("only_here.py:f")
+    assert caught.value.fix.startswith('write "only_here:f", ')
 
 
 def test_trust_is_of_whole_names():
