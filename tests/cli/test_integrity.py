@@ -107,6 +107,24 @@ def test_every_byte_of_what_is_noted_of_the_data_counts(study, invoke):
         assert result.exit_code == 2 or json.loads(result.stdout)["cells"] == good, data[place - 20 : place + 20]
 
 
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("study.toml", lambda data: data[: data.index(b"[axes]")]),
+        ("study.toml", lambda data: data.replace(b"=", b"\xbd", 1)),
+        ("data.json", lambda data: data.replace(b"60", b"61", 1)),
+        ("data.json", lambda data: data[:-9]),
+        ("data.json", lambda _: b"[]"),
+    ],
+)
+def test_a_damaged_file_beside_the_runs_is_named_by_check(study, invoke, name, damage):
+    path = study / name
+    path.write_bytes(damage(path.read_bytes()))
+    checked = invoke("results", "check", "--study", study)
+    assert (checked.exit_code, checked.stdout.partition(":")[0]) == (2, name), checked.stderr
+    assert checked.stdout.count("\n") == 1
+
+
 def test_flipped_weights_are_named_and_computed_again_on_request(study, invoke):
     before = numbers(study, invoke)
     weights = sorted((study / "runs").glob("retrain-*.safetensors"))

@@ -16,6 +16,7 @@ from prunescope.report.results.run import RunFinding, summarise_run
 from prunescope.runs import coordinates, exports, recording, removing
 from prunescope.runs.store import Store
 from prunescope.runs.watching import label
+from prunescope.studies.grid.studyfolder import check_study_files
 from prunescope.studies.results.question import ResultsQuestion
 from prunescope.studies.results.reading import ReadableRuns, check_exists, find_run, read_runs
 
@@ -83,7 +84,7 @@ class OpenStudy(Finding):
 
     def check(self) -> list[tuple[str, str]]:
         """Return (file, what is wrong) for every damaged file; [] where every byte matches its digest."""
-        return self.session.store.check()
+        return [*check_study_files(self.study), *self.session.store.check()]
 
     def leftovers(self) -> list[Path]:
         """Return what interrupted steps left, which may be deleted."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +123,21 @@ def settle(file: Path, folder: Path, *, trust: Trust = NOTHING, data: str | None
         ) from error
 
 
+def check_study_files(folder: Path) -> list[tuple[str, str]]:
+    """Return (file, what is wrong) for study.toml and data.json, where one is there and cannot be used."""
+    found = []
+    for name, read in ((STUDY_FILE, study.load_study), (DATA_FILE, _read_noted)):
+        path = folder / name
+        try:
+            if os.path.lexists(path):
+                read(path)
+        except (InputError, StoreError) as error:
+            found.append((name, error.message.removeprefix(f"{path}: ")))
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
+            found.append((name, f"it cannot be read: {error}"))
+    return found
+
+
 def _check_same(asked: Study, there: Path, file: Path) -> None:
     found = study.load_study(there)
     differing = [name for name in vars(asked) if name != "name" and getattr(found, name) != getattr(asked, name)]
@@ -171,8 +187,7 @@ def _describe_shape(asked: Study, source: Source, trust: Trust) -> DataShape:
 def _known_shape(asked: Study, folder: Path) -> DataShape | None:
     """Return what an earlier command noted of the data, None where it noted nothing of these."""
     try:
-        noted = json.loads(read_regular_text(folder / DATA_FILE))
-        _check_digest(noted, folder / DATA_FILE)
+        noted = _read_noted(folder / DATA_FILE)
         shape = DataShape(
             source=Source(**noted["source"]),
             num_classes=int(noted["num_classes"]),
@@ -183,6 +198,13 @@ def _known_shape(asked: Study, folder: Path) -> DataShape | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return shape if noted.get("data") == asked.data else None
+
+
+def _read_noted(path: Path) -> dict[str, Any]:
+    """Return what data.json holds; StoreError where it does not match its digest, ValueError where it is no JSON."""
+    noted: dict[str, Any] = json.loads(read_regular_text(path))
+    _check_digest(noted, path)
+    return noted
 
 
 def _to_json(asked: Study, shape: DataShape) -> str:

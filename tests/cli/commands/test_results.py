@@ -74,11 +74,22 @@ def test_list_of_a_damaged_study_names_the_file(damaged, invoke):
     assert "train-0000000000000000.h5 is not a readable prunescope result" in result.stderr
 
 
+STUDY = """
+model = { name = "preresnet8" }
+data = { name = "patches" }
+train = { plugin = "sgd", epochs = 1 }
+prune = { plugin = "magnitude" }
+retrain = { plugin = "sgd", epochs = 1 }
+probes = [{ plugin = "errors" }]
+axes = { epochs = [1], density = [0.5] }
+"""
+
+
 @pytest.fixture
 def forms(study):
     """Return a study, named in every way that a person may."""
     folder, dense = study
-    (folder / "study.toml").touch()
+    (folder / "study.toml").write_text(STUDY)
     yield folder, dense, [folder, folder / "study.toml", folder / "runs"]
     (folder / "study.toml").unlink()
 
