@@ -169,12 +169,18 @@ class Store:
 
     def is_busy(self, run_id: str) -> bool:
         """Whether a process is performing the run at this moment."""
-        return is_held(self._locks / f"{run_id}.lock")
+        try:
+            return is_held(self._locks / f"{run_id}.lock")
+        except OSError as error:
+            raise _cannot_write(self.path(run_id), error) from error
 
     def has_locks(self) -> bool:
         """Whether the file system of the study has locks; files are used instead where it has none."""
         _make_folder(self._locks)
-        return has_locks(self._locks)
+        try:
+            return has_locks(self._locks)
+        except OSError as error:
+            raise _cannot_write(self._locks, error) from error
 
     def write(self, run: Run, weights: Mapping[int | None, Checkpoint] | None = None) -> str:
         """Write a finished run and its weights (by epoch of the snapshot; None: the end); return its id.

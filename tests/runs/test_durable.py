@@ -156,6 +156,20 @@ def test_the_lease_of_a_process_that_is_gone_is_taken_over_and_that_of_another_h
         pass
 
 
+def test_a_lock_that_fails_otherwise_is_an_error_of_the_folder(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    store = Store(tmp_path)
+    with store.lock("train-0"):
+        pass
+    locks.has_locks.cache_clear()
+    monkeypatch.setattr(fcntl, "flock", refused)
+    for ask in (store.has_locks, lambda: store.is_busy("train-0")):
+        with pytest.raises(StoreError, match="Input/output error"):
+            ask()
+
+
 def test_an_error_inside_the_lock_is_not_one_of_the_lock(tmp_path):
     with pytest.raises(FileNotFoundError), Store(tmp_path).lock("train-0"):
         raise FileNotFoundError("of the step")
