@@ -156,6 +156,23 @@ def test_the_lease_of_a_process_that_is_gone_is_taken_over_and_that_of_another_h
         pass
 
 
+@pytest.mark.usefixtures("no_locks")
+def test_a_lease_that_another_process_took_over_meanwhile_is_its_own(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    with store.lock("train-0"):
+        pass
+    lease = tmp_path / "runs" / ".locks" / "train-0.lease"
+    lease.write_text(f"{socket.gethostname()} {'9' * 30}")
+    with store.lock("train-0", wait=False):
+        pass
+    lease.write_text(f"{socket.gethostname()} 1")
+    monkeypatch.setattr(locks, "_is_alive", lambda _: not lease.write_text("another-host 1"))
+    with pytest.raises(BusyError), store.lock("train-0", wait=False):
+        pass
+    assert lease.read_text() == "another-host 1"
+    assert [path.name for path in lease.parent.iterdir()] == ["train-0.lease"]
+
+
 def test_a_lock_that_fails_otherwise_is_an_error_of_the_folder(tmp_path, monkeypatch):
     def refused(*_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))

@@ -113,22 +113,28 @@ def _take(path: Path) -> bool:
 
 
 def _give_up_dead(path: Path) -> None:
-    """Remove the lease of a process of this host that is gone: under another name first, so that one does it."""
+    """Remove the lease of a process of this host that is gone: under another name first, so that one does it.
+
+    Where another process took it over meanwhile, it is that one's lease that was renamed: it gets its name back.
+    """
     try:
-        host, _, process = read_regular_text(path).rpartition(" ")
+        holder = read_regular_text(path)
     except (OSError, UnicodeDecodeError, InputError):
         return
+    host, _, process = holder.rpartition(" ")
     if host == socket.gethostname() and process.isdecimal() and not _is_alive(int(process)):
         aside = path.with_name(temporary_name())
-        with suppress(OSError):
+        with suppress(OSError, UnicodeDecodeError, InputError):
             path.rename(aside)
+            if read_regular_text(aside) != holder:
+                os.link(aside, path)
             aside.unlink()
 
 
 def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # no process has so large a number
         return False
     except OSError:  # another process's
         return True
