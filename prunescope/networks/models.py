@@ -21,6 +21,7 @@ from prunescope.networks import constructors, identity, live
 from prunescope.networks.caches import forget_between_calls
 from prunescope.networks.layers import prunable
 from prunescope.networks.spec import JSON, TIMM_SOURCES, ModelSpec
+from prunescope.networks.weightless import WeightlessMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,9 +83,19 @@ def _create(spec: ModelSpec, seed: int) -> nn.Module:
 
 
 def create_empty(spec: ModelSpec) -> nn.Module:
-    """Return the network of `spec` on the meta device: names and shapes without memory or initialisation."""
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        return _build(spec)
+    """Return the network of `spec` on the meta device: names and shapes without memory or initialisation.
+
+    Raises UsageError where it cannot be built so: only a real one tells.
+    """
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                return _build(spec)
+        except UsageError:
+            if ":" in spec.name:  # a factory may hand out a network that lives on
+                raise
+        with WeightlessMode():
+            return _build(spec).to("meta")
 
 
 def is_large(spec: ModelSpec) -> bool:

@@ -77,6 +77,18 @@ def test_an_empty_network_has_names_and_shapes_only():
     assert all(parameter.is_meta for parameter in empty.parameters())
 
 
+def test_a_network_of_billions_has_names_and_shapes_too_where_its_constructor_reads_numbers(monkeypatch):
+    def reading(_name, **_options):
+        rates = [rate.item() for rate in torch.linspace(0, 0.1, 2)]
+        return nn.Sequential(nn.Linear(10**6, 10**6), nn.Dropout(rates[1]))
+
+    monkeypatch.setattr(timm, "create_model", reading)
+    empty = create_empty(spec("resnet18"))
+    assert empty[0].weight.shape == (10**6, 10**6)
+    assert empty[1].p == pytest.approx(0.1)
+    assert all(tensor.is_meta for tensor in empty.state_dict().values())
+
+
 def test_vision_transformers_get_the_image_size_and_convolutional_networks_do_not():
     vit = create(spec("vit_tiny_patch16_224", size=(32, 48), embed_dim=12, depth=1, num_heads=1), seed=0)
     assert vit(torch.randn(1, 1, 32, 48)).shape == (1, 3)
