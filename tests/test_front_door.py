@@ -270,7 +270,7 @@ def test_a_soup_is_the_average_where_the_replicas_are_connected(made, folder):
     assert [run.id for run in found.replicas] == made["retrain"]
     lmc = prunescope.probe(made["retrain"], "lmc", probe_options={"test": False}, study=folder).readings["lmc"]
     assert lmc.value.min() >= -0.1
-    assert f"least LMC {lmc.value.min():.3f}" in str(found)
+    assert f"least LMC {lmc.value.min():.4f}".replace("-", "−") in str(found)
     averaged, states = (
         found.networks()[0],
         [prunescope.open_study(folder).show(run).network() for run in made["retrain"]],

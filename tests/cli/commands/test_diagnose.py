@@ -257,7 +257,8 @@ def without_hessian(study, tmp_path, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("derivative for aten::folded_backward is not implemented")
 
-    monkeypatch.setattr("prunescope.landscape.hutchinson.trace", broken)
+    for estimator in ("hutchinson.trace", "exact_trace.exact_trace"):
+        monkeypatch.setattr(f"prunescope.landscape.{estimator}", broken)
     folder, dense = study
     save_weights(tmp_path / "ckpt.pt", Store(folder).load_weights(dense))
     return tmp_path / "ckpt.pt"
