@@ -41,11 +41,16 @@ class ThemedCommand(TyperCommand):
         found = [(one, row) for one in self.get_params(ctx) if (row := one.get_help_record(ctx)) is not None]
         arguments = [(row[0].partition(" <")[0], row[1]) for one, row in found if one.param_type_name == "argument"]
         options = [
-            (one.name, getattr(one, "rich_help_panel", None), row)
+            (_name(one), getattr(one, "rich_help_panel", None), row)
             for one, row in found
             if one.param_type_name == "option"
         ]
         write_sections([*([("Arguments", arguments)] if arguments else []), *sort_by_theme(options).items()], formatter)
+
+
+def _name(option: Any) -> str:  # noqa: ANN401 - Click's
+    """Return the name of an option; Click gives its own --help one that is private."""
+    return "help" if "--help" in option.opts else option.name
 
 
 def sort_by_theme(options: Iterable[tuple[str, str | None, tuple[str, str]]]) -> Mapping[str, Rows]:
