@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from prunescope.api import Data
-    from prunescope.networks.checkpoints import Checkpoint, WeightsChoice
+    from prunescope.networks.checkpoints import Checkpoint
     from prunescope.runs.store import Store
 
 
@@ -29,15 +29,15 @@ def import_checkpoint(
     path: Path | str,
     store: Store,
     *,
-    weights: WeightsChoice | None = None,
+    weights: str | None = None,
     model: str | None = None,
     unsafe: bool = False,
 ) -> str:
     """Read another program's checkpoint once and keep it as a run of the study; return its id.
 
-    weights: "ema" or "raw" where the file has both; model: a timm name or "pkg.mod:factory" where the file does not
-    name it; unsafe: allow unpickling. The id depends on the file's content, these choices and the settings that other
-    files beside it hold, not on its place.
+    weights: "ema", "raw" or a name, where the file has several; model: a timm name or "pkg.mod:factory" where the
+    file does not name it; unsafe: allow unpickling. The id depends on the file's content, these choices and the
+    settings that other files beside it hold, not on its place.
     """
     started = monotonic()
     found = checkpoints.load_checkpoint(path, weights=weights, model=model, unsafe=unsafe, trust=store.trust)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data
     from prunescope.data.spec import Source
-    from prunescope.networks.checkpoints import WeightsChoice
     from prunescope.runs.place import DataLike, Network, Networks
     from prunescope.runs.session import Session
 
@@ -38,14 +37,13 @@ def open_network(
         MismatchError: the weights do not fit the network.
         UsageError: a live network without data.
     """
-    if loading.weights not in (None, "ema", "raw"):
-        raise UsageError(f"--weights got {loading.weights!r}", fix="it requires ema or raw")
     if _is_module(network):
         return import_network(network, session, data)
     found = network if isinstance(network, str | Path) else _run_of(network)
     text, path, store = str(found), Path(found), session.store
     reference = _inside(path, session) if path.exists() else store.resolve(text)
     if reference is not None:
+        _refuse_named_weights(loading.weights, text)
         _keep_again(loading.model, reference, session)
         return _with_weights(reference, session)
     if path.exists() or text.startswith(HUB_PREFIXES):
@@ -82,6 +80,14 @@ def _named(loading: Loading) -> Loading:
     from prunescope.networks import live
 
     return replace(loading, model=live.keep_network(loading.model)) if _is_module(loading.model) else loading
+
+
+def _refuse_named_weights(weights: str | None, run: str) -> None:
+    if weights not in (None, "ema", "raw"):
+        raise UsageError(
+            f"--weights got {weights!r}, and the run {run!r} has one set of weights",
+            fix="leave it out, or give the checkpoint file",
+        )
 
 
 def _keep_again(model: object, reference: str, session: Session) -> None:
@@ -173,7 +179,7 @@ def inherited_source(references: Sequence[str], session: Session) -> Source | No
 def _import_file(source: Path | str, session: Session, loading: Loading) -> str:
     from prunescope.runs import importing
 
-    text, chosen, model = str(source), cast("WeightsChoice | None", loading.weights), cast("str | None", loading.model)
+    text, chosen, model = str(source), loading.weights, cast("str | None", loading.model)
     try:
         run_id = importing.import_checkpoint(source, session.store, weights=chosen, model=model, unsafe=loading.unsafe)
     except MismatchError as error:

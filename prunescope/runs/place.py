@@ -129,7 +129,7 @@ class Loading:
     """How a checkpoint of another program is read."""
 
     weights: str | None = None
-    """"ema" or "raw", where the file has both."""
+    """"ema", "raw", or the name of a set of weights in the file, where it has several."""
     model: str | nn.Module | None = None
     """A timm name, "pkg.mod:factory", or a live network of that class, where the file does not name it."""
     unsafe: bool = False
@@ -144,7 +144,7 @@ class CheckpointQuestion(StudyPlace):
     """Network of a foreign checkpoint: a timm name, "pkg.mod:factory", or a live network, whose weights are ignored. An
     object of its structure also lets a process resume work on a live network of an earlier one."""
     weights: str | None = None
-    """"ema" or "raw": which weights of a checkpoint that has both."""
+    """Which weights of a checkpoint that has several: "ema", "raw", or the name of the set in the file."""
     unsafe_load: bool = False
     """Unpickle without restrictions: the file can run any code. Only for trusted files."""
 

@@ -250,7 +250,7 @@ DIAGNOSE = {
     "unknown verdict": (("--fail-on", "maybe"), "'maybe'"),
     "report that is no page": (("--report", "report.pdf"), ".html"),
     "level 2 of one": (("--level", "2"), "second replica"),
-    "unknown weights": (("--weights", "best"), "ema or raw"),
+    "unknown weights": (("--weights", "best"), "has one set of weights"),
     "foreign executor's workers": (("--executor", "slurm", "--workers", "2"), "there is no executor 'slurm'"),
     "unknown executor": (("--executor", "slurm"), "'slurm'"),
 }

@@ -77,9 +77,11 @@ def test_what_is_no_network_is_refused(session, given, error, message):
         open_network(given, session)
 
 
-def test_a_choice_of_weights_is_ema_or_raw(session, file):
-    with pytest.raises(UsageError, match="--weights got 'best'"):
+def test_a_choice_of_weights_that_is_not_there(session, file):
+    with pytest.raises(UsageError, match="contains no weights named 'best'"):
         open_network(file, session, loading=Loading(weights="best"))
+    with pytest.raises(UsageError, match=r"--weights got 'best', and the run .* has one set of weights"):
+        open_network(open_network(file, session), session, loading=Loading(weights="best"))
 
 
 def test_data_are_checked_against_the_network(session, file):

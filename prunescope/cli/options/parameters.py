@@ -37,7 +37,9 @@ Model = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Network of a checkpoint file: a timm name or pkg.mod:factory."),
 ]
-Weights = Annotated[str | None, typer.Option(metavar="[ema|raw]", help="Weights to use of a checkpoint that has both.")]
+Weights = Annotated[
+    str | None, typer.Option(metavar="[ema|raw|NAME]", help="Weights to use of a checkpoint that has several.")
+]
 UnsafeLoad = Annotated[
     bool,
     typer.Option("--unsafe-load", help="Unpickle without restrictions, for trusted files only: the file can run code."),

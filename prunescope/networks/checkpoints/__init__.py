@@ -5,9 +5,8 @@
 >>> model = checkpoints.to_model(one)  # doctest: +SKIP
 """
 
-from prunescope.networks.checkpoints.layouts import WeightsChoice
 from prunescope.networks.checkpoints.loading import load_checkpoint
 from prunescope.networks.checkpoints.own import reads_back, to_parts, to_safetensors
 from prunescope.networks.checkpoints.record import Checkpoint, to_model
 
-__all__ = ["Checkpoint", "WeightsChoice", "load_checkpoint", "reads_back", "to_model", "to_parts", "to_safetensors"]
+__all__ = ["Checkpoint", "load_checkpoint", "reads_back", "to_model", "to_parts", "to_safetensors"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from prunescope.api.errors import InputError, UsageError
 from prunescope.networks.checkpoints.plain import plain
 
-WeightsChoice: TypeAlias = Literal["ema", "raw"]
+WeightsKind: TypeAlias = Literal["ema", "raw"]
 
 EMA_KEYS = (
     "state_dict_ema",
@@ -58,7 +59,7 @@ class FileLayout:
     notes: tuple[str, ...] = ()
 
 
-def find_weights(value: Any, *, weights: WeightsChoice | None, source: str) -> FileLayout:  # noqa: ANN401 - whatever was in the file
+def find_weights(value: Any, *, weights: str | None, source: str) -> FileLayout:  # noqa: ANN401 - whatever was in the file
     """Return the weights in `value`: EMA weights where there are any, unless `weights` is "raw".
 
     Raises:
@@ -74,7 +75,7 @@ def find_weights(value: Any, *, weights: WeightsChoice | None, source: str) -> F
             fix="save the state_dict of the network",
         )
     if is_state(value):
-        refuse_missing_choice(weights, found="raw", source=source)
+        refuse_missing_choice(weights, found=None if names_ema(value) else "raw", source=source)
         return FileLayout(state=dense_tensors(value), format="state_dict", notes=_extra_state_note(value))
     return _unwrap(value, weights=weights, source=source)
 
@@ -91,20 +92,30 @@ def is_state(value: object) -> bool:
     )
 
 
-def _unwrap(value: Mapping[Any, Any], *, weights: WeightsChoice | None, source: str) -> FileLayout:
+def names_ema(state: Iterable[str]) -> bool:
+    """Whether some tensors lie behind a prefix that names an average: `ema_model.`, `model_ema.module.`.
+
+    >>> names_ema(["ema_model.fc.weight"]), names_ema(["schema.weight"])
+    (True, False)
+    """
+    return any(re.search(r"(^|[._])ema[._]", name) for name in state)
+
+
+def _unwrap(value: Mapping[Any, Any], *, weights: str | None, source: str) -> FileLayout:
     ema = _first(value, EMA_KEYS, source=source)
     raw = _first(value, RAW_KEYS, source=source) or (None if ema else _only_unknown(value, source=source))
     if ema is None and raw is None:
         keys = ", ".join(sorted(key[:80] for key in value if isinstance(key, str))[:8]) or "nothing that has a name"
         raise InputError(f"'{source}' contains no weights, only: {keys}", fix="save the state_dict of the network")
-    refuse_missing_choice(weights, found="ema" if raw is None else "raw" if ema is None else None, source=source)
+    only_raw = ema is None and raw is not None and not names_ema(raw[1].state)
+    refuse_missing_choice(weights, found="ema" if raw is None else "raw" if only_raw else None, source=source)
     chosen = raw if ema is None or (weights == "raw" and raw is not None) else ema
     assert chosen is not None  # noqa: S101 - one of them is there
     key, inner = chosen
     return FileLayout(
         state=inner.state,
         beside=plain({name: item for name, item in value.items() if name not in {*EMA_KEYS, *RAW_KEYS}}) | inner.beside,
-        format=_writer(value),
+        format=writer_of(value),
         notes=(*_choice_note(ema, raw, key), *_others_note(value, ema, raw), *inner.notes),
     )
 
@@ -112,9 +123,14 @@ def _unwrap(value: Mapping[Any, Any], *, weights: WeightsChoice | None, source: 
 def _first(value: Mapping[Any, Any], keys: tuple[str, ...], *, source: str) -> tuple[str, FileLayout] | None:
     for key in keys:
         inner = value.get(key)
-        if isinstance(inner, nn.Module) or is_state(inner) or (isinstance(inner, Mapping) and _holds_state(inner)):
+        if holds_weights(inner):
             return key, find_weights(inner, weights=None, source=f"{source}[{key}]")
     return None
+
+
+def holds_weights(value: object) -> bool:
+    """Whether `value` is a network, its weights, or a mapping with such under a usual name."""
+    return isinstance(value, nn.Module) or is_state(value) or (isinstance(value, Mapping) and _holds_state(value))
 
 
 def _holds_state(value: Mapping[Any, Any]) -> bool:
@@ -127,17 +143,19 @@ def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, FileLa
     if len(found) > 1:
         raise InputError(
             f"'{source}' contains several sets of weights: {', '.join(sorted(found)[:8])}",
-            fix="save one of them as a separate state_dict",
+            fix=f"choose one: --weights {min(found)}",
         )
     return (found[0], find_weights(value[found[0]], weights=None, source=source)) if found else None
 
 
-def refuse_missing_choice(weights: WeightsChoice | None, *, found: WeightsChoice | None, source: str) -> None:
-    """Raise UsageError where only one kind was found and the other is wanted; None: both were found."""
+def refuse_missing_choice(weights: str | None, *, found: WeightsKind | None, source: str) -> None:
+    """Raise UsageError where only one kind was found and another choice is wanted; None: both were found."""
     if weights == "ema" and found == "raw":
         raise UsageError(f"'{source}' contains no EMA weights", fix="leave out --weights ema")
     if weights == "raw" and found == "ema":
         raise UsageError(f"'{source}' contains EMA weights only", fix="leave out --weights raw")
+    if weights not in (None, "ema", "raw"):
+        raise UsageError(f"'{source}' contains one set of weights, and no {weights[:80]!r}", fix="leave out --weights")
 
 
 def _choice_note(ema: tuple[str, FileLayout] | None, raw: tuple[str, FileLayout] | None, key: str) -> tuple[str, ...]:
@@ -156,17 +174,16 @@ def _others_note(
     others = [
         str(key)
         for key, item in value.items()
-        if key not in known
-        and not str(key).startswith(NOT_WEIGHTS)
-        and (isinstance(item, nn.Module) or is_state(item) or (isinstance(item, Mapping) and _holds_state(item)))
+        if key not in known and not str(key).startswith(NOT_WEIGHTS) and holds_weights(item)
     ]
     if not others:
         return ()
     named = ", ".join(f"'{other}'" for other in sorted(others)[:8])
-    return (f"weights that were not read: {named}; save the one you mean by itself",)
+    return (f"weights that were not read: {named}; --weights {min(others)} reads these",)
 
 
-def _writer(value: Mapping[Any, Any]) -> str:
+def writer_of(value: Mapping[Any, Any]) -> str:
+    """Return which program wrote a file, as far as its keys show it."""
     if "pytorch-lightning_version" in value:
         return "Lightning"
     if isinstance(value.get("args"), argparse.Namespace) and hasattr(value["args"], "model") and "arch" in value:

@@ -15,9 +15,10 @@ from prunescope.api.errors import InputError, MismatchError, PrunescopeError
 from prunescope.api.trust import NOTHING
 from prunescope.api.wording import percent
 from prunescope.networks.checkpoints import grids, knobs, neighbours, transforms
+from prunescope.networks.checkpoints.chosen_weights import take_weights
 from prunescope.networks.checkpoints.fingerprints import shapes
 from prunescope.networks.checkpoints.finite import check_finite
-from prunescope.networks.checkpoints.layouts import FileLayout, WeightsChoice, find_weights, refuse_missing_choice
+from prunescope.networks.checkpoints.layouts import FileLayout, refuse_missing_choice
 from prunescope.networks.checkpoints.matching import KnownNetwork, Match, fit_state
 from prunescope.networks.checkpoints.names import fold_pruning, strip_wrappers
 from prunescope.networks.checkpoints.own import is_own, unpack
@@ -47,7 +48,7 @@ ZEROS = 0.01
 def load_checkpoint(  # the one function everybody calls: each argument is an option of the command line
     path: Path | str,
     *,
-    weights: WeightsChoice | None = None,
+    weights: str | None = None,
     model: str | None = None,
     options: Mapping[str, JSON] | None = None,
     image_size: tuple[int, int] | None = None,
@@ -56,10 +57,10 @@ def load_checkpoint(  # the one function everybody calls: each argument is an op
 ) -> Checkpoint:
     """Return the checkpoint at a path, in a folder, or under timm's `local-dir:` and `hf-hub:` names.
 
-    weights: which of EMA and raw weights to take; None takes EMA weights where there are any. model: the
-    architecture, where the file does not have it or has it wrong; with `options` for its constructor. image_size:
-    the input's (height, width), where it is known. unsafe: let the file execute code while it is read. trust: names of
-    networks of one's own ("pkg.mod:factory") that the file may ask for; `model` is one of them.
+    weights: "ema", "raw", or the name of a set of weights in the file; None takes EMA weights where there are any.
+    model: the architecture, where the file does not have it or has it wrong; with `options` for its constructor.
+    image_size: the input's (height, width), where it is known. unsafe: let the file execute code while it is read.
+    trust: names of networks of one's own ("pkg.mod:factory") that the file may ask for; `model` is one of them.
 
     Raises:
         InputError: nothing there, unreadable, damaged, something else, unsafe, with NaN in its weights, or naming code.
@@ -77,11 +78,11 @@ def load_checkpoint(  # the one function everybody calls: each argument is an op
             return own
         layout = FileLayout(state=dict(own.state), format=own.format)
     else:
-        layout = find_weights(content.value, weights=weights, source=source)
+        layout = take_weights(content.value, weights=weights, source=source)
         if content.kind == "safetensors":
             layout = replace(layout, format="safetensors")
     facts = _gather(place, layout)
-    known = _known(facts, place, layout, prefer=weights or "ema")
+    known = _known(facts, place, layout, prefer="raw" if weights == "raw" else "ema")
     if image_size:
         known = replace(known, image_size=image_size)
     if model:

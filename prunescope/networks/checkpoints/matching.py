@@ -110,7 +110,7 @@ def _refuse_equal(
         names = "', '".join(equal[:5])
         raise InputError(
             f"the file holds {len(equal)} networks '{print_.name}', under '{names}'",
-            fix="save the one you mean as a state_dict of its own",
+            fix=f"choose one: --weights {equal[0].rstrip('.')}",
         )
 
 
