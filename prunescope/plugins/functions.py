@@ -7,21 +7,23 @@ from types import BuiltinFunctionType, FunctionType, MethodDescriptorType, Modul
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-MODULES = (
-    "builtins",
-    "hashlib",
-    "json",
-    "math",
-    "os",
-    "random",
-    "numpy",
-    "numpy.linalg",
-    "numpy.random",
-    "torch",
-    "torch.nn",
-    "torch.linalg",
+MODULES = frozenset(
+    (
+        "builtins",
+        "hashlib",
+        "json",
+        "math",
+        "os",
+        "random",
+        "numpy",
+        "numpy.linalg",
+        "numpy.random",
+        "torch",
+        "torch.nn",
+        "torch.linalg",
+    )
 )
 
 FOLDERS = ("prunescope.", "torch.nn.functional.", "torch.nn.init.", "torch.nn.modules.", "torch.optim.")
@@ -38,7 +40,7 @@ State: TypeAlias = "list[tuple[str, Any, dict[str, Any]]]"
 
 def take_functions() -> State:
     """Return what every function, class and method of the shared modules is at this moment."""
-    return [(place, owner, dict(vars(owner))) for place, owner in _owners()]
+    return [(place, owner, vars(owner).copy()) for place, owner in _owners()]
 
 
 def restore_functions(before: State) -> list[str]:
@@ -49,6 +51,8 @@ def restore_functions(before: State) -> list[str]:
     changed = []
     for place, owner, names in before:
         now = vars(owner)
+        if _is_same(now, names):
+            continue
         for name in _hiding(owner, names):
             delattr(owner, name)
             changed.append(f"{place}.{name}")
@@ -57,6 +61,14 @@ def restore_functions(before: State) -> list[str]:
                 setattr(owner, name, value)
                 changed.append(f"{place}.{name}")
     return changed
+
+
+def _is_same(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether every name means what it meant, as far as equality shows at once: a function equals itself alone."""
+    try:
+        return bool(now == before)
+    except Exception:  # noqa: BLE001 - values of any type are compared, arrays among them
+        return False
 
 
 def _hiding(owner: Any, names: dict[str, Any]) -> list[str]:  # noqa: ANN401 - a module or a class
@@ -88,7 +100,7 @@ def _owners() -> Iterator[tuple[str, Any]]:
     """Yield the modules and classes whose names are compared, of the modules that are loaded."""
     for name, module in list(sys.modules.items()):
         deep = f"{name}.".startswith(FOLDERS)
-        if isinstance(module, ModuleType) and (deep or name in MODULES):
+        if (deep or name in MODULES) and isinstance(module, ModuleType):
             yield name, module
             yield from _classes(name, module) if deep else ()
     for name, kind in CLASSES:

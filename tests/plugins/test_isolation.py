@@ -139,6 +139,15 @@ def test_new_names_are_no_change():
         import torch.utils.mkldnn  # noqa: F401 - a module that nobody else loads
 
 
+def test_a_function_is_restored_beside_values_that_cannot_be_compared(monkeypatch):
+    monkeypatch.setattr(F, "table", np.zeros(2), raising=False)
+    kept = F.relu
+    with pytest.raises(PluginError, match=r"torch\.nn\.functional\.relu"), unchanged("a probe"):
+        F.table = np.ones(2)
+        F.relu = F.gelu
+    assert F.relu is kept
+
+
 def test_what_imports_change_is_restored_without_a_word():
     def read():
         mask = os.umask(0o077)
