@@ -142,7 +142,7 @@ def test_new_names_are_no_change():
 def test_a_function_is_restored_beside_values_that_cannot_be_compared(monkeypatch):
     monkeypatch.setattr(F, "table", np.zeros(2), raising=False)
     kept = F.relu
-    with pytest.raises(PluginError, match=r"torch\.nn\.functional\.relu"), unchanged("a probe"):
+    with pytest.raises(PluginError, match=r"torch\.nn\.functional\.relu"), unchanged("a probe"):  # noqa: PT012 - both change
         F.table = np.ones(2)
         F.relu = F.gelu
     assert F.relu is kept
