@@ -42,6 +42,8 @@ def open_network(
     found = network if isinstance(network, str | Path) else _run_of(network)
     text, path, store = str(found), Path(found), session.store
     reference = _inside(path, session) if path.exists() else store.resolve(text)
+    if reference is None and path.exists():
+        _check_one_meaning(text, session)
     if reference is not None:
         _refuse_named_weights(loading.weights, text)
         _keep_again(loading.model, reference, session)
@@ -242,6 +244,16 @@ def _inside(path: Path, session: Session) -> str | None:
     """Return the reference of a file of this very study."""
     inside = path.absolute().parent.resolve() == session.store.runs.resolve()
     return path.stem if inside and session.store.has(run_of(path.stem)) else None
+
+
+def _check_one_meaning(text: str, session: Session) -> None:
+    """Raise InputError for a file or folder of the working directory that is called as a run of the study is."""
+    run = session.store.resolve(text) if text in session.store.ids() else None
+    if run is not None:
+        raise InputError(
+            f"{text!r} is a file or folder here and a run of {session.store.study}",
+            fix=f"give ./{text} for the file, {session.store.path(run)} for the run",
+        )
 
 
 def _with_weights(reference: str, session: Session) -> str:

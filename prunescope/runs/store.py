@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 
+MOST_NAMED = 5
+"""Runs that an error names, of those that a beginning fits."""
+
 CANNOT_WRITE = "cannot write"
 """How the message begins when a finished step finds no place: the steps after it would not either."""
 
@@ -140,17 +143,19 @@ class Store:
         return found
 
     def resolve(self, text: str) -> str | None:
-        """Return the full reference for a run id, its unique beginning, or either with "@<epoch>"; None: no run."""
+        """Return the full reference for a run id, its unique beginning, or either with "@<epoch>"; None: no run.
+
+        Raises InputError, which names them, where several runs begin so.
+        """
         beginning, at, epoch = text.partition("@")
         if at and not epoch.isdecimal():
             return None
         found = [run_id for run_id in self.ids() if run_id.startswith(beginning)]
         if beginning in found:
             found = [beginning]
-        if len(found) > 1 and "-" in beginning:
-            raise InputError(
-                f"{text!r} is the beginning of {len(found)} runs: {', '.join(found[:3])}", fix="give more of the id"
-            )
+        if len(found) > 1 and beginning:
+            shown = ", ".join([*found[:MOST_NAMED], *(["..."] if len(found) > MOST_NAMED else [])])
+            raise InputError(f"{text!r} is the beginning of {len(found)} runs: {shown}", fix="give more of the id")
         return f"{found[0]}{at}{epoch}" if len(found) == 1 else None
 
     @contextmanager

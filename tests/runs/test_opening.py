@@ -12,6 +12,7 @@ from prunescope.networks.models import ModelSpec
 from prunescope.runs.opening import describe_data, listed, open_data, open_network, open_networks
 from prunescope.runs.place import Loading, StudyPlace
 from prunescope.runs.session import open_session
+from prunescope.studies.results.reading import find_run
 
 SPEC = ModelSpec(name="preresnet8", num_classes=4, in_chans=3, image_size=(8, 8), options={"width": 0.25})
 
@@ -53,6 +54,34 @@ def test_a_file_is_imported_once_and_found_by_path_id_and_beginning(session, fil
     inside = session.store.runs / f"{run_id}.safetensors"
     for given in (str(file), again, run_id, run_id[:12], inside, SimpleNamespace(run=run_id)):
         assert open_network(given, session) == run_id
+
+
+def test_a_name_of_two_runs_is_refused_and_both_are_named(session, file, tmp_path):
+    one, two = open_network(file, session), open_network(save(tmp_path / "b.pt", seed=1), session)
+    for beginning in ("import-", "import", "i", "import@3"):
+        with pytest.raises(InputError, match=f"'{beginning}' is the beginning of 2 runs: ") as caught:
+            open_network(beginning, session)
+        assert one in caught.value.message
+        assert two in caught.value.message
+    with pytest.raises(InputError, match="is the beginning of 2 runs"):
+        find_run("import", session)
+    for number in range(2, 6):
+        open_network(save(tmp_path / "b.pt", seed=number), session)
+    with pytest.raises(InputError, match=r"is the beginning of 6 runs: (\S+, ){5}\.\.\.\n"):
+        open_network("import", session)
+
+
+def test_a_file_called_as_a_run_is_refused_and_either_can_be_given(session, file, tmp_path, monkeypatch):
+    run_id = open_network(file, session)
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / run_id, seed=1)
+    with pytest.raises(InputError, match="is a file or folder here and a run of") as caught:
+        open_network(run_id, session)
+    assert caught.value.fix == f"give ./{run_id} for the file, {session.store.path(run_id)} for the run"
+    assert open_network(str(session.store.path(run_id)), session) == run_id
+    assert open_network(f"./{run_id}", session) != run_id
+    (tmp_path / "import").write_bytes((tmp_path / run_id).read_bytes())
+    assert open_network("import", session) == open_network(f"./{run_id}", session)
 
 
 def test_replicas_may_come_in_lists_and_as_what_a_step_returned(session, file, tmp_path):

@@ -34,7 +34,9 @@ MOVES = {
 
 MEANING = "confidence: that replicas are poorly connected (I) or connected (II), not that the advice helps"
 
-OF_DIRECTION = "confidence: that the better dense training lies on that side; the regime explains it"
+OF_DIRECTION = "confidence: that the better dense training lies on that side"
+
+BESIDE_REGIME = f"{OF_DIRECTION}; the regime is judged by itself"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -113,7 +115,7 @@ def _cost_of_plan(plan: AdvicePlan, session: Session) -> Cost:
 
 def advice_headline(advised: Advised, answer: AdviceAnswer) -> str:
     """Return the advice as a sentence."""
-    of = words.SURE_OF[Regime(advised.regime)] if advised.regime in {*Regime} and advised.hotter is None else ""
+    of = words.SURE_OF[Regime(advised.regime)] if _names_a_side(advised.regime) and advised.hotter is None else ""
     sure = (
         ""
         if advised.confidence is None
@@ -129,8 +131,13 @@ def _explanations(answer: AdviceAnswer) -> list[str]:
     silent = [advised for advised in answer.advised if advised.advice is Advice.NONE]
     meaning = [MEANING] if any(advised.confidence is not None for advised in answer.advised) else []
     if any(advised.hotter is not None for advised in answer.advised):
-        meaning = [OF_DIRECTION]
+        meaning = [BESIDE_REGIME if any(_names_a_side(advised.regime) for advised in answer.advised) else OF_DIRECTION]
     return [*meaning, *(f"no advice at {answer.knob} {one.value:g}: {one.because[0]}" for one in silent)]
+
+
+def _names_a_side(regime: str) -> bool:
+    """Whether a regime was resolved."""
+    return regime in {*Regime} and bool(words.SURE_OF[Regime(regime)])
 
 
 def _advice_row(advised: Advised) -> tuple[str, ...]:

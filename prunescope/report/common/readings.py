@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import MINUS
 from prunescope.report.common import console, formatting
 
 if TYPE_CHECKING:
@@ -42,9 +43,14 @@ def reading_table(readings: Mapping[str, Mapping[str, Reading]], *, width: int) 
     for name, reading in found:
         if reading.estimator:
             ways.setdefault(reading.estimator, []).append(name)
-    notes = [Text(f"{', '.join(names)}: {way}", style="dim") for way, names in ways.items()]
+    notes = [Text(_estimated(names, way, of=len(found)), style="dim") for way, names in ways.items()]
     rows = [_reading_row(name, reading, narrow=narrow) for name, reading in found]
     return Group(console.table(READING_COLUMNS, rows), *([Text(""), *notes] if notes else []))
+
+
+def _estimated(names: Sequence[str], way: str, *, of: int) -> str:
+    """Return how readings were estimated, with their names unless they are all of the table."""
+    return way if len(names) == of else f"{', '.join(names)}: {way}"
 
 
 def _reading_row(name: str, reading: Reading, *, narrow: bool) -> tuple[str, ...]:
@@ -77,4 +83,6 @@ def _values(  # numpy comes late
 
 def _value(value: float, style: Style, digits: int) -> str:
     """Return one value: LMC and CKA as everywhere, any other with so many digits."""
-    return formatting.value_text(float(value), style) if style in FIXED else f"{float(value):.{digits}g}"
+    if style in FIXED:
+        return formatting.value_text(float(value), style)
+    return f"{float(value):.{digits}g}".replace("-", MINUS)

@@ -14,6 +14,7 @@ from prunescope.plugins import citations, registry
 from prunescope.report.common import formatting
 from prunescope.report.common.view import EvidenceLevel, Headline, MadeRun, PathCurve, Paths, Report, ShownCost, Taken
 from prunescope.report.diagnosis import advice, caveats, evidence
+from prunescope.runs import locations
 from prunescope.runs.credits import credited_methods
 from prunescope.runs.recipe import run_of, snapshot_of
 from prunescope.studies.diagnosis.trail import follow_diagnosis
@@ -97,14 +98,13 @@ def _headline(verdict: Verdict) -> Headline:
 
 
 def _title(trail: Trail) -> str:
-    subject = _subject(trail)
-    on = f" on {subject['data']}" if subject["data"] else ""
+    subject, data = _subject(trail), _data_source(trail)
+    on = f" on {_short_data_name(data)}" if data else ""
     return f"{subject['model'] or trail.reference}{on}"
 
 
 def _subject(trail: Trail) -> dict[str, Any]:
-    dense = trail.dense
-    data = next((run.recipe.arguments["data"] for _, run in trail.runs if "data" in run.recipe.arguments), None)
+    dense, data = trail.dense, _data_source(trail)
     return {
         "run": trail.reference,
         "sha256": _digest(trail),
@@ -114,6 +114,10 @@ def _subject(trail: Trail) -> dict[str, Any]:
         "data": _data_name(data) if data else "",
         "fingerprint": data.get("fingerprint", "") if data else "",
     }
+
+
+def _data_source(trail: Trail) -> Mapping[str, Any] | None:
+    return next((run.recipe.arguments["data"] for _, run in trail.runs if "data" in run.recipe.arguments), None)
 
 
 def _digest(trail: Trail) -> str:
@@ -305,3 +309,11 @@ def _data_name(source: Mapping[str, Any]) -> str:
     """Return what the report calls the data: an object of a process has no text that the command line takes."""
     called = source.get("options", {}).get("called")
     return f"an object ({called})" if source["name"] == "live" and called else advice.data_text(source)
+
+
+def _short_data_name(source: Mapping[str, Any]) -> str:
+    """Return the name of the data for a title: of pictures the folder or data set, without their preparation."""
+    if source["name"] != "timm":
+        return _data_name(source)
+    options = locations.with_place(source)["options"]
+    return str(options.get("dataset") or options.get("root") or "FOLDER")

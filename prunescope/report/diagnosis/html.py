@@ -19,13 +19,14 @@ from prunescope.report.common.page import (
     write_policy,
 )
 from prunescope.report.diagnosis import densities, evidence
+from prunescope.report.diagnosis.reasons import group_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jinja2 import Environment
 
-    from prunescope.report.common.view import Command, Headline, Report, Row, Vector
+    from prunescope.report.common.view import Command, Report, Row, Vector
 
 WIDE, NARROW = 1016.0, 350.0
 """Widths of the density axis in CSS pixels: on a laptop, on a phone."""
@@ -64,7 +65,7 @@ def diagnosis_page(report: Report) -> str:
             missing=_missing(report.evidence),
             own=[row for row in report.others if row.key.partition("/")[0] not in evidence.CORE],
             more=[row for row in report.others if row.key.partition("/")[0] in evidence.CORE],
-            shared=_shared(report),
+            reasons=group_reasons((*report.verdicts, *report.dense_votes)),
             recipes=[(what, json.dumps(json.loads(recipe), indent=2)) for what, recipe in report.recipes],
         )
     )
@@ -231,10 +232,3 @@ def _missing(rows: Sequence[Row]) -> dict[str, list[str]]:
         for reason in dict.fromkeys(cell.missing for cell in row.cells if cell.missing):
             found.setdefault(reason, []).append(row.label)
     return found
-
-
-def _shared(report: Report) -> tuple[str, ...]:
-    """Return the reasons that several verdicts give in the same words."""
-    verdicts: tuple[Headline, ...] = (*report.verdicts, *report.dense_votes)
-    reasons = [reason for verdict in verdicts for reason in verdict.because]
-    return tuple(reason for reason in dict.fromkeys(reasons) if reasons.count(reason) > 1)

@@ -27,7 +27,7 @@ def _sections(report: Report) -> Iterator[str]:
     rows = [_evidence_cells(row) for row in report.evidence]
     yield _folded("Evidence", markdown_table(columns, rows))
     if report.warnings:
-        yield _folded(f"{len(report.warnings)} warnings", _listed(report.warnings))
+        yield _folded(formatting.count(len(report.warnings), "warning"), _listed(report.warnings))
     for command in report.commands:
         code = markdown_code([" ".join(line) for line in command.lines])
         yield f"Next: {escape_markdown(command.why)}\n\n{code}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from textwrap import indent
 from typing import TYPE_CHECKING
@@ -19,9 +18,10 @@ from prunescope.api.wording import points_interval, probability_text
 from prunescope.plugins import publications
 from prunescope.report.common import formatting, words
 from prunescope.report.diagnosis import evidence
+from prunescope.report.diagnosis.reasons import group_reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
@@ -286,24 +286,9 @@ def _missing(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 def _reasons(report: Report) -> Iterator[RenderableType]:
     """Print the reasons of each verdict, those that several share once."""
-    verdicts = (*report.verdicts, *report.dense_votes)
-    times = Counter(reason for verdict in verdicts for reason in verdict.because)
     yield from (Text(""), Text("Why", style="bold"))
-    for verdict in verdicts:
-        own = [reason for reason in verdict.because if times[reason] == 1] or list(verdict.because)
-        yield Padding(Text(f"{verdict.label}: {'; '.join(own)}."), (0, 0, 0, TEXT_MARGIN))
-    for who, reasons in _shared(verdicts, times).items():
-        yield Padding(Text(f"{who}: {'; '.join(reasons)}."), (0, 0, 0, TEXT_MARGIN))
-
-
-def _shared(verdicts: Sequence[Headline], times: Mapping[str, int]) -> dict[str, list[str]]:
-    """Return the reasons that several verdicts share, by the verdicts that do: "all" where every one does."""
-    found: dict[str, list[str]] = {}
-    for reason, count in times.items():
-        if count > 1:
-            labels = [verdict.label for verdict in verdicts if reason in verdict.because]
-            found.setdefault("all" if len(labels) == len(verdicts) else ", ".join(labels), []).append(reason)
-    return found
+    for group in group_reasons((*report.verdicts, *report.dense_votes)):
+        yield Padding(Text(f"{group.label}: {'; '.join(group.reasons)}."), (0, 0, 0, TEXT_MARGIN))
 
 
 def _warnings(report: Report) -> Iterator[RenderableType]:

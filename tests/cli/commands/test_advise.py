@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from prunescope.api import Advice
 from prunescope.api.errors import UsageError
@@ -30,6 +32,29 @@ LENIENT = ("--certainty", 0.6)
 
 def steps_of(store, ids, step):
     return [run for run in map(store.read, ids) if run.recipe.step == step]
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_the_confidence_is_said_to_be_of_the_direction_and_a_regime_is_named_where_one_is_resolved(resolved):
+    one = Advised(
+        value=2,
+        regime="unresolved",
+        advice=Advice.NONE,
+        confidence=0.6,
+        to=None,
+        change=None,
+        because=("few",),
+        hotter=0.6,
+    )
+    other = replace(one, value=4, regime="II" if resolved else "unresolved")
+    answer = AdviceAnswer(density=0.1, knob="epochs", advised=(one, other))
+    buffer = io.StringIO()
+    Console(file=buffer, width=200).print(
+        AdviceFinding(answer=answer, readings=Readings(runs=(), store=None)).printed()
+    )
+    (line,) = [line for line in buffer.getvalue().splitlines() if line.startswith("confidence: ")]
+    assert line.startswith("confidence: that the better dense training lies on that side")
+    assert ("the regime is judged by itself" in line) is resolved
 
 
 def test_a_snapshot_of_its_own_is_the_cheapest_neighbour(study, invoke):

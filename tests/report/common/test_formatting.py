@@ -52,6 +52,15 @@ def test_lmc_and_cka_have_four_decimals_in_every_table(spread):
     assert "12346" in shown
 
 
+def test_all_readings_of_a_table_have_one_kind_of_minus_and_name_their_estimator_once():
+    lmc = {"lmc": Reading(-0.125, "fraction", estimator="how"), "loss": Reading(-0.5, "nat", estimator="how")}
+    shown = printable_table({"lmc": lmc})
+    assert ("-0" in shown, "−0.1250" in shown, "−0.5" in shown) == (False, True, True)
+    assert shown.splitlines()[-1] == "how"
+    with_size = printable_table({"lmc": lmc, "size": {"bytes": Reading(4.0, "byte")}})
+    assert with_size.splitlines()[-1] == "lmc/lmc, lmc/loss: how"
+
+
 def printable_table(readings):
     buffer = io.StringIO()
     Console(file=buffer, width=120).print(reading_table(readings, width=120))

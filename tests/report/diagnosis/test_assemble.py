@@ -9,6 +9,7 @@ import synthetic_study as synthetic
 from prunescope.api import Advice, Reading, Regime
 from prunescope.api.errors import InputError, UsageError
 from prunescope.report.diagnosis import assemble
+from prunescope.report.diagnosis.assemble import _short_data_name
 
 
 def row(report, key):
@@ -132,3 +133,13 @@ def test_only_a_diagnosis_has_a_report(study):
 
 def test_notes_join_the_warnings(study):
     assert assemble(*study, notes=("the dense epochs are unknown",)).warnings[-1] == "the dense epochs are unknown"
+
+
+def test_the_title_names_pictures_by_folder_or_data_set_without_their_preparation():
+    prepared = {"image_size": 32, "mean": [0.5, 0.5, 0.5], "flip": False}
+    named = [
+        ({"name": "timm", "options": {"root": "birds", **prepared}}, "birds"),
+        ({"name": "timm", "options": {"dataset": "torch/cifar10", "root": "/data", **prepared}}, "torch/cifar10"),
+        ({"name": "patches", "options": {"noise": 0.5}}, "patches:noise=0.5"),
+    ]
+    assert [_short_data_name(source) for source, _ in named] == [title for _, title in named]

@@ -116,18 +116,3 @@ def test_the_cost_is_said_to_be_summed_over_workers(report, page):
     line = next(line for line in printed(report, 100).splitlines() if line.startswith("cost"))
     assert "of computing, summed over workers (" in line
     assert "of computing, summed over workers" in page.replace("\N{NO-BREAK SPACE}", " ")
-
-
-def test_a_reason_that_some_verdicts_share_names_them_and_not_all():
-    from collections import Counter
-    from types import SimpleNamespace
-
-    from prunescope.report.diagnosis.terminal import _shared
-
-    verdicts = [
-        SimpleNamespace(label="5 %", because=("rough", "low", "few")),
-        SimpleNamespace(label="10 %", because=("rough", "low")),
-        SimpleNamespace(label="dense", because=("rough", "few")),
-    ]
-    times = Counter(reason for verdict in verdicts for reason in verdict.because)
-    assert _shared(verdicts, times) == {"all": ["rough"], "5 %, 10 %": ["low"], "5 %, dense": ["few"]}
