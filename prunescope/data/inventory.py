@@ -16,9 +16,10 @@ import numpy as np
 from PIL import Image
 
 from prunescope.api.errors import InputError
+from prunescope.api.regular import require_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Level: TypeAlias = Literal["top", "leaf"]
 
@@ -87,13 +88,41 @@ def _walk(folder: Path, seen: set[str], skipped: Counter[str], *, apart: bool = 
     if real in seen:
         return
     seen.add(real)
-    for path in sorted(folder.iterdir()):
-        if _is_hidden(path.name):
-            skipped["hidden or left by the system"] += sum(1 for one in path.rglob("*") if one.is_file()) or 1
-        elif path.is_dir():
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        path = folder / entry.name
+        if _is_hidden(entry.name):
+            skipped["hidden or left by the system"] += 1 if entry.is_symlink() else _count_files(path)
+        elif _holds(entry.is_dir):
             yield from _walk(path, set(seen) if apart else seen, skipped)
         else:
+            if not _holds(entry.is_file) and path.suffix.lower() in EXTENSIONS:
+                _require_file(path)
             yield path
+
+
+def _holds(ask: Callable[[], bool]) -> bool:
+    """Return what an entry of a folder is asked; False for a link in a circle."""
+    try:
+        return ask()
+    except OSError:
+        return False
+
+
+def _count_files(path: Path) -> int:
+    """Return the number of files in a folder, links not followed; 1 for anything else."""
+    return sum(len(files) for _, _, files in os.walk(path)) or 1
+
+
+def _require_file(path: Path) -> None:
+    """Raise InputError for an image that is a pipe or a device, which a reader would wait for, or a link to nothing."""
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise InputError(
+            f"{path}: it cannot be read: {error.strerror}", fix="check the files of the data set"
+        ) from error
 
 
 def _is_hidden(name: str) -> bool:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -15,8 +16,6 @@ from prunescope.api.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import numpy as np
 
 BLOCK_PIXELS = 1 << 21
 """Augmentation works on blocks of batches up to so many pixels: few calls for tiny images, little memory for others."""
@@ -157,7 +156,7 @@ def in_memory(
     normalisation: mean and std per channel of pixels in [0, 1]; when None, those of the images themselves.
     Raises InputError for anything else than uint8 images with one whole-number label each.
     """
-    pixels, classes = torch.as_tensor(images), torch.as_tensor(labels)
+    pixels, classes = _to_tensor(images, what="images"), _to_tensor(labels, what="labels")
     if pixels.dtype != torch.uint8 or pixels.ndim != 4 or not pixels.numel():
         raise InputError(
             f"the images are {pixels.dtype} of shape {tuple(pixels.shape)}, wanted uint8 (n, channels, height, width)",
@@ -178,6 +177,20 @@ def in_memory(
         std=std,
         augmentation=augmentation or Augmentation(),
     )
+
+
+def _to_tensor(given: np.ndarray | Tensor, *, what: str) -> Tensor:
+    """Return an array as a tensor: of any order of bytes, and of rows in any direction, neither of which torch takes.
+
+    Raises InputError for an array of a type that torch does not have.
+    """
+    if isinstance(given, np.ndarray):
+        ordered = given.astype(given.dtype.newbyteorder("="), copy=False)
+        given = ordered.copy() if any(stride < 0 for stride in ordered.strides) else ordered
+    try:
+        return torch.as_tensor(given)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the {what} are no array of numbers: {error}", fix="give arrays of whole numbers") from error
 
 
 def channel_moments(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

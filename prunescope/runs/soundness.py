@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from prunescope.api.errors import REPAIR, InputError, StoreError
+from prunescope.api.errors import REPAIR, EvidenceError, InputError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from prunescope.runs.session import Session
 
@@ -29,4 +30,16 @@ def read_sound(read: Callable[[Session], T], session: Session) -> tuple[T, tuple
     for problem in problems:
         session.note(f"error: {problem}")
     session.note(f"fix: {REPAIR}")
-    return read(replace(session, store=store)), tuple(problems)
+    with blaming_damage(problems):
+        return read(replace(session, store=store)), tuple(problems)
+
+
+@contextmanager
+def blaming_damage(problems: Sequence[str]) -> Iterator[None]:
+    """Raise StoreError, whose exit code is that of damage, where results suffice for nothing and some are damaged."""
+    try:
+        yield
+    except EvidenceError as error:
+        if not problems:
+            raise
+        raise StoreError(f"{error.message}; {len(problems)} damaged results are left out", fix=REPAIR) from error

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from prunescope.api.errors import InputError
 from prunescope.data.array_file import read_arrays
 from prunescope.data.datasets import ArrayFile
+
+SIZES = {"train_images": 20, "test_images": 10}
 
 DIGITS = Path(__file__).parents[2] / "studies/data/mnist8.npz"
 
@@ -83,3 +86,21 @@ def test_channels_that_are_last_are_refused(shape, tmp_path):
 def test_names_are_no_labels(tmp_path):
     with pytest.raises(InputError, match="y <U1"):
         ArrayFile(file=write(tmp_path / "a.npz", y=np.array([*"ab"] * 20)), train_images=20, test_images=10).load()
+
+
+def test_labels_in_another_order_of_bytes_are_the_same_labels(tmp_path):
+    written = [
+        ArrayFile(file=write(tmp_path / f"{order}.npz", y=(np.arange(40) % 3).astype(f"{order}i8")), **SIZES).load()
+        for order in "<>"
+    ]
+    assert torch.equal(written[0].train.labels, written[1].train.labels)
+    assert written[0].fingerprint == written[1].fingerprint
+
+
+def test_images_stored_by_columns_are_the_same_images(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (40, 1, 4, 4)).astype(np.uint8)
+    written = [
+        ArrayFile(file=write(tmp_path / "a.npz", x=x), **SIZES).load() for x in (images, np.asfortranarray(images))
+    ]
+    assert torch.equal(written[0].train.images, written[1].train.images)
+    assert written[0].fingerprint == written[1].fingerprint

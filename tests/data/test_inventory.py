@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
 
 import numpy as np
 import pytest
@@ -211,3 +214,28 @@ def test_equal_folders_have_equal_fingerprints_and_a_class_map_another(tmp_path)
     assert Timm(root=str(tmp_path)).load().fingerprint == first.fingerprint
     assert Timm(root=str(tmp_path), classes=("dog", "cat")).load().fingerprint != first.fingerprint
     assert torch.equal(first.train.labels.sort().values, torch.tensor([0, 0, 1, 1]))
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a socket", "a device", "a folder in a circle", "a link to nothing"])
+def test_what_is_no_file_is_never_waited_for(kind, tmp_path):
+    write_splits(tmp_path, ["cat", "dog"])
+    place = tmp_path / "train" / "cat" / "x.png"
+    if kind == "a pipe":
+        os.mkfifo(place)
+    elif kind == "a socket":
+        with contextlib.chdir(place.parent), socket.socket(socket.AF_UNIX) as made:
+            made.bind(place.name)  # a path of a few characters: longer ones are no names of sockets
+    else:
+        place.symlink_to({"a device": "/dev/zero", "a folder in a circle": "x.png"}.get(kind, "nowhere"))
+    with pytest.raises(InputError, match=r"x\.png"):
+        told(tmp_path)
+
+
+def test_a_hidden_link_out_of_the_folder_is_not_followed(tmp_path):
+    write_splits(tmp_path / "images", ["cat", "dog"])
+    (tmp_path / "far").mkdir()
+    for number in range(5):
+        (tmp_path / "far" / str(number)).write_text("")
+    (tmp_path / "images" / "train" / ".far").symlink_to(tmp_path / "far")
+    found, _ = told(tmp_path / "images")
+    assert found.skipped == {"hidden or left by the system": 1}

@@ -39,6 +39,21 @@ def test_arrays_that_do_not_fit_together_are_refused(arrays, culprit):
         to_data("mine", arrays, augmentation=Augmentation())
 
 
+def test_arrays_in_another_order_of_bytes_or_of_rows_are_what_they_show():
+    images = np.random.default_rng(0).integers(0, 255, (4, 1, 2, 2)).astype(np.uint8)
+    labels = np.arange(4) % 2
+    plain = to_data("mine", (images[::-1].copy(), labels, images, labels), augmentation=Augmentation())
+    other = to_data("mine", (images[::-1], labels.astype(">i4"), images, labels), augmentation=Augmentation())
+    assert other.fingerprint == plain.fingerprint
+
+
+@pytest.mark.parametrize("labels", [np.array(list("abab")), np.array([{}] * 4, dtype=object)], ids=["texts", "objects"])
+def test_labels_that_are_no_numbers_are_refused(labels):
+    images = np.zeros((4, 1, 2, 2), np.uint8)
+    with pytest.raises(InputError, match="labels are no array of numbers"):
+        to_data("mine", (images, labels, images, labels), augmentation=Augmentation())
+
+
 @pytest.fixture
 def module(tmp_path, monkeypatch):
     (tmp_path / "mydata_for_tests.py").write_text(

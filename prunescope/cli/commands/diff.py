@@ -10,6 +10,7 @@ import typer
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.options.questions import open_session
 from prunescope.cli.terminal.command import ExitCode, Output
+from prunescope.cli.terminal.damage import damage_code
 from prunescope.report.common import console
 from prunescope.studies.difference.question import DifferenceQuestion
 
@@ -46,5 +47,6 @@ def diff(
     found = find_difference(question, open_session(question))
     if markdown is not None:
         found.to_markdown(markdown)
-    exit_code = ExitCode.FAILED_ON if fail_on and found.worse else ExitCode.DONE
+    failed = ExitCode.FAILED_ON if fail_on and found.worse else ExitCode.DONE
+    exit_code = damage_code(found.found.problems) or failed
     return Output(text=found.to_json() if json else console.as_text(found.printed(), width=100), exit_code=exit_code)

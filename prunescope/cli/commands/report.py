@@ -13,7 +13,7 @@ from prunescope.cli.options import case_parameters, parameters, parsing
 from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal import showing
 from prunescope.cli.terminal.command import Output
-from prunescope.cli.terminal.damage import report_damage
+from prunescope.cli.terminal.damage import damage_code
 from prunescope.report.common import console
 from prunescope.runs.scheduling.memory import without_collector
 from prunescope.studies.phase.question import ReportQuestion
@@ -79,7 +79,7 @@ def _printed(found: PhaseReport, request: ReportRequest, question: ReportQuestio
     if figures is not None:
         console.say(f"figures: {found.write_figures(figures)}")
     text = found.to_json() if request.json else found.to_csv().rstrip("\n") if request.csv else str(page)
-    return Output(text=text, exit_code=report_damage(found.answer.problems))
+    return Output(text=text, exit_code=damage_code(found.answer.problems))
 
 
 def _beside(question: ReportQuestion) -> Path:

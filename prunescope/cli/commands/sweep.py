@@ -13,6 +13,7 @@ from prunescope.cli.options import case_parameters, parameters, parsing
 from prunescope.cli.options.questions import build_question, open_session
 from prunescope.cli.terminal import showing
 from prunescope.cli.terminal.command import ExitCode, Output
+from prunescope.cli.terminal.damage import report_damage
 from prunescope.report.common import console
 from prunescope.studies.grid.question import SweepQuestion
 
@@ -88,10 +89,11 @@ def sweep(request: SweepRequest) -> Output:
 
 
 def _listed(found: StepList, *, as_json: bool) -> Output:
+    exit_code = report_damage(found.answer.problems)
     if as_json:
-        return Output(text=found.to_json())
+        return Output(text=found.to_json(), exit_code=exit_code)
     console.say(found.summary())
-    return Output(text="\n".join(found.lines()))
+    return Output(text="\n".join(found.lines()), exit_code=exit_code)
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from prunescope.api.errors import InputError, UsageError
+from prunescope.networks.checkpoints.extent import check_count, check_dimensions
 from prunescope.networks.checkpoints.plain import plain
 
 WeightsKind: TypeAlias = Literal["ema", "raw"]
@@ -193,10 +194,12 @@ def writer_of(value: Mapping[Any, Any]) -> str:
 
 def dense_tensors(value: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return plain, dense tensors; the extra state of modules is left out."""
+    check_count(len(value))
     return {name: _plain(name, item) for name, item in value.items() if isinstance(item, Tensor)}
 
 
 def _plain(name: str, tensor: Tensor) -> Tensor:
+    check_dimensions(name, tensor)
     if tensor.is_quantized:
         raise InputError(f"tensor '{name}' is quantised", fix="give the network before quantisation")
     what = _foreign(name, tensor)

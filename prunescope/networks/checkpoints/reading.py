@@ -29,6 +29,7 @@ from torch.torch_version import TorchVersion
 from prunescope.api.errors import InputError
 from prunescope.api.regular import require_regular
 from prunescope.networks.checkpoints.expansion import BudgetError
+from prunescope.networks.checkpoints.extent import check_count, check_dimensions
 from prunescope.networks.checkpoints.scanning import scan_pickle
 from prunescope.networks.checkpoints.sniffing import Kind, sniff
 
@@ -129,7 +130,12 @@ def _check_readable(path: pathlib.Path) -> None:
 def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            names = file.keys()
+            check_count(len(names))
+            tensors = {name: file.get_tensor(name) for name in names}
+            for name, tensor in tensors.items():
+                check_dimensions(name, tensor)
+            return tensors, dict(file.metadata() or {})
     except UnicodeEncodeError as error:
         raise InputError(f"'{path}' cannot be opened: its name or a folder's is not UTF-8", fix="rename it") from error
     except (safetensors.SafetensorError, OSError, ValueError, RuntimeError) as error:

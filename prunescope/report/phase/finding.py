@@ -109,10 +109,7 @@ class PhaseReport(Finding):
 @asks(ReportQuestion)
 def report(question: ReportQuestion, session: Session) -> PhaseReport:
     """Draw a study's phase diagram and find what it shows of the three regimes."""
-    found = find_report(question, session)
-    for problem in found.answer.problems:
-        session.note(problem)
-    return found
+    return find_report(question, session)
 
 
 def find_report(question: ReportQuestion, session: Session) -> PhaseReport:

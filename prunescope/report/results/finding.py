@@ -21,7 +21,7 @@ from prunescope.studies.results.question import ResultsQuestion
 from prunescope.studies.results.reading import ReadableRuns, check_exists, find_run, read_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -37,7 +37,7 @@ class Exported:
 
     runs: int
     problems: tuple[str, ...]
-    """Of each run that was left out, what is wrong with it."""
+    """Of each damaged file of the study, what is wrong with it; runs among them were left out."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -58,8 +58,8 @@ class OpenStudy(Finding):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with each run that cannot be read."""
-        return self._read.problems
+        """What is wrong with each damaged file: runs that cannot be read, study.toml, data.json."""
+        return (*self._problems_beside(), *self._read.problems)
 
     def show(self, run: str) -> RunFinding | DiagnosisFinding:
         """Return one run as a finding: by its id, or the beginning of it."""
@@ -112,7 +112,7 @@ class OpenStudy(Finding):
             raise UsageError(f"'{target}' has the suffix {target.suffix!r}", fix=f"end it in {' or '.join(SUFFIXES)}")
         writers = {".json": exports.export_json, ".csv": exports.export_csv, ".parquet": exports.export_parquet}
         write = writers.get(target.suffix, Store.export)
-        return Exported(runs=write(store, target), problems=tuple(problems))
+        return Exported(runs=write(store, target), problems=(*self._problems_beside(), *problems))
 
     def record(self, *recorders: Recorder) -> int:
         """Hand the epochs and readings of all runs to recorders, and close these; return how many runs had any.
@@ -150,6 +150,11 @@ class OpenStudy(Finding):
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per number that was measured in any run."""
         return tuple(coordinates.read_rows([run.id for run in self._read.runs if run.readings], self.session.store))
+
+    def _problems_beside(self) -> Iterator[str]:
+        """Yield what is wrong with the files beside the runs."""
+        for name, problem in check_study_files(self.study):
+            yield f"{self.study / name} is damaged: {problem}"
 
     @cached_property
     def _read(self) -> ReadableRuns:

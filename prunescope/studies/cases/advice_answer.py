@@ -9,7 +9,7 @@ from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError, UsageError
 from prunescope.regimes import chosen
 from prunescope.regimes.direction import hottest_first
-from prunescope.runs.soundness import read_sound
+from prunescope.runs.soundness import blaming_damage, read_sound
 from prunescope.studies.cases import budgeted, measured
 from prunescope.studies.cases.advice_plan import plan_advice
 from prunescope.studies.cases.advising import advise_model
@@ -70,10 +70,11 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
     grid = studyfolder.load_grid(file.parent, at=file, trust=session.store.trust)
     models, problems = read_sound(lambda sound: measured.measured_column(grid, sound, density=asked.density), session)
     if not models:
-        raise EvidenceError(
-            f"no cell of {file.parent} is finished at density {asked.density:g}",
-            fix=f"run: prunescope sweep {asked.target}",
-        )
+        with blaming_damage(problems):
+            raise EvidenceError(
+                f"no cell of {file.parent} is finished at density {asked.density:g}",
+                fix=f"run: prunescope sweep {asked.target}",
+            )
     knob, drop = grid.study.knob, next(iter(drops(grid.study)), None)
     values = _values(knob, models, asked.at)
     return AdviceAnswer(
@@ -91,7 +92,8 @@ def _of_study(asked: AdviceQuestion, file: Path, rule: RegimeRule, session: Sess
 def _of_imported(asked: AdviceQuestion, rule: RegimeRule, session: Session) -> AdviceAnswer:
     """Advise from what other programs measured; without LMC no regime is named, and test errors alone count."""
     study, problems = read_sound(read_imported, session)
-    models = measured.imported_column(study, density=asked.density)
+    with blaming_damage(problems):
+        models = measured.imported_column(study, density=asked.density)
     drop = next(iter(study.drops), None)
     return AdviceAnswer(
         advised=tuple(

@@ -13,7 +13,7 @@ from prunescope.api.wording import percent
 from prunescope.regimes import packs
 from prunescope.regimes.direction import CKA_GAP, EPSILON, Point
 from prunescope.regimes.md_tree import PUBLIC
-from prunescope.runs.soundness import read_sound
+from prunescope.runs.soundness import blaming_damage, read_sound
 from prunescope.runs.store import Store
 from prunescope.runs.trusting import trusted_code
 from prunescope.studies.cases import calibrating, calibrating_tree, dense, measured
@@ -64,11 +64,12 @@ def answer_calibration(asked: CalibrationQuestion, session: Session) -> Calibrat
     paths = [asked.studies] if isinstance(asked.studies, str | Path) else asked.studies
     sources = [_table(path) if path.suffix == ".csv" else _study(path, asked, session) for path in map(Path, paths)]
     columns = [column for source in sources for column in source.columns]
-    fit = calibrating.fit_thresholds(
-        columns, tolerance=asked.tolerance, plain=(EPSILON, CKA_GAP), draws=asked.draws, seed=asked.seed
-    )
-    tree, why = _tree(sources, asked)
     problems = tuple(problem for source in sources for problem in source.problems)
+    with blaming_damage(problems):
+        fit = calibrating.fit_thresholds(
+            columns, tolerance=asked.tolerance, plain=(EPSILON, CKA_GAP), draws=asked.draws, seed=asked.seed
+        )
+    tree, why = _tree(sources, asked)
     return Calibrated(fit=fit, tree=tree, why_no_tree=why, pack=_pack(sources, fit, tree, asked), problems=problems)
 
 
@@ -88,10 +89,11 @@ def _imported(path: Path, session: Session) -> Source:
     study, problems = read_sound(read_imported, there)
     columns = _diagram_columns(from_imported.draw_imported(study, name=path.name))
     if not columns:
-        raise EvidenceError(
-            f"no result in {path} has both LMC and a test error: the thresholds are of LMC",
-            fix="import results with LMC, such as those of three-regime, or measure it: prunescope sweep",
-        )
+        with blaming_damage(problems):
+            raise EvidenceError(
+                f"no result in {path} has both LMC and a test error: the thresholds are of LMC",
+                fix="import results with LMC, such as those of three-regime, or measure it: prunescope sweep",
+            )
     return Source(columns=columns, models=_given(study, "model"), data=_given(study, "data"), problems=problems)
 
 
@@ -132,7 +134,8 @@ def _study(path: Path, asked: CalibrationQuestion, session: Session) -> Source:
     grid = studyfolder.load_grid(file.parent, at=file, trust=trust)
     found, problems = read_sound(lambda sound: _cells(grid, sound), there)
     if not found.columns:
-        raise EvidenceError(f"no cell of {path} is finished", fix=f"run: prunescope sweep {path}")
+        with blaming_damage(problems):
+            raise EvidenceError(f"no cell of {path} is finished", fix=f"run: prunescope sweep {path}")
     return replace(found, problems=problems)
 
 

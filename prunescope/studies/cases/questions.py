@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -69,7 +70,7 @@ class AdviceQuestion(FamilyQuestion):
         from prunescope.studies.grid import studyfolder
 
         found = studyfolder.find_study_file(Path(self.target)) if isinstance(self.target, str | Path) else None
-        return found if found is not None and found.suffix == ".toml" and found.is_file() else None
+        return found if found is not None and found.suffix == ".toml" and os.path.lexists(found) else None
 
     @property
     def imported(self) -> Path | None:

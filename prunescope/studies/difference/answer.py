@@ -61,6 +61,8 @@ class Difference:
     only_after: tuple[Place, ...]
     worse: tuple[ChangedReading, ...]
     """Test errors that grew by more than the points asked, clearly."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with damaged files of the studies, which are left out."""
 
 
 def answer_difference(question: DifferenceQuestion, session: Session) -> Difference:
@@ -88,6 +90,7 @@ def answer_difference(question: DifferenceQuestion, session: Session) -> Differe
         worse=tuple(
             one for one in readings if one.reading == ERROR and one.clear and one.change > question.points / 100
         ),
+        problems=(*before.problems, *after.problems),
     )
 
 

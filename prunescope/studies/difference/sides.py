@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prunescope.runs.session import Session
+    from prunescope.runs.store import Store
 
 MOST_BYTES = 200_000_000
 """Of a JSON file that is read."""
@@ -40,6 +41,8 @@ class Side:
     """A number for each replica or pair."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """Where -> regime and advice, in words of `api`."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with damaged files of a study, which are left out."""
 
 
 def read_side(given: str | Path, session: Session) -> Side:
@@ -49,7 +52,7 @@ def read_side(given: str | Path, session: Session) -> Side:
     """
     path = Path(given)
     if path.is_dir():
-        return _of_study(path)
+        return _of_study(path, session)
     if path.suffix == ".json" or path.is_file():
         return _of_json(path)
     return _of_diagnosis(str(given), session)
@@ -100,23 +103,29 @@ def _of_json(path: Path) -> Side:
     return Side(name=path.name, values=values, verdicts=verdicts)
 
 
-def _of_study(folder: Path) -> Side:
-    """Return the readings of a study, gathered over dense seeds and replicas."""
-    from prunescope.api.knobs import KNOBS
-    from prunescope.runs import coordinates
+def _of_study(folder: Path, session: Session) -> Side:
+    """Return the readings of a study, gathered over dense seeds and replicas; damaged files are reported."""
+    from prunescope.runs.soundness import read_sound
     from prunescope.runs.store import Store
 
     store = Store(folder)
     if not store.runs.is_dir():
         raise UsageError(f"'{folder}' is not a study: it has no folder {store.runs}", fix="give a study's folder")
-    sound, _ = store.sound()
+    values, problems = read_sound(lambda sound: _read_values(sound.store), replace(session, store=store))
+    return Side(name=str(folder), values=values, problems=problems)
+
+
+def _read_values(store: Store) -> dict[Place, tuple[float, ...]]:
+    from prunescope.api.knobs import KNOBS
+    from prunescope.runs import coordinates
+
     values: dict[Place, list[float]] = {}
-    for row in coordinates.read_rows(sound.ids(), sound):
+    for row in coordinates.read_rows(store.ids(), store):
         if row["axes"] in {"", "replica", "pair"} and row["density"] is not None:
             knobs = [f"{name} {row[name]:g}" for name in KNOBS if isinstance(row[name], int | float)]
             where = ", ".join([_density_words(row["density"]), str(row["model"]), *knobs])
             values.setdefault(Place(where, f"{row['probe']}/{row['reading']}"), []).append(row["value"])
-    return Side(name=str(folder), values={place: tuple(found) for place, found in values.items()})
+    return {place: tuple(found) for place, found in values.items()}
 
 
 def _numbers(value: Any, axes: Sequence[str]) -> tuple[float, ...] | None:  # noqa: ANN401 - an array, or nested lists

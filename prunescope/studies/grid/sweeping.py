@@ -71,6 +71,8 @@ class StepStates:
     named: Mapping[str, Recipe]
     states: Mapping[str, str]
     """Name of a step -> one of STATES."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with damaged steps."""
 
 
 def answer_sweep(question: SweepQuestion, session: Session) -> Swept | StepStates | CostEstimate:
@@ -82,7 +84,8 @@ def answer_sweep(question: SweepQuestion, session: Session) -> Swept | StepState
     named = _chosen(grid, question)
     damaged = store.damaged([recipe.id for recipe in named.values()])
     if question.list_steps:
-        return StepStates(named=named, states=find_states(named, session, damaged))
+        states = find_states(named, session, damaged)
+        return StepStates(named=named, states=states, problems=tuple(damaged.values()))
     repaired = _repair(named, damaged, session, question)
     estimate = repaired.estimate(list(named.values()))
     return estimate if question.dry_run else _complete(named, repaired, of=grid.recipes, estimate=estimate)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prunescope.api.errors import EvidenceError, InputError, StoreError, UsageError
+from prunescope.api.errors import EvidenceError, UsageError
 from prunescope.regimes import chosen
 from prunescope.runs.place import STUDY_FILE
-from prunescope.runs.soundness import read_sound
+from prunescope.runs.soundness import blaming_damage, read_sound
 from prunescope.studies.grid import studyfolder
 from prunescope.studies.imported.study import is_imported, read_imported
 from prunescope.studies.phase import from_imported, from_study, from_table
@@ -60,7 +60,10 @@ def answer_report(question: ReportQuestion, session: Session) -> Reported:
     else:
         source = (_of_imported if is_imported(question.path) else _of_study)(question, session)
     if not any(cell.samples for cell in source.diagram.cells.values()):
-        raise EvidenceError(f"{question.path} has no finished probe yet", fix=f"run: prunescope sweep {question.path}")
+        with blaming_damage(source.problems):
+            raise EvidenceError(
+                f"{question.path} has no finished probe yet", fix=f"run: prunescope sweep {question.path}"
+            )
     rule = chosen.rule(question.rule, question.rule_options, question.rules, network=source.network)
     findings = find_phases(source.diagram, rule.instance)
     return Reported(
@@ -92,17 +95,13 @@ def _of_study(question: ReportQuestion, session: Session) -> _Source:
             fix="give the folder that `prunescope sweep` or `results import` printed, or a CSV table of cells",
         )
     grid = studyfolder.load_grid(path, trust=session.store.trust)
-    sound, problems = session, list[str]()
-    try:
-        diagram, seconds = from_study.read_timed(grid, session)
-    except (StoreError, InputError):  # one file is damaged: look which are, and show the rest
-        store, problems = session.store.sound()
-        sound = replace(session, store=store)
-        diagram, seconds = from_study.read_timed(grid, sound)
+    (diagram, seconds, sound), problems = read_sound(
+        lambda sound: (*from_study.read_timed(grid, sound), sound), session
+    )
     return _Source(
         diagram=diagram,
         made=read_provenance(grid, sound, rule=question.rule, known=seconds),
         network=grid.study.model,
         probes=tuple(dict.fromkeys(probe.id for cell in grid.cells for probe in cell.probes)),
-        problems=tuple(problems),
+        problems=problems,
     )

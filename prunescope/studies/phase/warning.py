@@ -90,7 +90,7 @@ def _statistics() -> ModuleType:
 
 def read_warned(asked: WarningQuestion, session: Session) -> tuple[list[Series], tuple[str, ...]]:
     """Return the series of a reading along an axis, and what is wrong with damaged files, which are left out."""
-    from prunescope.runs.soundness import read_sound
+    from prunescope.runs.soundness import blaming_damage, read_sound
     from prunescope.studies.grid import studyfolder
     from prunescope.studies.phase.series import read_series
 
@@ -105,8 +105,9 @@ def read_warned(asked: WarningQuestion, session: Session) -> tuple[list[Series],
         lambda sound: read_series(grid, sound, axis=asked.axis, reading=asked.reading), session
     )
     if not found:
-        raise EvidenceError(
-            f"{study} has no finished step with {asked.reading}",
-            fix=f"name a reading of its probes, or run: prunescope sweep {study}",
-        )
+        with blaming_damage(problems):
+            raise EvidenceError(
+                f"{study} has no finished step with {asked.reading}",
+                fix=f"name a reading of its probes, or run: prunescope sweep {study}",
+            )
     return found, problems

@@ -113,6 +113,25 @@ def complex_(path):
     return saved({"w": torch.zeros(2, 2, dtype=torch.complex64), "b": torch.zeros(2)}, path)
 
 
+def many_dimensions(path):
+    return saved({"w": torch.zeros(1).reshape([1] * 2000)}, path)
+
+
+def many_dimensions_in_safetensors(path):
+    return safetensors_of({"w": {"dtype": "F32", "shape": [1] * 100_000, "data_offsets": [0, 4]}}, path)
+
+
+def many_tensors(path):
+    one = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    return safetensors_of({f"w{number}": one for number in range(100_001)}, path)
+
+
+def safetensors_of(header, path):
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(4 if len(header) == 1 else 0))
+    return path
+
+
 def long_name(path):
     return saved({"module." * 100_000 + "w": torch.zeros(2)}, path)
 
@@ -190,6 +209,9 @@ BOMBS = {
     "float8": float8,
     "complex numbers": complex_,
     "a long name": long_name,
+    "more dimensions than torch computes with": many_dimensions,
+    "100,000 dimensions in safetensors": many_dimensions_in_safetensors,
+    "100,001 tensors": many_tensors,
     "a long storage": long_storage,
 }
 
