@@ -37,6 +37,7 @@ class Indexed:
 
         timm's own reading replaces a damaged image by the next one, which would change the data in silence.
         """
+        refuse_postscript()
         try:
             if not hasattr(self.dataset, "reader"):
                 image, label = self.dataset[index]
@@ -44,6 +45,7 @@ class Indexed:
             file, label = self.dataset.reader[index]
             with file:
                 image = Image.open(file)
+                _check_sides(image)
                 image.load()
             image = eight_bit(image)
         except (OSError, SyntaxError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
@@ -115,6 +117,7 @@ class Sequential:
 
     def __iter__(self) -> Iterator[tuple[Image.Image, int]]:
         count = 0
+        refuse_postscript()
         for image, label in self.dataset:
             count += 1
             yield eight_bit(image), int(label)
@@ -134,6 +137,23 @@ class Sequential:
 
 
 ImageSource = Indexed | Sequential
+
+
+SLIMMEST = 2000
+"""How many times longer than the other a side may be: scaled by its shorter side, an image grows as its longer one."""
+
+
+def _check_sides(image: Image.Image) -> None:
+    """Raise ValueError for an image that is nearly a line."""
+    if max(image.size) > SLIMMEST * max(1, min(image.size)):
+        raise ValueError("it has {}x{} pixels, one side more than {:,} times the other".format(*image.size, SLIMMEST))
+
+
+def refuse_postscript() -> None:
+    """Let Pillow know no PostScript from now on: Ghostscript would execute the program that such an image is."""
+    from PIL import EpsImagePlugin  # first, as it registers what is replaced then
+
+    Image.register_open(EpsImagePlugin.EpsImageFile.format, EpsImagePlugin.EpsImageFile, accept=lambda _: False)
 
 
 DEPTH = 257

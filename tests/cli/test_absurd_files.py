@@ -11,6 +11,10 @@ from prunescope.cli.terminal import command
 
 DEEP_KEY = ".".join(["a"] * 100_000) + " = 1"
 
+STUDY = """[model]\nname = "preresnet8"\n[data]\nname = "patches"\nimages = 60\n[train]\nplugin = "sgd"\nepochs = 2
+[prune]\nplugin = "magnitude"\n[retrain]\nplugin = "sgd"\nepochs = 1\n[[probes]]\nplugin = "errors"
+[axes]\nepochs = [1, 2]\ndensity = [0.5]\n[seeds]\nreplicas = 2\n"""
+
 STUDIES = {
     "a deep key": DEEP_KEY,
     "a deep table": f"[{'.'.join(['a'] * 100_000)}]",
@@ -18,6 +22,10 @@ STUDIES = {
     "deep arrays": "x = " + "[" * 100_000,
     "a long number": "x = " + "1" * 100_000,
     "a large file": "#" * (2 << 20),
+    "a grid without end": STUDY.replace("[0.5]", str([number / 40_000 for number in range(1, 40_000)])),
+    "no number": "[model]\nwidth = nan",
+    "more than 64 bits": f"[train]\nepochs = {1 << 63}",
+    "a number without end": f"[seeds]\ndense = [0x{'f' * 100_000}]",
 }
 
 
@@ -36,6 +44,15 @@ def test_a_pack(found, tmp_path, invoke):
     (tmp_path / "pack.json").write_text(json.dumps(whole | found if isinstance(found, dict) else found))
     result = invoke("diagnose", tmp_path / "none.pt", "--rules", tmp_path / "pack.json", "--study", tmp_path)
     assert result.exit_code == 2, result.stderr
+
+
+@pytest.mark.parametrize(("values", "densities", "times"), [(501, 1, 1), (60, 60, 1), (1, 1, 20_001)])
+def test_a_table_of_more_than_can_be_judged_in_seconds(values, densities, times, tmp_path, invoke):
+    cells = [f"{value},{number / (densities + 1)},0.5" for value in range(values) for number in range(1, densities + 1)]
+    (tmp_path / "table.csv").write_text("\n".join(["epochs,density,lmc", *cells * times]))
+    result = invoke("report", tmp_path / "table.csv", "--json")
+    assert result.exit_code == 2, result.stderr
+    assert "table.csv has" in result.stderr
 
 
 def test_a_table_with_a_long_field(tmp_path, invoke):

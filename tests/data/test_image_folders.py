@@ -9,7 +9,7 @@ import pytest
 import torch
 from cifar10_files import pictures
 from images import refused, same_batches, seeded, write_folder
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from prunescope.api.errors import InputError, PrunescopeError, UsageError
 from prunescope.data.datasets import Timm
@@ -207,6 +207,26 @@ def test_a_damaged_image_is_named_and_never_skipped(tmp_path, damage):
     streamed = Timm(root=str(tmp_path), in_memory="never").load()
     with pytest.raises(InputError, match=r"2\.png"):
         list(streamed.train.batches(4))
+
+
+def test_an_image_that_is_a_program_is_not_run(tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path / 'canary'}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None, raising=False)  # not looked for yet
+    path = write_folder(tmp_path / "images") / "train" / "bee" / "2.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 6 5\n%%EndComments\n")
+    assert "2.png" in refused(InputError, root=str(tmp_path / "images"))
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("size", [(1, 100_000), (100_000, 1)])
+def test_an_image_that_is_nearly_a_line_is_named_before_it_is_scaled(tmp_path, size):
+    write_folder(tmp_path)
+    Image.new("L", size).save(tmp_path / "train" / "bee" / "2.png")
+    assert "one side more than" in refused(InputError, root=str(tmp_path))
 
 
 @pytest.mark.parametrize(

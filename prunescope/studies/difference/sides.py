@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prunescope.runs.session import Session
-    from prunescope.runs.store import Store
 
 MOST_BYTES = 200_000_000
 """Of a JSON file that is read."""
@@ -111,16 +110,16 @@ def _of_study(folder: Path, session: Session) -> Side:
     store = Store(folder)
     if not store.runs.is_dir():
         raise UsageError(f"'{folder}' is not a study: it has no folder {store.runs}", fix="give a study's folder")
-    values, problems = read_sound(lambda sound: _read_values(sound.store), replace(session, store=store))
+    values, problems = read_sound(_read_values, replace(session, store=store))
     return Side(name=str(folder), values=values, problems=problems)
 
 
-def _read_values(store: Store) -> dict[Place, tuple[float, ...]]:
+def _read_values(session: Session) -> dict[Place, tuple[float, ...]]:
     from prunescope.api.knobs import KNOBS
     from prunescope.runs import coordinates
 
     values: dict[Place, list[float]] = {}
-    for row in coordinates.read_rows(store.ids(), store):
+    for row in coordinates.read_rows(session.store.ids(), session.store):
         if row["axes"] in {"", "replica", "pair"} and row["density"] is not None:
             knobs = [f"{name} {row[name]:g}" for name in KNOBS if isinstance(row[name], int | float)]
             where = ", ".join([_density_words(row["density"]), str(row["model"]), *knobs])
@@ -135,7 +134,7 @@ def _numbers(value: Any, axes: Sequence[str]) -> tuple[float, ...] | None:  # no
     if tuple(axes) not in {(), ("replica",), ("pair",)}:
         return None
     found = np.atleast_1d(np.array(value, dtype=np.float64))
-    return tuple(map(float, found)) if np.isfinite(found).all() else None
+    return tuple(map(float, found)) if found.size and np.isfinite(found).all() else None
 
 
 def _density_words(density: float) -> str:

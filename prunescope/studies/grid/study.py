@@ -14,7 +14,7 @@ from prunescope.api.knobs import KNOBS
 from prunescope.api.regular import read_regular_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 TABLES = ("model", "data", "train", "prune", "retrain", "probes", "dense_probes", "axes", "seeds")
@@ -101,6 +101,7 @@ def parse_study(text: str, *, name: str) -> Study:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise InputError(f"not TOML: {error}", fix="see the studies in prunescope's repository") from error
+    _check_integers(tables, "the study")
     _known(tables, TABLES, where="the study")
     _check_spelling(_table(tables, "axes"))
     model, axes = dict(_table(tables, "model")), dict(_table(tables, "axes"))
@@ -111,6 +112,8 @@ def parse_study(text: str, *, name: str) -> Study:
     if not probes:
         raise InputError("the study measures nothing", fix='add a table: [[probes]] with plugin = "errors"')
     dense_seeds, replicas = _seeds(_table(tables, "seeds", default={}))
+    _check_finite(tables, "the study")
+    _check_size(len(values) * len(densities) * len(dense_seeds), replicas + len(probes))
     return Study(
         name=name,
         model=str(_take(model, "name", "[model]")),
@@ -129,6 +132,20 @@ def parse_study(text: str, *, name: str) -> Study:
         replicas=replicas,
         dense_probes=tuple(_choice(table, "[[dense_probes]]") for table in _tables(tables, "dense_probes")),
     )
+
+
+MOST_STEPS = 50_000
+"""Retrainings and measurements of a study."""
+
+
+def _check_size(cells: int, each: int) -> None:
+    """Raise InputError for a grid of more steps than can be laid out in seconds; each: steps of a cell."""
+    if cells * each > MOST_STEPS:
+        raise InputError(
+            f"it has {cells:,} cells, each with {each:,} retrainings and measurements, "
+            f"wanted at most {MOST_STEPS:,} steps",
+            fix="give fewer values, densities or seeds",
+        )
 
 
 def _hold(hold: object, knob: str) -> str:
@@ -244,6 +261,30 @@ def _is_number(value: object) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     except OverflowError:  # a whole number of hundreds of digits
         return False
+
+
+def _check_integers(value: object, where: str) -> None:
+    """Raise InputError for a whole number of more than 64 bits, which TOML does not have and no option takes."""
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise InputError(f"{where} is a number of more than 64 bits", fix="give a number that the option takes")
+    for name, item in _parts(value, where):
+        _check_integers(item, name)
+
+
+def _check_finite(value: object, where: str) -> None:
+    """Raise InputError for infinity and NaN, which no recipe holds."""
+    if isinstance(value, float) and not isfinite(value):
+        raise InputError(f"{where} is {value}, wanted a finite number", fix="give a number that the option takes")
+    for name, item in _parts(value, where):
+        _check_finite(item, name)
+
+
+def _parts(value: object, where: str) -> Iterator[tuple[str, object]]:
+    """Yield what a table or a list holds, and the place of each."""
+    if isinstance(value, dict):
+        yield from ((f"{where}, {name}", item) for name, item in value.items())
+    elif isinstance(value, list):
+        yield from ((where, item) for item in value)
 
 
 def _known(table: Mapping[str, Any], names: tuple[str, ...], *, where: str) -> None:

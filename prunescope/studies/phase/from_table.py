@@ -31,6 +31,15 @@ SYNONYMS = {
 
 PERCENT = ("density_pct",)
 
+MOST_LINES = 20_000
+"""Of a table: one for each cell and dense seed."""
+
+MOST_VALUES = 500
+"""Values of the knob, and densities: the time of some tests grows with their square."""
+
+MOST_CELLS = 2_500
+"""Each value with each density."""
+
 QUANTITIES = ("test_error", "lmc", "cka")
 
 
@@ -50,6 +59,7 @@ def read_table(path: Path) -> PhaseDiagram:
         samples.setdefault((value, density), []).append(_sample(row, line, path))
     values = tuple(hottest_first({value for value, _ in samples}, knob=knob))
     densities = tuple(sorted({density for _, density in samples}))
+    _check_size(len(rows), len(values), len(densities), path)
     return PhaseDiagram(
         name=path.stem,
         knob=knob,
@@ -60,6 +70,16 @@ def read_table(path: Path) -> PhaseDiagram:
         drops=_drops(comments.get("drops", ""), knob, path),
         source=comments.get("source", str(path)),
     )
+
+
+def _check_size(lines: int, values: int, densities: int, path: Path) -> None:
+    """Raise InputError for a table whose diagram takes minutes."""
+    if lines > MOST_LINES or max(values, densities) > MOST_VALUES or values * densities > MOST_CELLS:
+        raise InputError(
+            f"{path} has {lines:,} lines, of {values:,} values and {densities:,} densities; wanted at most "
+            f"{MOST_LINES:,} lines, {MOST_VALUES} values, {MOST_VALUES} densities and {MOST_CELLS:,} cells",
+            fix="give a line for each cell and dense seed",
+        )
 
 
 def _table_rows(lines: Sequence[str], path: Path) -> list[tuple[int, dict[str, float | str]]]:
