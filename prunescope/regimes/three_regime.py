@@ -54,13 +54,26 @@ def bootstrap_means(
     three replicas that happen to agree would look certain. The latter is scaled by Student's t with r - 1 degrees of
     freedom (2 at least, so that it has a scale): how far a mean of so few replicas can be off.
 
-    values, stderr: one per pair, in the order of itertools.combinations. Returns `draws` means.
+    values, stderr: one per pair, in the order of itertools.combinations. Which replica is the first changes nothing:
+    the least connected one is drawn for first. Returns `draws` means.
     """
-    measured, errors = np.asarray(values, dtype=np.float64), np.asarray(stderr, dtype=np.float64)
+    measured, errors = _sort_replicas(np.asarray(values, dtype=np.float64), np.asarray(stderr, dtype=np.float64))
     drawn = _draw_bootstrap(measured.size, draws, seed)
     spread = drawn.spread * pair_spread / math.sqrt(measured.size)
     means: np.ndarray = (drawn.weights * (measured + drawn.noise * errors)).sum(axis=1) + spread
     return means
+
+
+def _sort_replicas(values: np.ndarray, stderr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return both with the replicas in the order of what their pairs have, the least first."""
+    replicas = pair_replicas(values.size)
+    first, second = np.triu_indices(replicas, 1)
+    places = np.zeros((replicas, replicas), dtype=np.int64)
+    places[first, second] = places[second, first] = np.arange(values.size)
+    own = [sorted((values[place], stderr[place]) for place in np.delete(row, at)) for at, row in enumerate(places)]
+    order = sorted(range(replicas), key=lambda replica: own[replica])
+    kept = places[np.ix_(order, order)][first, second]
+    return values[kept], stderr[kept]
 
 
 @dataclass(frozen=True, kw_only=True)

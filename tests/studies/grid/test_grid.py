@@ -135,6 +135,13 @@ def test_what_two_studies_share_has_the_same_id():
     assert {recipe.id for recipe in small.recipes} < {recipe.id for recipe in large.recipes}
 
 
+def test_the_order_of_densities_and_dense_seeds_changes_no_step():
+    wanted = {recipe.id for recipe in expand().recipes}
+    assert {recipe.id for recipe in expand(densities=(0.5, 0.1), dense_seeds=(1, 0)).recipes} == wanted
+    fewer = {recipe.id for recipe in expand(densities=(0.5,), replicas=2).recipes if recipe.step != "probe"}
+    assert fewer < wanted
+
+
 def test_names_are_of_one_step_each():
     found = expand(probes=(study.PluginChoice(plugin="lmc"), study.PluginChoice(plugin="lmc", options={"points": 5})))
     assert len(found.named) == len(found.recipes) == 2 + 12 * (1 + 3 + 2)
