@@ -90,7 +90,7 @@ def _pooled(rows: Sequence[Row], cells: dict[tuple[str, float, float, int], Row]
 
 
 def _counts(name: str, row: Row) -> bool:
-    return row.knob != "epochs" or not name.startswith("progress")
+    return row.has_course or not name.startswith("progress")
 
 
 def _area(cases: Sequence[Case], measure: Callable[[Row], float]) -> float:

@@ -12,7 +12,8 @@ import numpy as np
 from truth_studies import lay_out_truth
 
 from prunescope.regimes import learning
-from prunescope.regimes.one_checkpoint import measure_damage, measure_progress
+from prunescope.regimes.learning import is_better_than_chance
+from prunescope.regimes.one_checkpoint import measure_progress
 from prunescope.runs.recipe import run_of
 from prunescope.runs.store import Store
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from prunescope.runs.recipe import Recipe
 
 TABLE = Path(__file__).parents[1] / "data" / "truth_cells.csv"
+
+LEAST_LOSS = 0.01
+"""Nats that are added to both losses of the damage: a ratio of smaller ones is that of a few images."""
 
 DIGITS = 5
 """Significant digits of a number in the table."""
@@ -59,6 +63,8 @@ class Row:
     mapped: float
     """Training error after pruning, BatchNorm re-estimated, not retrained."""
     dense_train_error: float
+    dense_chance: float
+    """Training error of the best answer that is the same for all images."""
     dense_test_error: float
     trace: float
     """Of the Hessian of the dense network."""
@@ -69,11 +75,17 @@ class Row:
     """The measurement that the progress was before: ln(mean loss of the second quarter of the epochs before the first
     drop / mean of the last quarter), nats; NaN where the progress is."""
     damage: float
-    """How much more the replicas whose connectivity is measured lose than the dense network, nats."""
+    """How much more the replicas whose connectivity is measured lose than the dense network: ln of the ratio."""
     brief_epochs: int
     """Of all brief retrainings of the cell together."""
     truth_epochs: int
     """Of all retrainings of the truth."""
+
+    @property
+    def has_course(self) -> bool:
+        """Whether the course of the dense training counts: over snapshots of one run it is the same for all of them."""
+        learned = is_better_than_chance(self.dense_train_error, self.dense_chance)
+        return self.knob != "epochs" and math.isfinite(self.progress) and learned
 
     @property
     def placed(self) -> float | None:
@@ -128,12 +140,13 @@ def _row(name: str, study: TruthStudy, one: TruthCell, store: Store) -> Row:
         early=_last_errors(one.early, store),
         mapped=_mean(store.read(one.mapped.id).readings["errors"]["train_error"]),
         dense_train_error=_mean(dense["train_error"]),
+        dense_chance=_mean(dense["train_chance"]),
         dense_test_error=_mean(dense["test_error"]),
         trace=_mean(hessian["trace"]),
         trace_stderr=0.0 if hessian["trace"].stderr is None else float(np.mean(hessian["trace"].stderr)),
         progress=progress,
         fall=fall,
-        damage=measure_damage(_ends(lmc["train_loss_path"]), _mean(dense["train_loss"])),
+        damage=math.log((_ends(lmc["train_loss_path"]) + LEAST_LOSS) / (_mean(dense["train_loss"]) + LEAST_LOSS)),
         brief_epochs=_epochs(one.brief, store),
         truth_epochs=_epochs(cell.retrainings, store),
     )

@@ -16,7 +16,6 @@ from prunescope.regimes import packs
 from prunescope.regimes.fitted_weights import FittedCase, fit_weights
 from prunescope.regimes.least import share_of_least
 from prunescope.regimes.log_odds import (
-    DAMAGE,
     FAMILY,
     LMC,
     MAPPED,
@@ -48,16 +47,13 @@ if TYPE_CHECKING:
 EARLY = "early"
 """A signal that is tried: the run's own snapshot before the drop."""
 
-SIGNALS = (FAMILY, LMC, POSITION, MAPPED, PROGRESS, DAMAGE)
+SIGNALS = (FAMILY, LMC, POSITION, MAPPED, PROGRESS)
 
 EDGES = (None, -0.10, -0.06, -0.04, -0.01, None)
 """Of the bins of LMC."""
 
 PROGRESS_EDGES = (None, 0.1, 0.2, 0.3, 0.4, 0.5, None)
 """Of the bins of the progress, a share."""
-
-DAMAGE_EDGES = (None, 0.0, 0.5, 1.0, 1.5, 2.0, None)
-"""Of the bins of the damage, nats."""
 
 EARLIER = "direction-1.json"
 """The pack whose counts are added: of eight studies of larger networks, most of which stand on the other side."""
@@ -90,7 +86,7 @@ def signals_of(case: Case, calibration: Calibration) -> dict[str, float]:
     if comparison is not None:
         found[FAMILY] = family_log_odds(comparison, calibration)
         found[MAPPED] = _of_the_map(case, calibration)
-    if _has_progress(row):
+    if row.has_course:
         found[PROGRESS] = curve_log_odds(PROGRESS, row.progress, calibration)
     if row.early:
         share = _share_of_early(row)
@@ -98,15 +94,9 @@ def signals_of(case: Case, calibration: Calibration) -> dict[str, float]:
     if row.learned:
         draws = [row.lmc + row.lmc_stderr * NormalDist().inv_cdf(share) for share in QUANTILES]
         found[LMC] = lmc_log_odds(draws, calibration)
-        found[DAMAGE] = curve_log_odds(DAMAGE, row.damage, calibration)
         if row.placed is not None:
             found[POSITION] = position_log_odds(row.value, row.placed, calibration)
     return found
-
-
-def _has_progress(row: Row) -> bool:
-    """Whether the progress counts: over snapshots of one run it is the same for all of them past the drop."""
-    return row.knob != "epochs" and math.isfinite(row.progress)
 
 
 @cache
@@ -125,7 +115,7 @@ def _of_the_map(case: Case, calibration: Calibration) -> float:
 
 def prior_weights() -> dict[frozenset[str], dict[str, float]]:
     """Return the weights before any study was seen: the boldest signal of a set counts whole, the others less."""
-    whole = {FAMILY: 1.0, POSITION: 0.5, PROGRESS: 0.5, EARLY: 0.5, LMC: 0.25, MAPPED: 0.25, DAMAGE: 0.25}
+    whole = {FAMILY: 1.0, POSITION: 0.5, PROGRESS: 0.5, EARLY: 0.5, LMC: 0.25, MAPPED: 0.25}
     found = {}
     for names in _sets():
         first = next((name for name in (FAMILY, POSITION, PROGRESS, EARLY) if name in names), names[0])
@@ -145,7 +135,8 @@ def fit_pack(
 ) -> dict[str, Any]:
     """Return a pack: counts of the resolved cells among the cases and of EARLIER, and weights fitted to the former.
 
-    The weights are fitted to log-odds by the counts of the same cells. earlier: other counts in place of EARLIER.
+    The weights are fitted to log-odds by the counts of the same cells; that of LMC by itself also to the earlier
+    counts of it, which are of cells that have no other signal here. earlier: other counts in place of EARLIER.
     """
     resolved = [case for case in cases if case.resolved]
     earlier = read_earlier() if earlier is None else earlier
@@ -157,22 +148,25 @@ def fit_pack(
         "lmc": [_added(one, other) for one, other in zip(count_lmc(resolved), earlier["lmc"], strict=True)],
         "position": _added(_position_counts(resolved), earlier["position"]),
         "family": _added(_family_counts(resolved), earlier["family"]),
-        PROGRESS: {
-            "of": SHARE,
-            **_curve([case for case in resolved if _has_progress(case.row)], PROGRESS, PROGRESS_EDGES),
-        },
-        DAMAGE: _curve([case for case in resolved if case.row.learned], DAMAGE, DAMAGE_EDGES),
+        PROGRESS: {"of": SHARE, **_curve([case for case in resolved if case.row.has_course], PROGRESS, PROGRESS_EDGES)},
     }
     alone = load_calibration(json.dumps({**counts, "weights": {}}))
-    fitted = fit_weights(
-        [
-            FittedCase(study=case.row.study, log_odds=signals_of(case, alone), hotter=case.is_hotter)
-            for case in resolved
-        ],
-        prior=prior_weights(),
-    )
+    seen = [
+        FittedCase(study=case.row.study, log_odds=signals_of(case, alone), hotter=case.is_hotter) for case in resolved
+    ]
+    fitted = fit_weights([*seen, *_earlier_cases(earlier["lmc"], alone)], prior=prior_weights())
     weights = {"+".join(sorted(names)): dict(sorted(each.items())) for names, each in fitted.items()}
     return {**counts, "weights": weights}
+
+
+def _earlier_cases(bins: Sequence[Mapping[str, Any]], calibration: Calibration) -> list[FittedCase]:
+    """Return the cells that were counted by their LMC alone, each at the middle of its bin."""
+    found = []
+    for one, place in zip(bins, calibration.lmc.places, strict=True):
+        value = {LMC: lmc_log_odds([place], calibration)}
+        sides = [True] * one["hotter"] + [False] * (one["of"] - one["hotter"])
+        found += [FittedCase(study="earlier", log_odds=value, hotter=side) for side in sides]
+    return found
 
 
 def read_earlier() -> dict[str, Any]:
@@ -187,7 +181,7 @@ def _added(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def count_lmc(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """Return the counts of the bins of LMC, of cells whose replicas have learned."""
+    """Return the counts of the bins of LMC, of cells whose replicas have learned, the sides weighed alike."""
     return _count([case for case in cases if case.row.learned], lambda row: row.lmc, EDGES)
 
 
@@ -198,7 +192,7 @@ def _curve(cases: Sequence[Case], name: str, edges: Sequence[float | None]) -> d
 
 
 def _count(cases: Sequence[Case], of: Callable[[Row], float], edges: Sequence[float | None]) -> list[dict[str, Any]]:
-    """Return how many of the cases between two edges are hotter, and of how many."""
+    """Return how many of the cases between two edges are hotter, and of how many; see `balance_sides`."""
     found = []
     for low, high in pairwise(edges):
         inside = [
@@ -206,6 +200,27 @@ def _count(cases: Sequence[Case], of: Callable[[Row], float], edges: Sequence[fl
         ]
         hotter = sum(case.is_hotter for case in inside)
         found.append({"low": low, "high": high, "hotter": hotter, "of": len(inside)})
+    return balance_sides(found)
+
+
+def balance_sides(bins: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the counts with those of the more frequent side scaled down, so that both sides have as many in all.
+
+    How often the hotter side is the better one is a property of the studies, of their values of the knob above all. A
+    curve through plain counts says it whatever it measures, and carries it over to networks of other studies.
+
+    >>> bins = [{"low": None, "high": 0, "hotter": 1, "of": 9}, {"low": 0, "high": None, "hotter": 1, "of": 3}]
+    >>> [(one["hotter"], one["of"]) for one in balance_sides(bins)]
+    [(1.0, 2.6), (1.0, 1.4)]
+    """
+    hotter = sum(one["hotter"] for one in bins)
+    colder = sum(one["of"] for one in bins) - hotter
+    if not hotter or not colder:
+        return [dict(one) for one in bins]
+    least, found = min(hotter, colder), []
+    for one in bins:
+        hot, cold = one["hotter"] * least / hotter, (one["of"] - one["hotter"]) * least / colder
+        found.append({**one, "hotter": round(hot, 3), "of": round(hot + cold, 3)})
     return found
 
 

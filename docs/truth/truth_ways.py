@@ -11,7 +11,6 @@ from truth_signals import EARLY, compare_family, fit_pack, signals_of
 
 from prunescope.api import Advice
 from prunescope.regimes.log_odds import (
-    DAMAGE,
     FAMILY,
     LMC,
     MAPPED,
@@ -39,24 +38,22 @@ CONNECTED = -0.05
 
 SETS = {
     "siblings compared": (FAMILY,),
-    "all signals": (FAMILY, LMC, POSITION, MAPPED, PROGRESS, DAMAGE),
-    "all signals but the map": (FAMILY, LMC, POSITION, PROGRESS, DAMAGE),
-    "all signals but LMC and damage": (FAMILY, MAPPED, POSITION, PROGRESS),
+    "all signals": (FAMILY, LMC, POSITION, MAPPED, PROGRESS),
+    "all signals but the map": (FAMILY, LMC, POSITION, PROGRESS),
+    "all signals but LMC": (FAMILY, MAPPED, POSITION, PROGRESS),
     "map, no retraining": (MAPPED,),
-    "one checkpoint": (LMC, POSITION, PROGRESS, DAMAGE),
-    "one checkpoint, without the course of its training": (LMC, DAMAGE),
+    "one checkpoint": (LMC, POSITION, PROGRESS),
     "one checkpoint, nothing retrained": (POSITION, PROGRESS),
     "one checkpoint: LMC, position (as direction-2)": (LMC, POSITION),
     "own early snapshot": (EARLY,),
     "progress": (PROGRESS,),
-    "damage": (DAMAGE,),
     "LMC": (LMC,),
     "position": (POSITION,),
 }
 """Way -> the signals it may use."""
 
 ALONE = "direction alone, no replicas"
-"""What `diagnose --replicas 0` states: without LMC and damage, the position also where replicas have not learned."""
+"""What `diagnose --replicas 0` states: without LMC, the position also where replicas have not learned."""
 
 STEP = {Advice.RAISE: -1, Advice.LOWER: 1}
 
@@ -97,7 +94,7 @@ def _names() -> Iterator[str]:
     """Yield every way in the order of the page, then the habits."""
     for name in SETS:
         yield name
-        if name == "all signals but LMC and damage":
+        if name == "all signals but LMC":
             yield ALONE
     yield from ("md-tree, one checkpoint", *HABITS)
 
@@ -132,7 +129,7 @@ def _complete(name: str, used: dict[str, float]) -> bool:
     return {
         "all signals": FAMILY in used,
         "all signals but the map": FAMILY in used,
-        "all signals but LMC and damage": FAMILY in used,
+        "all signals but LMC": FAMILY in used,
     }.get(name, True)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 
-PACK = ROOT / "prunescope" / "regimes" / "packs" / "direction-4.json"
+PACK = ROOT / "prunescope" / "regimes" / "packs" / "direction-5.json"
 
 IMAGES = ROOT / "docs" / "images"
 
@@ -45,7 +45,8 @@ def make_pack(rows: Sequence[Row]) -> dict[str, Any]:
     resolved = sum(case.resolved for case in cases)
     source = (
         f"{resolved} resolved cells of {len(studies)} studies ({len(seeds)} dense seeds, docs/truth.md), their counts "
-        "added to those of direction-1: eight studies of MNIST and photographs, and figure 2 of Zhou et al. 2023"
+        "added to those of direction-1: eight studies of MNIST and photographs, and figure 2 of Zhou et al. 2023; those "
+        "of a curve are weighed so that the hotter and the colder side have as many"
     )
     trust = {
         "studies": len(studies),

@@ -32,9 +32,10 @@ def fit_weights(
 ) -> dict[frozenset[str], dict[str, float]]:
     """Return the weights of every set of signals in the prior, from the cases in which all of them are known.
 
-    Formula: minimise Σ ln(1 + exp(−y w·ℓ)) + Σ (w − w₀)² / (2 · 0.5²), w ≥ 0, y = ±1: logistic regression without an
-    intercept, so that hotter and colder are treated alike. Sets without a case keep their prior. A signal in a set of
-    one is fitted too: its log-odds may be too bold.
+    Formula: minimise Σ v ln(1 + exp(−y w·ℓ)) + Σ (w − w₀)² / (2 · 0.5²), w ≥ 0, y = ±1: logistic regression without an
+    intercept, so that hotter and colder are treated alike; and the cases of either side have half of all weight v
+    together, since how often a side is the better one is a property of the studies and not of a signal. Sets without a
+    case keep their prior. A signal in a set of one is fitted too: its log-odds may be too bold.
     """
     return {names: _fit_weights(cases, names, prior[names]) for names in prior}
 
@@ -70,13 +71,21 @@ def _fit_weights(cases: Sequence[FittedCase], names: frozenset[str], prior: Mapp
     start = np.array([prior[name] for name in order])
     if not kept:
         return dict(zip(order, start.tolist(), strict=True))
+    shares = _weigh_sides([case.hotter for case in kept])
     signed = np.array([[case.log_odds[name] * (1 if case.hotter else -1) for name in order] for case in kept])
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         margins = signed @ weights
         away = (weights - start) / PRIOR_SPREAD**2
-        value = np.logaddexp(0, -margins).sum() + (away * (weights - start)).sum() / 2
-        return float(value), away - signed.T @ (1 / (1 + np.exp(margins)))
+        value = shares @ np.logaddexp(0, -margins) + (away * (weights - start)).sum() / 2
+        return float(value), away - signed.T @ (shares / (1 + np.exp(margins)))
 
     result = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(order))
     return dict(zip(order, np.round(result.x, 4).tolist(), strict=True))
+
+
+def _weigh_sides(hotter: Sequence[bool]) -> np.ndarray:
+    """Return the weight of every case: their number in all, half of it on either side; 1 where there is one side."""
+    side = np.array(hotter)
+    counts = np.array([(~side).sum(), side.sum()])
+    return np.ones(len(side)) if not counts.all() else len(side) / 2 / counts[side.astype(np.int64)]

@@ -50,6 +50,15 @@ def failed(readings: Mapping[str, Reading], *, learned: float = LEARNED) -> floa
     return error if error > learned else 0.0
 
 
+def is_better_than_chance(error: float, chance: float) -> bool:
+    """Return whether a training error is at most `LIKE_CHANCE` of that of the best answer that is the same for all.
+
+    >>> is_better_than_chance(0.8, 0.9), is_better_than_chance(0.84, 0.9)
+    (True, False)
+    """
+    return error <= LIKE_CHANCE * chance
+
+
 def chance(readings: Mapping[str, Reading]) -> float | None:
     """Return the error of the best prediction that is the same for all examples; None where it is not known."""
     found = readings.get("errors/train_chance")

@@ -31,8 +31,8 @@ FAMILY, POSITION, LMC, MAPPED = "family", "position", "lmc", "mapped"
 """Signals: siblings compared, the place against the recorded schedule, connectivity at this density, and siblings right
 after pruning, not retrained."""
 
-PROGRESS, DAMAGE = "progress", "damage"
-"""Signals of `one_checkpoint`: the course of the training before the drop, and what pruning costs after retraining."""
+PROGRESS = "progress"
+"""Signal of `one_checkpoint`: the course of the training before the drop."""
 
 PER_RATIO = 5.0
 """Log-odds for one unit of ln(error on the colder side / error on the hotter side), before the weight."""
@@ -44,7 +44,7 @@ WEIGHTS_KIND = "prunescope-direction"
 
 WEIGHTS_SCHEMA = 1
 
-SHIPPED = "direction-4.json"
+SHIPPED = "direction-5.json"
 
 SHARE = "share of the fall"
 """What the curve of the progress is of since direction-4; direction-3 has a curve of another measurement."""
@@ -79,10 +79,10 @@ class Calibration:
     map: MapTrust | None = None
     """None where no study says it."""
     curves: Mapping[str, MonotoneCurve] = field(default_factory=dict)
-    """PROGRESS, DAMAGE -> the curve from the measurement to the probability that hotter is better; {} in packs before
-    direction-3, whose studies did not measure them. Nor is the progress of direction-3 read, which is another."""
+    """PROGRESS -> the curve from the measurement to the probability that hotter is better; {} in packs before
+    direction-4, whose studies measured another or none."""
     limits: Mapping[str, float] = field(default_factory=dict)
-    """The same -> the largest probability that one of them states by itself: that of so many studies, not cells."""
+    """The same -> the largest probability that it states by itself: that of so many studies, not cells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +129,7 @@ def _shipped_calibration() -> Calibration:
 def _calibration(found: Mapping[str, Any]) -> Calibration:
     if (found["kind"], found["schema_version"]) != (WEIGHTS_KIND, WEIGHTS_SCHEMA):
         raise ValueError(f"kind {found['kind']!r}, schema {found['schema_version']!r}")
-    alone = {name: found[name] for name in (PROGRESS, DAMAGE) if name in found}
-    if alone.get(PROGRESS, {}).get("of") != SHARE:
-        alone.pop(PROGRESS, None)
+    alone = {PROGRESS: found[PROGRESS]} if found.get(PROGRESS, {}).get("of") == SHARE else {}
     return Calibration(
         name=str(found["name"]),
         source=str(found["source"]),
@@ -199,7 +197,7 @@ def mapped_log_odds(here: float, hotter: Sequence[float], colder: Sequence[float
 
 
 def curve_log_odds(signal: str, value: float, calibration: Calibration) -> float:
-    """Return the log-odds of hotter from the progress (a share) or the damage (nats) of one checkpoint.
+    """Return the log-odds of hotter from the progress of one checkpoint, a share.
 
     No more than so many studies without an exception support, however many cells they have: cells share their network,
     data and recipe. Raises KeyError where the calibration has no curve of this signal.

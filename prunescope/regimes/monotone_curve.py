@@ -19,8 +19,9 @@ class Bin:
     low: float | None
     """None: unbounded."""
     high: float | None
-    hits: int
-    of: int
+    hits: float
+    of: float
+    """Counts, or counts that were weighed."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """What one checkpoint shows of its temperature, without another to compare with.
 
-Two measurements. How much of what the loss of training fell came before the learning rate first dropped: where it had
-long stopped by then, and fell with the rate, the noise of the steps was what kept it up, and a colder training gets
-below it; where it fell before as after, the steps were too small or too few, and a hotter one gets further. And how
-much more the pruned and retrained network loses than the dense one: where that is little, training is the bottleneck,
-and not pruning.
+How much of what the loss of training fell came before the learning rate first dropped: where it had long stopped by
+then, and fell with the rate, the noise of the steps was what kept it up, and a colder training gets below it; where it
+fell before as after, the steps were too small or too few, and a hotter one gets further. A network that answers no
+better than at random shows nothing of the kind: its loss did not fall.
 """
 
 from __future__ import annotations
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunescope.regimes.learning import is_better_than_chance
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
 LEAST_EPOCHS = 8
 """A first phase of fewer epochs is too short to be divided into quarters."""
 
-LEAST_LOSS = 0.01
-"""Nats that are added to both losses of the damage: a ratio of smaller ones is that of a few images."""
-
-RETRAINED, DENSE = "lmc/train_loss_path", "dense/train_loss"
-"""Training loss along the path between replicas, whose ends they are; and of the dense network."""
+DENSE_ERROR, DENSE_CHANCE = "dense/train_error", "dense/train_chance"
+"""Training error of the dense network, and that of the best answer that is the same for all images."""
 
 
 def measure_progress(losses: Sequence[float], drop: float) -> float | None:
@@ -56,21 +54,12 @@ def measure_progress(losses: Sequence[float], drop: float) -> float | None:
     return before / (abs(before) + abs(after)) if before or after else 0.0
 
 
-def measure_damage(retrained: float, dense: float) -> float:
-    """Return how much more a pruned and retrained network loses than the dense one, in nats: 0: no more.
+def has_course(readings: Mapping[str, Reading]) -> bool:
+    """Return whether the course of a training shows anything: not where its network errs about as one answer for all.
 
-    Formula: ln((retrained + 0.01) / (dense + 0.01)); both are losses on the training images, not augmented, in nats.
-
-    >>> round(measure_damage(0.19, 0.09), 2), measure_damage(0.0, 0.0)
-    (0.69, 0.0)
+    Where one of the two errors is not among the readings, the course counts.
     """
-    return math.log((retrained + LEAST_LOSS) / (dense + LEAST_LOSS))
-
-
-def damage_of(readings: Mapping[str, Reading]) -> float | None:
-    """Return the damage that readings show; None where a loss of it was not measured or is not finite."""
-    if RETRAINED not in readings or DENSE not in readings:
-        return None
-    path = np.asarray(readings[RETRAINED].value, dtype=np.float64)
-    losses = float(path[..., [0, -1]].mean()), float(np.asarray(readings[DENSE].value, dtype=np.float64).mean())
-    return measure_damage(*losses) if all(math.isfinite(loss) for loss in losses) else None
+    if DENSE_ERROR not in readings or DENSE_CHANCE not in readings:
+        return True
+    error, chance = (float(np.mean(readings[name].value)) for name in (DENSE_ERROR, DENSE_CHANCE))
+    return is_better_than_chance(error, chance)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -13,8 +12,8 @@ from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS
 from prunescope.api.wording import error_text, lmc_text, percent, points_interval, probability_text
 from prunescope.regimes import learning, log_odds
-from prunescope.regimes.log_odds import DAMAGE, FAMILY, LMC, MAPPED, POSITION, PROGRESS
-from prunescope.regimes.one_checkpoint import damage_of
+from prunescope.regimes.log_odds import FAMILY, LMC, MAPPED, POSITION, PROGRESS
+from prunescope.regimes.one_checkpoint import has_course
 from prunescope.regimes.siblings import Sibling, choose_siblings, compare_siblings
 from prunescope.regimes.thresholds import CERTAINTY
 
@@ -59,9 +58,8 @@ def state_direction(
 
     The regime stays, and its probability moves to `regime_probability`. Signals: siblings (`Evidence.siblings`, else
     the neighbours) compared by the first of `errors` that they have, the place against the recorded schedule, LMC, and
-    what the checkpoint shows by itself: the course of its training, and the damage of pruning. Replicas that have
-    not learned show no barrier and no damage. A diagnosis without a regime, and one without any signal, comes back as
-    it was.
+    the course of the checkpoint's own training. Replicas that have not learned show no barrier, and a dense network
+    that has not learned no course. A diagnosis without a regime, and one without any signal, comes back as it was.
     """
     family = _family(evidence, errors)
     signals = {} if diagnosis.regime is None else _signals(evidence, family, calibration, learned=learned)
@@ -92,18 +90,17 @@ def _signals(
     if family is not None and family.mapped:
         found[MAPPED] = _mapped_log_odds(family, calibration)
     knob = evidence.knob if family is None else family.knob
-    if evidence.progress is not None and knob != "epochs" and PROGRESS in calibration.curves:
+    counts = knob != "epochs" and PROGRESS in calibration.curves and has_course(evidence.readings)
+    if evidence.progress is not None and counts:
         found[PROGRESS] = log_odds.curve_log_odds(PROGRESS, evidence.progress, calibration)
     if learning.failed(evidence.readings, learned=learned):
         return found
     epochs, drop = evidence.knobs.get("epochs"), evidence.first_drop
     if epochs is not None and drop is not None and knob in (None, "epochs") and PROGRESS not in found:
         found[POSITION] = log_odds.position_log_odds(epochs, drop, calibration)
-    reading, damage = evidence.readings.get("lmc/lmc"), damage_of(evidence.readings)
+    reading = evidence.readings.get("lmc/lmc")
     if reading is not None:
         found[LMC] = log_odds.lmc_log_odds(_lmc_places(reading), calibration)
-    if damage is not None and DAMAGE in calibration.curves:
-        found[DAMAGE] = log_odds.curve_log_odds(DAMAGE, damage, calibration)
     return found
 
 
@@ -210,10 +207,6 @@ def _alone_words(alone: Mapping[str, float], evidence: Evidence) -> list[str]:
             f"{percent(max(evidence.progress, 0))} of the fall of its loss came before the learning rate first fell"
         )
         found.append(f"course of its training alone: {probability_text(alone[PROGRESS])} ({before})")
-    damage = damage_of(evidence.readings)
-    if DAMAGE in alone and damage is not None:
-        times = f"{math.exp(damage):.2f} times the loss of the dense network after retraining"
-        found.append(f"damage of pruning alone: {probability_text(alone[DAMAGE])} ({times})")
     return found
 
 
