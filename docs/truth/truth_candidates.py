@@ -41,9 +41,10 @@ CANDIDATES: dict[str, Callable[[Row], float]] = {
 
 WORDS = """Area under the curve over the resolved cells of all studies together, and its median over single studies
 (1: all hotter cells have larger values than all colder ones; ½: says nothing). What separates within studies and not
-over all of them has a threshold that does not transfer. The two that were added to the direction, progress and
-damage, were chosen among these and some twenty others on these nine studies: their curves and weights are those of
-the other studies, their choice is not. Among the others, without figures because their scripts are not kept: the
+over all of them has a threshold that does not transfer. The progress was chosen for the direction among these and some
+twenty others on these nine studies: its curve and weights are those of the other studies, its choice is not. The
+damage was too, and left again: it names no side where it is little ("Studies that no fit has seen"). Among the others,
+without figures because their scripts are not kept: the
 training loss before the drop itself (as good as its fall, and of one unit only), LMC in loss, the trace times rate ÷
 batch size, and rate ÷ batch size alone, which is right where studies begin at one rate and one batch size, as these
 do."""

@@ -13,7 +13,7 @@ from truth_studies import lay_out_truth
 
 from prunescope.regimes import learning
 from prunescope.regimes.learning import is_better_than_chance
-from prunescope.regimes.one_checkpoint import measure_progress
+from prunescope.regimes.one_checkpoint import has_course, measure_progress
 from prunescope.runs.recipe import run_of
 from prunescope.runs.store import Store
 
@@ -83,14 +83,22 @@ class Row:
 
     @property
     def has_course(self) -> bool:
-        """Whether the course of the dense training counts: over snapshots of one run it is the same for all of them."""
-        learned = is_better_than_chance(self.dense_train_error, self.dense_chance)
-        return self.knob != "epochs" and math.isfinite(self.progress) and learned
+        """Whether the progress counts."""
+        return has_course(self.knob, ()) and math.isfinite(self.progress) and self._dense_learned
 
     @property
     def placed(self) -> float | None:
         """The first drop, where the cell lies before or after it; None where the knob is another, or no step falls."""
         return self.drop if self.knob == "epochs" and math.isfinite(self.drop) else None
+
+    @property
+    def has_place(self) -> bool:
+        """Whether the position counts."""
+        return self.placed is not None and self._dense_learned
+
+    @property
+    def _dense_learned(self) -> bool:
+        return is_better_than_chance(self.dense_train_error, self.dense_chance)
 
 
 def collect_cells(file: Path, folder: Path) -> list[Row]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from truth_signals import fit_pack
 from truth_tables import as_table
 from truth_ways import ALONE, ask_by
 
+from prunescope.regimes import packs
 from prunescope.regimes.log_odds import load_calibration
 
 if TYPE_CHECKING:
@@ -56,16 +58,20 @@ and committed, before its first run."""
 
 RATIO = "The same by the ratio, its curve and weights fitted to the nine studies in the same way:"
 
+PLAIN = "The same by direction-4, whose counts are plain, its damage left out:"
+
 
 def judge_held_out(rows: Sequence[Row], nine: Sequence[Row]) -> dict[str, dict[str, list[Said]]]:
-    """Return what every way says of cells that no fit has seen: by the shipped pack, and with the earlier progress.
+    """Return what every way says of cells that no fit has seen: by the shipped pack, and by two earlier ones.
 
     nine: the cells of the fit.
     """
+    plain = resources.files(packs).joinpath("direction-4.json").read_text(encoding="utf-8")
     before = [replace(row, progress=row.fall) for row in nine]
     pack = json.dumps(fit_pack(list_cases(before), name="", source=""))
     return {
         "share": ask_by(list_cases(rows), load_calibration()),
+        "plain": ask_by(list_cases(rows), load_calibration(plain)),
         "ratio": ask_by(list_cases([replace(row, progress=row.fall) for row in rows]), load_calibration(pack)),
     }
 
@@ -74,8 +80,10 @@ def write_held_out(rows: Sequence[Row], nine: Sequence[Row]) -> str:
     """Return the counts as Markdown."""
     found = judge_held_out(rows, nine)
     ways = {name: found["share"][name] for name in SHOWN}
-    earlier = {name: found["ratio"][name] for name in ("all signals", ALONE, "one checkpoint", "progress")}
-    return "\n\n".join([WORDS, _cells(list_cases(rows)), _counts(ways), RATIO, _counts(earlier)])
+    shown = ("all signals", ALONE, "one checkpoint", "progress", "LMC")
+    plain, ratio = ({name: found[kind][name] for name in shown} for kind in ("plain", "ratio"))
+    parts = [WORDS, _cells(list_cases(rows)), _counts(ways), PLAIN, _counts(plain), RATIO, _counts(ratio)]
+    return "\n\n".join(parts)
 
 
 def _cells(cases: Sequence[Case]) -> str:

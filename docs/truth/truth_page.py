@@ -41,17 +41,16 @@ where one side has it with probability {CERTAIN} or more (t posterior over repli
 {100 * GAIN:.1f} points.
 
 Nothing that a way sees of a cell is part of its truth. Connectivity is that of two replicas of the cell, and the cell's
-own truth is the third; siblings are compared by replicas of their own (two epochs × 2). The damage of pruning is that
-of the replicas whose connectivity is measured; the progress of a training is that of its recorded loss before the first
-drop of its rate. Weights, curves and counts are those of the other studies (leaving one study out) and of eight earlier
-ones (direction-1), whose runs are not kept.
+own truth is the third; siblings are compared by replicas of their own (two epochs × 2). The progress of a training is
+that of its recorded loss before the first drop of its rate. Weights, curves and counts are those of the other studies
+(leaving one study out) and of eight earlier ones (direction-1), whose runs are not kept.
 Cells of one dense seed share runs: 95 % intervals draw studies, and dense seeds within them, again.
 
 The networks are small (400 training images of 8×8), and most are trained too briefly to be too cold: in most
 resolved cells the colder side is better. A habit that always says "colder" is therefore right more often here than
-it deserves, and what is seen of the hotter side is little. Every rate below is to be read beside that habit's, and
-beside that of a step towards the best dense accuracy, which requires the dense networks of a column, as siblings do,
-and no pruning.
+it deserves, and what is seen of the hotter side is little; in curves and weights both sides count alike. Every rate
+below is to be read beside that habit's, and beside that of a step towards the best dense accuracy, which requires the
+dense networks of a column, as siblings do, and no pruning.
 """
 
 RELIABILITY, SHAPE = "truth-reliability.svg", "truth-shape.svg"
@@ -76,7 +75,7 @@ re-estimated), and retraining the best two or three once to the end were tried t
 noise; their scripts are not kept."""
 
 COST_WORDS = """`diagnose` with a family measures all of it by default, {both:.0%} for a cell with two replicas and
-more with its three: connectivity and damage name the regime, which explains the direction. They do not make the
+more with its three: connectivity names the regime, which explains the direction. It does not make the
 direction better (the rows "all signals" and "direction alone, no replicas" above), so the asked share holds for the
 direction and not for the regime. `diagnose --replicas 0` states the direction alone: it retrains the siblings briefly
 and nothing else, {one:.0%}, and names no regime; the same command with `--replicas 3` adds it, and reuses what is

@@ -52,7 +52,7 @@ WORDS = """Every cell of figure 2 (16 times of training, 9 densities) as the pic
 (`docs/data/published_epochs.csv`; `python docs/truth/read_published.py FOLDER` reads it), {off} of {cells} more than
 {gain:.1f} points above the best of their density. A verdict sees of a cell what the figure has and a checkpoint would
 show: LMC and CKA between replicas, its epochs, and the recipe's first drop at {drop:g} epochs. The test error is the
-truth, and training errors are not published, so siblings, progress and damage are missing. It is the function of
+truth, and training errors are not published, so siblings and progress are missing. It is the function of
 `diagnose` and `report`, certainty {certainty:g}. Right: the advised side holds the best; where equal ones lie on both
 sides, either is right.
 

@@ -44,9 +44,9 @@ def make_pack(rows: Sequence[Row]) -> dict[str, Any]:
     cases, regrets = list_cases(rows), score_selection(rows)
     resolved = sum(case.resolved for case in cases)
     source = (
-        f"{resolved} resolved cells of {len(studies)} studies ({len(seeds)} dense seeds, docs/truth.md), their counts "
-        "added to those of direction-1: eight studies of MNIST and photographs, and figure 2 of Zhou et al. 2023; those "
-        "of a curve are weighed so that the hotter and the colder side have as many"
+        f"{resolved} resolved cells of {len(studies)} studies ({len(seeds)} dense seeds, docs/truth.md), their counts, "
+        "weighed so that the hotter and the colder side have as many, added to those of direction-1: eight studies of "
+        "MNIST and photographs, and figure 2 of Zhou et al. 2023"
     )
     trust = {
         "studies": len(studies),

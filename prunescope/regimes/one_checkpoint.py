@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from prunescope.regimes.learning import is_better_than_chance
+from prunescope.regimes.learning import LEARNED, is_better_than_chance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from prunescope.api import Reading
 
 LEAST_EPOCHS = 8
 """A first phase of fewer epochs is too short to be divided into quarters."""
+
+COURSE_KNOBS = ("batch_size", "learning_rate", "weight_decay")
+"""Knobs along which the course of a training was measured to point to the better side. It points to the noise of the
+steps: along the radius of sharpness-aware minimisation it was wrong wherever it was sure."""
 
 DENSE_ERROR, DENSE_CHANCE = "dense/train_error", "dense/train_chance"
 """Training error of the dense network, and that of the best answer that is the same for all images."""
@@ -54,12 +58,23 @@ def measure_progress(losses: Sequence[float], drop: float) -> float | None:
     return before / (abs(before) + abs(after)) if before or after else 0.0
 
 
-def has_course(readings: Mapping[str, Reading]) -> bool:
-    """Return whether the course of a training shows anything: not where its network errs about as one answer for all.
+def has_course(knob: str | None, knobs: Collection[str]) -> bool:
+    """Return whether the course of a training says which way a knob is to be moved; None: the knob is not known.
 
-    Where one of the two errors is not among the readings, the course counts.
+    knobs: the settings that the training has.
+
+    >>> has_course("rho", ("rho",)), has_course(None, ("rho",)), has_course(None, ("batch_size",))
+    (False, False, True)
     """
-    if DENSE_ERROR not in readings or DENSE_CHANCE not in readings:
+    return knob in COURSE_KNOBS if knob is not None else "rho" not in knobs
+
+
+def has_fallen(readings: Mapping[str, Reading], *, learned: float = LEARNED) -> bool:
+    """Return whether a dense network errs less than about as often as one answer for all: its loss has fallen.
+
+    Where one of the two errors is not among the readings, it counts as fallen. learned: 1 is satisfied with anything.
+    """
+    if learned >= 1 or DENSE_ERROR not in readings or DENSE_CHANCE not in readings:
         return True
     error, chance = (float(np.mean(readings[name].value)) for name in (DENSE_ERROR, DENSE_CHANCE))
     return is_better_than_chance(error, chance)

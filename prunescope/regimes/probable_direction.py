@@ -13,7 +13,7 @@ from prunescope.api.knobs import KNOBS
 from prunescope.api.wording import error_text, lmc_text, percent, points_interval, probability_text
 from prunescope.regimes import learning, log_odds
 from prunescope.regimes.log_odds import FAMILY, LMC, MAPPED, POSITION, PROGRESS
-from prunescope.regimes.one_checkpoint import has_course
+from prunescope.regimes.one_checkpoint import has_course, has_fallen
 from prunescope.regimes.siblings import Sibling, choose_siblings, compare_siblings
 from prunescope.regimes.thresholds import CERTAINTY
 
@@ -90,13 +90,14 @@ def _signals(
     if family is not None and family.mapped:
         found[MAPPED] = _mapped_log_odds(family, calibration)
     knob = evidence.knob if family is None else family.knob
-    counts = knob != "epochs" and PROGRESS in calibration.curves and has_course(evidence.readings)
-    if evidence.progress is not None and counts:
+    fell, course = has_fallen(evidence.readings, learned=learned), has_course(knob, evidence.knobs)
+    if fell and course and evidence.progress is not None and PROGRESS in calibration.curves:
         found[PROGRESS] = log_odds.curve_log_odds(PROGRESS, evidence.progress, calibration)
     if learning.failed(evidence.readings, learned=learned):
         return found
     epochs, drop = evidence.knobs.get("epochs"), evidence.first_drop
-    if epochs is not None and drop is not None and knob in (None, "epochs") and PROGRESS not in found:
+    placed = knob == "epochs" or (knob is None and course and PROGRESS not in found)
+    if fell and placed and epochs is not None and drop is not None:
         found[POSITION] = log_odds.position_log_odds(epochs, drop, calibration)
     reading = evidence.readings.get("lmc/lmc")
     if reading is not None:

@@ -200,6 +200,13 @@ def test_no_weight_is_negative_and_without_cases_the_prior_stays():
     assert fitted[frozenset({"position"})] == PRIOR[frozenset({"position"})]
 
 
+def test_weights_do_not_depend_on_how_often_a_side_is_the_better_one():
+    some = cases(600)
+    often = some + 4 * [case for case in some if not case.hotter]
+    one, other = (fit_weights(each, prior=PRIOR)[frozenset({"position"})]["position"] for each in (some, often))
+    assert one == pytest.approx(other, abs=0.02)
+
+
 def test_probabilities_of_studies_left_out_come_true():
     some = cases(3000, seed=1)
     stated = held_out(some, prior=PRIOR)

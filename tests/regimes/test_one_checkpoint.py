@@ -10,7 +10,7 @@ import pytest
 from prunescope.api import Reading
 from prunescope.regimes.log_odds import curve_log_odds, load_calibration, log_odds
 from prunescope.regimes.monotone_curve import Bin, fit_falling_curve, fit_rising_curve
-from prunescope.regimes.one_checkpoint import DENSE, RETRAINED, damage_of, measure_damage, measure_progress
+from prunescope.regimes.one_checkpoint import DENSE_CHANCE, DENSE_ERROR, has_fallen, measure_progress
 
 
 @pytest.mark.parametrize("slope", [0.01, 0.1])
@@ -46,17 +46,13 @@ def test_a_training_that_ended_soon_after_the_drop_has_no_progress():
     assert measure_progress([1.0] * 20, drop=16) == 0
 
 
-def test_the_damage_is_antisymmetric():
-    assert measure_damage(0.7, 0.1) == pytest.approx(-measure_damage(0.1, 0.7))
-
-
-def test_the_damage_is_that_of_the_replicas_and_not_of_the_path_between_them():
-    path = np.full((2, 11), 9.0)
-    path[:, [0, -1]] = [[0.2, 0.4], [0.6, 0.8]]
-    readings = {RETRAINED: Reading(path, "nats", axes=("pair", "t")), DENSE: Reading(0.25, "nats")}
-    assert damage_of(readings) == pytest.approx(math.log(0.51 / 0.26))
-    assert damage_of({DENSE: readings[DENSE]}) is None
-    assert damage_of({**readings, DENSE: Reading(math.nan, "nats")}) is None
+@pytest.mark.parametrize(("error", "chance", "counts"), [(0.8, 0.9, True), (0.84, 0.9, False), (0.1, 0.1, False)])
+def test_the_course_of_a_network_that_has_not_learned_does_not_count(error, chance, counts):
+    readings = {DENSE_ERROR: Reading(error, "fraction"), DENSE_CHANCE: Reading(chance, "fraction")}
+    assert has_fallen(readings) is counts
+    assert has_fallen(readings, learned=1.0)
+    assert has_fallen({DENSE_ERROR: readings[DENSE_ERROR]})
+    assert has_fallen({})
 
 
 def test_a_rising_curve_is_the_mirror_of_a_falling_one():
@@ -68,9 +64,8 @@ def test_a_rising_curve_is_the_mirror_of_a_falling_one():
     assert rising == pytest.approx(fit_falling_curve(mirrored).probability(-places))
 
 
-@pytest.mark.parametrize("signal", ["progress", "damage"])
-def test_one_checkpoint_alone_states_no_more_than_so_many_studies_support(signal):
+def test_one_checkpoint_alone_states_no_more_than_so_many_studies_support():
     shipped = load_calibration()
-    found = [curve_log_odds(signal, value, shipped) for value in np.linspace(-5, 5, 101)]
+    found = [curve_log_odds("progress", value, shipped) for value in np.linspace(-5, 5, 101)]
     assert found == sorted(found)
-    assert max(map(abs, found)) <= log_odds(shipped.limits[signal]) < 3.5
+    assert max(map(abs, found)) <= log_odds(shipped.limits["progress"]) < 3.5

@@ -182,15 +182,11 @@ def test_errors_right_after_pruning_are_a_signal_where_all_that_are_compared_hav
     assert found.hotter > plain.hotter
 
 
-def course(progress, *, knob=None, damage=None, **known) -> Diagnosis:
+def course(progress, *, knob=None, dense=0.1, **known) -> Diagnosis:
     """Return the verdict of the shipped pack on one checkpoint past its drop, whose training is recorded."""
     given = replace(evidence(-0.03, epochs=160.0, drop=80.0, **known), progress=progress, knob=knob)
-    if damage is not None:
-        losses = {
-            "lmc/train_loss_path": Reading(np.full((1, 11), damage), "nats", axes=("pair", "t")),
-            "dense/train_loss": Reading(0.1, "nats"),
-        }
-        given = replace(given, readings={**given.readings, **losses})
+    errors = {"dense/train_error": Reading(dense, "fraction"), "dense/train_chance": Reading(0.9, "fraction")}
+    given = replace(given, readings={**given.readings, **errors})
     return state_direction(ThreeRegime().classify(given), given, calibration=load_calibration())
 
 
@@ -210,9 +206,18 @@ def test_over_snapshots_of_one_run_the_place_counts_and_not_the_course():
     assert found.advice is Advice.RAISE
 
 
-def test_more_damage_makes_hotter_more_probable():
-    none, some, much = (course(0.25, damage=loss).hotter for loss in (0.1, 0.3, 1.0))
-    assert none < some < much
+def test_the_course_of_a_network_that_answers_at_random_is_no_signal():
+    assert "progress" in course(0.8, dense=0.8).rests_on
+    found = course(0.8, dense=0.84)
+    assert "progress" not in found.rests_on
+    assert not any("course of its training" in reason for reason in found.because)
+
+
+def test_along_the_radius_of_sam_neither_the_course_nor_the_place_is_a_signal():
+    for knob in ("rho", None):
+        assert course(0.8, knob=knob, rho=0.05).rests_on == ("lmc",)
+    assert "progress" in course(0.8, knob="batch_size", rho=0.05).rests_on
+    assert "position" in course(0.8, knob="epochs", rho=0.05).rests_on
 
 
 def test_packs_before_the_course_was_measured_use_the_place():

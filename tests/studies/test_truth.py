@@ -67,6 +67,7 @@ def row(value, error, **changed):
         "early": (),
         "mapped": error + 0.2,
         "dense_train_error": 0.1,
+        "dense_chance": 0.9,
         "dense_test_error": error / 2,
         "trace": 500.0,
         "trace_stderr": 10.0,
@@ -113,7 +114,7 @@ def test_no_signal_sees_a_test_error():
         for each in (rows, moved)
     ]
     assert found[0] == found[1]
-    assert {frozenset(each) for each in found[0]} == {frozenset({FAMILY, LMC, POSITION, "mapped", "damage"})}
+    assert {frozenset(each) for each in found[0]} == {frozenset({FAMILY, LMC, POSITION, "mapped"})}
 
 
 def test_the_course_of_a_training_is_a_signal_on_other_axes_than_its_epochs_alone():
@@ -126,8 +127,20 @@ def test_the_course_of_a_training_is_a_signal_on_other_axes_than_its_epochs_alon
     assert "position" not in signals()
     assert signals(progress=0.0)["progress"] < 0 < signals(progress=0.8)["progress"]
     assert "progress" not in signals(progress=float("nan"))
-    assert "damage" not in signals(learned=False)
     assert "progress" in signals(learned=False)
+    assert "progress" not in signals(dense_train_error=0.84)
+
+
+def test_how_often_a_side_is_the_better_one_moves_no_curve():
+    bins = [{"low": None, "high": 0.0, "hotter": 3, "of": 43}, {"low": 0.0, "high": None, "hotter": 9, "of": 19}]
+    scaled = [{**one, "of": one["hotter"] + 7 * (one["of"] - one["hotter"])} for one in bins]
+    balance = module("signals").balance_sides
+    for one, other in zip(balance(bins), balance(scaled), strict=True):
+        assert one["hotter"] == pytest.approx(other["hotter"], abs=2e-3)
+        assert one["of"] == pytest.approx(other["of"], abs=2e-3)
+    assert sum(one["hotter"] for one in balance(bins)) == pytest.approx(sum(one["of"] for one in balance(bins)) / 2)
+    assert balance([*bins[:1], {"low": 0.0, "high": None, "hotter": 0, "of": 0}])[0]["of"] == pytest.approx(6)
+    assert balance([{"low": None, "high": None, "hotter": 0, "of": 5}])[0]["of"] == 5
 
 
 def test_a_study_is_no_part_of_the_calibration_of_its_cells():

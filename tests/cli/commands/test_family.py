@@ -72,7 +72,7 @@ def test_none_compares_with_nothing(run, invoke):
     case, verdict, printed = diagnose(invoke, folder, dense, "--family", "none", "--rule-option", "learned=1")
     assert "siblings" not in case
     assert "family:" not in printed
-    assert set(verdict["rests_on"]) == {"position", "lmc", "damage"}
+    assert set(verdict["rests_on"]) == {"position", "lmc"}
     assert case["knob"] == "epochs"
 
 
@@ -86,7 +86,7 @@ def test_the_recorded_course_of_a_training_without_snapshots_is_a_signal(invoke,
     before, after = sum(losses[2:4]) - sum(losses[6:8]), sum(losses[6:8]) - sum(losses[-2:])
     assert case["progress"] == pytest.approx(before / (abs(before) + abs(after)))
     assert "knob" not in case
-    assert set(verdict["rests_on"]) == {"progress", "lmc", "damage"}
+    assert set(verdict["rests_on"]) == {"progress", "lmc"}
 
 
 def timm_file(path, run, epoch):
@@ -163,4 +163,4 @@ def test_trainings_of_other_lengths_have_no_drop_in_common(run, invoke, train_wo
     case, verdict, _ = diagnose(invoke, folder, dense, "--family", shorter, "--rule-option", "learned=1")
     assert epochs(case) == [4, 2]
     assert "first_drop" not in case
-    assert set(verdict["rests_on"]) == {"family", "lmc", "mapped", "damage"}
+    assert set(verdict["rests_on"]) == {"family", "lmc", "mapped"}
