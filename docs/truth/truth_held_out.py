@@ -46,15 +46,29 @@ SHOWN = (
 WORDS = """`nox -s truth -- --held-out` runs `studies/held-out` and writes this part. The pack that ships judges them;
 none of their cells is in a fit. `preresnet-noisy-batch`: a fifth of the labels of 300 images are wrong.
 `mlp-adam-cosine-epochs`: AdamW, a cosine schedule without drops, no BatchNorm. `vgg-noisy-rate`: three tenths of the
-labels of 500 images are wrong.
+labels of 500 images are wrong. `mlp-few-batch`: batch size on 100 images without BatchNorm, with a warm-up and three
+small drops of the rate. `preresnet-sam-rho`: the radius of SAM. `mlp-constant-rate`: a rate that never falls. Each file
+was committed before the first run that it describes.
 
-The first one showed a verdict that was too sure. Until then the progress was ln(mean loss of the second quarter of the
-epochs before the drop / mean of the last): where wrong labels keep every loss up, a training that falls as fast as it
-can has a small ratio, and passed for one that had stopped. As a share of the whole fall of its own loss, no floor of
-the loss moves it. On the nine studies, each left out of its fit, the share is as good as the ratio ("What one
-checkpoint shows" has the area of both). It was chosen among eight measurements of the same course after two dense seeds
-of that study were seen, so its rows there are no held-out evidence; `vgg-noisy-rate` was written down with the share,
-and committed, before its first run."""
+`preresnet-noisy-batch` showed a verdict that was too sure. Until then the progress was ln(mean loss of the second
+quarter of the epochs before the drop / mean of the last): where wrong labels keep every loss up, a training that falls
+as fast as it can has a small ratio, and passed for one that had stopped. As a share of the whole fall of its own loss,
+no floor of the loss moves it. On the nine studies, each left out of its fit, the share is as good as the ratio ("What
+one checkpoint shows" has the area of both). It was chosen among eight measurements of the same course after two dense
+seeds of that study were seen, so its rows there are no held-out evidence; `vgg-noisy-rate` was written down with the
+share, and committed, before its first run.
+
+`mlp-few-batch` and `preresnet-sam-rho` showed that the verdict from one checkpoint was too sure again, where siblings
+were right: as direction-4 was shipped, right in 8 of 32 resolved cells of the first two dense seeds of the former, at P
+≥ .9 in 8 of 23. Three causes. Plain counts state how often the hotter side is the better one in the nine studies, 15 %,
+whatever they measure; here it is half: both sides count alike since direction-5. The damage of pruning, which says
+"colder" where it is little, is little both where a training was too hot and where it was too cold; it is a signal no
+more. And a network that answers at random has no course. Along SAM's radius the progress said "hotter" in all 8
+resolved cells of the first dense seed, all of them colder: it is of the noise of the steps, and counts along batch
+size, rate and decay alone. All this was chosen after those cells were seen, so their rows are no held-out evidence of
+it. What is: the second dense seed of `preresnet-sam-rho` and `mlp-constant-rate`, which were run afterwards; and the
+published grid, by the nine studies alone, where LMC and position advise the right side in 77 of 77 cells (73 by plain
+counts)."""
 
 RATIO = "The same by the ratio, its curve and weights fitted to the nine studies in the same way:"
 

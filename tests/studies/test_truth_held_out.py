@@ -34,6 +34,25 @@ def test_the_verdict_on_unseen_studies_is_right_where_it_is_sure():
         assert score.step <= score.stay / 2
 
 
+def test_one_checkpoint_is_right_on_unseen_studies_as_often_as_asked():
+    cases = module("cases").list_cases(unseen())
+    found = module("ways").ask_by(cases, module("held_out").load_calibration())["one checkpoint"]
+    score = module("scores").score_way(found, states=True)
+    assert score.right >= 0.88 * score.of
+    assert score.sure_right >= 0.95 * score.sure
+    assert score.step <= score.stay
+
+
+def test_along_the_radius_of_sam_and_of_networks_at_random_no_course_is_a_signal():
+    calibration = module("held_out").load_calibration()
+    seen = [case for case in module("cases").list_cases(unseen()) if math.isfinite(case.row.progress)]
+    left = [case for case in seen if "progress" not in module("signals").signals_of(case, calibration)]
+    assert {case.row.study for case in left} >= {"preresnet-sam-rho", "mlp-few-batch"}
+    for case in left:
+        row = case.row
+        assert row.knob in {"rho", "epochs"} or row.dense_train_error > 0.9 * row.dense_chance
+
+
 def test_no_cell_lies_before_or_after_a_drop_that_its_schedule_does_not_have():
     rows = [row for row in unseen() if row.study == "mlp-adam-cosine-epochs"]
     assert {row.drop for row in rows} == {math.inf}
