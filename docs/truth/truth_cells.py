@@ -84,21 +84,13 @@ class Row:
     @property
     def has_course(self) -> bool:
         """Whether the progress counts."""
-        return has_course(self.knob, ()) and math.isfinite(self.progress) and self._dense_learned
+        learned = is_better_than_chance(self.dense_train_error, self.dense_chance)
+        return has_course(self.knob, ()) and math.isfinite(self.progress) and learned
 
     @property
     def placed(self) -> float | None:
         """The first drop, where the cell lies before or after it; None where the knob is another, or no step falls."""
         return self.drop if self.knob == "epochs" and math.isfinite(self.drop) else None
-
-    @property
-    def has_place(self) -> bool:
-        """Whether the position counts."""
-        return self.placed is not None and self._dense_learned
-
-    @property
-    def _dense_learned(self) -> bool:
-        return is_better_than_chance(self.dense_train_error, self.dense_chance)
 
 
 def collect_cells(file: Path, folder: Path) -> list[Row]:

@@ -93,7 +93,7 @@ def signals_of(case: Case, calibration: Calibration) -> dict[str, float]:
     if row.learned:
         draws = [row.lmc + row.lmc_stderr * NormalDist().inv_cdf(share) for share in QUANTILES]
         found[LMC] = lmc_log_odds(draws, calibration)
-        if row.placed is not None and row.has_place:
+        if row.placed is not None:
             found[POSITION] = position_log_odds(row.value, row.placed, calibration)
     return found
 

@@ -120,11 +120,7 @@ def _ask(case: Case, calibration: Calibration) -> dict[str, Said]:
 
 def _without_replicas(case: Case, signals: Mapping[str, float], calibration: Calibration) -> dict[str, float]:
     row = case.row
-    position = (
-        {}
-        if row.placed is None or not row.has_place
-        else {POSITION: position_log_odds(row.value, row.placed, calibration)}
-    )
+    position = {} if row.placed is None else {POSITION: position_log_odds(row.value, row.placed, calibration)}
     return {name: signals[name] for name in (FAMILY, MAPPED, PROGRESS) if name in signals} | position
 
 

@@ -96,8 +96,8 @@ def _signals(
     if learning.failed(evidence.readings, learned=learned):
         return found
     epochs, drop = evidence.knobs.get("epochs"), evidence.first_drop
-    placed = knob == "epochs" or (knob is None and course and PROGRESS not in found)
-    if fell and placed and epochs is not None and drop is not None:
+    placed = knob == "epochs" or (knob is None and fell and course and PROGRESS not in found)
+    if placed and epochs is not None and drop is not None:
         found[POSITION] = log_odds.position_log_odds(epochs, drop, calibration)
     reading = evidence.readings.get("lmc/lmc")
     if reading is not None:
