@@ -157,7 +157,7 @@ WRITERS = {
     "cli/terminal/streams.py": "standard output, in place of one that is closed",
     "plugins/scaffold/writing.py": "the files of a new plugin, in a folder that is made for them",
     "plugins/testing/jobs.py": "the results that an executor under test has to bring back",
-    "runs/files/locks.py": "a lease, which stands in for a lock and ends with its process",
+    "runs/files/leases.py": "a lease, which stands in for a lock and ends with its process",
     "runs/files/whole.py": "every other file",
     "runs/store.py": "the progress of a step, which may be lost",
 }

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from prunescope.api.errors import BusyError, StoreError
 from prunescope.networks import checkpoints
 from prunescope.networks.models import create
 from prunescope.networks.spec import ModelSpec
-from prunescope.runs.files import locks, whole
+from prunescope.runs.files import leases, locks, whole
 from prunescope.runs.files.runfile import Run
 from prunescope.runs.recipe import Recipe
 from prunescope.runs.store import Store
@@ -166,11 +167,128 @@ def test_a_lease_that_another_process_took_over_meanwhile_is_its_own(tmp_path, m
     with store.lock("train-0", wait=False):
         pass
     lease.write_text(f"{socket.gethostname()} 1")
-    monkeypatch.setattr(locks, "_is_alive", lambda _: not lease.write_text("another-host 1"))
+    monkeypatch.setattr(leases, "_is_alive", lambda _: not lease.write_text("another-host 1"))
     with pytest.raises(BusyError), store.lock("train-0", wait=False):
         pass
     assert lease.read_text() == "another-host 1"
     assert [path.name for path in lease.parent.iterdir()] == ["train-0.lease"]
+
+
+def make_old(path, seconds):
+    changed = path.stat().st_mtime - seconds
+    os.utime(path, (changed, changed))
+
+
+@pytest.mark.usefixtures("no_locks")
+@pytest.mark.parametrize("content", [b"", b"host", b"another-host 12 boot/pid:[1]", b"\xff\x00garbage"])
+@pytest.mark.parametrize("seconds", [leases.UNNAMED_SECONDS + 5, -leases.UNNAMED_SECONDS - 5], ids=["past", "future"])
+def test_a_lease_without_a_holder_is_given_up_once_it_is_old(tmp_path, content, seconds):
+    store = Store(tmp_path)
+    with store.lock("train-0"):
+        pass
+    lease = tmp_path / "runs" / ".locks" / "train-0.lease"
+    lease.write_bytes(content)
+    with pytest.raises(BusyError), store.lock("train-0", wait=False):
+        pass
+    make_old(lease, seconds)
+    with store.lock("train-0", wait=False):
+        assert leases.parse_holder(lease.read_text()) == leases.this_holder()
+    assert list(lease.parent.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_the_lease_of_a_process_whose_number_is_used_again_is_given_up(tmp_path):
+    here = leases.this_holder()
+    if not here.start:
+        pytest.skip("this system does not have the start of a process")
+    lease = tmp_path / "runs" / ".locks" / "train-0.lease"
+    with Store(tmp_path).lock("train-0"):
+        pass
+    for other, is_gone in (
+        (replace(here, start="1"), True),
+        (replace(here, kin="another boot/pid:[1]", start="1"), False),
+        (replace(here, host="another-host", start="1"), False),
+        (here, False),
+    ):
+        lease.write_text(other.to_text())
+        make_old(lease, 10_000)
+        assert Store(tmp_path).is_busy("train-0") != is_gone, other
+
+
+@pytest.mark.usefixtures("no_locks")
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="no state of a process here")
+def test_the_lease_of_a_process_whose_parent_has_not_asked_for_its_end_is_given_up(tmp_path):
+    lease = tmp_path / "runs" / ".locks" / "train-0.lease"
+    with Store(tmp_path).lock("train-0"):
+        pass
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        lease.write_text(f"{socket.gethostname()} {ended.pid}")
+        assert not Store(tmp_path).is_busy("train-0")
+
+
+@pytest.mark.usefixtures("no_locks")
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a link"])
+@pytest.mark.parametrize("suffix", ["lease", "lock"])
+def test_what_is_no_file_in_the_place_of_a_lock_is_named(tmp_path, kind, suffix):
+    with Store(tmp_path).lock("train-0"):
+        pass
+    place = tmp_path / "runs" / ".locks" / f"train-0.{suffix}"
+    make = {"a folder": place.mkdir, "a pipe": lambda: os.mkfifo(place), "a link": lambda: place.symlink_to("x")}
+    make[kind]()
+    with pytest.raises(StoreError, match=f"train-0.{suffix} is {kind}"), Store(tmp_path).lock("train-0"):
+        pass
+
+
+@pytest.mark.usefixtures("no_locks")
+@pytest.mark.parametrize("links", [True, False], ids=["with links", "without links"])
+def test_a_lease_is_never_there_without_its_holder(tmp_path, monkeypatch, links):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *_: no_link())
+    store = Store(tmp_path)
+    with store.lock("train-0", wait=False), pytest.raises(BusyError), store.lock("train-0", wait=False):
+        pass
+    monkeypatch.setattr(leases.Holder, "to_text", full)
+    with pytest.raises(StoreError, match="No space left"), store.lock("train-0", wait=False):
+        pass
+    assert list((tmp_path / "runs" / ".locks").iterdir()) == []
+
+
+def no_link():
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+CONTENDER = """
+import errno, fcntl, os, random, sys
+from pathlib import Path
+
+from prunescope.runs.files import locks
+
+def refused(*_):
+    raise OSError(errno.ENOLCK, "no locks")
+
+fcntl.flock = refused
+locks.LOCK_POLL_SECONDS = 0.002
+folder, chance = Path(sys.argv[1]), random.Random(sys.argv[2])
+for turn in range(40):
+    with locks.hold_lock(folder / "step.lock", wait=True):
+        os.close(os.open(folder / "inside", os.O_CREAT | os.O_EXCL))
+        (folder / "inside").unlink()
+        if turn == 39 or chance.random() < 0.03:
+            os._exit(0)  # its lease stays
+"""
+
+
+def test_of_several_processes_that_take_leases_over_one_holds_the_lock_at_a_time(tmp_path):
+    contenders = [
+        subprocess.Popen([sys.executable, "-c", CONTENDER, str(tmp_path), str(number)], stderr=subprocess.PIPE)
+        for number in range(6)
+    ]
+    ends = [(one.communicate(timeout=60)[1].decode(), one.returncode) for one in contenders]
+    assert ends == [("", 0)] * 6
 
 
 def test_a_lock_that_fails_otherwise_is_an_error_of_the_folder(tmp_path, monkeypatch):
