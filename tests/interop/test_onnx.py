@@ -53,6 +53,12 @@ def test_the_compact_network_is_exported_where_channels_were_pruned(tmp_path):
     whole = prunescope.export(masked, to="onnx", output=tmp_path / "b.onnx", study=tmp_path / "study")
     assert not whole.found.compact
     assert (tmp_path / "a.onnx").stat().st_size < 0.6 * (tmp_path / "b.onnx").stat().st_size
+    assert not whole.found.notes
+    pruned.save(tmp_path / "c.pt")
+    data = {"data": small["data"], "study": tmp_path / "study"}
+    file = prunescope.export(tmp_path / "c.pt", to="onnx", output=tmp_path / "c.onnx", **data)
+    assert not file.found.compact
+    assert any(note.startswith("whole channels are masked, and are written as zeros") for note in file.found.notes)
     images = torch.randn(7, 3, 8, 8)
     with torch.no_grad():
         torch.testing.assert_close(run(tmp_path / "a.onnx", images), network(images), rtol=1e-3, atol=1e-4)

@@ -17,6 +17,8 @@ TOLERANCE = 1e-4
 
 OTHER_FORMAT = "export to another format: prunescope results export --help"
 
+ANY_NETWORK = "--to onnx takes a network of any name, and --to torch-prune a pruned one"
+
 
 def compare_outputs(found: Tensor, wanted: Tensor, *, library: str) -> float:
     """Return the largest difference of outputs over the largest value wanted; MismatchError above TOLERANCE.

@@ -11,7 +11,7 @@ from timm.models import is_model, model_entrypoint
 from prunescope.api.errors import MismatchError
 from prunescope.networks.checkpoints import to_safetensors
 from prunescope.networks.exports.artefact import Artefact, ExportSubject
-from prunescope.networks.exports.comparison import OTHER_FORMAT, compare_outputs, outputs_of
+from prunescope.networks.exports.comparison import ANY_NETWORK, compare_outputs, outputs_of
 from prunescope.networks.models import needs_image_size
 from prunescope.networks.spec import TIMM_SOURCES
 
@@ -43,7 +43,7 @@ def timm_name(spec: ModelSpec) -> str:
     """
     name = spec.name.partition(".")[0]
     if spec.name.startswith(TIMM_SOURCES) or ":" in spec.name or not is_model(name):
-        raise MismatchError(f"timm has no architecture {spec.name!r}", fix=OTHER_FORMAT)
+        raise MismatchError(f"timm has no architecture {spec.name!r}", fix=ANY_NETWORK)
     return name
 
 

@@ -9,7 +9,7 @@ import torch
 
 from prunescope.api.errors import MismatchError
 from prunescope.networks.exports.artefact import Artefact, ExportSubject
-from prunescope.networks.exports.comparison import OTHER_FORMAT, compare_outputs, outputs_of
+from prunescope.networks.exports.comparison import ANY_NETWORK, compare_outputs, outputs_of
 from prunescope.networks.exports.serialised import state_bytes
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def torchvision_name(name: str) -> str:
 
     short = name.rpartition(":")[2].partition(".")[0]
     if short not in torchvision.models.list_models(module=torchvision.models):
-        raise MismatchError(f"torchvision has no classifier {short!r}", fix=OTHER_FORMAT)
+        raise MismatchError(f"torchvision has no classifier {short!r}", fix=ANY_NETWORK)
     return short
 
 
@@ -63,7 +63,7 @@ def _check_tensors(theirs: dict[str, Any], ours: dict[str, Any], *, name: str) -
     other = [one for one in {**theirs, **ours} if shapes[0].get(one) != shapes[1].get(one)]
     if other:
         raise MismatchError(
-            f"torchvision's {name} has other tensors: {len(other)} differ, the first '{other[0]}'", fix=OTHER_FORMAT
+            f"torchvision's {name} has other tensors: {len(other)} differ, the first '{other[0]}'", fix=ANY_NETWORK
         )
 
 

@@ -117,7 +117,11 @@ def answer_export(
         difference=difference,
         parameters=sum(parameter.numel() for parameter in (compact or model).parameters()),
         compact=compact is not None,
-        notes=(*artefact.notes, *(_size_notes(inputs) if seen is None and question.to == "onnx" else ())),
+        notes=(
+            *artefact.notes,
+            *(_size_notes(inputs) if seen is None and question.to == "onnx" else ()),
+            *(_channel_notes(checkpoint.mask) if chosen.compact and compact is None else ()),
+        ),
     )
 
 
@@ -158,6 +162,31 @@ def _noise(spec: ModelSpec) -> Tensor:
 def _size_notes(inputs: Tensor) -> tuple[str, ...]:
     size = " x ".join(map(str, inputs.shape[1:]))
     return (f"the data of the network are unknown: the file takes images of {size}; --data names the data",)
+
+
+def _channel_notes(mask: Mask | None) -> tuple[str, ...]:
+    """Return that whole channels are written with the others, where their pruner, which removes them, is unknown."""
+    if mask is None or not masks_whole_channels(mask):
+        return ()
+    return ("whole channels are masked, and are written as zeros: the run of its pruner is exported without them",)
+
+
+def masks_whole_channels(mask: Mask) -> bool:
+    """Whether a mask takes whole channels of its weights, out or in, and nothing else.
+
+    >>> import torch
+    >>> from prunescope.api import Mask
+    >>> one, two = torch.tensor([[True, False], [True, False]]), torch.tensor([[True, False], [True, True]])
+    >>> masks_whole_channels(Mask({"weight": one})), masks_whole_channels(Mask({"weight": two}))
+    (True, False)
+    """
+    return all(map(_keeps_whole_channels, mask.kept.values())) and mask.density < 1
+
+
+def _keeps_whole_channels(kept: Tensor) -> bool:
+    flat = kept.flatten(2) if kept.ndim > 2 else kept.reshape(*kept.shape, 1)
+    outputs, inputs = flat.any(dim=(1, 2), keepdim=True), flat.any(dim=(0, 2), keepdim=True)
+    return bool((flat == (outputs & inputs)).all())
 
 
 def _compact(

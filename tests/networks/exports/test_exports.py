@@ -134,8 +134,9 @@ def test_a_network_that_the_library_lacks_is_refused(to, who):
     given = ExportSubject(
         checkpoint=Checkpoint(spec=spec, state={}), model=torch.nn.Identity(), inputs=torch.zeros(2, 3)
     )
-    with pytest.raises(MismatchError, match=f"{who} has no"):
+    with pytest.raises(MismatchError, match=f"{who} has no") as caught:
         formats.make_artefact(to, given)
+    assert caught.value.fix == "--to onnx takes a network of any name, and --to torch-prune a pruned one"
 
 
 def test_torch_prune_holds_the_masks_of_its_file(tmp_path):
