@@ -38,6 +38,7 @@ TITLES = {
     "size/layer_density": "Density of each layer",
     "size/layer_flops": "Operations of each layer",
     "hessian/layer_trace": "Trace of the Hessian by layer",
+    "recalibration/variance_ratio": "Signal in each layer, pruned / dense",
     "cka-map/map": "Similarity of all layers",
 }
 """Vectors and maps with a title; others go by their key."""
