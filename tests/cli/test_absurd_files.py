@@ -80,6 +80,14 @@ def test_a_long_name(words, tmp_path, invoke, monkeypatch):
     assert result.exit_code == 2, result.stderr
 
 
+@pytest.mark.parametrize("words", [("results", "check"), ("results", "list"), ("report",), ("sweep",)])
+def test_a_study_whose_link_leads_to_itself(words, tmp_path, invoke):
+    (tmp_path / "study").symlink_to("study")
+    result = invoke(*words, tmp_path / "study")
+    assert result.exit_code == 2, result.stderr
+    assert str(tmp_path / "study") in result.stderr
+
+
 @pytest.mark.parametrize("suffix", ["csv", "json", "h5"])
 def test_an_export_to_where_nothing_can_be_written(suffix, study, tmp_path, invoke):
     (tmp_path / "file").touch()

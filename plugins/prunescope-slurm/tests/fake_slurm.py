@@ -20,6 +20,10 @@ NUMBER = "7"
 """Of every array: a test has one."""
 
 
+KEPT = ("PATH", "HOME", "PYTHONPATH", "FAKE_SLURM", "OMP_NUM_THREADS")
+"""What a job has where a site exports nothing: what its shell sets, and what the tests need."""
+
+
 def answer(line):
     sys.stdout.write(f"{line}\n")
 
@@ -49,7 +53,9 @@ def start(script, name):
     mine = f'grep -q "^$$ " {home()}/{name}.pid'  # not queued again meanwhile
     line = f"trap : TERM USR1 USR2; . {shlex.quote(script)}; {mine} && touch {home()}/{name}.end"
     silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(["bash", "-c", line], env={**os.environ, **named}, start_new_session=True, **silent)
+    given = {key: os.environ[key] for key in KEPT if key in os.environ} | {"SLURM_EXPORT_ENV": "NONE"}
+    before = given if os.environ.get("SBATCH_EXPORT") == "NONE" else os.environ
+    process = subprocess.Popen(["bash", "-c", line], env={**before, **named}, start_new_session=True, **silent)
     (home() / f"{name}.pid").write_text(f"{process.pid} {script}")
 
 
@@ -68,6 +74,9 @@ def srun(*words):
             file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(file, 1 if rest[0] == "--output" else 2)
         rest = rest[1:] if "=" in rest[0] or rest[0] == "--unbuffered" else rest[2:]
+    if os.environ.get("SLURM_EXPORT_ENV") == "NONE" and "--export=ALL" not in words:
+        for name in [name for name in os.environ if name not in KEPT and not name.startswith("SLURM_")]:
+            del os.environ[name]
     os.execvp(rest[0], rest)  # noqa: S606 - as srun does
 
 

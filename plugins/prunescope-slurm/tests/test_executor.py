@@ -107,6 +107,20 @@ def test_a_driver_that_ends_early_cancels_its_pilots_for_good(tmp_path, slurm):
     assert "requeue" not in (slurm / "calls").read_text()
 
 
+@pytest.mark.parametrize("export", ["ALL", "NONE"])
+def test_pilots_search_no_working_directory_whatever_a_site_exports(export, tmp_path, slurm, monkeypatch):
+    monkeypatch.setenv("SBATCH_EXPORT", export)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    for module in ("submitit", "shelve", "prunescope"):
+        (tmp_path / f"{module}.py").write_text(f"open({str(tmp_path / 'canary')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    (outcome,) = outcomes_of(jobs_in(tmp_path, "flags"), tmp_path, pilots=1).values()
+    assert not outcome.error, outcome.details
+    assert (tmp_path / "flags").read_text() == "11"
+    assert not (tmp_path / "canary").exists()
+    assert "-P -u -m submitit" in (slurm / "script").read_text()
+
+
 def test_what_sbatch_refuses_is_passed_on(tmp_path, slurm):
     (slurm / "refusal").write_text("sbatch: error: invalid partition specified: nowhere\n")
     with pytest.raises(UsageError, match="invalid partition specified: nowhere"):

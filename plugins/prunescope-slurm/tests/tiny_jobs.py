@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +19,9 @@ def leave_note(job, *, folder):
         raise ValueError("as asked")
     if act == "dies" or (act == "stumbles" and attempts_at(folder, job.id) == 1):
         os.kill(os.getpid(), signal.SIGKILL)
+    if act == "flags":
+        found = f"{int(sys.flags.safe_path)}{os.environ.get('PYTHONSAFEPATH', '')}"
+        Path(folder, "flags").write_text(found, encoding="utf-8")
     if act == "waits":
         until = time.monotonic() + 60
         while not Path(folder, "go").exists() and time.monotonic() < until:

@@ -46,6 +46,9 @@ class Output:
     exit_code: int = ExitCode.DONE
 
 
+LINKS_IN_A_CIRCLE = "Symlink loop from"
+"""How pathlib's error for a path that has no end begins before Python 3.13, where it is an OSError."""
+
 NO_MEMORY = "can't allocate memory"
 """The message of torch where the CPU has not enough."""
 
@@ -143,6 +146,9 @@ def _unforeseen(error: Exception, *, debug: bool) -> Output:
         _report_error(
             f"cannot use {str(error.filename)[:200]!r}: {error.strerror or error}", "check the path", debug=debug
         )
+        return Output(exit_code=PrunescopeError.exit_code)
+    if isinstance(error, RuntimeError) and str(error).startswith(LINKS_IN_A_CIRCLE):
+        _report_error(f"{error}: its links lead in a circle", "check the path", debug=debug)
         return Output(exit_code=PrunescopeError.exit_code)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or NO_MEMORY in str(error):
         _report_error("out of memory", "use smaller batches or fewer workers (--workers 1)", debug=debug)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
@@ -59,7 +60,7 @@ class Delivery:
 def perform_here(job: Job, perform: Callable[[Job], None], terms: Terms, files: Mapping[str, Any]) -> Delivery:
     """Perform a job in this worker; files: references of its inputs in the object store, where they travel."""
     try:
-        _settle(terms)
+        prepare_process(terms)
         if terms.mark:
             check_mark(terms.mark, terms.token)
             return Delivery(outcome=attempt_job(job, perform))
@@ -108,8 +109,13 @@ def _sees(mark: str, token: str) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _settle(terms: Terms) -> None:
-    """Prepare this process once: the same versions, its share of the cores, and the driver's working directory."""
+def prepare_process(terms: Terms) -> None:
+    """Prepare this process once: the same versions, its share of the cores, and the driver's working directory.
+
+    That is never searched for modules, neither here nor by processes that start here, however the machine was started.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"
+    sys.path[:] = [place for place in sys.path if Path(place).is_absolute()]
     different = describe_differences(terms.versions, find_versions(terms.versions))
     if different:
         raise PluginError(

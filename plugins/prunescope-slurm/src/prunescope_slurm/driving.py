@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -91,7 +93,10 @@ def _queue_pilots(options: Slurm, board: Board) -> list[Any]:
     minutes = max(1, parse_minutes(options.time))
     try:
         executor = submitit.AutoExecutor(
-            folder=board.logs, cluster=options.engine, slurm_max_num_timeout=options.requeues
+            folder=board.logs,
+            cluster=options.engine,
+            slurm_max_num_timeout=options.requeues,
+            slurm_python=f"{shlex.quote(sys.executable)} -P",
         )
         executor.update_parameters(timeout_min=minutes, **_parameters(options))
         with _safe_path(), executor.batch():
@@ -134,6 +139,7 @@ def _parameters(options: Slurm) -> dict[str, Any]:
         "slurm_array_parallelism": options.pilots,
         "slurm_additional_parameters": {name: value for name, value in more.items() if value} | {"requeue": True},
         "slurm_setup": [f"export {SAFE_PATH}=1"],
+        "slurm_srun_args": ["--export=ALL"],  # of the batch script's, which a site may have emptied (SBATCH_EXPORT)
         "name": "prunescope",
     }
     found |= {"gpus_per_node": options.gpus} if options.gpus else {}
