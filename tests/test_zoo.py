@@ -56,6 +56,6 @@ def test_the_page_counts_refusals_and_names_what_is_not_run():
         {"source": "our own", "network": "c", "CKA": f"{table.WRONG}0.9"},
     ]
     page = table.write_table(rows, [("vgg/vgg", "vgg11", 128_786_821)])
-    assert "3 networks (2 timm, 1 our own): 1 refused as a whole, 1 refusals of single checks, 1 wrong." in page
+    assert "3 networks (2 timm, 1 our own): 1 refused as a whole, 1 refusal of single checks, 1 wrong." in page
     assert "10 exact (1)" in page
     assert "- vgg/vgg: vgg11, 129 M" in page

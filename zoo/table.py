@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import count_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -75,8 +77,8 @@ def summary(rows: list[dict[str, str]]) -> str:
     wrong = sum(text.startswith(WRONG) for row in rows for text in row.values())
     single = sum(text.startswith(REFUSED) or (": " in text and "exact" in text) for text in cells)
     return (
-        f"{len(rows)} network{'s' * (len(rows) != 1)} ({sources}): {whole} refused as a whole, "
-        f"{single} refusals of single checks, {wrong} wrong."
+        f"{count_text(len(rows), 'network')} ({sources}): {whole} refused as a whole, "
+        f"{count_text(single, 'refusal')} of single checks, {wrong} wrong."
     )
 
 

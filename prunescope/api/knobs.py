@@ -47,15 +47,28 @@ class Knob:
 
     def at(self, value: str) -> str:
         """Write a value in a sentence."""
-        return (self.value or f"{self.words} {{}}").format(value)
+        return _fill(self.value or f"{self.words} {{}}", value)
 
     def below(self, value: str) -> str:
         """Write all smaller values in a sentence."""
-        return (self.smaller or f"{self.words} below {{}}").format(value)
+        return _fill(self.smaller or f"{self.words} below {{}}", value)
 
     def above(self, value: str) -> str:
         """Write all larger values in a sentence."""
-        return (self.larger or f"{self.words} above {{}}").format(value)
+        return _fill(self.larger or f"{self.words} above {{}}", value)
+
+
+def _fill(template: str, value: str) -> str:
+    """Write a value into a template, whose plural behind it becomes singular for one.
+
+    >>> _fill("more than {} epochs", "1"), _fill("{} epochs", "2")
+    ('more than 1 epoch', '2 epochs')
+    """
+    return (
+        template.format(value).removesuffix("s")
+        if value == "1" and template.endswith("} epochs")
+        else template.format(value)
+    )
 
 
 def tabulate_knobs(knobs: Iterable[Knob]) -> dict[str, Knob]:

@@ -7,6 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,9 @@ def read_regular(path: Path, *, most: int = MOST_REGULAR, follow: bool = True) -
         status = os.fstat(descriptor)
         _check(path, status)
         if status.st_size > most:
-            raise InputError(f"{path} has {status.st_size:,} bytes, wanted at most {most:,}", fix="check what it is")
+            raise InputError(
+                f"{path} has {count_text(status.st_size, 'byte')}, wanted at most {most:,}", fix="check what it is"
+            )
         return _read(descriptor, status.st_size, most)
     finally:
         os.close(descriptor)

@@ -4,6 +4,38 @@ from __future__ import annotations
 
 MINUS = "−"
 
+PLURALS = {
+    "batch": "batches",
+    "class": "classes",
+    "entry": "entries",
+    "pass": "passes",
+    "process": "processes",
+    "study": "studies",
+}
+"""Of things that do not simply take an s."""
+
+SINGULAR_VERBS = {"are": "is", "have": "has", "do": "does", "were": "was"}
+
+
+def count_text(number: float, thing: str) -> str:
+    """Write how many of a thing there are.
+
+    >>> count_text(1, "epoch"), count_text(1600, "epoch"), count_text(0.5, "epoch"), count_text(2, "training batch")
+    ('1 epoch', '1,600 epochs', '0.5 epochs', '2 training batches')
+    """
+    written = f"{number:,}" if isinstance(number, int) else f"{number:,g}"
+    before, space, last = thing.rpartition(" ")
+    return f"{written} {thing}" if number == 1 else f"{written} {before}{space}{PLURALS.get(last, f'{last}s')}"
+
+
+def verb_text(number: float, plural: str) -> str:
+    """Return the verb of so many things.
+
+    >>> verb_text(1, "are"), verb_text(2, "are"), verb_text(1, "start")
+    ('is', 'are', 'starts')
+    """
+    return SINGULAR_VERBS.get(plural, f"{plural}s") if number == 1 else plural
+
 
 def percent(fraction: float, places: int = 0) -> str:
     """Write a fraction as percent with so many decimals: a share of cells, networks or weights with none.

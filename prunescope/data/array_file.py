@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,8 @@ def read_arrays(file: str, *, least: int) -> tuple[np.ndarray, np.ndarray]:
         )
     if len(images) < least:
         raise InputError(
-            f"{path} holds {len(images):,} images, wanted {least:,}", fix="give fewer train_images or test_images"
+            f"{path} holds {count_text(len(images), 'image')}, wanted {least:,}",
+            fix="give fewer train_images or test_images",
         )
     return images, labels
 
@@ -64,4 +66,4 @@ def _check_sizes(content: bytes) -> None:
         sizes = {one.filename.removesuffix(".npy"): one.file_size for one in archive.infolist()}
     large = sum(sizes.get(name, 0) for name in (IMAGES, LABELS))
     if large > MOST:
-        raise ValueError(f"they have {large:,} bytes, wanted at most {MOST:,}")
+        raise ValueError(f"they have {count_text(large, 'byte')}, wanted at most {MOST:,}")

@@ -12,6 +12,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text
 from prunescope.data.file_digests import digest_files
 from prunescope.data.row_digests import digest_rows
 from prunescope.data.shard_digests import digest_shards
@@ -123,7 +124,7 @@ class Sequential:
             yield eight_bit(image), int(label)
         if count != len(self):
             raise InputError(
-                f"{self.name}: {count} images could be read, {len(self)} were expected",
+                f"{self.name}: {count_text(count, 'image')} could be read, {len(self)} were expected",
                 fix="check for damaged shards, or correct the number in _info.json or after the | of the split",
             )
 

@@ -11,6 +11,8 @@ from importlib.resources import files
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import count_text
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -37,7 +39,9 @@ def divide_by_class(labels: np.ndarray, *, test: int, seed: int) -> tuple[np.nda
     _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     places = np.split(np.argsort(classes, kind="stable"), np.cumsum(counts)[:-1])
     if not len(counts) <= test <= len(labels) - len(counts):
-        raise ValueError(f"{test} of {len(labels)} examples for testing leave a class of {len(counts)} without any")
+        raise ValueError(
+            f"{test} of {count_text(len(labels), 'example')} for testing leave a class of {len(counts)} without any"
+        )
     of_training = _apportion(counts, len(labels) - test, random)
     of_testing = _apportion(counts - of_training, test, random)
     training, testing = list[int](), list[int]()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular_text
 from prunescope.api.state import state_folder, write_state
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +71,7 @@ def _status(path: Path) -> Status:
 def _read(sizes: dict[str, int], root: Path) -> dict[str, str]:
     """Read files side by side, and show how far that is; sizes: bytes by name."""
     total, done = sum(sizes.values()), 0
-    meter = shown(f"reading {len(sizes):,} data files") if total > SMALL else nullcontext(_nothing)
+    meter = shown(f"reading {count_text(len(sizes), 'data file')}") if total > SMALL else nullcontext(_nothing)
     digests = {}
     with meter as show, ThreadPoolExecutor(THREADS) as pool:
         for name, digest in zip(sizes, pool.map(_digest, [root / name for name in sizes]), strict=True):

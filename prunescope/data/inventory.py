@@ -17,6 +17,7 @@ from PIL import Image
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import require_regular
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -264,7 +265,10 @@ def describe(inventory: Inventory, *, what: str) -> str:
     total, each = sum(inventory.counts), (min(inventory.counts), max(inventory.counts))
     shown = ", ".join(inventory.classes[:8]) + (", ..." if len(inventory.classes) > 8 else "")
     spread = f"{each[0]} each" if each[0] == each[1] else f"{each[0]} to {each[1]} each"
-    parts = [f"{what}: {total:,} images of {len(inventory.classes)} classes ({shown}), {spread}", _sizes(inventory)]
+    parts = [
+        f"{what}: {count_text(total, 'image')} of {count_text(len(inventory.classes), 'class')} ({shown}), {spread}",
+        _sizes(inventory),
+    ]
     deep = sum(count for mode, count in inventory.modes.items() if mode.startswith("I"))
     if deep:
         parts.append(f"{deep} of {sum(inventory.modes.values())} with 16 bits, scaled to 8")

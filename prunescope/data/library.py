@@ -14,6 +14,7 @@ from timm.data.dataset_factory import create_dataset
 from torch.utils.data import IterableDataset
 
 from prunescope.api.errors import InputError, UsageError
+from prunescope.api.wording import count_text
 from prunescope.data import inventory
 from prunescope.data.addresses import check_shards, is_address
 from prunescope.data.arrays import check_first
@@ -125,7 +126,8 @@ def _open_folders(where: Where) -> Opened:
     outputs = where.num_classes or max(class_to_idx.values()) + 1
     if max(class_to_idx.values()) >= outputs:
         raise InputError(
-            f"{where.root}: {len(class_to_idx)} classes, and num_classes is {outputs}", fix="leave out num_classes"
+            f"{where.root}: {count_text(len(class_to_idx), 'class')}, and num_classes is {outputs}",
+            fix="leave out num_classes",
         )
     splits = [Indexed(name=where.name, dataset=inventory.label(found, class_to_idx)) for found in (train, test)]
     for found, split in zip((train, test), splits, strict=True):

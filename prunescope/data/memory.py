@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +167,7 @@ def in_memory(
     if classes.shape != pixels.shape[:1] or classes.is_floating_point() or classes.is_complex():
         raise InputError(
             f"the labels are {classes.dtype} of shape {tuple(classes.shape)}, wanted one whole number for each of the "
-            f"{len(pixels)} images",
+            f"{count_text(len(pixels), 'image')}",
             fix="give class numbers from 0",
         )
     mean, std = normalisation or channel_moments(pixels)

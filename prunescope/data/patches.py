@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,13 +116,14 @@ def project(images: Array, directions: Array) -> Array:
 def _check(options: PatchesOptions) -> None:
     if options.patch > options.size:
         raise UsageError(
-            f"patches of {options.patch} pixels do not fit into images of {options.size}",
-            fix=f"give a patch of at most {options.size} pixels, or larger images",
+            f"patches of {count_text(options.patch, 'pixel')} do not fit into images of {options.size}",
+            fix=f"give a patch of at most {count_text(options.size, 'pixel')}, or larger images",
         )
     values = options.channels * options.size**2
     if options.intrinsic_dimension is not None and not 1 <= options.intrinsic_dimension <= values:
         raise UsageError(
-            f"an intrinsic dimension of {options.intrinsic_dimension} is impossible in images of {values} values",
+            f"an intrinsic dimension of {options.intrinsic_dimension} is impossible in images of "
+            f"{count_text(values, 'value')}",
             fix=f"give 1 to {values}, or none",
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from prunescope.api.wording import count_text
 from prunescope.data.file_digests import digest_files, digest_once, shown
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def digest_rows(dataset: Any, *, name: str) -> str:  # noqa: ANN401 - timm's or 
 def _read(dataset: Any, separate: dict[int, Path]) -> str:  # noqa: ANN401
     """Read every image; those that lie in files of their own are noted in `separate`, and digested as files are."""
     lines, labels = [], []
-    with shown(f"reading {len(dataset):,} images") as show:
+    with shown(f"reading {count_text(len(dataset), 'image')}") as show:
         for index in range(len(dataset)):
             digest, label = _row(dataset, index, separate)
             lines.append(digest)

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import count_text
 from prunescope.data.memory import InMemorySplit
 from prunescope.data.stream import SequentialSplit, StreamSplit
 from prunescope.data.vision import GREY_MEAN, GREY_STD, SMALL_SIDE, usual_crop
@@ -177,7 +178,7 @@ def unheeded(settings: Mapping[str, Json] | None) -> tuple[str, ...]:
         found.append(f"flips with probability {flip:g} (here one half)")
     trained, seen = settings.get("train_crop_size"), settings.get("image_size")
     if trained and seen and [trained, trained] != list(seen):
-        found.append(f"training at {trained} pixels (here {seen[0]})")
+        found.append(f"training at {count_text(trained, 'pixel')} (here {seen[0]})")
     return tuple(found)
 
 
@@ -242,7 +243,7 @@ def _crops(data: Data, options: Mapping[str, Json], whence: Callable[[str], str]
         least = options["scale_min"]
         return ("no random crops" if least == 1 else f"random crops from {least:g} of the image"), whence("scale_min")
     padding = options["crop_padding"]
-    described = f"random crops out of a border of {padding} pixels" if padding else "no random crops"
+    described = f"random crops out of a border of {count_text(padding, 'pixel')}" if padding else "no random crops"
     return described, whence("crop_padding")
 
 

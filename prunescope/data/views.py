@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import torch
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +101,7 @@ def limited(data: Data, *, batches: int, batch_size: int = LIMIT_BATCH_SIZE) -> 
     images were left out. Raises UsageError when `batches` is below 1.
     """
     if batches < 1:
-        raise UsageError(f"a limit of {batches} batches leaves no batch to measure", fix="give 1 or more")
+        raise UsageError(f"a limit of {count_text(batches, 'batch')} leaves no batch to measure", fix="give 1 or more")
     count = batches * batch_size
     if count >= max(len(data.train), len(data.test)):
         return data

@@ -15,6 +15,7 @@ from torchvision.transforms import Compose, RandomHorizontalFlip
 
 from prunescope.api import Data
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.data.arrays import check_labels
 from prunescope.data.decoding import ImageSource, Indexed, Mode, decode
 from prunescope.data.inventory import Headers, ImageFolder, read_headers
@@ -126,7 +127,8 @@ def _per_channel(look: ImageLook, shape: _Shape) -> ImageLook:
         values_of[name] = _spread(values, shape.channels)
         if values and len(values_of[name]) != shape.channels:
             raise UsageError(
-                f"{name} has {len(values)} values, the images have {shape.channels} channels",
+                f"{name} has {count_text(len(values), 'value')}, the images have "
+                f"{count_text(shape.channels, 'channel')}",
                 fix="give one per channel",
             )
     if bool(look.mean) != bool(look.std):

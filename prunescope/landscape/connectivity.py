@@ -12,6 +12,7 @@ import torch
 
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.landscape import batchnorm
 from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.evaluate import Outcomes, outcomes
@@ -103,7 +104,9 @@ def _stars(path: Sequence[float]) -> list[int]:
 def check_points(points: int) -> None:
     """Raise UsageError unless a path has a point between its ends."""
     if points < 3:
-        raise UsageError(f"a path of {points} points has no point between its ends", fix="use three points or more")
+        raise UsageError(
+            f"a path of {count_text(points, 'point')} has no point between its ends", fix="use three points or more"
+        )
 
 
 def path_errors(side: Sequence[Outcomes]) -> Connectivity:

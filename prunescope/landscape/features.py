@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.landscape.evaluate import logits
 from prunescope.landscape.guard import guarded
 
@@ -32,7 +33,9 @@ def output_logits(model: nn.Module, split: Split, *, images: int, batch_size: in
     with guarded([model]):
         found = [output for output, _ in logits(model, split, batch_size=batch_size, limit=limit)]
     if not found or images < 1:
-        raise UsageError(f"no features of {images} images out of {len(split)}", fix="give one image or more")
+        raise UsageError(
+            f"no features of {count_text(images, 'image')} out of {len(split)}", fix="give one image or more"
+        )
     return torch.cat(found)[:images]
 
 

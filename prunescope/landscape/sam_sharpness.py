@@ -11,6 +11,7 @@ import torch
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
 from prunescope.api.progress import add_passes
+from prunescope.api.wording import count_text
 from prunescope.landscape.estimate import Estimate, mean
 from prunescope.landscape.guard import guarded
 from prunescope.landscape.hessian import shares
@@ -47,7 +48,9 @@ def sam_sharpness(
     Raises UsageError when rho is negative, `steps` < 1, adaptive with several steps, or there are no images.
     """
     if rho < 0 or steps < 1 or (adaptive and steps > 1):
-        raise UsageError(f"rho {rho}, {steps} steps, adaptive {adaptive}", fix="rho >= 0, one step where adaptive")
+        raise UsageError(
+            f"rho {rho}, {count_text(steps, 'step')}, adaptive {adaptive}", fix="rho >= 0, one step where adaptive"
+        )
     shares(batches)
     work = copy.deepcopy(model).eval().requires_grad_(requires_grad=True)
     origin = [weight.detach().clone() for weight in work.parameters()]

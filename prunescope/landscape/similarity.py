@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.landscape.guard import double
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def _inner(first: Kernel, second: Kernel) -> float:
     """Return tr(K L) of the centred kernels."""
     if first.n != second.n:
         raise UsageError(
-            f"features of {first.n} and of {second.n} images cannot be compared", fix="use the same images"
+            f"features of {first.n} and of {count_text(second.n, 'image')} cannot be compared",
+            fix="use the same images",
         )
     if first.is_gram and second.is_gram:
         return float(torch.dot(first.matrix.view(-1), second.matrix.view(-1)))
@@ -226,5 +228,7 @@ def minibatch_cka(batches: Iterable[Sequence[Tensor]]) -> tuple[list[float], int
             table = table + n * hsic_table([kernel(one) for one in features], debiased=True)
             images += n
     if not images:
-        raise UsageError(f"CKA requires mini-batches of {SMALLEST} images or more", fix="use a larger batch size")
+        raise UsageError(
+            f"CKA requires mini-batches of {count_text(SMALLEST, 'image')} or more", fix="use a larger batch size"
+        )
     return ratios(table), images

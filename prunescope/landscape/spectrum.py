@@ -10,6 +10,7 @@ import torch
 
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.landscape.hessian import weights
 from prunescope.landscape.lanczos import tridiagonal
 from prunescope.landscape.operator import operator
@@ -67,7 +68,9 @@ def quadrature(
     [1.0, 3.0, 0.5, 0.5]
     """
     if vectors < 1 or steps < 1:
-        raise UsageError(f"{vectors} vectors of {steps} steps give no density", fix="use one or more of both")
+        raise UsageError(
+            f"{vectors} vectors of {count_text(steps, 'step')} give no density", fix="use one or more of both"
+        )
     steps, products = min(steps, rank), 0
     nodes, masses = [torch.zeros(vectors, steps, dtype=torch.float64) for _ in range(2)]
     for row in range(vectors):

@@ -17,6 +17,7 @@ from torch import nn
 
 from prunescope.api import Mask
 from prunescope.api.errors import PluginError, UsageError
+from prunescope.api.wording import count_text, verb_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,7 +81,7 @@ def keep_counts(scores: Mapping[str, Tensor], counts: Mapping[str, int]) -> Mask
     for name, score in scores.items():
         if not 0 <= counts.get(name, -1) <= score.numel():
             raise UsageError(
-                f"cannot keep {counts.get(name)} of the {score.numel()} weights of '{name}'",
+                f"cannot keep {counts.get(name)} of the {count_text(score.numel(), 'weight')} of '{name}'",
                 fix="give every tensor a count between 0 and its size",
             )
     checked = _checked_scores(scores)
@@ -180,7 +181,7 @@ def _keep_top(scores: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
     if _BEFORE.get() is not None and threshold == -math.inf:
         left = int((flat > -math.inf).sum())
         raise UsageError(
-            f"cannot keep {count} weights of {', '.join(scores)[:80]}: the existing mask leaves {left}",
+            f"cannot keep {count_text(count, 'weight')} of {', '.join(scores)[:80]}: the existing mask leaves {left}",
             fix="give a lower density, rank over the whole model (scope global), or prune the dense network",
         )
     above = flat > threshold
@@ -254,7 +255,7 @@ def check_within(mask: Mask, before: Mask | None, *, who: str) -> None:
     again = sum(int((mask.kept[name] & ~kept.to(mask.kept[name].device)).sum()) for name, kept in before.kept.items())
     if again:
         raise UsageError(
-            f"{who} keeps {again} weights that the network's mask already prunes",
+            f"{who} keeps {count_text(again, 'weight')} that the network's mask already prunes",
             fix="rank with prunescope.networks.masks.keep_largest, or start from the dense network",
         )
 
@@ -337,7 +338,7 @@ def check_mask(mask: Mask, model: nn.Module, density: float, *, who: str = "mask
         return
     target = f"round({density} * n) = {wanted}" + ("" if exact else " at most")
     raise PluginError(
-        f"{who}: the mask keeps {mask.n_kept} of {mask.n_weights} weights, wanted {target}",
+        f"{who}: the mask keeps {mask.n_kept} of {count_text(mask.n_weights, 'weight')}, wanted {target}",
         fix="use prunescope.networks.masks.keep_largest, which keeps exact counts"
         if exact
         else "remove one structure more",
@@ -350,6 +351,6 @@ def audit(model: nn.Module, mask: Mask, *, who: str = "model") -> None:
         moved = int(torch.count_nonzero(weight.detach()[~mask.kept[name].to(weight.device)]))
         if moved:
             raise PluginError(
-                f"{who}: {moved} masked weights of '{name}' are not zero",
+                f"{who}: {count_text(moved, 'masked weight')} of '{name}' {verb_text(moved, 'are')} not zero",
                 fix="zero them after every optimiser step: prunescope.networks.masks.holder",
             )

@@ -17,6 +17,7 @@ from torch import nn
 import prunescope.networks.zoo  # noqa: F401 - registers them with timm
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import Trust, resolve
+from prunescope.api.wording import count_text
 from prunescope.networks import constructors, identity, live
 from prunescope.networks.caches import forget_between_calls
 from prunescope.networks.layers import prunable
@@ -221,7 +222,8 @@ def _cannot_build(spec: ModelSpec, error: BaseException) -> UsageError:
     size = "x".join(map(str, spec.image_size))
     options = "".join(f", {name}={value}" for name, value in sorted(spec.options.items()))
     return UsageError(
-        f"cannot build '{spec.name}' for {spec.num_classes} classes, {spec.in_chans} channels, "
+        f"cannot build '{spec.name}' for {count_text(spec.num_classes, 'class')}, "
+        f"{count_text(spec.in_chans, 'channel')}, "
         f"{size + ' images' if size else 'rows of numbers'}{options}: {type(error).__name__}: {error}",
         fix="check the options, and whether the network accepts images of this size",
     )

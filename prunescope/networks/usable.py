@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.api.wording import count_text
 from prunescope.networks.grouped.choice import takes, tiny
 from prunescope.networks.grouped.grouping import Grouped, supports
 from prunescope.networks.layout import plain, run_plainly
@@ -95,7 +96,8 @@ def _check_classes(outputs: Tensor, classes: int, who: str) -> None:
         )
     if outputs.shape[1] < classes:
         raise UsageError(
-            f"the labels go up to {classes - 1}, and {who} has {outputs.shape[1]} outputs: labels count from 0",
+            f"the labels go up to {classes - 1}, and {who} has {count_text(outputs.shape[1], 'output')}: labels "
+            f"count from 0",
             fix="number the classes from 0, or give the network an output for each",
         )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from prunescope.api import Advice, Data, Diagnosis, Epoch, Mask, Reading, Regime
 from prunescope.api.errors import PluginError, PrunescopeError
+from prunescope.api.wording import count_text
 
 LONGEST_NAME = 200
 """Characters of a reading's name."""
@@ -153,7 +154,8 @@ def _shape_problem(reading: Reading, value: np.ndarray, n_replicas: int) -> str:
         if error.shape != value.shape:
             return f"has a standard error of shape {error.shape} for a value of shape {value.shape}"
     if reading.labels and len(reading.labels) != (value.shape[-1] if value.ndim else 0):
-        return f"has {len(reading.labels)} labels for {value.shape[-1] if value.ndim else 'one'} values"
+        values = count_text(value.shape[-1] if value.ndim else 1, "value")
+        return f"has {count_text(len(reading.labels), 'label')} for {values}"
     return _axis_problem(reading, value, n_replicas)
 
 
@@ -161,7 +163,7 @@ def _axis_problem(reading: Reading, value: np.ndarray, n_replicas: int) -> str:
     wanted = {"replica": n_replicas, "pair": n_replicas * (n_replicas - 1) // 2}
     for axis, length in zip(reading.axes, value.shape, strict=True):
         if length != wanted.get(axis, length):
-            return f"has {length} values along {axis!r}, wanted {wanted[axis]}"
+            return f"has {count_text(length, 'value')} along {axis!r}, wanted {wanted[axis]}"
     return ""
 
 

@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from prunescope.api import CLASSIFICATION
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.landscape.guard import guarded
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def scored_images(split: Split, *, images: int, batch_size: int) -> list[Batch]:
         found.append((pictures[:left], labels[:left]))
         left -= len(labels)
     if not found or images < 1:
-        raise UsageError(f"cannot score weights on {images} images of {len(split)}", fix="give one image or more")
+        raise UsageError(
+            f"cannot score weights on {count_text(images, 'image')} of {len(split)}", fix="give one image or more"
+        )
     if len(found) > 1 and len(found[-1][1]) == 1:
         found[-2:] = [(torch.cat([a[0], b[0]]), torch.cat([a[1], b[1]])) for a, b in [found[-2:]]]
     return found

@@ -10,7 +10,7 @@ import numpy as np
 
 from prunescope.api import Advice
 from prunescope.api.knobs import KNOBS
-from prunescope.api.wording import error_text, lmc_text, percent, points_interval, probability_text
+from prunescope.api.wording import count_text, error_text, lmc_text, percent, points_interval, probability_text
 from prunescope.regimes import learning, log_odds
 from prunescope.regimes.log_odds import FAMILY, LMC, MAPPED, POSITION, PROGRESS
 from prunescope.regimes.one_checkpoint import has_course, has_fallen
@@ -190,7 +190,8 @@ def _reasons(
     if MAPPED in alone:
         found.append(f"siblings right after pruning, not retrained, alone: {probability_text(alone[MAPPED])}")
     if POSITION in alone:
-        place = f"{evidence.knobs['epochs']:g} epochs, first drop of the learning rate at {evidence.first_drop:g}"
+        epochs = count_text(evidence.knobs["epochs"], "epoch")
+        place = f"{epochs}, first drop of the learning rate at {evidence.first_drop:g}"
         sure = probability_text(alone[POSITION])
         found.append(f"position in the schedule alone: {sure} ({place}; {_habit_words(calibration)})")
     found += _alone_words(alone, evidence)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import MismatchError
-from prunescope.api.wording import percent
+from prunescope.api.wording import count_text, percent
 from prunescope.runs.recipe import run_of
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def check_outputs(reference: str, data: Data, session: Session, *, mapped: bool,
     if model is None or ":" in model["name"] or mapped or data.num_classes == model["num_classes"]:
         return
     raise MismatchError(
-        f"{model['name']} of {reference} has {model['num_classes']} outputs, "
-        f"the folder {name!r} has {data.num_classes} classes",
+        f"{model['name']} of {reference} has {count_text(model['num_classes'], 'output')}, "
+        f"the folder {name!r} has {count_text(data.num_classes, 'class')}",
         fix="assign a class folder to each output: --data FOLDER:classes=FILE, a name for each output in order",
     )
 
@@ -117,7 +117,7 @@ def check_labels(reference: str, data: Data, session: Session, *, name: str) -> 
     outputs = _class_outputs(session.build_network(reference).eval(), images)
     if outputs is not None and outputs.shape[1] < data.num_classes:
         raise MismatchError(
-            f"the network of {reference} has {outputs.shape[1]} outputs; the labels of {name!r} go up to "
+            f"the network of {reference} has {count_text(outputs.shape[1], 'output')}; the labels of {name!r} go up to "
             f"{data.num_classes - 1}",
             fix="number the classes from 0, or give the data it was trained on",
         )
@@ -145,7 +145,8 @@ def exchange_note(reference: str, data: Data, session: Session, *, classes: tupl
         if label != guess and counted[label, guess] > 0
     ]
     return (
-        f"predictions are nearly an exchange of the labels: {percent(as_is)} of {total} training images are right, "
+        f"predictions are nearly an exchange of the labels: {percent(as_is)} of "
+        f"{count_text(total, 'training image')} are right, "
         f"and {percent(best)} would be if classes changed places ({', '.join(moved[:4])}). The classes are in another "
         "order than in training: give classes=FILE or class_order behind --data"
     )

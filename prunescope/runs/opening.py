@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from prunescope.api.errors import InputError, MismatchError, UsageError
+from prunescope.api.wording import count_text
 from prunescope.runs.place import Loading
 from prunescope.runs.recipe import run_of
 
@@ -51,7 +52,8 @@ def open_network(
     if path.exists() or text.startswith(HUB_PREFIXES):
         return _import_file(path if path.exists() else text, session, _named(loading))
     raise InputError(
-        f"there is no checkpoint {text!r}: no such file or folder, none of the {len(store.ids())} runs in "
+        f"there is no checkpoint {text!r}: no such file or folder, none of the "
+        f"{count_text(len(store.ids()), 'run')} in "
         f"{store.study} has an id that begins so, and it is not an hf-hub: or local-dir: name",
         fix=f"check the path, or see the runs: prunescope results list --study {store.study}",
     )
@@ -189,7 +191,9 @@ def _import_file(source: Path | str, session: Session, loading: Loading) -> str:
         raise MismatchError(message, fix=error.fix) from error
     facts = session.read(run_id).facts
     network = facts["model"]
-    session.note(f"{text}: {network['name']} with {network['num_classes']} classes, read as {facts['format']}")
+    session.note(
+        f"{text}: {network['name']} with {count_text(network['num_classes'], 'class')}, read as {facts['format']}"
+    )
     return run_id
 
 
@@ -237,7 +241,7 @@ def _counted(channels: int, classes: int) -> str:
     >>> _counted(1, 10)
     '1 channel and 10 classes'
     """
-    return f"{channels} channel{'s' * (channels != 1)} and {classes} class{'es' * (classes != 1)}"
+    return f"{count_text(channels, 'channel')} and {count_text(classes, 'class')}"
 
 
 def _inside(path: Path, session: Session) -> str | None:

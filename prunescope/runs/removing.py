@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import StoreError, UsageError
+from prunescope.api.wording import count_text, verb_text
 from prunescope.runs.files.whole import sync_folder
 from prunescope.runs.recipe import run_of
 
@@ -31,7 +32,8 @@ def remove_run(run_id: str, store: Store, *, dependants: bool = False) -> list[s
     others = find_dependants(run_id, store)
     if others and not dependants:
         raise UsageError(
-            f"{len(others)} runs start from {run_id}: {', '.join(others[:3])}{', ...' if len(others) > 3 else ''}",
+            f"{count_text(len(others), 'run')} {verb_text(len(others), 'start')} from {run_id}: "
+            f"{', '.join(others[:3])}{', ...' if len(others) > 3 else ''}",
             fix="remove these too: --dependants",
         )
     removed = [*reversed(others), run_id]

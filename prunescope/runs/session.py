@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.api.wording import count_text, verb_text
 from prunescope.plugins import registry
 from prunescope.runs import recording
 from prunescope.runs.credits import GROUPS
@@ -113,10 +114,13 @@ class Session:
         """Run every unfinished step; raise the first error when some failed, after the others were finished."""
         todo = self.unfinished(recipes)
         if len(todo) < len(recipes):
-            self.note(f"{len(recipes) - len(todo)} of {len(recipes)} steps are already finished")
+            self.note(
+                f"{len(recipes) - len(todo)} of {count_text(len(recipes), 'step')} "
+                f"{verb_text(len(recipes) - len(todo), 'are')} already finished"
+            )
         if not todo:
             return
-        self.note(f"running {len(todo)} step{'s' * (len(todo) > 1)}, the first: {label(todo[0])}")
+        self.note(f"running {count_text(len(todo), 'step')}, the first: {label(todo[0])}")
         raise_failure(self.outcomes(recipes, todo=todo), todo, self)
 
     def outcomes(self, recipes: Sequence[Recipe], *, todo: Sequence[Recipe]) -> list[Outcome]:
@@ -260,7 +264,10 @@ def raise_failure(outcomes: Sequence[Outcome], recipes: Sequence[Recipe], sessio
     names = {recipe.id: label(recipe, known) for recipe in recipes}
     finished = sum(not outcome.error for outcome in outcomes)
     study = session.store.study
-    session.note(f"failed: {len(failed)} of {len(recipes)} steps; {finished} are finished and kept in {study}")
+    session.note(
+        f"failed: {len(failed)} of {count_text(len(recipes), 'step')}; {finished} {verb_text(finished, 'are')} "
+        f"finished and kept in {study}"
+    )
     first = {error: run_id for run_id, error in reversed(failed.items())}
     chosen = next((error for error in failed.values() if "\n" in error), next(iter(failed.values())))
     for error, run_id in first.items():

@@ -18,6 +18,7 @@ from prunescope.api.errors import REPAIR, InputError, StoreError
 from prunescope.api.progress import report_progress
 from prunescope.api.regular import read_regular_text, require_regular
 from prunescope.api.trust import NOTHING
+from prunescope.api.wording import count_text
 from prunescope.runs import recipe as recipes
 from prunescope.runs.files import hdf5, opening, runfile
 from prunescope.runs.files.contents import read_contents
@@ -155,7 +156,7 @@ class Store:
             found = [beginning]
         if len(found) > 1 and beginning:
             shown = ", ".join([*found[:MOST_NAMED], *(["..."] if len(found) > MOST_NAMED else [])])
-            raise InputError(f"{text!r} is the beginning of {len(found)} runs: {shown}", fix="give more of the id")
+            raise InputError(f"{text!r} is the beginning of {count_text(len(found), 'run')}: {shown}", fix="give more of the id")
         return f"{found[0]}{at}{epoch}" if len(found) == 1 else None
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 
 
 def cycle_ends(epochs: int, *, cycles: int, factor: float) -> tuple[int, ...]:
@@ -19,7 +20,8 @@ def cycle_ends(epochs: int, *, cycles: int, factor: float) -> tuple[int, ...]:
     ends = tuple(round(epochs / factor**number) for number in reversed(range(cycles)))
     if ends[0] < 1 or len(set(ends)) < len(ends):
         raise UsageError(
-            f"{cycles} cycles, each ending {factor:g} times as late as the one before, do not fit in {epochs} epochs",
+            f"{cycles} cycles, each ending {count_text(factor, 'time')} as late as the one before, do not fit in "
+            f"{count_text(epochs, 'epoch')}",
             fix="train for more epochs, or use fewer cycles",
         )
     return ends

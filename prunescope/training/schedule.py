@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from torch.optim.lr_scheduler import LambdaLR
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,8 +88,9 @@ def step_span(schedule: Schedule, *, steps_per_epoch: int) -> range:
     stop = total if schedule.stop_step is None else schedule.stop_step
     if not 0 <= schedule.start_step <= stop <= total:
         raise UsageError(
-            f"training from step {schedule.start_step} to step {stop} is not part of a schedule of {total} steps "
-            f"({schedule.epochs} epochs of {steps_per_epoch})",
+            f"training from step {schedule.start_step} to step {stop} is not part of a schedule of "
+            f"{count_text(total, 'step')} "
+            f"({count_text(schedule.epochs, 'epoch')} of {steps_per_epoch})",
             fix="choose start_step <= stop_step, both at most all steps, or train for more epochs",
         )
     return range(schedule.start_step, stop)
@@ -110,7 +112,8 @@ def scheduler(optimizer: Optimizer, schedule: Schedule, *, steps_per_epoch: int)
     if schedule.warmup_epochs > longest:
         what = "first cycle" if schedule.ends else "training"
         raise UsageError(
-            f"warmup_epochs is {schedule.warmup_epochs:g}, wanted at most the {longest} epochs of the {what}",
+            f"warmup_epochs is {schedule.warmup_epochs:g}, wanted at most the {count_text(longest, 'epoch')} of "
+            f"the {what}",
             fix="shorten the warm-up or train for more epochs",
         )
     first = schedule.start_step

@@ -10,6 +10,7 @@ import torch
 
 from prunescope.api.errors import UsageError
 from prunescope.api.progress import reach_fraction
+from prunescope.api.wording import count_text, verb_text
 from prunescope.training.batches import epoch_within, passes_over
 from prunescope.training.plan import done
 
@@ -127,5 +128,6 @@ def _resume(saved: Mapping[str, Any], work: StepWork, passes: Sequence[Passes], 
 def _check_steps(steps: int, images: int) -> None:
     if not steps:
         raise UsageError(
-            f"{images} training images give no batch, wanted at least 2 images", fix="train on a larger data set"
+            f"{count_text(images, 'training image')} {verb_text(images, 'give')} no batch, wanted at least 2 images",
+            fix="train on a larger data set",
         )

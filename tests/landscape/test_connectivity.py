@@ -159,7 +159,7 @@ def test_networks_of_different_shapes_are_refused():
         list(lines([net(), net(kind="none")], data.train))
     with pytest.raises(UsageError, match="two replicas, got 1"):
         list(lines([net()], data.train))
-    with pytest.raises(UsageError, match="1 points"):
+    with pytest.raises(UsageError, match="1 point"):
         list(lines([net(), net()], data.train, points=1))
 
 

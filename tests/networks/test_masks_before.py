@@ -58,7 +58,7 @@ def test_a_density_just_above_what_is_left_is_told_apart_from_it():
 
 def test_a_mask_that_brings_weights_back_or_forgets_a_layer_is_refused():
     before = Mask({"a": torch.tensor([True, False])})
-    with pytest.raises(UsageError, match="keeps 1 weights"):
+    with pytest.raises(UsageError, match="keeps 1 weight"):
         masks.check_within(Mask({"a": torch.tensor([True, True])}), before, who="pruner")
     with pytest.raises(UsageError, match="does not prune a"):
         masks.check_within(Mask({"b": torch.tensor([True])}), before, who="pruner")

@@ -110,7 +110,7 @@ DEFECTIVE_DATASETS = {
     "labels outside 0 to 3": {"side": lambda images, labels: Split(images, labels + 1)},
     "not channels_last": {"side": lambda images, labels: Split(images.contiguous(), labels)},
     r"images of shape \(3, 8, 8\)": {"image_size": lambda: (16, 16)},
-    "1 classes": {"num_classes": lambda: 1},
+    "1 class": {"num_classes": lambda: 1},
     "no name": {"name": str},
     "no fingerprint": {"fingerprint": str},
     "the fingerprint differs": {"fingerprint": lambda: str(random.random())},

@@ -52,7 +52,7 @@ def changing(model, density):
 
 DEFECTIVE_PRUNERS = {
     "weights are all equal: the mask keeps|equal.*wanted": above_threshold,
-    "the mask keeps 2 of 1368 weights": one_short,
+    "the mask keeps 2 of 1,368 weights": one_short,
     "another mask for the same seed": at_random,
     "changes parameter": changing,
     "not a Mask": lambda model, density: largest(model, density).kept,

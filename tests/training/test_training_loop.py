@@ -275,7 +275,7 @@ def test_nesterov_without_momentum_is_refused():
 
 
 def test_one_image_is_no_training_set():
-    with pytest.raises(UsageError, match="1 training images give no batch"):
+    with pytest.raises(UsageError, match="1 training image gives no batch"):
         list(train(tiny_net(), tiny_data(1)))
 
 

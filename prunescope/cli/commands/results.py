@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.api.wording import count_text
 from prunescope.cli.commands import importing
 from prunescope.cli.options import parameters, parsing
 from prunescope.cli.options.questions import open_session
@@ -93,7 +94,7 @@ def check(folder: StudyArgument = None, *, study: parameters.Study = parameters.
     for path in found.leftovers():
         console.say(f"left by an interrupted step, removed by `prunescope results gc`: {path}")
     if not damaged:
-        return Output(text=f"{found.count()} runs, no damage")
+        return Output(text=f"{count_text(found.count(), 'run')}, no damage")
     text = "\n".join(f"{name}: {problem}" for name, problem in damaged)
     console.say("fix: delete the damaged files and run their commands again")
     return Output(text=text, exit_code=PrunescopeError.exit_code)
@@ -181,7 +182,7 @@ def _export_runs(file: Path, study: Path) -> Output:
 
     parsing.check_output(file, SUFFIXES, option="FILE")
     found = _open(study).export(file)
-    console.say(f"{found.runs} runs in {file}")
+    console.say(f"{count_text(found.runs, 'run')} in {file}")
     return Output(text=str(file), exit_code=report_damage(found.problems))
 
 
@@ -205,7 +206,7 @@ def record(
     place = take_one(named, "PLACE", "results record")
     found = _open(folder)
     count = found.record(TensorBoard(place) if to == "tensorboard" else MLflow(place))
-    console.say(f"{count} runs in {place}")
+    console.say(f"{count_text(count, 'run')} in {place}")
     return Output(text=place, exit_code=report_damage(found.problems))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.api.wording import count_text
 from prunescope.landscape.probes.batches import LimitBatches, limited_probe
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Bezier(Probe):
         from prunescope.landscape.probes.readings import along, single
 
         tail = "" if side == "train" else f"_{side}"
-        how = f"Bezier curve, bend trained for {self.epochs} epochs, {self.points} points"
+        how = f"Bezier curve, bend trained for {count_text(self.epochs, 'epoch')}, {count_text(self.points, 'point')}"
         error, loss = path_errors(found), losses(found)
         return {
             f"connectivity{tail}": single(error.lmc, "fraction", estimator=how),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.api.wording import count_text
 from prunescope.landscape.probes.batches import limited_probe
 from prunescope.landscape.probes.readings import single
 
@@ -132,7 +133,7 @@ class Hessian(Probe):
     def _estimator(self, batches: int) -> str:
         drawn = f"{self.vectors} Rademacher vectors" if self.stderr is None else "Rademacher vectors as needed"
         beyond = f", beyond a sketch of {self.sketch} (Hutch++)" if self.sketch else ""
-        return f"Hutchinson, {drawn} for each of {batches} batches{beyond}"
+        return f"Hutchinson, {drawn} for each of {count_text(batches, 'batch')}{beyond}"
 
     def _eigenvalues(
         self, replica: Replica, batches: Sequence[tuple[Tensor, Tensor]], generator: Generator, objective: Objective

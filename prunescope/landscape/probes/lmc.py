@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.api.wording import count_text
 from prunescope.landscape.probes.batches import LimitBatches, limited_probe
 from prunescope.landscape.probes.readings import of_connectivity
 
@@ -54,7 +55,7 @@ class Lmc(Probe):
                 if points is not None:
                     error[side].append(path_errors(points))
                     loss[side].append(losses(points))
-        how = f"{self.points} points, BatchNorm re-estimated in batches of {self.batch_size}"
+        how = f"{count_text(self.points, 'point')}, BatchNorm re-estimated in batches of {self.batch_size}"
         words = {"unit": data.objective.loss_unit, "how": how}
         readings = of_connectivity("train", error["train"], loss["train"], **words)
         return readings | (of_connectivity("test", error["test"], loss["test"], **words) if self.test else {})

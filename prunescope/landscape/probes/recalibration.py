@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.api.wording import count_text
 from prunescope.landscape.probes.batches import LimitBatches, limited_probe
 from prunescope.landscape.probes.readings import single
 
@@ -49,7 +50,11 @@ class Recalibration(Probe):
         recalibrated = deepcopy(pruned.model)
         batchnorm.re_estimate(recalibrated, data.train, batch_size=self.batch_size, limit=self.limit_batches)
         norms = len(batchnorm.layers(recalibrated))
-        how = f"{norms} BatchNorm layers re-estimated in batches of {self.batch_size}" if norms else "no BatchNorm"
+        how = (
+            f"{count_text(norms, 'BatchNorm layer')} re-estimated in batches of {self.batch_size}"
+            if norms
+            else "no BatchNorm"
+        )
         name = data.objective.error_name
         return {
             "pruned_error": self._error(pruned.model, data, how=f"{name}, not retrained"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.api.wording import count_text
 from prunescope.landscape.probes.batches import LimitBatches, limited_probe
 from prunescope.landscape.probes.readings import single
 
@@ -44,7 +45,7 @@ class Soup(Probe):
         soup = cook_soup(models, data.train, batch_size=self.batch_size, limit=self.limit_batches)
         found = self._errors(soup, data)
         best = min((self._errors(model, data) for model in models), key=lambda errors: float(errors.mean()))
-        how = f"average of {len(models)} replicas, BatchNorm re-estimated in batches of {self.batch_size}"
+        how = f"average of {count_text(len(models), 'replica')}, BatchNorm re-estimated in batches of {self.batch_size}"
         name = data.objective.error_name
         return {
             "soup_error": single(mean(found), "fraction", estimator=f"{name}, {how}"),

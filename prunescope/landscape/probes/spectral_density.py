@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from prunescope.api import Data, Option, Probe, Reading, Replica
+from prunescope.api.wording import count_text
 from prunescope.landscape.probes.batches import limited_probe
 from prunescope.landscape.probes.hessian import Parameters
 
@@ -52,7 +53,7 @@ class SpectralDensity(Probe):
             only=self.parameters,
             objective=data.objective,
         )
-        how = f"{self.vectors} Gaussian vectors of {found.nodes.shape[1]} Lanczos steps"
+        how = f"{self.vectors} Gaussian vectors of {count_text(found.nodes.shape[1], 'Lanczos step')}"
         return self._readings(found, sum(len(labels) for _, labels in batches), how, data.objective.loss_unit) | {
             "products": Reading(float(found.products), "1", estimator="Hessian-vector products of all batches")
         }

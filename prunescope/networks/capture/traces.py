@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils._pytree import tree_leaves
 
+from prunescope.api.wording import count_text
 from prunescope.networks.capture.rehearsal import Watch, unchanged
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class _Notes:
             return repr(one) if isinstance(one, PLAIN) else type(one).__name__
         if _address(one) not in self.names:
             bytes_ = torch.empty(0, dtype=torch.uint8, device=one.device).set_(one.untyped_storage())
-            self.names[_address(one)] = f"found {len(self.memory)}, {len(bytes_)} bytes"
+            self.names[_address(one)] = f"found {len(self.memory)}, {count_text(len(bytes_), 'byte')}"
             self.memory.append(bytes_)
         kind = (one.dtype, one.device, tuple(one.shape), one.stride(), one.storage_offset())
         return f"{self.names[_address(one)]} {kind}"

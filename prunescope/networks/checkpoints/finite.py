@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text, verb_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ def check_finite(state: Mapping[str, Tensor], *, source: str) -> None:
         bad = int((~torch.isfinite(tensor)).sum()) if tensor.is_floating_point() else 0
         if bad:
             raise InputError(
-                f"{bad} of the {tensor.numel()} values of '{name}' in '{source}' are NaN or infinite",
+                f"{bad} of the {count_text(tensor.numel(), 'value')} of '{name}' in '{source}' "
+                f"{verb_text(bad, 'are')} NaN or infinite",
                 fix="the training diverged or the file is damaged: take an earlier checkpoint",
             )

@@ -13,7 +13,7 @@ from timm.models import is_model
 from prunescope.api import Mask
 from prunescope.api.errors import InputError, MismatchError, PrunescopeError
 from prunescope.api.trust import NOTHING
-from prunescope.api.wording import percent
+from prunescope.api.wording import count_text, percent, verb_text
 from prunescope.networks.checkpoints import grids, knobs, neighbours, transforms
 from prunescope.networks.checkpoints.chosen_weights import take_weights
 from prunescope.networks.checkpoints.fingerprints import shapes
@@ -235,7 +235,8 @@ def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> 
     found = search(state, known)
     if found.match is None:
         raise MismatchError(
-            f"'{source}' does not name its architecture, and no tried one fits all of its {len(state)} tensors",
+            f"'{source}' does not name its architecture, and no tried one fits all of its "
+            f"{count_text(len(state), 'tensor')}",
             fix=_of_torchvision(known.hints) or _advice(None, found.nearest),
         )
     name = found.match.spec.name
@@ -321,7 +322,12 @@ def _infer_mask(state: Mapping[str, Tensor], names: list[str]) -> tuple[Mask | N
         return None, ()
     zeros = mask.n_weights - mask.n_kept
     if zeros < ZEROS * mask.n_weights:
-        return None, (f"{zeros} of {mask.n_weights} prunable weights are exactly zero: too few for a mask",)
+        return None, (
+            (
+                f"{zeros} of {count_text(mask.n_weights, 'prunable weight')} {verb_text(zeros, 'are')} exactly zero: "
+                f"too few for a mask"
+            ),
+        )
     if mask.n_kept == 0:
         raise InputError("all prunable weights are zero", fix="give a trained network")
     return mask, (f"mask inferred from exact zeros: density {mask.density:.4f} ({mask.n_kept} of {mask.n_weights})",)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from prunescope.api import Mask
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +53,6 @@ def _decode(packed: str, weight: Tensor) -> Tensor:
     except zlib.error as error:
         raise ValueError(f"no compressed bits: {error}") from error
     if len(found) != wanted:
-        raise ValueError(f"{len(found)} bytes of bits, wanted {wanted} for {size} weights")
+        raise ValueError(f"{count_text(len(found), 'byte')} of bits, wanted {wanted} for {count_text(size, 'weight')}")
     differs = np.unpackbits(np.frombuffer(found, dtype=np.uint8), count=size).astype(bool)
     return (weight != 0) != torch.from_numpy(differs).reshape(weight.shape)

@@ -10,6 +10,7 @@ import torch
 from timm.models import is_model, model_entrypoint
 
 from prunescope.api.errors import InputError, MismatchError
+from prunescope.api.wording import count_text, verb_text
 from prunescope.networks.checkpoints.fingerprints import Fingerprint, Shapes, empty_shapes, fingerprint, shapes
 from prunescope.networks.checkpoints.names import views
 from prunescope.networks.checkpoints.own_sizes import solve_sizes
@@ -109,7 +110,7 @@ def _refuse_equal(
     if len(equal) > 1 and not any(one != other and one.startswith(other) for one in equal for other in equal):
         names = "', '".join(equal[:5])
         raise InputError(
-            f"the file holds {len(equal)} networks '{print_.name}', under '{names}'",
+            f"the file holds {count_text(len(equal), 'network')} '{print_.name}', under '{names}'",
             fix=f"choose one: --weights {equal[0].rstrip('.')}",
         )
 
@@ -221,7 +222,7 @@ def _prefix_notes(prefix: str, state: Mapping[str, Tensor], part: Mapping[str, T
     if not prefix:
         return ()
     outside = [name for name in state if not name.startswith(prefix)]
-    note = f"network found under the prefix '{prefix}' ({len(part)} of {len(state)} tensors)"
+    note = f"network found under the prefix '{prefix}' ({len(part)} of {count_text(len(state), 'tensor')})"
     left_out = (f"tensors outside '{prefix}' left out: {', '.join(outside[:5])}",) if outside else ()
     return (note, *left_out)
 
@@ -229,7 +230,11 @@ def _prefix_notes(prefix: str, state: Mapping[str, Tensor], part: Mapping[str, T
 def _spec_notes(spec: ModelSpec, print_: Fingerprint, known: KnownNetwork) -> tuple[str, ...]:
     width, size = spec.options.get("width"), "x".join(map(str, spec.image_size))
     sized = not known.image_size and spec.image_size != print_.image_size
-    seen = f"{spec.in_chans} channels, {size} pixels" if size else f"{spec.in_chans} numbers or tokens"
+    seen = (
+        f"{count_text(spec.in_chans, 'channel')}, {size} pixels"
+        if size
+        else f"{count_text(spec.in_chans, 'number')} or tokens"
+    )
     return (
         *((f"width {width} inferred from the first layer",) if width and "width" not in known.options else ()),
         *((f"input of {seen}, inferred from the tensors",) if sized else ()),
@@ -246,7 +251,7 @@ def check_match(have: Shapes, wanted: Shapes, *, name: str) -> None:
     if not (missing or unexpected) and _is_shrunk(have, wanted):
         raise MismatchError(
             f"the checkpoint is structurally pruned: '{other[0]}' has shape {have[other[0]]}, '{name}' requires "
-            f"{wanted[other[0]]} ({len(other)} tensors are smaller)",
+            f"{wanted[other[0]]} ({count_text(len(other), 'tensor')} {verb_text(len(other), 'are')} smaller)",
             fix="prunescope takes masked weights in full shapes; give the network before its channels were removed, "
             "or a factory for the small one: --model pkg.mod:factory",
         )

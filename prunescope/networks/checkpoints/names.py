@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from prunescope.api.wording import count_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -122,7 +124,7 @@ def _mask_notes(masks: Mapping[str, Tensor]) -> tuple[str, ...]:
     if not masks:
         return ()
     biases = [name for name in masks if name.rpartition(".")[2] != "weight"]
-    note = f"masks of torch.nn.utils.prune found for {len(masks)} tensors"
+    note = f"masks of torch.nn.utils.prune found for {count_text(len(masks), 'tensor')}"
     ignored = (
         f"pruned tensors that are not weights are set to zero once and can change in training: {', '.join(biases[:5])}",
     )
@@ -130,4 +132,4 @@ def _mask_notes(masks: Mapping[str, Tensor]) -> tuple[str, ...]:
 
 
 def _norm_notes(normed: list[str]) -> tuple[str, ...]:
-    return (f"spectral norm of {len(normed)} tensors folded into their weights",) if normed else ()
+    return (f"spectral norm of {count_text(len(normed), 'tensor')} folded into their weights",) if normed else ()

@@ -9,6 +9,7 @@ from typing import Any
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular_text
+from prunescope.api.wording import count_text
 from prunescope.networks.checkpoints.plain import plain
 
 PREFERRED = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
@@ -76,7 +77,8 @@ def _from_folder(folder: Path) -> CheckpointPlace:
             fix=f"wanted a file with the suffix {', '.join(CHECKPOINT_SUFFIXES)}",
         )
     raise InputError(
-        f"folder '{folder}' contains {len(files)} checkpoints", fix=f"name one of them, for example '{files[-1]}'"
+        f"folder '{folder}' contains {count_text(len(files), 'checkpoint')}",
+        fix=f"name one of them, for example '{files[-1]}'",
     )
 
 
@@ -91,7 +93,8 @@ def _shards(index: Path) -> tuple[Path, ...]:
     missing = [name for name in names if not _is_file(index.parent / name)] if inside else names[:1]
     if not names or missing:
         raise InputError(
-            f"'{index}' names {len(names)} shards, and '{str((missing or ['none'])[0])[:200]}' is not beside it",
+            f"'{index}' names {count_text(len(names), 'shard')}, and '{str((missing or ['none'])[0])[:200]}' is "
+            f"not beside it",
             fix="download all shards into one folder",
         )
     return tuple(index.parent / name for name in names)

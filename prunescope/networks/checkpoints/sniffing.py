@@ -6,6 +6,7 @@ import zipfile
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,7 @@ def sniff(path: Path) -> Kind:
         return "legacy"
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 100_000_000:
         return "safetensors"  # cut off or not: the reader checks that
-    raise InputError(f"'{path}' is {_describe(head)}, not a checkpoint ({size} bytes)", fix=WANTED)
+    raise InputError(f"'{path}' is {_describe(head)}, not a checkpoint ({count_text(size, 'byte')})", fix=WANTED)
 
 
 def _sniff_zip(path: Path) -> Kind:

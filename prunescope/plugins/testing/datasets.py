@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import CLASSIFICATION, Data, Dataset
+from prunescope.api.wording import count_text
 from prunescope.plugins.testing import state
 from prunescope.plugins.testing.plugin import check_plugin, require, seeded_check, title
 
@@ -48,9 +49,9 @@ def _check_description(who: str, data: object) -> None:
     require(bool(data.name), f"{who}: its data have no name")
     require(isinstance(data.fingerprint, str) and bool(data.fingerprint), f"{who}: its data have no fingerprint")
     least = 2 if data.objective == CLASSIFICATION else 1
-    require(data.num_classes >= least, f"{who}: {data.num_classes} classes, wanted at least {least}")
+    require(data.num_classes >= least, f"{who}: {count_text(data.num_classes, 'class')}, wanted at least {least}")
     sizes = len(data.train), len(data.test)
-    require(min(sizes) > 1, f"{who}: {sizes[0]} training and {sizes[1]} test images")
+    require(min(sizes) > 1, f"{who}: {sizes[0]} training and {count_text(sizes[1], 'test image')}")
 
 
 def _check_batches(who: str, split: Split, data: Data) -> None:
@@ -61,7 +62,7 @@ def _check_batches(who: str, split: Split, data: Data) -> None:
         require(images.shape[1:] == wanted, f"{who}: images of shape {tuple(images.shape[1:])}, the data have {wanted}")
     sizes = [len(labels) for _, labels in small]
     expected = [7] * (len(split) // 7) + [len(split) % 7] * (len(split) % 7 > 0)
-    require(sizes == expected, f"{who}: batches(7) of {len(split)} images have the sizes {_short(sizes)}")
+    require(sizes == expected, f"{who}: batches(7) of {count_text(len(split), 'image')} have the sizes {_short(sizes)}")
     require(_same(small, split.batches(7)), f"{who}: batches differ the second time: do not shuffle or augment them")
     require(_same(_joined(small), _joined(large)), f"{who}: the images depend on the batch size")
     require(_same(small[:2], split.batches(7, limit=2)), f"{who}: batches(7, limit=2) are not the first two")

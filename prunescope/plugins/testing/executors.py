@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from prunescope.api import Executor, Outcome, Progress
+from prunescope.api.wording import count_text
 from prunescope.plugins.testing import jobs as given
 from prunescope.plugins.testing.plugin import check_plugin, require, title
 
@@ -119,7 +120,7 @@ def _check_performed(who: str, wanted: Sequence[Job], folder: Path, *, remote: b
         require(as_given == by_id[job.id], f"{who} passes on a different job from the one given: {job}")
         require(not note.absent, f"{who} runs a job in whose study the input {note.absent} is not")
     for job in wanted:
-        require(counts[job.id] == 1, f"{who} runs a job {counts[job.id]} times, wanted 1")
+        require(counts[job.id] == 1, f"{who} runs a job {count_text(counts[job.id], 'time')}, wanted 1")
 
 
 def _check_order(who: str, jobs: Sequence[Job], ended: Sequence[str]) -> None:

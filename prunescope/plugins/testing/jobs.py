@@ -16,6 +16,7 @@ from uuid import uuid4
 from prunescope.api import Job, Resources
 from prunescope.api.errors import InputError
 from prunescope.api.progress import report_progress
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +126,9 @@ def _wait_for(seen: Path) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not seen.is_file():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the outcome of the first job has not come after {PATIENCE_SECONDS:g} seconds")
+            raise TimeoutError(
+                f"the outcome of the first job has not come after {count_text(PATIENCE_SECONDS, 'second')}"
+            )
         time.sleep(0.01)
 
 

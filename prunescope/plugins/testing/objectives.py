@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import Objective
+from prunescope.api.wording import count_text
 from prunescope.plugins.testing.plugin import require
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def check_objective(objective: Objective, outputs: Tensor, targets: Tensor) -> N
     who = type(objective).__name__
     if not isinstance(objective, Objective):
         raise AssertionError(f"{who} is not a prunescope.api.Objective")  # noqa: TRY004 - a check
-    require(len(outputs) >= 4, f"{who}: {len(outputs)} examples, wanted 4 or more to compare")
+    require(len(outputs) >= 4, f"{who}: {count_text(len(outputs), 'example')}, wanted 4 or more to compare")
     require(" at 0x" not in objective.identity, f"{who}: its options show no value: make them plain values")
     before = outputs.clone(), targets.clone()
     _check_losses(who, objective, outputs, targets)

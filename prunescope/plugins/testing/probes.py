@@ -72,7 +72,7 @@ def _cases(probe: Probe, replicas: Sequence[Replica] | None, data: Data | None) 
 
 def _check_calls(probe: Probe, replicas: Sequence[Replica], data: Data | None) -> dict[str, Reading]:
     groups = list(combinations(replicas, probe.replicas)) if isinstance(probe.replicas, int) else [tuple(replicas)]
-    require(bool(groups), f"it takes {probe.replicas} replicas, but only {len(replicas)} are given")
+    require(bool(groups), f"it takes replicas: {probe.replicas}, but only {len(replicas)} are given")
     found = [_check_call(probe, group, data) for group in groups]
     if len(found) > 1:
         with accepted_option():

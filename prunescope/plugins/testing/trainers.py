@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.api import Trainer
+from prunescope.api.wording import count_text
 from prunescope.networks import masks
 from prunescope.plugins.checks import check_epoch
 from prunescope.plugins.options import fields
@@ -185,7 +186,9 @@ def _check_epochs(who: str, epochs: Sequence[Epoch]) -> None:
     wanted = list(range(1, len(epochs) + 1))
     require(bool(epochs) and numbers == wanted, f"{who} yields the epochs {numbers}, wanted 1, 2, ... without a gap")
     announced = {epoch.of for epoch in epochs}
-    require(announced == {len(epochs)}, f"{who} yields {len(epochs)} epochs but declares {sorted(announced)}")
+    require(
+        announced == {len(epochs)}, f"{who} yields {count_text(len(epochs), 'epoch')} but declares {sorted(announced)}"
+    )
     for epoch in epochs:
         require(
             math.isfinite(epoch.learning_rate) and epoch.learning_rate >= 0,

@@ -8,7 +8,7 @@ from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.wording import percent
+from prunescope.api.wording import count_text, percent
 from prunescope.regimes import packs
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
@@ -59,16 +59,21 @@ class CalibrationFinding(Finding):
         fit = self.answer.fit
         free = "note: no optimum lies at a hotter value: the fit has no upper bound for epsilon"
         right = (
-            f"the advice is right in {percent(fit.accuracy)} of {fit.cells} cells, in {percent(fit.held_out)} when "
+            f"the advice is right in {percent(fit.accuracy)} of {count_text(fit.cells, 'cell')}, in "
+            f"{percent(fit.held_out)} when "
             f"left out, with the paper's thresholds in {percent(fit.plain)}"
         )
         few = (
-            f"warning: the fit rests on {fit.cells} cells, fewer than {FEW_CELLS}: its accuracy is uncertain by "
+            f"warning: the fit rests on {count_text(fit.cells, 'cell')}, fewer than {FEW_CELLS}: its accuracy is "
+            f"uncertain by "
             f"about {percent(1.96 * sqrt(0.8 * 0.2 / fit.cells))}; fit larger studies before you rely on the pack"
         )
         return [
             *([few] if fit.cells < FEW_CELLS else []),
-            f"LMC < -epsilon shows whether the best is hotter in {percent(fit.gate)} of {fit.cells} cells",
+            (
+                f"LMC < -epsilon shows whether the best is hotter in {percent(fit.gate)} of "
+                f"{count_text(fit.cells, 'cell')}"
+            ),
             right,
             *([] if fit.raised else [free]),
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import count_text
 from prunescope.report.common import console
 from prunescope.report.common.finding import Finding
 
@@ -27,7 +28,8 @@ def in_words(estimate: CostEstimate, slots: int) -> str:
     seconds = estimate.seconds / slots
     took = f"about {console.duration(seconds)}" if seconds > LEAST_SECONDS else "less than a minute"
     return (
-        f"{took}, {estimate.steps} steps, {estimate.passes:,.0f} image passes, {console.size(estimate.bytes)} on disk"
+        f"{took}, {count_text(estimate.steps, 'step')}, {count_text(estimate.passes, 'image pass')}, "
+        f"{console.size(estimate.bytes)} on disk"
     )
 
 
@@ -65,7 +67,7 @@ class Cost(Finding):
             for name, what in self.about.items()
             if what != []
         ]
-        return [*found, f"with {self.slots} workers: {console.duration(self.seconds)}; nothing was run"]
+        return [*found, f"with {count_text(self.slots, 'worker')}: {console.duration(self.seconds)}; nothing was run"]
 
     def table(self) -> RenderableType:
         """Return a line per kind of step, and their sum."""

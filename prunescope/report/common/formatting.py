@@ -22,15 +22,6 @@ PLACES = 4
 SECONDS_PER_MINUTE, SECONDS_PER_HOUR = 60, 3600
 
 
-def count(number: float, thing: str) -> str:
-    """Write how many of a thing there are.
-
-    >>> count(1, "epoch"), count(16, "epoch"), count(0.5, "epoch")
-    ('1 epoch', '16 epochs', '0.5 epochs')
-    """
-    return f"{number:,g} {thing}" if number == 1 else f"{number:,g} {thing}s"
-
-
 def number(value: float) -> str:
     """Write a number of unknown size.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import count_text
 from prunescope.plugins.citations import cited
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
@@ -71,7 +72,7 @@ class Comparison(Finding):
         of_model = ", ".join(f"{name} {value}" for name, value in study.model_options.items())
         return {
             "network": f"{study.model} ({of_model})" if of_model else study.model,
-            "data": study.data + (f", {batches} batches" if batches else ""),
+            "data": study.data + (f", {count_text(batches, 'batch')}" if batches else ""),
             "training": _choice(study.train.plugin, study.train.options),
             "retraining": _choice(study.retrain.plugin, study.retrain.options),
             "pruners": "; ".join(self.answer.layout.grids),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.wording import density_text
-from prunescope.report.common import formatting, svg
+from prunescope.api.wording import count_text, density_text
+from prunescope.report.common import svg
 from prunescope.report.common.page import (
     NO_BREAK,
     as_markup,
@@ -85,7 +85,7 @@ def _winner(measured: MeasuredComparison, density: float, first: str, beside: tu
     found = summarize(measured.pruned[first][density], "top1")
     top1 = tables.accuracy(found)
     if found is None or found.n < TESTED:
-        seeds = formatting.count(found.n if found else 0, "seed")
+        seeds = count_text(found.n if found else 0, "seed")
         return f"{first} has the best mean top-1 accuracy, {top1} %, over {seeds}: too few to test any difference"
     others = f"; level with it: {', '.join(beside)}" if beside else ", ahead of all others"
     return f"{first} has the best mean top-1 accuracy, {top1} %{others}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api import Advice
 from prunescope.api.errors import PrunescopeError
 from prunescope.api.knobs import KNOBS, knob_words
+from prunescope.api.wording import count_text
 from prunescope.plugins import options, registry
 from prunescope.report.common import formatting, words
 from prunescope.report.common.view import Command, Headline, ShownKnob
@@ -207,7 +208,7 @@ def _move(trail: Trail, known: Known, asked: Sequence[Headline], *, sign: int) -
     snapshot = _nearest_snapshot(values.get("epochs"), known.snapshots, sign)
     if snapshot is not None:
         reference = f"{trail.dense.id}@{snapshot}"
-        when = f"the snapshot after {formatting.count(snapshot, 'epoch')} of the same training"
+        when = f"the snapshot after {count_text(snapshot, 'epoch')} of the same training"
         why = f"{word}, for {labels}: {when} exists already."
         return Command(why=why, lines=(_diagnose(known, asked, shlex.quote(reference), *_comparably(trail)),))
     moved = _moved(values, sign)
@@ -242,7 +243,7 @@ def _longer(trail: Trail, known: Known, asked: Sequence[Headline]) -> Command:
     more = ("--retrain-epochs", str(longer), *(("--replicas", str(replicas)) if replicas != REPLICAS else ()))
     line = _diagnose(known, asked, shlex.quote(known.reference), *more, *_same_pruning(branch))
     why = (
-        f"Replicas have not learned at {labels}: retrain for {formatting.count(longer, 'epoch')} instead of "
+        f"Replicas have not learned at {labels}: retrain for {count_text(longer, 'epoch')} instead of "
         f"{epochs}, or use a higher density."
     )
     if any(branch.prune is None and not evidence.learned(branch) for branch in trail.branches):
@@ -256,7 +257,8 @@ def _more_replicas(trail: Trail, known: Known, asked: Sequence[Headline]) -> Com
     labels = words.either([verdict.label for verdict in asked], "and")
     line = _diagnose(known, asked, shlex.quote(known.reference), "--replicas", str(most + 2), *_as_before(trail))
     return Command(
-        why=f"Decide {labels} with {most + 2} replicas; the {most} that are finished are not trained again.",
+        why=f"Decide {labels} with {count_text(most + 2, 'replica')}; the {most} that are finished are not "
+        f"trained again.",
         lines=(line,),
     )
 
@@ -267,7 +269,10 @@ def _name_regime(trail: Trail, known: Known, asked: Sequence[Headline]) -> Comma
     more = ("--replicas", str(REPLICAS), *_as_before(trail))
     line = _diagnose(known, asked, shlex.quote(known.reference), *more)
     brief = " and brief retrainings" if any(branch.siblings for branch in trail.pruned) else ""
-    why = f"Name the regime at {labels} with {REPLICAS} replicas of each; finished prunings{brief} are not run again."
+    why = (
+        f"Name the regime at {labels} with {count_text(REPLICAS, 'replica')} of each; finished prunings{brief} "
+        f"are not run again."
+    )
     return Command(why=why, lines=(line,))
 
 

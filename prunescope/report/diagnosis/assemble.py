@@ -9,9 +9,8 @@ import numpy as np
 
 from prunescope.api import Regime
 from prunescope.api.errors import PrunescopeError
-from prunescope.api.wording import density_text
+from prunescope.api.wording import count_text, density_text
 from prunescope.plugins import citations, registry
-from prunescope.report.common import formatting
 from prunescope.report.common.view import EvidenceLevel, Headline, MadeRun, PathCurve, Paths, Report, ShownCost, Taken
 from prunescope.report.diagnosis import advice, caveats, evidence
 from prunescope.runs import locations
@@ -239,8 +238,8 @@ def _epochs(group: Sequence[Run]) -> str:
         return ""
     each = " each" if len(group) > 1 else ""
     if len(epochs) == 1:
-        return f"{formatting.count(epochs[0], 'epoch')}{each}"
-    return f"{epochs[0]}–{epochs[-1]} epochs{each}"
+        return f"{count_text(epochs[0], 'epoch')}{each}"
+    return f"{epochs[0]}–{count_text(epochs[-1], 'epoch')}{each}"
 
 
 def _shown_run(branch: Branch | None, run: Run) -> MadeRun:
@@ -269,8 +268,7 @@ def _provenance(trail: Trail) -> tuple[tuple[str, str], ...]:
         ("made", diagnosis.created),
         (
             "dense model",
-            run_of(trail.reference)
-            + (f", snapshot after {formatting.count(epoch, 'epoch')}" if epoch is not None else ""),
+            run_of(trail.reference) + (f", snapshot after {count_text(epoch, 'epoch')}" if epoch is not None else ""),
         ),
         ("checkpoint", subject["source"]),
         ("format", subject["format"]),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Advice
-from prunescope.api.wording import density_text, error_text
+from prunescope.api.wording import count_text, density_text, error_text, verb_text
 from prunescope.regimes.learning import train_error
-from prunescope.report.common import formatting, words
+from prunescope.report.common import words
 from prunescope.report.diagnosis import advice, evidence
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _training(trail: Trail) -> Iterator[str]:
     epochs = {len(run.history) for branch in trail.pruned for run in branch.retrainings if run.history}
     if epochs and isinstance(dense, int | float) and max(epochs) < dense:
         yield (
-            f"Replicas were retrained for {formatting.count(max(epochs), 'epoch')}, the dense model was trained for "
+            f"Replicas were retrained for {count_text(max(epochs), 'epoch')}, the dense model was trained for "
             f"{dense:g}: on small networks this ranks settings like the full schedule; after full retraining, errors "
             "are usually lower."
         )
@@ -110,7 +110,10 @@ def _replicas(trail: Trail) -> Iterator[str]:
         )
     counts = {len(branch.retrainings) for branch in trail.pruned if branch.retrainings}
     if counts and min(counts) < FEW_REPLICAS:
-        yield f"Only {min(counts)} replicas: one pair does not show the spread between pairs; three or more do."
+        yield (
+            f"Only {count_text(min(counts), 'replica')}: one pair does not show the spread between pairs; "
+            f"three or more do."
+        )
     if any(branch.retrainings or branch.siblings for branch in trail.pruned):
         yield (
             "All densities start from one dense model: the confidence covers the seeds of retraining, not the seed of "
@@ -153,7 +156,10 @@ def _inputs(trail: Trail) -> Iterator[str]:
         if isinstance(run.recipe.arguments.get("data"), dict)
     } - {None}
     if limits:
-        yield f"Only the first {max(limits)} batches of each split were used: numbers on all the data will differ."
+        yield (
+            f"Only the first {count_text(max(limits), 'batch')} of each split {verb_text(max(limits), 'were')} "
+            f"used: numbers on all the data will differ."
+        )
 
 
 def _pruning(trail: Trail) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import count_text
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.costs import Cost
@@ -121,7 +122,7 @@ class WeightsFinding(Finding):
         return [
             f"no verdict: weights alone (level 0) do not show how {found.run} prunes",
             f"next: {NEXT}",
-            f"{found.network}: {found.parameters:,} parameters, {weights:,} prunable, {density}",
+            f"{found.network}: {count_text(found.parameters, 'parameter')}, {weights:,} prunable, {density}",
             *(f"note: {note}" for note in found.facts.get("notes", ())),
         ]
 
@@ -197,8 +198,8 @@ def _about_inputs(cost: DiagnosisCost) -> dict[str, Any]:
     """Return what a dry run reports of the network, of the weights that were chosen, and of the data."""
     model, data = cost.facts["model"], cost.data
     return {
-        "network": f"{model['name']} with {model['num_classes']} classes",
+        "network": f"{model['name']} with {count_text(model['num_classes'], 'class')}",
         "weights": list(cost.facts.get("notes", ())),
-        "data": f"{data.name}: {len(data.train):,} training and {len(data.test):,} test images, "
-        f"{data.num_classes} classes, {'x'.join(map(str, data.image_size)) or 'no'} pixels",
+        "data": f"{data.name}: {len(data.train):,} training and {count_text(len(data.test), 'test image')}, "
+        f"{count_text(data.num_classes, 'class')}, {'x'.join(map(str, data.image_size)) or 'no'} pixels",
     }

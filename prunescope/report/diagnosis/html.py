@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api import Advice
-from prunescope.api.wording import lmc_text, points_text, probability_text
+from prunescope.api.wording import count_text, lmc_text, points_text, probability_text
 from prunescope.report.common import formatting, words
 from prunescope.report.common.page import (
     SLUGS,
@@ -191,7 +191,7 @@ def _details(row: Row) -> str:
     images = sorted({cell.n for cell in found if cell.n is not None})
     errors = [cell.stderr for cell in found if cell.stderr is not None]
     parts = (
-        f"{count} {over}{'s' if count > 1 else ''}" if over else "",
+        count_text(count, over) if over else "",
         f"n = {'–'.join(f'{count:,}' for count in images)}" if images else "",
         f"s.e. ≤ {_error(max(errors), row)}" if errors else "",
         row.estimator,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.wording import lmc_text, points_text
+from prunescope.api.wording import count_text, lmc_text, points_text
 from prunescope.report.common import console, formatting
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
@@ -76,7 +76,7 @@ class DifferenceFinding(Finding):
         if self.worse:
             worst = max(self.found.worse, key=lambda one: one.change)
             change = points_text(worst.change, signed=True)
-            return f"worse: test error {change} points at {worst.where} ({len(self.found.worse)} places)"
+            return f"worse: test error {change} points at {worst.where} ({count_text(len(self.found.worse), 'place')})"
         clear = sum(one.clear for one in self.found.readings)
         return f"not worse: no test error grew clearly; {clear} of {len(self.found.readings)} readings changed clearly"
 

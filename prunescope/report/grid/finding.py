@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import count_text, verb_text
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.costs import Cost, cost_of
@@ -48,20 +49,30 @@ class Sweep(Finding):
         answer = self.answer
         done = answer.done
         took, of_workers = console.duration(answer.seconds), console.duration(answer.seconds_of_workers)
-        gone = f"{answer.lost} finished steps are no longer in {self.study}: check whether it was removed"
+        gone = (
+            f"{count_text(answer.lost, 'finished step')} {verb_text(answer.lost, 'are')} no longer in "
+            f"{self.study}: check whether it was removed"
+        )
         found = [gone] if answer.lost else []
-        found += [f"{done} steps took {took} of elapsed time, {of_workers} of the workers' time"] if done else []
+        found += (
+            [f"{count_text(done, 'step')} took {took} of elapsed time, {of_workers} of the workers' time"]
+            if done
+            else []
+        )
         total = len(answer.named)
         if self.unfinished:
             finished, failed, skipped = answer.finished, len(answer.failed), len(answer.skipped)
             return [
                 *found,
-                f"{finished} of {total} steps are finished, {failed} failed, {skipped} were skipped",
+                (
+                    f"{finished} of {count_text(total, 'step')} {verb_text(finished, 'are')} finished, {failed} "
+                    f"failed, {skipped} {verb_text(skipped, 'were')} skipped"
+                ),
                 "fix: see the failures above; the same command runs them again",
             ]
         return [
             *found,
-            f"all {total} steps are finished: {self.study}",
+            f"all {count_text(total, 'step')} {verb_text(total, 'are')} finished: {self.study}",
             f"next: prunescope report {self.study}",
         ]
 
@@ -106,7 +117,7 @@ class StepList(Finding):
         """Return how many steps are in each state."""
         counts = Counter(self.answer.states.values())
         found = ", ".join(f"{counts[state]} {state}" for state in STATES)
-        return f"{found} of {len(self.answer.states)} steps"
+        return f"{found} of {count_text(len(self.answer.states), 'step')}"
 
     def lines(self) -> Sequence[str]:
         """Return a line per step: its state, its run id and its name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from prunescope.api.wording import error_or_absent
+from prunescope.api.wording import count_text, error_or_absent
 from prunescope.report.common import formatting, svg
 from prunescope.report.common.figures import draw_picture
 from prunescope.report.common.page import as_markup, make_environment, read_text, write_policy
@@ -104,7 +104,7 @@ def _facts(pruning: IterativePruning) -> list[tuple[str, str]]:
     return [
         ("network", " ".join([pruning.model.name, *(f"{k}={v}" for k, v in pruning.model.options.items())])),
         ("data", pruning.data.name),
-        ("training", f"{describe(pruning.trainer)}; {pruning.total} steps"),
+        ("training", f"{describe(pruning.trainer)}; {count_text(pruning.total, 'step')}"),
         ("pruner", describe(pruning.pruner)),
         ("seeds", ", ".join(map(str, pruning.seeds))),
     ]

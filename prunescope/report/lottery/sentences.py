@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prunescope.api.wording import error_text
+from prunescope.api.wording import count_text, error_text, verb_text
 from prunescope.report.common import formatting
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def of_lottery(found: Lottery) -> list[str]:
     """Say of every kind of network down to which density it matches the dense one."""
     seeds, spread = len(found.dense.values), found.dense.deviation
-    over = "one seed" if spread is None else f"± {error_text(spread)} over {seeds} seeds"
+    over = "one seed" if spread is None else f"± {error_text(spread)} over {count_text(seeds, 'seed')}"
     lines = [f"dense: {error_text(found.dense.mean)} test error, {over}"]
     for label, rows in by_label(found).items():
         matching = _down_to(rows)
@@ -38,7 +38,10 @@ def of_curve(curve: Curve, threshold: float) -> str:
     found, below = curve.stability, f"barrier below {100 * threshold:g} %"
     seeds = len(found.by_seed)
     if found.middle is None:
-        return f"{curve.label}: not stable up to step {curve.steps[-1]} ({below}; {found.reached} of {seeds} seeds are)"
+        return (
+            f"{curve.label}: not stable up to step {curve.steps[-1]} ({below}; {found.reached} of "
+            f"{count_text(seeds, 'seed')} {verb_text(found.reached, 'are')})"
+        )
     high = "later" if found.high is None else str(found.high)
     before = "" if found.before is None else f"; not yet at step {found.before}"
     low = f"; seeds: {found.low} to {high}" if seeds > 1 else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import KNOBS
-from prunescope.api.wording import error_text, points_text
+from prunescope.api.wording import count_text, error_text, points_text
 from prunescope.regimes.log_odds import load_calibration
 from prunescope.report.common import console, formatting
 from prunescope.report.common.asking import asks
@@ -77,7 +77,7 @@ def trust_in_maps() -> str:
     if found is None:
         return "no study says how far this can be trusted: prunescope select retrains briefly and compares"
     return (
-        f"in {found.studies} studies the network with the least error here was, once retrained, "
+        f"in {count_text(found.studies, 'study')} the network with the least error here was, once retrained, "
         f"{points_text(found.regret)} points worse than the best on average; one chosen after brief retraining "
         f"{points_text(found.brief)}, a random one {points_text(found.random)}: prunescope select retrains briefly"
     )

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from prunescope.api.wording import count_text, verb_text
 from prunescope.report.common import console
 from prunescope.report.common.asking import asks
 from prunescope.report.common.finding import Finding
@@ -45,7 +46,10 @@ class PhaseReport(Finding):
         from prunescope.report.phase import sentences
 
         made = self.answer.made
-        missing = f"{made.finished} of {made.of} steps are finished; missing cells are blank"
+        missing = (
+            f"{made.finished} of {count_text(made.of, 'step')} {verb_text(made.finished, 'are')} finished; "
+            f"missing cells are blank"
+        )
         answers = [f"- {answer.question} {answer.text}" for answer in sentences.answers(self.findings)]
         return [
             *self.answer.notes,

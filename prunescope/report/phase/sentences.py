@@ -7,7 +7,7 @@ from math import inf, nan
 from typing import TYPE_CHECKING, Literal
 
 from prunescope.api.knobs import KNOBS, knob_words
-from prunescope.api.wording import MINUS, density_text, points_text
+from prunescope.api.wording import MINUS, count_text, density_text, points_text, verb_text
 from prunescope.report.common import formatting
 from prunescope.report.phase import blank, labels
 from prunescope.studies.phase import choosing
@@ -160,7 +160,10 @@ def _strength(found: FoundTransition, mine: Sequence[float], *, ordered: bool) -
         return "open", f"Apparently, by |z| ≥ {SURE:g} from one dense seed"
     return (
         "open",
-        f"Apparently, by |z| ≥ {SURE:g}, but no 95 % interval over {len(shown[0].by_seed)} dense seeds excludes 0",
+        (
+            f"Apparently, by |z| ≥ {SURE:g}, but no 95 % interval over "
+            f"{count_text(len(shown[0].by_seed), 'dense seed')} excludes 0"
+        ),
     )
 
 
@@ -223,7 +226,7 @@ def _bend(findings: Findings) -> Answer:
         parts.append(_slope(found.slope))
     if seeds > 1:
         agreeing = sum(one is found.verdict for one in findings.seed_bends)
-        parts.append(f"{agreeing} of {seeds} dense seeds, judged alone, agree")
+        parts.append(f"{agreeing} of {count_text(seeds, 'dense seed')}, judged alone, {verb_text(agreeing, 'agree')}")
     return Answer(question=question, mark=mark, text=text, details=tuple(parts))  # type: ignore[arg-type]
 
 
@@ -239,7 +242,7 @@ def _slope(found: Drift) -> str:
     """Say by how many rows of the map the boundary moves from one density to the next."""
     low, high = found.interval or (nan, nan)
     mean, *ends = (f"{number:+.2f}".replace("-", MINUS) for number in (found.mean, low, high))
-    over = f"95 % interval over {len(found.by_seed)} dense seeds: {' to '.join(ends)}"
+    over = f"95 % interval over {count_text(len(found.by_seed), 'dense seed')}: {' to '.join(ends)}"
     return f"slope {mean} rows of the map per density, towards colder ({over})"
 
 
@@ -289,8 +292,8 @@ def _direction(findings: Findings) -> Answer:
         text = "Not determined: no cell is farther than 0.4 points from the best of its density."
         return Answer(question=question, mark="open", text=text)
     judged = right + wrong
-    share = f"right in {right} of {judged} cells it judges" if judged else "no cell is judged"
-    beyond = f"{cells} cells farther than 0.4 points from their best"
+    share = f"right in {right} of {count_text(judged, 'cell')} it judges" if judged else "no cell is judged"
+    beyond = f"{count_text(cells, 'cell')} farther than 0.4 points from their best"
     text = f"{_capital(share)}, and it abstains in {cells - judged} of {beyond}."
     details = tuple(
         f"“{labels.DIRECTIONS[key][0]}” is right in {_right(plain)} of {cells}"

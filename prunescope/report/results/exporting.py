@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import count_text
 from prunescope.report.common.asking import asks
 from prunescope.report.results.model_card import write_model_card
 from prunescope.report.steps.lines import LinesFinding
@@ -43,7 +44,7 @@ class Export(LinesFinding):
         size = "the compact network, " if found.compact else ""
         checked = "" if isnan(found.difference) else f"; loaded back, outputs differ by {found.difference:.2g}"
         return [
-            f"{found.run} as {self.to}: {size}{found.parameters:,} parameters{checked}",
+            f"{found.run} as {self.to}: {size}{count_text(found.parameters, 'parameter')}{checked}",
             f"load it: {found.load}",
             *(f"note: {note}" for note in found.notes),
         ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import knob_words
-from prunescope.report.common import formatting
+from prunescope.api.wording import count_text
 from prunescope.report.common.asking import asks
 from prunescope.report.steps.lines import LinesFinding
 from prunescope.studies.imported.importing import ImportAnswer, answer_import
@@ -41,7 +41,7 @@ class ImportFinding(LinesFinding):
     def lines(self) -> Sequence[str]:
         """Return what was imported, what it lacks, what was left out, and what may come next."""
         answer = self.answer
-        pruned, dense = len(answer.runs) - answer.dense, formatting.count(answer.dense, "dense network")
+        pruned, dense = len(answer.runs) - answer.dense, count_text(answer.dense, "dense network")
         known = f", {answer.known} of them known before" if answer.known else ""
         axis = f", along {knob_words(answer.knob)}" if answer.knob else ", no knob of the dense training is known"
         return [

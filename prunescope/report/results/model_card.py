@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunescope.api.version import __version__
-from prunescope.api.wording import density_text, error_text, probability_text
+from prunescope.api.wording import count_text, density_text, error_text, probability_text
 from prunescope.studies.results.ancestry import diagnoses_of, follow_inputs, measured_errors
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def _density(subject: CardSubject) -> str:
 
 def _about(subject: CardSubject, chain: list[Run]) -> Iterator[str]:
     spec, size = subject.spec, "x".join(map(str, reversed(subject.image_size or ())))
-    channels = f"{spec.in_chans} channel{'s' * (spec.in_chans != 1)}"
-    yield f"- Network: {spec.name}, {spec.num_classes} classes, {channels}{f', {size} pixels' if size else ''}"
+    made_for = f"{count_text(spec.num_classes, 'class')}, {count_text(spec.in_chans, 'channel')}"
+    yield f"- Network: {spec.name}, {made_for}{f', {size} pixels' if size else ''}"
     for run in reversed(chain):
         with_plugin = f" with {run.recipe.plugin}" if run.recipe.plugin else ""
         yield f"- {run.recipe.step.capitalize()}{with_plugin}: `{run.id}`"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.report.common.asking import asks
 from prunescope.report.steps.lines import LinesFinding, epoch_rows, last_epoch, notes
 from prunescope.runs.files import runfile
@@ -42,7 +43,7 @@ class Retraining(LinesFinding):
     def run(self) -> str:
         """The id of the one replica; UsageError where there are several."""
         if len(self.found) > 1:
-            raise UsageError(f"there are {len(self.found)} replicas", fix="choose one: .runs[0]")
+            raise UsageError(f"there are {count_text(len(self.found), 'replica')}", fix="choose one: .runs[0]")
         return self.found[0].id
 
     @property

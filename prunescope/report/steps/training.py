@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from prunescope.api.wording import count_text
 from prunescope.report.common.asking import asks
 from prunescope.report.steps.lines import NetworkFinding, epoch_rows, last_epoch, notes
 from prunescope.studies.steps.training import TrainingQuestion, answer_training
@@ -32,7 +33,7 @@ class Training(NetworkFinding):
         found = []
         if self.found.history:
             number = self.found.history[-1].number
-            found.append(f"trained {number} epoch{'s' * (number > 1)}: {last_epoch(self.found.history)}")
+            found.append(f"trained {count_text(number, 'epoch')}: {last_epoch(self.found.history)}")
         if self.snapshots:
             found.append(f"snapshots: {', '.join(self.snapshots)}")
         return [*found, *notes(self.found), f"next: prunescope diagnose {self.run}"]

@@ -14,6 +14,7 @@ import torch
 from prunescope.api import Epoch
 from prunescope.api.errors import PluginError, UsageError
 from prunescope.api.knobs import KNOBS
+from prunescope.api.wording import count_text
 from prunescope.networks import checkpoints, masks, models
 from prunescope.plugins import checks, options
 from prunescope.runs.steps import threads
@@ -125,7 +126,7 @@ def _fit_together(recipes: Sequence[Recipe], context: StepContext, *, wanted: Se
         for epochs in found:
             if not isinstance(epochs, tuple) or len(epochs) != len(runs):
                 raise PluginError(
-                    f"{_who(loaded)} yielded no tuple of {len(runs)} epochs, one for each model",
+                    f"{_who(loaded)} yielded no tuple of {count_text(len(runs), 'epoch')}, one for each model",
                     fix="correct its fit_together, or let together() return 1",
                 )
             for run, epoch in zip(runs, epochs, strict=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
-from prunescope.api.wording import error_text
+from prunescope.api.wording import count_text, error_text
 from prunescope.runs import timing
 from prunescope.studies.budget import bracket, units
 from prunescope.studies.budget.measuring import PrunedError, PrunedSize, Setting, measure_error, measure_size
@@ -229,7 +229,7 @@ def _no_room(trials: Trials) -> str:
     smallest = trials.sizes[min(trials.sizes)]
     asked, listed = trials.setting.question, trials.setting.pruner.instance.densities()
     why = f"the least of {asked.pruner}" if listed and asked.least <= min(listed) else f"--least {asked.least:g}"
-    told = f"even at density {smallest.density:.4g} ({why}) the network takes {smallest.bytes:,.0f} bytes"
+    told = f"even at density {smallest.density:.4g} ({why}) the network takes {count_text(smallest.bytes, 'byte')}"
     if smallest.latency is not None:
         told += f" and {1000 * smallest.latency.median:.3g} ms"
     return told

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import count_text
 from prunescope.regimes.thresholds import CERTAINTY
 from prunescope.studies.cases.judging import judge_cell
 
@@ -82,4 +83,4 @@ def _seeds_alone(
         return ()
     advice = cell.diagnosis.advice
     alone = [judge([model for model in models if model.seed == seed]).diagnosis.advice for seed in seeds]
-    return (f"{alone.count(advice)} of {len(seeds)} dense seeds, each judged alone: {advice}",)
+    return (f"{alone.count(advice)} of {count_text(len(seeds), 'dense seed')}, each judged alone: {advice}",)

@@ -17,6 +17,7 @@ import numpy as np
 
 from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError
+from prunescope.api.wording import count_text, verb_text
 from prunescope.regimes.direction import direction, targets
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def fit_thresholds(
     cells = [cell for column in columns for cell in _cells(column, tolerance)]
     if len(cells) < LEAST_CELLS:
         raise EvidenceError(
-            f"{len(cells)} cells lie more than {tolerance:g} above the best test error at their density",
+            f"{count_text(len(cells), 'cell')} {verb_text(len(cells), 'lie')} more than {tolerance:g} above the "
+            f"best test error at their density",
             fix=f"{LEAST_CELLS} are required: give more studies, or a smaller --tolerance",
         )
     table = _table(columns, cells)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import EvidenceError
 from prunescope.api.version import __version__
-from prunescope.api.wording import percent
+from prunescope.api.wording import count_text, percent
 from prunescope.regimes import packs
 from prunescope.regimes.direction import CKA_GAP, EPSILON, Point
 from prunescope.regimes.md_tree import PUBLIC
@@ -188,7 +188,8 @@ def _pack(sources: Sequence[Source], fit: Fit, tree: TreeFit | None, asked: Cali
         "density_low": min(column.density for column in columns),
         "density_high": max(column.density for column in columns),
         "fitted_knobs": _ranges(knobs),
-        "calibration": f"thresholds fitted to {where}: {percent(fit.held_out)} right in {fit.cells} cells left out",
+        "calibration": f"thresholds fitted to {where}: {percent(fit.held_out)} right in "
+        f"{count_text(fit.cells, 'cell')} left out",
     }
     fitted: dict[str, Any] = {**asdict(fit), "studies": studies, "tolerance": asked.tolerance}
     return packs.Pack(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api import Advice
 from prunescope.api.errors import UsageError
 from prunescope.api.knobs import KNOBS, knob_words
+from prunescope.api.wording import count_text
 from prunescope.plugins import options, registry
 from prunescope.runs import plan
 from prunescope.runs.recipe import run_of
@@ -112,7 +113,7 @@ def _trained(
     except UsageError as error:  # the knob ends before the next step
         return None, error.message
     recipe = _recipe(here, trainer, session, model=None if rate is not None else facts["model"], data=data, seed=seed)
-    how = f"trained on for {aim - value:g} epochs at its last rate" if rate is not None else "trained"
+    how = f"trained on for {count_text(aim - value, 'epoch')} at its last rate" if rate is not None else "trained"
     side_words = "hotter" if side is Advice.RAISE else "colder"
     words = f"{recipe.id}, {how} {side_words}: {knob_words(knob)} {aim:g} instead of {value:g}"
     epochs = int(trainer.instance.epochs)

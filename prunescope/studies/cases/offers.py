@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prunescope.api import Advice
 from prunescope.api.errors import EvidenceError, UsageError
 from prunescope.api.knobs import KNOBS, find_knob
+from prunescope.api.wording import count_text
 from prunescope.runs.opening import open_data
 from prunescope.studies.cases.family import lay_out_member, open_members, read_knobs
 from prunescope.studies.cases.neighbours import list_neighbours
@@ -87,7 +88,7 @@ def price_offer(offer: Offer, to: Purchase) -> tuple[int, float]:
 
 def describe_price(one: Neighbour, to: Purchase) -> str:
     """Return what a neighbour is and costs, in words."""
-    dense = f"{one.epochs} epochs of dense training" if one.epochs else "no dense training"
+    dense = f"{count_text(one.epochs, 'epoch')} of dense training" if one.epochs else "no dense training"
     return f"{one.words}; it costs {dense} and {to.asked.replicas} retrainings"
 
 

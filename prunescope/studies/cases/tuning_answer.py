@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import count_text
 from prunescope.regimes import chosen
 from prunescope.regimes.direction import hottest_first
 from prunescope.regimes.thresholds import PUBLISHED
@@ -63,7 +64,9 @@ def _tuned(made: TuningGrid, density: float, rule: RegimeRule, asked: TuningQues
     grid_runs = bench.runs(made.grid, density=density)
     aim = _aim(made.grid, rule, asked, grid_runs=grid_runs)
     at = bench.GridBench(grid=made.grid, full=made.full, density=density, session=session, complete=complete)
-    session.note(f"density {density:g}: {len(aim.values)} values, {grid_runs} runs in the grid")
+    session.note(
+        f"density {density:g}: {count_text(len(aim.values), 'value')}, {count_text(grid_runs, 'run')} in the grid"
+    )
     by_posterior = asked.search == "posterior" and asked.by == "test-error" and not asked.full
     tuned = tune_by_posterior(at, aim) if by_posterior else tuning.tune_grid(at, aim)
     models = measured.measured_column(made.grid, session, density=density)

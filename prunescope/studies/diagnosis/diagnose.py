@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.api.wording import count_text
 from prunescope.plugins import options, registry
 from prunescope.regimes import chosen
 from prunescope.runs import pipeline
@@ -168,7 +169,10 @@ def _family(question: DiagnosisQuestion, session: Session, reference: str) -> tu
         resolve=lambda one: open_network(one, session, loading=question.loading, data=question.data),
     )
     if found is not None:
-        session.note(f"family: {found}, each retrained {family.REPLICAS} times for {family.EPOCHS} epochs")
+        session.note(
+            f"family: {found}, each retrained {count_text(family.REPLICAS, 'time')} for "
+            f"{count_text(family.EPOCHS, 'epoch')}"
+        )
     return found, notes
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.plugins import options, registry
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _compressed(
         notes = (
             []
             if training.get("epochs")
-            else [f"the dense epochs are unknown: the retraining uses {epochs} epoch{'s' * (epochs > 1)}"]
+            else [f"the dense epochs are unknown: the retraining uses {count_text(epochs, 'epoch')}"]
         )
     values["epochs"] = epochs
     if values.get("warmup_epochs"):

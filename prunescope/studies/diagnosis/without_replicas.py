@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.studies.diagnosis import retraining
 from prunescope.studies.diagnosis.family import EPOCHS
 from prunescope.studies.diagnosis.question import DiagnosisQuestion
@@ -66,7 +67,12 @@ def find_unused(question: DiagnosisQuestion) -> tuple[str, ...]:
     """Return a note on the length of retraining that was asked for where nothing is retrained that long."""
     if question.replicas or question.retrain_epochs is None:
         return ()
-    return (f"--retrain-epochs is of replicas, of which there are none: siblings are retrained for {EPOCHS} epochs",)
+    return (
+        (
+            f"--retrain-epochs is of replicas, of which there are none: siblings are retrained for "
+            f"{count_text(EPOCHS, 'epoch')}"
+        ),
+    )
 
 
 def _is_of_pairs(probe: Loaded) -> bool:

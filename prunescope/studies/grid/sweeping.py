@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import StoreError, UsageError
+from prunescope.api.wording import count_text, verb_text
 from prunescope.runs import failures
 from prunescope.runs.files import glance
 from prunescope.runs.store import CANNOT_WRITE
@@ -150,7 +151,7 @@ def _complete(named: Mapping[str, Recipe], session: Session, *, of: Sequence[Rec
     names = {recipe.id: name for name, recipe in named.items()}
     before, outcomes, started = len(named) - len(todo), [], monotonic()
     if before:
-        session.note(f"{before} of {len(named)} steps are already finished")
+        session.note(f"{before} of {count_text(len(named), 'step')} {verb_text(before, 'are')} already finished")
     if todo:
         with session.watcher.watch(todo, store.progress, session.shares(todo)):
             executor = session.executor_for(todo)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import InputError, PrunescopeError, StoreError, UsageError
 from prunescope.api.knobs import KNOBS, find_knob
+from prunescope.api.wording import count_text, verb_text
 from prunescope.runs.files.whole import make_folder, write_whole
 from prunescope.runs.place import STUDY_FILE
 from prunescope.runs.recipe import Recipe
@@ -67,7 +68,8 @@ def answer_import(question: ImportQuestion, session: Session) -> ImportAnswer:
     chosen = [(form, folder, _with_value(cell, question)) for form, folder, cell in found if _wanted(cell, question)]
     if not chosen:
         raise InputError(
-            f"{question.folders[0]}: none of {len(found)} results is as asked, {len(left_out)} are left out",
+            f"{question.folders[0]}: none of {count_text(len(found), 'result')} is as asked, {len(left_out)} "
+            f"{verb_text(len(left_out), 'are')} left out",
             fix=f"left out: {left_out[0]}" if left_out else "check --where",
         )
     knob = _choose_knob([cell for _, _, cell in chosen], question, session)

@@ -15,6 +15,7 @@ import numpy as np
 
 from prunescope.api import Reading
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text, verb_text
 from prunescope.studies.imported.foreign import TEST_ERROR, ForeignCell, ForeignResults
 from prunescope.studies.imported.source_files import accuracy, finite, settings_text
 
@@ -119,7 +120,10 @@ def _density(path: Path, files: SourceFiles) -> float:
     report = files.read_json(path)
     total, kept = (finite(report.get(name), name=name, where=str(path)) for name in ("total", "unpruned"))
     if not 0 < kept <= total:
-        raise InputError(f"{path}: {kept:g} of {total:g} weights are kept", fix="give the folder as open_lth wrote it")
+        raise InputError(
+            f"{path}: {kept:g} of {count_text(total, 'weight')} {verb_text(kept, 'are')} kept",
+            fix="give the folder as open_lth wrote it",
+        )
     return kept / total
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from prunescope.api import Reading
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text, verb_text
 from prunescope.networks.checkpoints.knobs import read_training
 from prunescope.studies.imported.foreign import TEST_ERROR, ForeignCell, ForeignResults
 from prunescope.studies.imported.source_files import MOST_LITERAL, accuracy, finite, settings_text
@@ -86,7 +87,9 @@ def _unfinished(one: _Experiment, files: SourceFiles) -> str:
     asked = (one.params.get("train_kwargs") or {}).get("epochs")
     rows = files.read_table(one.folder / LOGS, ("epoch", "val_acc1"))
     done = sum(row["epoch"] >= 0 for row in rows)
-    return f"{done} of {asked} epochs" if one.params.get("compression") != 1 and done != asked else ""
+    return (
+        f"{done} of {count_text(asked or 0, 'epoch')}" if one.params.get("compression") != 1 and done != asked else ""
+    )
 
 
 def _key(one: _Experiment) -> tuple[object, ...]:
@@ -168,7 +171,10 @@ def _density(folder: Path, files: SourceFiles) -> float:
             finite(metrics.get(name), name=name, where=str(folder / METRICS)) for name in ("size", "size_nz")
         )
     if not 0 < kept <= total:
-        raise InputError(f"{folder}: {kept:g} of {total:g} weights are kept", fix="remove the experiment")
+        raise InputError(
+            f"{folder}: {kept:g} of {count_text(total, 'weight')} {verb_text(kept, 'are')} kept",
+            fix="remove the experiment",
+        )
     return float(f"{kept / total:.4g}")  # ties move a weight
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +61,8 @@ class SourceFiles:
                 seen += 1
                 if seen > MOST_FILES or depth > DEEPEST:
                     raise InputError(
-                        f"{self.root} holds more than {MOST_FILES:,} files, or folders deeper than {DEEPEST}",
+                        f"{self.root} holds more than {count_text(MOST_FILES, 'file')}, or folders deeper than "
+                        f"{DEEPEST}",
                         fix="give a folder with results alone",
                     )
                 if entry.is_dir(follow_symlinks=False):
@@ -160,7 +162,9 @@ class SourceFiles:
         try:
             with zipfile.ZipFile(BytesIO(content)) as archive:
                 if sum(one.file_size for one in archive.infolist()) > MOST_TEXT:
-                    raise InputError(f"{path} unpacks to more than {MOST_TEXT:,} bytes", fix="check what it is")
+                    raise InputError(
+                        f"{path} unpacks to more than {count_text(MOST_TEXT, 'byte')}", fix="check what it is"
+                    )
             with np.load(BytesIO(content), allow_pickle=False) as archive:
                 return {name: np.asarray(archive[name], dtype=np.float64) for name in names}
         except (ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError, OSError) as error:

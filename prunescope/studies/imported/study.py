@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api.errors import EvidenceError, InputError
 from prunescope.api.knobs import KNOBS, knob_words
 from prunescope.api.regular import read_regular_text
+from prunescope.api.wording import count_text, verb_text
 from prunescope.studies.imported.foreign import TEST_ERROR, WANTED
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def find_axis(found: Sequence[Mapping[str, float]], asked: str | None) -> str | 
         if lacking:
             words = knob_words(asked)
             raise InputError(
-                f"{lacking} of {len(found)} results do not hold the {words} of the dense training",
+                f"{lacking} of {count_text(len(found), 'result')} {verb_text(lacking, 'do')} not hold the "
+                f"{words} of the dense training",
                 fix=f"give it with the import, those of one value at a time: --knob {asked}=VALUE",
             )
         return asked
@@ -139,7 +141,7 @@ def read_imported(session: Session) -> ImportedStudy:
     if not pruned:
         subject = next((run.id for run in runs if session.store.weights_path(run.id).is_file()), "CHECKPOINT")
         raise EvidenceError(
-            f"{folder} holds {len(runs)} dense network{'s' if len(runs) != 1 else ''} and no pruned one",
+            f"{folder} holds {count_text(len(runs), 'dense network')} and no pruned one",
             fix=f"prune one of them: prunescope diagnose {subject} --data DATA --study {folder}",
         )
     check_settings([run.facts["settings"] for run in pruned])

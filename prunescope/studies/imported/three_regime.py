@@ -18,6 +18,7 @@ import numpy as np
 
 from prunescope.api import Reading
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text
 from prunescope.studies.imported.foreign import CKA, LMC, PATH, TEST_ERROR, ForeignCell, ForeignResults
 from prunescope.studies.imported.source_files import accuracy, settings_text
 
@@ -97,8 +98,9 @@ def _finished(
         if seed is None:
             raise InputError(f"{log.parent}: its name is no retrain_seedN", fix="keep the names of the folders")
         rows = files.read_table(log, (VALID,), delimiter="\t")
-        if len(rows) < int(str(place.names["epochs"])):
-            unfinished.append(f"{files.place(log.parent)}: {len(rows)} of {place.names['epochs']} epochs")
+        epochs = int(str(place.names["epochs"]))
+        if len(rows) < epochs:
+            unfinished.append(f"{files.place(log.parent)}: {len(rows)} of {count_text(epochs, 'epoch')}")
             continue
         found[int(seed[1])] = log, accuracy(rows[-1][VALID], most=100, name=f"column {VALID!r}", where=str(log))
     return dict(sorted(found.items())), unfinished
@@ -130,7 +132,7 @@ def _cell(place: _Place, done: dict[int, tuple[Path, float]], files: SourceFiles
                 "data": names["data"],
                 "optimizer": names["optimizer"],
                 "pruning": f"magnitude, {names['pruning']}",
-                "retraining": f"{names['epochs']} epochs",
+                "retraining": count_text(int(str(names["epochs"])), "epoch"),
             }
         ),
         seed=int(str(names["seed"])),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from prunescope.api import Reading
+from prunescope.api.wording import count_text
 from prunescope.networks.checkpoints import neighbours
 from prunescope.networks.checkpoints.knobs import read_training
 from prunescope.studies.imported.foreign import TEST_ERROR, ForeignCell, ForeignResults
@@ -68,7 +69,7 @@ def _read_folder(folder: Path, files: SourceFiles) -> ForeignCell | str:
     training = read_training(arguments, {})
     asked, done = training.knobs.get("epochs"), 1 + max((row["epoch"] for row in rows), default=-1)
     if not rows or (asked is not None and done < asked):
-        return f"{done:g} of {asked or 0:g} epochs"
+        return f"{done:g} of {count_text(asked or 0, 'epoch')}"
     last = max(rows, key=lambda row: row["epoch"])
     error = accuracy(last["eval_top1"], most=100, name="column 'eval_top1'", where=str(folder / SUMMARY))
     checkpoint = _find_checkpoint(folder)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,8 @@ def step_positions(option: str, given: str | Sequence[str | int], setting: Setti
     if not found or not 0 <= found[0] <= found[-1] <= total:
         raise UsageError(
             f"{option} got {','.join(items)!r}",
-            fix=f"it requires steps from 0 to {total}, or epochs such as 2ep (one is {setting.steps_per_epoch} steps)",
+            fix=f"it requires steps from 0 to {total}, or epochs such as 2ep (one is "
+            f"{count_text(setting.steps_per_epoch, 'step')})",
         )
     return tuple(found)
 

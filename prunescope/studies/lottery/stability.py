@@ -7,6 +7,7 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,8 @@ def step_of_stability(
     """
     if not barriers or any(len(row) != len(steps) for row in barriers) or list(steps) != sorted(set(steps)):
         raise UsageError(
-            f"{len(barriers)} seeds with barriers at steps {list(steps)}", fix="give rising steps, a barrier at each"
+            f"{count_text(len(barriers), 'seed')} with barriers at steps {list(steps)}",
+            fix="give rising steps, a barrier at each",
         )
     found = sorted(_first(steps, row, threshold) for row in barriers)
     middle = found[len(found) // 2]

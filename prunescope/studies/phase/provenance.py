@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import count_text
 from prunescope.plugins import citations
 from prunescope.runs import failures
 from prunescope.runs.credits import credited_methods
@@ -101,8 +102,8 @@ def read_provenance(
 def _facts(grid: Grid) -> tuple[tuple[str, str], ...]:
     study = grid.study
     of_model = ", ".join(f"{name} {value}" for name, value in study.model_options.items())
-    dense = f"{len(study.dense_seeds)} dense seed{'s' if len(study.dense_seeds) > 1 else ''}"
-    replicas = f"{study.replicas} replica{'s' if study.replicas > 1 else ''} of every pruned model"
+    dense = count_text(len(study.dense_seeds), "dense seed")
+    replicas = f"{count_text(study.replicas, 'replica')} of every pruned model"
     return (
         ("model", f"{study.model}{f' ({of_model})' if of_model else ''}"),
         ("data", study.data),

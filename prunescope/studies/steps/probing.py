@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.errors import UsageError
+from prunescope.api.wording import count_text
 from prunescope.runs.place import CheckpointQuestion
 
 if TYPE_CHECKING:
@@ -54,6 +55,6 @@ def _check_count(probe: Loaded, count: int) -> None:
     least = 2 if wanted == "any" else wanted
     if count < least:
         raise UsageError(
-            f"probe {probe.plugin.name!r} requires {least} checkpoint{'s' if least > 1 else ''} or more, got {count}",
+            f"probe {probe.plugin.name!r} requires {count_text(least, 'checkpoint')} or more, got {count}",
             fix="name them: files, run ids, or ID@EPOCH",
         )

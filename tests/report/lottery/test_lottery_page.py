@@ -71,7 +71,7 @@ def test_one_seed_has_no_deviation():
     ("rows", "told"),
     [
         (((0.3, 0.0, 0.0),), "dense: stable to SGD noise from step 10 on (barrier below 2 %; not yet at step 0)"),
-        (((0.3, 0.3), (0.3, 0.0)), "dense: not stable up to step 10 (barrier below 2 %; 1 of 2 seeds are)"),
+        (((0.3, 0.3), (0.3, 0.0)), "dense: not stable up to step 10 (barrier below 2 %; 1 of 2 seeds is)"),
         (
             ((0.0, 0.0), (0.0, 0.0), (0.3, 0.3)),
             "dense: stable to SGD noise from step 0 on (barrier below 2 %; seeds: 0 to later)",
