@@ -85,15 +85,18 @@ def cell(found: ReadingCell, style: Style, unit: str = "", *, brief: bool = Fals
     '11.0 % (10.0–12.0)'
     >>> cell(ReadingCell(values=(0.10, 0.12), over="replica"), "percent", brief=True)
     '11.0 ± 1.4 %'
+    >>> cell(ReadingCell(values=(0.0012,), over="replica"), "points")
+    '+0.12 points'
     """
     if not found.values:
         return "n/a"
     mean, low, high = fmean(found.values), min(found.values), max(found.values)
     if style == "plain" and (unit in SCALED or max(abs(low), abs(high)) >= LARGE):
         return _measure(mean, low, high, unit)
-    places, scale = decimals(found, style), 100.0 if style == "percent" else 1.0
-    suffix = {"percent": " %", "times": "×"}.get(style, "")
-    text, least, most = (_fixed(scale * value, places, signed=style == "signed") for value in (mean, low, high))
+    places, scale = decimals(found, style), 100.0 if style in ("percent", "points") else 1.0
+    suffix = {"percent": " %", "points": " points", "times": "×"}.get(style, "")
+    signed = style in ("signed", "points")
+    text, least, most = (_fixed(scale * value, places, signed=signed) for value in (mean, low, high))
     if least == most:
         return text + suffix
     if brief or found.over == "pair":
@@ -106,7 +109,11 @@ def style_of(key: str, unit: str = "") -> Style:
 
     >>> style_of("lmc/lmc_test"), style_of("cka/softmax"), style_of("errors/test_error", "fraction"), style_of("x/y")
     ('signed', 'similarity', 'percent', 'plain')
+    >>> style_of("soup/soup_minus_best", "fraction")
+    'points'
     """
+    if key == "soup/soup_minus_best":
+        return "points"
     probe, _, name = key.partition("/")
     if unit not in ("", "1", "fraction") or name.startswith(("t_star", "agreement")):
         return "plain"
@@ -140,8 +147,8 @@ def decimals(found: ReadingCell, style: Style) -> int:
     """Return the decimals a cell deserves: two digits of its spread, between bounds."""
     if style in ("signed", "similarity"):
         return PLACES
-    if style == "times":
-        return 1
+    if style in ("times", "points"):
+        return 1 if style == "times" else 2
     if style == "plain" and all(value.is_integer() for value in found.values):
         return 0
     if style == "percent":

@@ -38,5 +38,7 @@ def heat_map(found: HeatMap, *, name: str) -> str:
             for (row, column), value in np.ndenumerate(values):
                 paint = PAINT["paper"] if value < (low + high) / 2 else PAINT["ink"]
                 axes.text(column + 0.5, row + 0.5, f"{value:.2f}", ha="center", va="center", fontsize=5.5, color=paint)
-        description = f"{found.key} at {found.label}: from {formatting.number(low)} to {formatting.number(high)}"
+        style = formatting.style_of(found.key)
+        ends = " to ".join(formatting.value_text(end, style) for end in (low, high))
+        description = f"{found.key} at {found.label}: from {ends}"
         return svg.inline(made, name=name, label=f"{description}, {len(found.labels)} by {len(found.labels)}.")

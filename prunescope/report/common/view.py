@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from prunescope.plugins.citations import Cited
     from prunescope.runs.files.runfile import Verdict
 
-Style = Literal["percent", "signed", "similarity", "plain", "times"]
+Style = Literal["percent", "points", "signed", "similarity", "plain", "times"]
 """How a number is written: a fraction as percent, an LMC with its sign, a CKA, as it is, or as a multiple."""
 
 

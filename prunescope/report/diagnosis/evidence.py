@@ -77,8 +77,8 @@ KNOWN_READINGS = (
     KnownReading(
         key="soup/soup_minus_best",
         label="soup minus best replica",
-        style="signed",
-        about="test error, as a fraction; LMC near 0 admits the average, a barrier does not",
+        style="points",
+        about="test error; LMC near 0 admits the average, a barrier does not",
     ),
     KnownReading(
         key="recalibration/pruned_error",

@@ -200,7 +200,7 @@ def _details(row: Row) -> str:
 
 
 def _error(value: float, row: Row) -> str:
-    return f"{100 * value:.2g} %" if row.style == "percent" else formatting.number(float(f"{value:.2g}"))
+    return f"{100 * value:.2g} %" if row.style in ("percent", "points") else formatting.number(float(f"{value:.2g}"))
 
 
 def _bars(vector: Vector) -> list[dict[str, Any]]:
@@ -211,7 +211,7 @@ def _bars(vector: Vector) -> list[dict[str, Any]]:
             "label": label,
             "cells": [
                 {
-                    "text": formatting.with_unit(float(f"{values[index]:.3g}"), vector.unit),
+                    "text": _bar_text(values[index], vector),
                     "share": 100 * abs(values[index]) / top,
                 }
                 for values, top in zip(vector.values, tops, strict=True)
@@ -219,6 +219,14 @@ def _bars(vector: Vector) -> list[dict[str, Any]]:
         }
         for index, label in enumerate(vector.labels)
     ]
+
+
+def _bar_text(value: float, vector: Vector) -> str:
+    """Write one value of a vector: CKA and LMC with their decimals, others with three digits and the unit."""
+    style = formatting.style_of(vector.key, vector.unit)
+    if style in ("signed", "similarity"):
+        return formatting.value_text(value, style)
+    return formatting.with_unit(float(f"{value:.3g}"), vector.unit)
 
 
 def _command(command: Command) -> str:

@@ -190,7 +190,7 @@ def _within(budget: Budget, trials: Trials, *, most: float) -> FittedBudget:
     )
     if found.holds is None:
         admitted = f"up to density {most:.4g}, which the other budgets admit"
-        reason = f"{admitted}, no network is within {error_text(limit)} test error"
+        reason = f"{admitted}, no network is {_limit_words(limit)}"
         return _answer(budget, trials, density=None, fails=found.fails, reason=reason)
     if found.holds >= 1:
         return _answer(budget, trials, density=1.0, fails=found.fails, reason="no pruned network tried is within it")
@@ -200,8 +200,17 @@ def _within(budget: Budget, trials: Trials, *, most: float) -> FittedBudget:
     sure = (
         "its whole 95 % interval holds" if high <= limit else f"its mean holds, its 95 % interval {interval} does not"
     )
-    reason = f"the smallest density tried within {error_text(limit)} test error: {sure}"
+    reason = f"the smallest density tried {_limit_words(limit)}: {sure}"
     return _answer(budget, trials, density=found.holds, fails=found.fails, reason=reason)
+
+
+def _limit_words(limit: float) -> str:
+    """Write what an error may be at most; a limit of 100 % or more admits every network.
+
+    >>> _limit_words(0.125), _limit_words(1.35)
+    ('within 12.50 % test error', 'at any test error, which the budget admits')
+    """
+    return f"within {error_text(limit)} test error" if limit < 1 else "at any test error, which the budget admits"
 
 
 def _dense_error(trials: Trials) -> float:

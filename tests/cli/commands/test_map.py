@@ -62,7 +62,7 @@ def test_stdout_names_the_network_of_each_density_and_stderr_shows_the_map(study
     assert [density for density, _ in lines] == ["0.5", "0.2"]
     assert {run for _, run in lines} <= {f"{dense}@1", f"{dense}@2"}
     assert "no retraining" in result.stderr
-    assert "1 epoch," in result.stderr
+    assert "1 epoch (" in result.stderr
 
 
 def test_one_network_without_relatives_and_a_density_of_one_are_refused(study, invoke, tmp_path):

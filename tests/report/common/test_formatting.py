@@ -74,3 +74,12 @@ def test_digits_follow_the_standard_error():
 
 def test_brief_cells_are_never_a_range():
     assert formatting.cell(ReadingCell(values=(0.10, 0.12), over="replica"), "percent", brief=True) == "11.0 ± 1.4 %"
+
+
+def test_a_difference_of_errors_is_in_points_beside_percents():
+    from prunescope.report.diagnosis.evidence import KNOWN_READINGS
+
+    (known,) = (one for one in KNOWN_READINGS if one.key == "soup/soup_minus_best")
+    assert formatting.cell(ReadingCell(values=(-0.0007,), over="replica"), known.style, brief=True) == "−0.07 points"
+    assert formatting.cell(ReadingCell(values=(0.0,), over="replica"), known.style) == "0.00 points"
+    assert formatting.style_of("soup/soup_minus_best", "fraction") == known.style

@@ -40,7 +40,7 @@ def test_the_picture_says_its_numbers_and_escapes_its_labels():
     assert text.startswith("<svg")
     assert all(number in text for number in ("1.00", "0.25", "0.50", "0.75"))
     assert "head<b>" not in text
-    assert "from 0 to 1" in text
+    assert "from 0.0000 to 1.0000" in text
 
 
 def test_a_map_of_many_layers_has_no_numbers():

@@ -237,3 +237,17 @@ def test_the_card_of_a_notebook_is_the_head_of_the_page_and_keeps_its_style_to_i
     assert parsed.open == []
     assert set(parsed.references) <= {f"#{one}" for one in parsed.ids}
     assert "in the report" in " ".join(found.split())
+
+
+def test_bars_write_cka_with_its_decimals_and_other_units_as_they_are():
+    from prunescope.report.common.view import Vector
+    from prunescope.report.diagnosis.html import _bars
+
+    def text(key, unit, value):
+        vector = Vector(
+            key=key, unit=unit, estimator="", axis="layer", labels=("stem",), columns=(), values=((value,),)
+        )
+        return _bars(vector)[0]["cells"][0]["text"]
+
+    assert text("cka-map/diagonal", "1", 0.98765) == "0.9877"
+    assert text("hessian/layer_trace", "nat/weight^2", 1.23456) == "1.23 nat/weight^2"

@@ -116,6 +116,7 @@ def test_a_pruned_network_is_not_taken_for_the_dense_one(dense, tmp_path):
 
 def test_a_budget_that_guessing_holds_is_noted(dense):
     found = prunescope.fit_budget(dense, within="99pt", tries=1, **BRIEF, study=dense.study)
+    assert "at any test error, which the budget admits" in found.found.reason
     assert found.density == 0.01
     assert found.found.notes[0].startswith("a network that always answers the same has")
     assert not any(

@@ -133,7 +133,7 @@ BAD = {
         "open-lth",
         "sparsity_report.json",
         replaced("266200.0", "1.0"),
-        "weights are kept",
+        "of 1 weight are kept",
     ),
     "open-lth: no training": ("open-lth", "hparams.log", replaced("Training", "Other"), "hparams.log has no 'Training"),
     "shrinkbench: a column is missing": (
@@ -229,7 +229,7 @@ def test_what_is_not_finished_is_left_out_by_name(written):
     name, change, why = UNFINISHED[form]
     change(one(folder, name))
     if form == "timm":
-        with pytest.raises(InputError, match="1 are left out") as caught:
+        with pytest.raises(InputError, match="1 is left out") as caught:
             imported(folder)
         assert why in caught.value.fix
         return
