@@ -11,7 +11,8 @@ import pytest
 import synthetic_study
 
 from prunescope.api import Reading
-from prunescope.report.common import console, formatting
+from prunescope.api.wording import count_text
+from prunescope.report.common import console
 from prunescope.report.common.readings import reading_table
 
 HOW = "11 points, BatchNorm re-estimated in batches of 256"
@@ -128,7 +129,7 @@ def test_a_checkpoint_that_does_not_fit_is_named(invoke, study, tmp_path):
 
 
 def test_one_epoch_is_no_epochs():
-    assert [formatting.count(number, "epoch") for number in (0, 1, 1.0, 2)] == [
+    assert [count_text(number, "epoch") for number in (0, 1, 1.0, 2)] == [
         "0 epochs", "1 epoch", "1 epoch", "2 epochs",
     ]  # fmt: skip
 
