@@ -156,7 +156,9 @@ class Store:
             found = [beginning]
         if len(found) > 1 and beginning:
             shown = ", ".join([*found[:MOST_NAMED], *(["..."] if len(found) > MOST_NAMED else [])])
-            raise InputError(f"{text!r} is the beginning of {count_text(len(found), 'run')}: {shown}", fix="give more of the id")
+            raise InputError(
+                f"{text!r} is the beginning of {count_text(len(found), 'run')}: {shown}", fix="give more of the id"
+            )
         return f"{found[0]}{at}{epoch}" if len(found) == 1 else None
 
     @contextmanager

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import torch
 from torch import nn
 
 from prunescope.api.errors import InputError, UsageError
 from prunescope.networks.checkpoints.layouts import (
+    DEEPEST,
     NOT_WEIGHTS,
     FileLayout,
     dense_tensors,
@@ -25,6 +28,9 @@ from prunescope.networks.checkpoints.plain import plain
 BY_KIND = (None, "ema", "raw")
 """Choices that name a kind of weights, not a place in the file."""
 
+LONGEST = 8
+"""Bytes of a number of numpy that torch has too."""
+
 MOST_NAMES = 8
 """Of the sets of weights that an error lists."""
 
@@ -36,6 +42,7 @@ def take_weights(value: Any, *, weights: str | None, source: str) -> FileLayout:
         InputError: no weights, or several sets and no choice between them.
         UsageError: the file does not have what `weights` means.
     """
+    value = _with_tensors(value)
     if weights in BY_KIND:
         return find_weights(value, weights=weights, source=source)
     assert weights is not None  # noqa: S101 - None is a kind
@@ -48,6 +55,17 @@ def take_weights(value: Any, *, weights: str | None, source: str) -> FileLayout:
         )
     note = f"weights read from {weights!r}, as --weights asks"
     return replace(found, notes=(note, *found.notes))
+
+
+def _with_tensors(value: Any, *, deep: int = DEEPEST) -> Any:  # noqa: ANN401 - whatever was in the file
+    """Return the value with tensors in the place of numpy's arrays, where a mapping holds nothing but these."""
+    if not isinstance(value, Mapping) or not value or deep == 0:
+        return value
+    if all(isinstance(key, str) and isinstance(item, np.ndarray) for key, item in value.items()):
+        numbers = all(item.dtype.kind in "biuf" and item.dtype.itemsize <= LONGEST for item in value.values())
+        return {key: torch.from_numpy(np.array(item)) for key, item in value.items()} if numbers else value
+    inner = {key: _with_tensors(item, deep=deep - 1) for key, item in value.items() if isinstance(item, Mapping)}
+    return value if all(inner[key] is value[key] for key in inner) else {**value, **inner}
 
 
 def _take_named(value: object, name: str, *, source: str) -> FileLayout | None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from prunescope.api.errors import InputError, UsageError
 from prunescope.networks.checkpoints.extent import check_count, check_dimensions
+from prunescope.networks.checkpoints.foreign import WHOLE_OF_DEEPSPEED, explain_names
 from prunescope.networks.checkpoints.plain import plain
 
 WeightsKind: TypeAlias = Literal["ema", "raw"]
@@ -45,6 +46,9 @@ LONGEST_NAME = 1000
 
 LARGEST = 1 << 31
 """Bytes of a tensor that was sparse."""
+
+DEEPEST = 3
+"""Mappings within mappings in which weights are looked for."""
 
 NOT_WEIGHTS = ("optimizer", "scheduler", "scaler", "lr_scheduler", "amp")
 
@@ -106,8 +110,7 @@ def _unwrap(value: Mapping[Any, Any], *, weights: str | None, source: str) -> Fi
     ema = _first(value, EMA_KEYS, source=source)
     raw = _first(value, RAW_KEYS, source=source) or (None if ema else _only_unknown(value, source=source))
     if ema is None and raw is None:
-        keys = ", ".join(sorted(key[:80] for key in value if isinstance(key, str))[:8]) or "nothing that has a name"
-        raise InputError(f"'{source}' contains no weights, only: {keys}", fix="save the state_dict of the network")
+        raise _without_weights(value, source=source)
     only_raw = ema is None and raw is not None and not names_ema(raw[1].state)
     refuse_missing_choice(weights, found="ema" if raw is None else "raw" if only_raw else None, source=source)
     chosen = raw if ema is None or (weights == "raw" and raw is not None) else ema
@@ -119,6 +122,18 @@ def _unwrap(value: Mapping[Any, Any], *, weights: str | None, source: str) -> Fi
         format=writer_of(value),
         notes=(*_choice_note(ema, raw, key), *_others_note(value, ema, raw), *inner.notes),
     )
+
+
+def _without_weights(value: Mapping[Any, Any], *, source: str) -> InputError:
+    names = sorted(key for key in value if isinstance(key, str))
+    foreign = explain_names(names)
+    if foreign is not None:
+        return InputError(f"'{source}' holds {foreign[0]}", fix=foreign[1])
+    if {"param_shapes", "dp_world_size"} <= set(names):
+        what = "a part of a checkpoint of DeepSpeed's ZeRO-3, without the weights"
+        return InputError(f"'{source}' is {what}", fix=f"join its parts: {WHOLE_OF_DEEPSPEED}")
+    keys = ", ".join(name[:80] for name in names[:8]) or "nothing that has a name"
+    return InputError(f"'{source}' contains no weights, only: {keys}", fix="save the state_dict of the network")
 
 
 def _first(value: Mapping[Any, Any], keys: tuple[str, ...], *, source: str) -> tuple[str, FileLayout] | None:
@@ -134,8 +149,14 @@ def holds_weights(value: object) -> bool:
     return isinstance(value, nn.Module) or is_state(value) or (isinstance(value, Mapping) and _holds_state(value))
 
 
-def _holds_state(value: Mapping[Any, Any]) -> bool:
-    return any(is_state(value.get(key)) or isinstance(value.get(key), nn.Module) for key in (*EMA_KEYS, *RAW_KEYS))
+def _holds_state(value: Mapping[Any, Any], *, deep: int = DEEPEST) -> bool:
+    inner = (value.get(key) for key in (*EMA_KEYS, *RAW_KEYS))
+    return any(
+        isinstance(item, nn.Module)
+        or is_state(item)
+        or (deep > 1 and isinstance(item, Mapping) and _holds_state(item, deep=deep - 1))
+        for item in inner
+    )
 
 
 def _only_unknown(value: Mapping[Any, Any], *, source: str) -> tuple[str, FileLayout] | None:
@@ -173,14 +194,28 @@ def _others_note(
     """Name the sets of weights that were not taken."""
     known = {found[0] for found in (ema, raw) if found}
     others = [
-        str(key)
+        name
         for key, item in value.items()
-        if key not in known and not str(key).startswith(NOT_WEIGHTS) and holds_weights(item)
+        if key not in known and not str(key).startswith(NOT_WEIGHTS)
+        for name in ([str(key)] if holds_weights(item) else _hidden_sets(item, f"{key}."))
     ]
     if not others:
         return ()
     named = ", ".join(f"'{other}'" for other in sorted(others)[:8])
     return (f"weights that were not read: {named}; --weights {min(others)} reads these",)
+
+
+def _hidden_sets(value: object, prefix: str, *, deep: int = DEEPEST) -> list[str]:
+    """Return where further weights lie, such as `callbacks.EMA.ema_state_dict` of Lightning."""
+    if not isinstance(value, Mapping) or deep == 0:
+        return []
+    found: list[str] = []
+    for key, item in value.items():
+        if isinstance(key, str) and is_state(item) and any(tensor.ndim > 1 for tensor in item.values()):
+            found.append(prefix + key)
+        else:
+            found += _hidden_sets(item, f"{prefix}{key}.", deep=deep - 1)
+    return found
 
 
 def writer_of(value: Mapping[Any, Any]) -> str:

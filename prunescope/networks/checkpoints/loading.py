@@ -18,6 +18,7 @@ from prunescope.networks.checkpoints import grids, knobs, neighbours, transforms
 from prunescope.networks.checkpoints.chosen_weights import take_weights
 from prunescope.networks.checkpoints.fingerprints import shapes
 from prunescope.networks.checkpoints.finite import check_finite
+from prunescope.networks.checkpoints.foreign import explain_mismatch
 from prunescope.networks.checkpoints.layouts import FileLayout, refuse_missing_choice
 from prunescope.networks.checkpoints.matching import KnownNetwork, Match, fit_state
 from prunescope.networks.checkpoints.names import fold_pruning, strip_wrappers
@@ -203,7 +204,7 @@ def _assemble(layout: FileLayout, facts: Facts, known: KnownNetwork, *, source: 
     named = strip_wrappers(layout.state)
     folded = fold_pruning(named.state)
     check_finite(folded.state, source=source)
-    match = _match(folded.state, known, source=source)
+    match = _match_or_explain(folded.state, known, source=source)
     state, mask, notes = _finish(match, folded.masks)
     per_channel = transforms.normalization(facts.data)
     return Checkpoint(
@@ -218,6 +219,13 @@ def _assemble(layout: FileLayout, facts: Facts, known: KnownNetwork, *, source: 
         data=facts.data,
         normalization=per_channel if per_channel and len(per_channel[0]) == match.spec.in_chans else None,
     )
+
+
+def _match_or_explain(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> Match:
+    try:
+        return _match(state, known, source=source)
+    except MismatchError as error:
+        raise explain_mismatch(error, state, source=source) from error
 
 
 def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> Match:

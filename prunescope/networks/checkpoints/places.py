@@ -10,6 +10,7 @@ from typing import Any
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular_text
 from prunescope.api.wording import count_text
+from prunescope.networks.checkpoints.foreign import refuse_foreign_folder
 from prunescope.networks.checkpoints.plain import plain
 
 PREFERRED = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
@@ -69,6 +70,7 @@ def _from_folder(folder: Path) -> CheckpointPlace:
         return CheckpointPlace(weights=index, config=described, shards=_shards(index))
     if preferred:
         return CheckpointPlace(weights=preferred[0], config=described)
+    refuse_foreign_folder(folder)
     if len(files) == 1:
         return CheckpointPlace(weights=files[0], config=described)
     if not files:

@@ -30,6 +30,7 @@ from prunescope.api.errors import InputError
 from prunescope.api.regular import require_regular
 from prunescope.networks.checkpoints.expansion import BudgetError
 from prunescope.networks.checkpoints.extent import check_count, check_dimensions
+from prunescope.networks.checkpoints.foreign import refuse_foreign_file
 from prunescope.networks.checkpoints.scanning import scan_pickle
 from prunescope.networks.checkpoints.sniffing import Kind, sniff
 
@@ -98,6 +99,8 @@ def _written_to(path: pathlib.Path) -> InputError:
 def _read(path: pathlib.Path, *, unsafe: bool) -> Content:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if path.suffix == ".distcp":
+        refuse_foreign_file(path)  # each part is several archives of torch.save, one behind the other
     kind = sniff(path)
     if kind == "safetensors":
         value, metadata = _read_safetensors(path)

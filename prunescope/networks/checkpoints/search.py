@@ -121,6 +121,8 @@ def _candidates(state: Mapping[str, Tensor], known: KnownNetwork, tried: Mapping
     families = _families()
     yield from hinted_names(known.hints)
     yield from families[OURS]
+    if any(name.endswith("head_dist.weight") for name in state):
+        yield from (name for name in list_models() if "distilled" in name)
     yield from COMMON
     best = max(tried, key=lambda name: (tried[name].names, tried[name].tensors))
     if tried[best].names >= CLOSE:

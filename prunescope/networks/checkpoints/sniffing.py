@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from prunescope.api.errors import InputError
 from prunescope.api.wording import count_text
+from prunescope.networks.checkpoints.foreign import refuse_foreign_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,7 @@ def sniff(path: Path) -> Kind:
         return "legacy"
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < 100_000_000:
         return "safetensors"  # cut off or not: the reader checks that
+    refuse_foreign_file(path)
     raise InputError(f"'{path}' is {_describe(head)}, not a checkpoint ({count_text(size, 'byte')})", fix=WANTED)
 
 
@@ -64,6 +66,7 @@ def _sniff_zip(path: Path) -> Kind:
         )
     if "data.pkl" in members:
         return "zip"
+    refuse_foreign_file(path)
     what = "a NumPy archive" if names and all(name.endswith(".npy") for name in names) else "a zip archive"
     raise InputError(f"'{path}' is {what}, not a checkpoint", fix=WANTED)
 
