@@ -20,9 +20,9 @@ THINGS = re.compile(
 )
 
 NO_NUMBERS = re.compile(
-    r"^(name|who|key|mine|side|library|mean|.*(words|text|name|shown|note|missing|density)\b.*|percent\(.*|.*!r)$"
+    r"^([A-Z_]+|name|who|key|mine|side|library|mean|.*(words|text|name|shown|note|missing|density)\b.*|percent\(.*|.*!r)$"
 )
-"""Expressions, as a rule, in which no number stands."""
+"""Expressions in which no number stands, as a rule, or a constant that is larger than one."""
 
 
 def plurals(path):

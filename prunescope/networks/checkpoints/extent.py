@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +21,8 @@ def check_count(count: int) -> None:
     """Raise InputError for more tensors than any network has."""
     if count > MOST_TENSORS:
         raise InputError(
-            f"the checkpoint holds {count:,} tensors, wanted at most {MOST_TENSORS:,}", fix="check what it is"
+            f"the checkpoint holds {count_text(count, 'tensor')}, wanted at most {MOST_TENSORS:,}",
+            fix="check what it is",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prunescope.api.wording import count_text
 from prunescope.report.common import formatting, words
 from prunescope.report.common.markdown import escape_markdown, markdown_code, markdown_table
 from prunescope.report.diagnosis.terminal import confidence
@@ -27,7 +28,7 @@ def _sections(report: Report) -> Iterator[str]:
     rows = [_evidence_cells(row) for row in report.evidence]
     yield _folded("Evidence", markdown_table(columns, rows))
     if report.warnings:
-        yield _folded(formatting.count(len(report.warnings), "warning"), _listed(report.warnings))
+        yield _folded(count_text(len(report.warnings), "warning"), _listed(report.warnings))
     for command in report.commands:
         code = markdown_code([" ".join(line) for line in command.lines])
         yield f"Next: {escape_markdown(command.why)}\n\n{code}"

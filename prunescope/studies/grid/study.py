@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.knobs import KNOBS
 from prunescope.api.regular import read_regular_text
+from prunescope.api.wording import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -142,7 +143,7 @@ def _check_size(cells: int, each: int) -> None:
     """Raise InputError for a grid of more steps than can be laid out in seconds; each: steps of a cell."""
     if cells * each > MOST_STEPS:
         raise InputError(
-            f"it has {cells:,} cells, each with {each:,} retrainings and measurements, "
+            f"it has {count_text(cells, 'cell')}, each with {each:,} retrainings and measurements, "
             f"wanted at most {MOST_STEPS:,} steps",
             fix="give fewer values, densities or seeds",
         )
