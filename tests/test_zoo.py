@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+import torchvision
 
 ZOO = Path(__file__).parents[1] / "zoo"
 
@@ -59,3 +61,14 @@ def test_the_page_counts_refusals_and_names_what_is_not_run():
     assert "3 networks (2 timm, 1 our own): 1 refused as a whole, 1 refusal of single checks, 1 wrong." in page
     assert "10 exact (1)" in page
     assert "- vgg/vgg: vgg11, 129 M" in page
+
+
+@pytest.mark.parametrize("name", members.NARROW)
+def test_a_narrow_transformer_has_the_layers_of_the_large_one(name):
+    (narrow,) = (
+        one for one in members.list_members(quick=False)[0] if one.source == "torchvision" and one.name == name
+    )
+    with torch.device("meta"):
+        large = torchvision.models.get_model(name)
+    assert {type(layer) for layer in narrow.build().modules()} == {type(layer) for layer in large.modules()}
+    assert sum(weight.numel() for weight in narrow.build().parameters()) < 2e5

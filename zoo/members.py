@@ -60,6 +60,12 @@ TORCHVISION = (
 )
 """The smallest of each family, small ones first."""
 
+NARROW: dict[str, dict[str, JSON]] = {
+    "maxvit_t": {"stem_channels": 16, "partition_size": 2, "head_dim": 8},
+    "vit_b_16": {"num_layers": 2, "num_heads": 2, "hidden_dim": 64},
+}
+"""Of Torchvision, whose own functions take no such arguments: the module `narrow_torchvision` builds them."""
+
 SMALL = 10
 """Of these, that take seconds."""
 
@@ -109,7 +115,7 @@ def list_members(*, quick: bool) -> tuple[list[Member], list[tuple[str, str, int
     if quick:
         return [*(make_member("timm", "", name) for name in QUICK), *own], []
     timm = [make_member("timm", family, name, options) for family, (name, _, options, _) in small.items()]
-    vision = [make_member("torchvision", name, f"torchvision.models:{name}") for name in TORCHVISION]
+    vision = [_of_torchvision(name) for name in TORCHVISION]
     return [*own, *vision[:SMALL], *timm, *vision[SMALL:]], large
 
 
@@ -150,6 +156,11 @@ def make_member(source: str, family: str, name: str, options: Mapping[str, JSON]
     """Return a network of a library, at images of 224 pixels."""
     spec = replace(_spec(name, in_chans=3, image_size=(224, 224)), options=options or {})
     return Member(source=source, family=family or name, spec=spec)
+
+
+def _of_torchvision(name: str) -> Member:
+    module = "narrow_torchvision" if name in NARROW else "torchvision.models"
+    return make_member("torchvision", name, f"{module}:{name}", NARROW.get(name))
 
 
 def _own(name: str) -> Member:
