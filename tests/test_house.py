@@ -153,6 +153,7 @@ def test_lmc_and_cka_are_written_by_one_module():
 
 
 WRITERS = {
+    "plugins/process_state.py": "a stream in the place of one that a plugin closed",
     "api/state.py": "what is remembered of a user, which may be lost",
     "cli/terminal/streams.py": "standard output, in place of one that is closed",
     "plugins/scaffold/writing.py": "the files of a new plugin, in a folder that is made for them",

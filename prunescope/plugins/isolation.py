@@ -24,6 +24,7 @@ import numpy as np
 from prunescope.api.errors import PluginError
 from prunescope.plugins.data_state import data_state
 from prunescope.plugins.functions import restore_functions, take_functions
+from prunescope.plugins.process_state import process_settings
 from prunescope.plugins.torch_settings import torch_settings
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def _settings() -> list[Setting]:
         Setting("gc.isenabled", gc.isenabled, lambda old: gc.enable() if old else gc.disable(), quiet=True),
         Setting("the umask", _umask, os.umask, quiet=True),
     ]
+    found += [Setting(*setting) for setting in process_settings()]
     if threading.current_thread() is threading.main_thread():
         found.append(Setting("the handlers of signals", _handlers, _write_handlers))
         if hasattr(signal, "setitimer"):

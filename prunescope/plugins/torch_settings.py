@@ -30,6 +30,7 @@ def torch_settings() -> list[Triple]:
     return [  # the modes early: one that raises at every call of torch must not hide the others
         ("torch.set_default_device", _device, _write_device),
         ("torch.overrides", torch._C._len_torch_function_stack, _pop_function_modes),  # noqa: SLF001 - no other name
+        ("torch.utils._python_dispatch", torch._C._len_torch_dispatch_stack, _pop_dispatch_modes),  # noqa: SLF001
         ("torch.set_default_dtype", torch.get_default_dtype, torch.set_default_dtype),
         ("torch.set_grad_enabled", torch.is_grad_enabled, torch.set_grad_enabled),
         ("torch.autograd.set_detect_anomaly", torch.is_anomaly_enabled, torch.set_anomaly_enabled),
@@ -97,11 +98,22 @@ def _pop_function_modes(before: int) -> None:
         torch._C._pop_torch_function_stack()  # noqa: SLF001
 
 
+def _pop_dispatch_modes(before: int) -> None:
+    """End the modes below those: they see every operation."""
+    from torch.utils._python_dispatch import _pop_mode
+
+    torch = sys.modules["torch"]
+    for _ in range(torch._C._len_torch_dispatch_stack() - before):  # noqa: SLF001
+        _pop_mode()  # type: ignore[no-untyped-call]
+
+
 FLAGS = (
     ("cudnn", "enabled"),
     ("cudnn", "benchmark"),
     ("cudnn", "deterministic"),
     ("cudnn", "allow_tf32"),
+    ("opt_einsum", "enabled"),
+    ("opt_einsum", "strategy"),
     ("mkldnn", "enabled"),
     ("mkldnn", "deterministic"),
     ("cuda.matmul", "allow_fp16_reduced_precision_reduction"),

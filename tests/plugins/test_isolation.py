@@ -5,18 +5,23 @@ from __future__ import annotations
 import builtins
 import gc
 import hashlib
+import io
 import locale
 import math
 import os
 import random
+import resource
 import signal
+import subprocess
 import sys
+import threading
 import warnings
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody gives it
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from prunescope.api.errors import PluginError
 from prunescope.data import sources
@@ -28,6 +33,15 @@ BAD = "probe 'bad' of somebody"
 
 class Calls(torch.overrides.TorchFunctionMode):
     """Sees every call of torch."""
+
+
+class Operations(TorchDispatchMode):
+    """Sees every operation of torch."""
+
+
+def _lower_limit(name):
+    _, hard = resource.getrlimit(getattr(resource, name))
+    resource.setrlimit(getattr(resource, name), (1 << 12 if name == "RLIMIT_NOFILE" else 1 << 40, hard))
 
 
 def _patch(owner, name):
@@ -52,6 +66,14 @@ CHANGES = {
     "torch.set_autocast_enabled (dtype)": lambda: torch.set_autocast_dtype("cpu", torch.float16),
     "torch.utils.deterministic": lambda: setattr(torch.utils.deterministic, "fill_uninitialized_memory", False),
     "torch.overrides": lambda: Calls().__enter__(),
+    "torch.utils._python_dispatch": lambda: Operations().__enter__(),
+    "torch.backends (einsum)": lambda: setattr(
+        torch.backends.opt_einsum, "enabled", not torch.backends.opt_einsum.enabled
+    ),
+    "sys.settrace": lambda: sys.settrace(lambda *_: None),
+    "sys.setprofile": lambda: sys.setprofile(lambda *_: None),
+    "the limits of resources (RLIMIT_NOFILE)": lambda: _lower_limit("RLIMIT_NOFILE"),
+    "the limits of resources (RLIMIT_FSIZE)": lambda: _lower_limit("RLIMIT_FSIZE"),
     "an alarm": lambda: signal.setitimer(signal.ITIMER_REAL, 1000),
     "the signals that are held back": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}),
     "the global hooks": lambda: torch.nn.modules.module.register_module_forward_hook(lambda *_: None),
@@ -161,6 +183,70 @@ def test_what_imports_change_is_restored_without_a_word():
         os.umask(0)
         warnings.resetwarnings()
     assert read() == before
+
+
+def test_hooks_and_streams_that_libraries_replace_are_restored_without_a_word():
+    def read():
+        hooks = sys.excepthook, sys.displayhook, sys.unraisablehook, threading.excepthook, warnings.showwarning
+        return *hooks, sys.stdout, sys.stderr, sys.getswitchinterval(), sys.get_int_max_str_digits()
+
+    before = read()
+    with unchanged("a probe"):
+        sys.excepthook = sys.displayhook = sys.unraisablehook = threading.excepthook = warnings.showwarning = print
+        sys.stdout = sys.stderr = io.StringIO()
+        sys.setswitchinterval(0.5)
+        sys.set_int_max_str_digits(0)
+    assert read() == before
+
+
+CLOSING = """
+import os, sys, tempfile
+from prunescope.api.errors import PluginError
+from prunescope.plugins.isolation import unchanged
+try:
+    with unchanged("probe 'bad' of somebody"):
+        {change}
+except PluginError as error:
+    found = error.message
+with tempfile.TemporaryFile() as result:
+    print("printed", flush=True)
+    print("printed too", file=sys.stderr, flush=True)
+    os.write(1, b"written")
+    os.write(2, b"written")
+    assert result.read() == b"" and result.fileno() > 2
+os.write({report}, found.encode())
+"""
+
+
+@pytest.mark.parametrize(
+    "change", ["os.close(1)", "os.close(2)", "sys.stdout.close()", "sys.stderr.close()", "os.closerange(1, 3)"]
+)
+def test_a_stream_that_is_closed_is_named_and_no_file_takes_its_number(change):
+    reading, writing = os.pipe()
+    program = CLOSING.format(change=change, report=writing)
+    with os.fdopen(reading) as report:
+        subprocess.run([sys.executable, "-c", program], pass_fds=[writing], check=True, capture_output=True)
+        os.close(writing)
+        assert "probe 'bad' of somebody left a closed stream" in report.read()
+
+
+def test_a_hard_limit_that_cannot_be_raised_again_is_named():
+    program = """
+import os, resource
+import numpy.random
+from prunescope.api.errors import PluginError
+from prunescope.plugins.isolation import unchanged
+if os.getuid() == 0:
+    os.setuid(65534)
+try:
+    with unchanged("probe 'bad' of somebody"):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NPROC, (500, 500))
+except PluginError as error:
+    print(error.message)
+"""
+    found = subprocess.run([sys.executable, "-c", program], text=True, check=True, capture_output=True)
+    assert "probe 'bad' of somebody left the limits of resources (" in found.stdout
 
 
 @pytest.mark.parametrize("change", [lambda held: held.zero_(), lambda held: held.numpy().fill(1)])
