@@ -33,7 +33,7 @@ of numbers or tokens), and is compared with something independent of prunescope:
 - **operations**: multiply-adds times two of one example, within what torch's own counter finds.
 
 A network of more than 8 M parameters is built with fewer or narrower blocks of the same kinds where its constructor
-takes such arguments: they stand behind its name (`vit_b_16` and `maxvit_t` of Torchvision are built from their classes).
+takes such arguments: they stand behind its name. `vit_b_16` and `maxvit_t` of Torchvision are built from their classes.
 
 A number in the table refers to the list of refusals below it. A network that is refused gets one error with the reason,
 and no wrong number.
