@@ -104,7 +104,7 @@ def _pop_dispatch_modes(before: int) -> None:
 
     torch = sys.modules["torch"]
     for _ in range(torch._C._len_torch_dispatch_stack() - before):  # noqa: SLF001
-        _pop_mode()  # type: ignore[no-untyped-call]
+        _pop_mode()
 
 
 FLAGS = (

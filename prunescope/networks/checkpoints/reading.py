@@ -97,11 +97,11 @@ def _written_to(path: pathlib.Path) -> InputError:
 
 
 def _read(path: pathlib.Path, *, unsafe: bool) -> Content:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if path.suffix == ".distcp":
         refuse_foreign_file(path)  # each part is several archives of torch.save, one behind the other
     kind = sniff(path)
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if kind == "safetensors":
         value, metadata = _read_safetensors(path)
         return Content(kind=kind, value=value, sha256=sha256, metadata=metadata)

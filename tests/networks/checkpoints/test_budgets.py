@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 import pickle
@@ -22,6 +23,7 @@ from prunescope.networks.checkpoints.knobs import read_training
 from prunescope.networks.checkpoints.neighbours import read_arguments, summary_notes
 from prunescope.networks.checkpoints.places import locate
 from prunescope.networks.checkpoints.plain import plain
+from prunescope.networks.checkpoints.reading import read_content
 from prunescope.networks.checkpoints.scanning import scan_pickle
 from prunescope.networks.checkpoints.sniffing import LEGACY_MAGIC
 from prunescope.networks.models import create
@@ -228,6 +230,14 @@ def test_a_bomb_is_one_clear_error(what, tmp_path):
     assert caught.value.exit_code in (2, 3)
     assert "\n" not in caught.value.message
     assert len(caught.value.message) < 1500
+
+
+def test_a_large_file_that_is_no_checkpoint_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: pytest.fail("it was read"))
+    with (tmp_path / "a.pt").open("wb") as file:
+        file.truncate(8 << 30)
+    with pytest.raises(InputError, match="of unknown format"):
+        read_content(tmp_path / "a.pt", unsafe=False)
 
 
 def test_what_torch_saves_is_followed_to_its_end(tmp_path):
