@@ -316,18 +316,17 @@ def _selection(findings: Findings) -> Answer:
         return Answer(question=question, mark="open", text="Not determined: replicas have learned in no cell.")
     own = regrets["algorithm-2.1"]
     plain: dict[str, float] = {key: regrets[key] for key in HABITS if key in regrets}
-    beaten = [key for key, regret in plain.items() if own <= regret]
-    lost = [key for key in plain if key not in beaten]
+    equal = [key for key, regret in plain.items() if points_text(regret) == points_text(own)]
+    beaten = [key for key, regret in plain.items() if own < regret and key not in equal]
+    lost = [key for key in plain if key not in (*equal, *beaten)]
     text = f"Without labels (Algorithm 2.1) it costs {points_text(own)} points over the oracle"
-    if beaten:
-        text += f"; less than {_ways(beaten, plain)}"
-    if lost:
-        text += f"; more than {_ways(lost, plain)}"
+    for words, keys in (("less than", beaten), ("as much as", equal), ("more than", lost)):
+        text += f"; {words} {_ways(keys, plain)}" if keys else ""
     diagram = findings.diagram
     if max(len(choosing.families(diagram, density)) for density in diagram.densities) < 2:
         text = f"Not determined: one dense seed gives no spread. {text}"
         return Answer(question=question, mark="open", text=f"{text}.")
-    return Answer(question=question, mark="no" if lost else "yes", text=f"{text}.")
+    return Answer(question=question, mark="yes" if beaten and not lost else "no", text=f"{text}.")
 
 
 def _ways(keys: Sequence[str], regrets: Mapping[str, float]) -> str:

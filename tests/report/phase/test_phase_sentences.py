@@ -115,6 +115,22 @@ def test_negative_results_are_told_too(study):
     assert [answer.mark for answer in answers[:2]] == ["no", "no"]
 
 
+def test_ways_to_choose_that_cost_the_same_are_not_said_to_cost_more(study):
+    found = study[0]
+    by_key = {way.key: way for way in found.ways}
+    first = by_key["algorithm-2.1"]
+    alike = tuple(replace(first, key=way.key) if way.key in sentences.HABITS else way for way in found.ways)
+    choice = sentences.answers(replace(found, ways=alike))[-1]
+    assert choice.mark == "no"
+    assert "over the oracle; as much as “" in choice.text
+    assert "less than" not in choice.text
+    worse = replace(first, key="random", chosen=tuple(one and replace(one, regret=0.5) for one in first.chosen))
+    mixed = tuple(worse if way.key == "random" else way for way in alike)
+    choice = sentences.answers(replace(found, ways=mixed))[-1]
+    assert choice.mark == "yes"
+    assert re.search(r"; less than “random” \(50\.00\); as much as “", choice.text)
+
+
 def test_a_bend_that_depends_on_the_threshold_is_said_to(study):
     found = study[0]
     told = sentences.answers(replace(found, bend=replace(found.bend, at_ends=(Bend.COLDER, Bend.ABSENT))))[3]
