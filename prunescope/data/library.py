@@ -38,7 +38,7 @@ TORCH_NAMES = (
     "imagenet",
     "image_folder",
 )
-TEST_FOLDERS = ("val", "valid", "validation", "eval", "evaluation", "test")
+TEST_FOLDERS = ("val", "valid", "validation", "eval", "evaluation", "test", "testing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,14 +182,17 @@ def _scan_folder(folder: Path, where: Where) -> inventory.Scan:
 
 
 def _subfolder(root: Path, names: tuple[str, ...]) -> Path:
-    for name in names:
-        if name and (root / name).is_dir():
-            return root / name
+    """Return the first of the folders that is there, as written or else in other letters (`Train`, `TEST`)."""
     found = sorted(path.name for path in root.iterdir() if path.is_dir())
+    for name in names:
+        alike = [name] if name in found else [other for other in found if other.lower() == name.lower()]
+        if name and len(alike) == 1:
+            return root / alike[0]
     raise InputError(
         f"the data folder {root} has no {' or '.join(f'{name}/' for name in dict.fromkeys(names) if name)}; "
         f"it has: {', '.join(found[:8]) or 'no folders'}",
-        fix="divide the images: ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE",
+        fix="divide the images: ROOT/train/CLASS/IMAGE and ROOT/val/CLASS/IMAGE; or name the folders: "
+        "--data ROOT:train_split=FOLDER,test_split=FOLDER",
     )
 
 

@@ -94,7 +94,9 @@ def _unknown(text: str, name: str) -> UsageError:
         what = "is a file" if Path(name).exists() else "does not exist"
         return UsageError(
             f"the data set {text!r} has the form of a folder path, and {what}",
-            fix=f"give one that exists, or {EXAMPLES}",
+            fix=f"for an archive of numpy give arrays:file={name}"
+            if name.endswith(".npz")
+            else f"give one that exists, or {EXAMPLES}",
         )
     return UsageError(f"{text!r} is not a data set", fix=f"give {EXAMPLES}")
 

@@ -66,3 +66,10 @@ def test_a_file_is_not_a_folder(tmp_path):
     (tmp_path / "x.txt").touch()
     with pytest.raises(UsageError, match="is a file"):
         parse_spec(str(tmp_path / "x.txt"))
+
+
+def test_an_archive_of_numpy_is_an_option_of_arrays(tmp_path):
+    (tmp_path / "images.npz").touch()
+    with pytest.raises(UsageError) as caught:
+        parse_spec(str(tmp_path / "images.npz"))
+    assert caught.value.fix == f"for an archive of numpy give arrays:file={tmp_path / 'images.npz'}"

@@ -28,9 +28,17 @@ def test_a_folder_of_small_images_goes_into_memory(tmp_path):
     assert torch.equal(data.train.labels, torch.arange(3).repeat_interleave(4)[mixed(12)])
 
 
-@pytest.mark.parametrize("name", ["val", "validation", "test"])
+@pytest.mark.parametrize("name", ["val", "validation", "test", "testing", "Val", "TEST"])
 def test_the_test_folder_may_have_several_names(tmp_path, name):
     assert len(Timm(root=str(write_folder(tmp_path, splits=("train", name)))).load().test) == 9
+
+
+def test_folders_in_other_letters_and_several_of_them(tmp_path):
+    write_folder(tmp_path, splits=("Training", "Testing"))
+    assert len(Timm(root=str(tmp_path)).load().test) == 9
+    (tmp_path / "testing").mkdir()
+    with pytest.raises(InputError, match="has no class folders"):
+        Timm(root=str(tmp_path)).load()
 
 
 def test_named_splits(tmp_path):
@@ -179,6 +187,7 @@ def test_a_missing_split_is_named(tmp_path):
     said = refused(InputError, root=str(tmp_path))
     assert "no val/" in said
     assert "other" in said
+    assert "train_split=FOLDER" in said
     assert "no train/" in refused(InputError, root=str(tmp_path / "train"))
     assert "no yours/" in refused(InputError, root=str(tmp_path), test_split="yours")
 
