@@ -33,9 +33,9 @@ def fit_weights(
     """Return the weights of every set of signals in the prior, from the cases in which all of them are known.
 
     Formula: minimise Σ v ln(1 + exp(−y w·ℓ)) + Σ (w − w₀)² / (2 · 0.5²), w ≥ 0, y = ±1: logistic regression without an
-    intercept, so that hotter and colder are treated alike; and the cases of either side have half of all weight v
-    together, since how often a side is the better one is a property of the studies and not of a signal. Sets without a
-    case keep their prior. A signal in a set of one is fitted too: its log-odds may be too bold.
+    intercept, so that hotter and colder are treated alike; and both sides have as much weight v together, 1 for a case
+    of the rarer one, since how often a side is the better one is a property of the studies and not of a signal. Sets
+    without a case keep their prior. A signal in a set of one is fitted too: its log-odds may be too bold.
     """
     return {names: _fit_weights(cases, names, prior[names]) for names in prior}
 
@@ -85,7 +85,7 @@ def _fit_weights(cases: Sequence[FittedCase], names: frozenset[str], prior: Mapp
 
 
 def _weigh_sides(hotter: Sequence[bool]) -> np.ndarray:
-    """Return the weight of every case: their number in all, half of it on either side; 1 where there is one side."""
+    """Return the weight of every case: 1 on the rarer side, as much in all on the other; 1 where there is one side."""
     side = np.array(hotter)
     counts = np.array([(~side).sum(), side.sum()])
-    return np.ones(len(side)) if not counts.all() else len(side) / 2 / counts[side.astype(np.int64)]
+    return np.ones(len(side)) if not counts.all() else counts.min() / counts[side.astype(np.int64)]
