@@ -48,9 +48,9 @@ Cells of one dense seed share runs: 95 % intervals draw studies, and dense seeds
 
 The networks are small (400 training images of 8×8), and most are trained too briefly to be too cold: in most
 resolved cells the colder side is better. A habit that always says "colder" is therefore right more often here than
-it deserves, and what is seen of the hotter side is little; in curves and weights both sides count alike. Every rate
-below is to be read beside that habit's, and beside that of a step towards the best dense accuracy, which requires the
-dense networks of a column, as siblings do, and no pruning.
+it deserves, and what is seen of the hotter side is little; in the curves of LMC and progress both sides count alike.
+Every rate below is to be read beside that habit's, and beside that of a step towards the best dense accuracy, which
+requires the dense networks of a column, as siblings do, and no pruning.
 """
 
 RELIABILITY, SHAPE = "truth-reliability.svg", "truth-shape.svg"

@@ -105,7 +105,8 @@ def judge_in_column(
     if moved is None or moved.mean <= 0:
         return replace(found, to=to, change=moved)
     reason = f"{advice} is the probable direction, but the step to {knob} {to:g} was measured and is not better"
-    because = (reason, *found.diagnosis.because)
+    stated = found.diagnosis.because if found.diagnosis.hotter is None else found.diagnosis.because[1:]
+    because = (reason, *stated)  # the first reason of a direction is the advice, which no longer holds
     return replace(found, diagnosis=replace(found.diagnosis, advice=Advice.NONE, because=because))
 
 
