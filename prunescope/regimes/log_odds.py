@@ -40,6 +40,9 @@ PER_RATIO = 5.0
 LEAST_ERROR = 1e-3
 """Errors right after pruning count as no less: their ratio is that of a few images."""
 
+UNDER_TRAINED = 0.02
+"""LMC above this, a training error, is of replicas that are still learning, and says nothing of the direction."""
+
 WEIGHTS_KIND = "prunescope-direction"
 
 WEIGHTS_SCHEMA = 1
@@ -155,11 +158,15 @@ def _jeffreys(counts: Mapping[str, int]) -> float:
 def lmc_log_odds(draws: Sequence[float] | np.ndarray, calibration: Calibration) -> float:
     """Return the log-odds of hotter from draws of the mean LMC: the curve's probability, averaged over them.
 
+    Above `UNDER_TRAINED` it is ½: the network between two replicas is better than both.
+
     >>> shipped = load_calibration()
     >>> lmc_log_odds([-0.4], shipped) > 0 > lmc_log_odds([-0.05], shipped) > lmc_log_odds([0.0], shipped)
     True
     """
-    return log_odds(float(calibration.lmc.probability(np.asarray(draws, dtype=np.float64)).mean()))
+    places = np.asarray(draws, dtype=np.float64)
+    found = np.where(places > UNDER_TRAINED, 1 / 2, calibration.lmc.probability(places))
+    return log_odds(float(found.mean()))
 
 
 def position_log_odds(epochs: float, drop: float, calibration: Calibration) -> float:

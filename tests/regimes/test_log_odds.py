@@ -68,6 +68,11 @@ def test_an_uncertain_lmc_is_averaged_over():
     assert probability(unsure) == pytest.approx((probability(sure) + 2.5 / 85) / 2)
 
 
+def test_replicas_that_the_path_between_them_improves_on_say_nothing():
+    assert lmc_log_odds([0.03, 0.2], CALIBRATION) == 0
+    assert lmc_log_odds([0.0], CALIBRATION) < lmc_log_odds([0.0, 0.03], CALIBRATION) < 0
+
+
 def test_position_outweighs_connectivity_where_they_disagree():
     for epochs, lmc, hotter in ((40, -0.4, False), (160, 0.0, True)):
         signals = {
