@@ -34,11 +34,12 @@ def test_the_verdict_on_unseen_studies_is_right_where_it_is_sure():
         assert score.step <= score.stay / 2
 
 
-def test_one_checkpoint_is_right_on_unseen_studies_as_often_as_asked():
+def test_what_one_checkpoint_advises_on_unseen_studies_is_right_as_often_as_asked():
     cases = module("cases").list_cases(unseen())
     found = module("ways").ask_by(cases, module("held_out").load_calibration())["one checkpoint"]
     score = module("scores").score_way(found, states=True)
-    assert score.right >= 0.88 * score.of
+    advised = [one for one in found if one.case.resolved and one.step]
+    assert sum(one.case.is_hotter is (one.step < 0) for one in advised) >= 0.88 * len(advised) > 0
     assert score.sure_right >= 0.95 * score.sure
     assert score.step <= score.stay
 
