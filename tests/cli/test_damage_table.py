@@ -5,43 +5,13 @@ from __future__ import annotations
 import shutil
 
 import pytest
-
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 60
-test_images = 60
-[train]
-plugin = "sgd"
-epochs = 2
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "lmc"
-[axes]
-epochs = [1, 2]
-density = [0.5]
-[seeds]
-replicas = 2
-"""
+from small_sweep import sweep_small_study
 
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, invoke):
     """Return a small study that is finished."""
-    folder = tmp_path_factory.mktemp("table")
-    (folder / "small.toml").write_text(STUDY)
-    done = invoke("sweep", folder / "small.toml", "--study", folder / "study", "--workers", 1)
-    assert done.exit_code == 0, done.stderr
-    return folder / "study"
+    return sweep_small_study(tmp_path_factory.mktemp("table"), invoke)
 
 
 @pytest.fixture

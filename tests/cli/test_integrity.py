@@ -8,6 +8,7 @@ from contextlib import nullcontext
 
 import h5py
 import pytest
+from small_sweep import sweep_small_study
 
 from prunescope.api.errors import PrunescopeError
 from prunescope.runs.files import hdf5, opening, superblock
@@ -16,42 +17,11 @@ from prunescope.runs.store import Store
 from prunescope.studies.phase.warning import read_warned
 from prunescope.studies.phase.warning_question import WarningQuestion
 
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 60
-test_images = 60
-[train]
-plugin = "sgd"
-epochs = 2
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "lmc"
-[axes]
-epochs = [1, 2]
-density = [0.5]
-[seeds]
-replicas = 2
-"""
-
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory, invoke):
     """Return a small study that is finished."""
-    folder = tmp_path_factory.mktemp("whole")
-    (folder / "small.toml").write_text(STUDY)
-    done = invoke("sweep", folder / "small.toml", "--study", folder / "study", "--workers", 1)
-    assert done.exit_code == 0, done.stderr
-    return folder / "study"
+    return sweep_small_study(tmp_path_factory.mktemp("whole"), invoke)
 
 
 @pytest.fixture
