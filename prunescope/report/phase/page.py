@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from prunescope.api.knobs import knob_words
-from prunescope.api.wording import MINUS, density_text, lmc_text, points_text, probability_text
+from prunescope.api.wording import MINUS, cka_text, density_text, lmc_text, points_text, probability_text
 from prunescope.report.common import formatting, plots, svg, words
 from prunescope.report.common.page import (
     SLUGS,
@@ -156,10 +156,8 @@ def _summary(cell: DiagramCell, quantity: Quantity) -> str:
     if quantity == "test_error":
         low, centre, high = (f"{100 * value:.2f}" for value in (found.low, found.centre, found.high))
     else:
-        places = 3 if quantity == "lmc" else 4
-        low, centre, high = (
-            f"{value:.{places}f}".replace("-", MINUS) for value in (found.low, found.centre, found.high)
-        )
+        text = lmc_text if quantity == "lmc" else cka_text
+        low, centre, high = (text(value) for value in (found.low, found.centre, found.high))
     return centre if found.seeds * found.each == 1 else f"{centre} [{low}, {high}]"
 
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from prunescope.api.wording import lmc_text
+from prunescope.api.wording import cka_text, lmc_text
 from prunescope.plugins import registry
 from prunescope.report import phase
 from prunescope.report.phase import labels
@@ -114,6 +114,15 @@ def test_the_table_has_a_line_per_cell(page, study):
     table = page[page.index("<h2>Every cell") : page.index('<div class="articles">')]
     assert table.count('<th scope="row">') == len(study[0].diagram.cells)
     assert "3 × 3" in page
+
+
+def test_lmc_and_cka_have_four_decimals_in_the_table_and_the_panels(page, study):
+    cell = next(cell for cell in study[0].diagram.cells.values() if cell.summary("lmc") and cell.summary("cka"))
+    for quantity, write in (("lmc", lmc_text), ("cka", cka_text)):
+        found = cell.summary(quantity)
+        centre, span = write(found.centre), f"[{write(found.low)}, {write(found.high)}]"
+        assert f"{centre} {span}" in page
+        assert f"<dd>{centre}<small>{span}</small></dd>" in page
 
 
 def test_every_cell_has_a_panel_and_is_led_to_from_every_map(page, study):
