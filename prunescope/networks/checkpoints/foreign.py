@@ -81,6 +81,19 @@ def refuse_foreign_folder(folder: Path) -> None:
         raise InputError(f"folder '{folder}' is a SavedModel of TensorFlow, not a checkpoint", fix=FROM_TENSORFLOW)
 
 
+def refuse_foreign_config(config: object, path: Path) -> None:
+    """Raise InputError for a config.json of transformers that names a network which timm does not build."""
+    if not isinstance(config, dict) or isinstance(config.get("architecture"), str):
+        return
+    kind = config.get("model_type")
+    if isinstance(kind, str) and isinstance(config.get("architectures"), list):
+        raise InputError(
+            f"'{path}' is of transformers' model type {kind[:80]!r}, which timm does not build",
+            fix="name the weights file itself, and a function of yours: --model mine:net, with "
+            "AutoModelForImageClassification.from_config(AutoConfig.from_pretrained(FOLDER)) in it",
+        )
+
+
 def refuse_foreign_file(path: Path) -> None:
     """Raise InputError for a file of another library, by how its name ends; for files whose bytes are no checkpoint."""
     what, fix = SUFFIXES.get(path.suffix.lower(), ("", ""))

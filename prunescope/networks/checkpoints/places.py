@@ -10,7 +10,7 @@ from typing import Any
 from prunescope.api.errors import InputError
 from prunescope.api.regular import read_regular_text
 from prunescope.api.wording import count_text
-from prunescope.networks.checkpoints.foreign import refuse_foreign_folder
+from prunescope.networks.checkpoints.foreign import refuse_foreign_config, refuse_foreign_folder
 from prunescope.networks.checkpoints.plain import plain
 
 PREFERRED = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
@@ -115,6 +115,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         config = json.loads(read_regular_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read '{path}': {error}", fix="repair it, or name the weights file itself") from error
+    refuse_foreign_config(config, path)
     if not isinstance(config, dict) or not isinstance(config.get("architecture"), str):
         raise InputError(
             f"'{path}' names no 'architecture' as timm's do", fix="name the weights file itself, and its --model"

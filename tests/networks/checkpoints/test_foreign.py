@@ -138,3 +138,11 @@ def test_a_distilled_vision_transformer_is_found_by_its_two_heads(tmp_path):
     assert got.spec.name == "deit_tiny_distilled_patch16_224"
     images = torch.randn(1, 3, 224, 224)
     assert torch.equal(checkpoints.to_model(got).eval()(images), model(images))
+
+
+def test_a_folder_of_transformers_names_its_type_and_the_function_that_builds_it(tmp_path):
+    (tmp_path / "config.json").write_text('{"architectures": ["ViTForImageClassification"], "model_type": "vit"}')
+    torch.save(small().state_dict(), tmp_path / "pytorch_model.bin")
+    said = refusal(tmp_path)
+    assert "model type 'vit'" in said
+    assert "AutoModelForImageClassification.from_config" in said
