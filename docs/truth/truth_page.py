@@ -59,8 +59,8 @@ RELIABILITY, SHAPE = "truth-reliability.svg", "truth-shape.svg"
 STEP_WORDS = """Mean regret, in points of test error above the column's best, after the step that a way advises (to
 the next value of the grid; none where it abstains), over all cells, resolved or not. A habit always steps."""
 
-WHOLE_WORDS = """`select` itself retrains every network on a compressed schedule, by default three replicas of a fifth of
-the dense epochs (of 32: 6, 18 in all), which were not replayed here. The nearest to them that was, of 16 epochs: the
+WHOLE_WORDS = """`select` itself retrains every network on a compressed schedule, by default three replicas of a fifth
+of the dense epochs (of 32: 6, 18 in all), which were not replayed here. The nearest to them that was, of 16 epochs: the
 choice by two replicas that are retrained as long as those of the truth, counted on the third (the mean over the
 three) less the least mean of the column, so that the figures stand beside those above. Training losses decide where
 training errors are all 0, and are what `select` compares: whichever study is left out, they are better than training
