@@ -358,7 +358,7 @@ def test_fit_budget_answers_as_its_command(made, folder):
     assert found.density in curve
     measured = [row for row in found.rows() if row["reading"] == "test_error" and row["density"] < 1]
     assert {row["retraining_seed"] for row in measured} >= {1, 2}
-    assert str(found).splitlines()[0].startswith(f"density {found.density:.4g}: the smallest density tried within")
+    assert str(found).splitlines()[0].startswith(f"density {found.density:.4g}: the smallest density tried ")
 
 
 def test_every_function_is_shown_to_answer_as_its_command():
