@@ -66,8 +66,16 @@ def _of_direction(scores: Mapping[str, WayScore]) -> list[tuple[str, str, bool]]
         found += [
             ("one checkpoint alone, right: ≥ 88 %", f"{one.right}/{one.of} ({right:.1%})", right >= 0.88),
             ("its ECE ≤ .08", f"{error:.3f}", error <= 0.08),
+            *_of_advised(one),
         ]
     return found
+
+
+def _of_advised(one: WayScore) -> list[tuple[str, str, bool]]:
+    """Return the same two over the cells with an advice, as abstentions were counted before."""
+    right, wrong = one.advised_right, one.advised - one.advised_right
+    met = right >= 0.88 * one.advised and one.advised_error <= 0.08
+    return [("the same two where it advises", f"{right} right, {wrong} wrong, ECE {one.advised_error:.3f}", met)]
 
 
 def _of_steps(said: Mapping[str, Sequence[Said]], rows: Sequence[Row]) -> list[tuple[str, str, bool]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from truth_cases import list_cases
-from truth_scores import score_way
+from truth_scores import ADVISED, count_advised, score_way
 from truth_signals import fit_pack
 from truth_tables import as_table
 from truth_ways import ALONE, ask_by
@@ -122,8 +122,10 @@ def _counts(ways: Mapping[str, Sequence[Said]]) -> str:
         error = "" if known is None else f"{known.calibration_error:.3f}"
         by_study = [_right([one for one in each if one.case.row.study == study]) for study in studies]
         step = f"{100 * score.step:.2f} of {100 * score.stay:.2f}"
-        lines.append((name, _right(each), sure, error, step, *by_study))
-    return as_table(("way or habit", "right", "right at P ≥ .9", "ECE", "regret of one step", *studies), lines)
+        advised = "" if known is None else count_advised(score)
+        lines.append((name, _right(each), sure, error, advised, step, *by_study))
+    columns = ("way or habit", "right", "right at P ≥ .9", "ECE", ADVISED, "regret of one step", *studies)
+    return as_table(columns, lines)
 
 
 def _right(said: Sequence[Said]) -> str:

@@ -16,7 +16,15 @@ from truth_held_out import write_held_out
 from truth_noise import write_noise
 from truth_paper import write_paper
 from truth_published import list_ways, write_published
-from truth_scores import score_selection, score_way, score_whole, share_of_connectivity, share_of_cost
+from truth_scores import (
+    ADVISED,
+    count_advised,
+    score_selection,
+    score_way,
+    score_whole,
+    share_of_connectivity,
+    share_of_cost,
+)
 from truth_tables import as_table
 from truth_tuning import write_tuning
 from truth_ways import HABITS
@@ -55,6 +63,10 @@ requires the dense networks of a column, as siblings do, and no pruning.
 
 RELIABILITY, SHAPE = "truth-reliability.svg", "truth-shape.svg"
 """Pictures in docs/images."""
+
+DIRECTION_WORDS = """A way answers where its signals are there; a habit states no probability. Right, ECE and Brier:
+over resolved cells, each by its more probable side. Advised: as the verdict, which abstains below a certainty of
+0.8."""
 
 STEP_WORDS = """Mean regret, in points of test error above the column's best, after the step that a way advises (to
 the next value of the grid; none where it abstains), over all cells, resolved or not. A habit always steps."""
@@ -104,7 +116,7 @@ def write_page(rows: Sequence[Row], cases: Sequence[Case], said: Mapping[str, Se
         _studies(cases),
         "## Direction on resolved cells",
         _directions(scores),
-        "A way answers where its signals are there; a habit states no probability. ECE and Brier: over resolved cells.",
+        DIRECTION_WORDS,
         "### By study",
         _by_study(said),
         "### Reliability",
@@ -169,9 +181,11 @@ def _directions(scores: Mapping[str, WayScore]) -> str:
                 "" if known is None or not found.of else f"{found.sure / found.of:.0%}",
                 "" if known is None else f"{known.calibration_error:.3f}",
                 "" if known is None else f"{known.brier:.3f}",
+                "" if known is None else count_advised(found),
             )
         )
-    return as_table(("way or habit", "right", "95 % interval", "right at P ≥ .9", "answered so", "ECE", "Brier"), lines)
+    columns = ("way or habit", "right", "95 % interval", "right at P ≥ .9", "answered so", "ECE", "Brier", ADVISED)
+    return as_table(columns, lines)
 
 
 def _by_study(said: Mapping[str, Sequence[Said]]) -> str:

@@ -26,6 +26,9 @@ DRAWS = 1000
 
 SURE = 0.9
 
+ADVISED = "advised: right, wrong, no advice (ECE of the advised)"
+"""The column of `count_advised`."""
+
 GATE = -0.10
 """LMC of the gate of Algorithm 2."""
 
@@ -42,6 +45,11 @@ class WayScore:
     sure_right: int
     sure: int
     """Resolved cells answered with probability 0.9 or more."""
+    advised_right: int
+    advised: int
+    """Resolved cells with an advice: the side is probable enough, and not measured to be worse."""
+    advised_error: float
+    """Expected calibration error over these; NaN of habits, and where there is none."""
     reliability: Reliability | None
     """Of resolved cells; None of habits, and where there is no resolved cell."""
     step: float
@@ -55,19 +63,31 @@ def score_way(said: Sequence[Said], *, states: bool) -> WayScore:
     known = [one for one in said if one.case.resolved]
     right = [(one.hotter > 1 / 2) == one.case.is_hotter for one in known]
     sure = [hit for one, hit in zip(known, right, strict=True) if max(one.hotter, 1 - one.hotter) >= SURE]
-    reliability = None
-    if states and known:
-        reliability = measure_reliability([one.hotter for one in known], [one.case.is_hotter for one in known])
+    advised = [one for one in known if one.step]
+    reliability = _measure(known) if states and known else None
     return WayScore(
         right=sum(right),
         of=len(right),
         interval=draw_interval([(one.case, float(hit)) for one, hit in zip(known, right, strict=True)]),
         sure_right=sum(sure),
         sure=len(sure),
+        advised_right=sum((one.step < 0) == one.case.is_hotter for one in advised),
+        advised=len(advised),
+        advised_error=_measure(advised).calibration_error if states and advised else float("nan"),
         reliability=reliability,
         step=_mean([one.case.regret(one.step) for one in said]),
         stay=_mean([one.case.regret(0) for one in said]),
     )
+
+
+def count_advised(score: WayScore) -> str:
+    """Return how many resolved cells got the right advice, the wrong one, and none."""
+    error = f" ({score.advised_error:.3f})" if score.advised else ""
+    return f"{score.advised_right}, {score.advised - score.advised_right}, {score.of - score.advised}{error}"
+
+
+def _measure(said: Sequence[Said]) -> Reliability:
+    return measure_reliability([one.hotter for one in said], [one.case.is_hotter for one in said])
 
 
 def draw_interval(values: Sequence[tuple[Case, float]]) -> tuple[float, float]:
