@@ -111,8 +111,9 @@ def confidence(verdict: Headline) -> str:
     if verdict.confidence is None:
         return "n/a"
     shown = probability_text(verdict.confidence)
-    abstains = verdict.advice is Advice.NONE if verdict.hotter is not None else verdict.regime is Regime.UNRESOLVED
-    return f"{shown}, too low" if abstains else shown
+    if verdict.hotter is not None:
+        return f"{shown}, not advised" if verdict.advice is Advice.NONE else shown
+    return f"{shown}, too low" if verdict.regime is Regime.UNRESOLVED else shown
 
 
 def _gains(verdicts: Sequence[Headline]) -> Iterator[Text]:

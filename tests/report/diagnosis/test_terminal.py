@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from prunescope.api import Advice
 from prunescope.report.common import words
 from prunescope.report.diagnosis import terminal
 from prunescope.report.diagnosis.terminal import confidence as terminal_confidence
@@ -116,3 +117,8 @@ def test_the_cost_is_said_to_be_summed_over_workers(report, page):
     line = next(line for line in printed(report, 100).splitlines() if line.startswith("cost"))
     assert "of computing, summed over workers (" in line
     assert "of computing, summed over workers" in page.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_a_sure_direction_that_is_not_advised_is_not_called_too_low(report):
+    verdict = replace(report.verdicts[0], advice=Advice.NONE, hotter=0.14, confidence=0.86)
+    assert terminal_confidence(verdict) == "86 %, not advised"
