@@ -78,7 +78,7 @@ def test_a_few_zeros_are_no_mask(tmp_path):
     torch.save(model.state_dict(), tmp_path / "a.pth")
     got = checkpoints.load_checkpoint(tmp_path / "a.pth")
     assert got.mask is None
-    assert said(got, f"1 of {n_weights} prunable weights are exactly zero")
+    assert said(got, f"1 of {n_weights:,} prunable weights is exactly zero")
 
 
 def test_a_network_of_zeros_is_refused(tmp_path):
