@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 TIMED_BATCH = 64
 TIMED_REPEATS = 8
 
+LONGEST_PASS = 0.5
+"""Seconds for which a timed forward pass may take; of a network that is slower fewer images are timed."""
+
+LONGEST_TIMED = 2.0
+"""Seconds after which nothing is timed once more."""
+
 ASSUMED_RATE = 1e10
 """Multiply-adds a second, each weight used once for an image: the least that a pass of a large network takes."""
 
@@ -180,17 +186,21 @@ def passes_by_id(recipes: Sequence[Recipe], data: Data | None, *, trust: Trust =
 def measure_rates(
     model: torch.nn.Module, data: Data, *, sizes: Sequence[int] = (), capture: Capture | None = None
 ) -> Rates:
-    """Time forward passes and training steps of one batch: the best of several, per image. `model` is used up.
+    """Time forward passes and training steps of one batch, smaller where the network is slow: the best of several.
+
+    `model` is used up.
 
     sizes: numbers of models that are trained together; capture: what records a training step, where it is recorded.
     """
     images, targets = next(iter(data.train.batches(TIMED_BATCH, limit=1)))
-    step = partial(_training, images=images, capture=capture)
     laid_out(model)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         model.eval()
+        count = _count_timed(model, images)
+        images, targets = images[:count], targets[:count]
+        step = partial(_training, images=images, capture=capture)
         with torch.inference_mode():
             measuring = _best(lambda: model(images).sum().item())
         model.train()
@@ -204,6 +214,13 @@ def measure_rates(
     finally:
         torch.set_num_threads(threads)
     return Rates(measuring=measuring / len(images), training=training, together=together)
+
+
+def _count_timed(model: torch.nn.Module, images: torch.Tensor) -> int:
+    """Return how many of the images are timed at once: two at least, which BatchNorm requires."""
+    with torch.inference_mode():
+        each = _best(lambda: model(images[:2]).sum().item()) / 2
+    return max(2, min(len(images), int(LONGEST_PASS / max(each, 1e-6))))
 
 
 def _of_each(data: Data, targets: torch.Tensor, size: int) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -241,8 +258,9 @@ def _recorded(step: Callable[[], None], capture: Capture) -> Callable[[], None]:
 
 
 def _best(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(TIMED_REPEATS):
+    """Return the least seconds of several times; of two where they take long, since the first may be slow."""
+    times: list[float] = []
+    while len(times) < 2 or (len(times) < TIMED_REPEATS and sum(times) < LONGEST_TIMED):
         started = perf_counter()
         work()
         times.append(perf_counter() - started)

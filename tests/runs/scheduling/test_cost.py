@@ -16,6 +16,7 @@ from prunescope.networks.spec import ModelSpec
 from prunescope.plugins import registry
 from prunescope.plugins.testing import toy_data, toy_model
 from prunescope.runs import plan
+from prunescope.runs.scheduling import cost
 from prunescope.runs.scheduling.cost import estimate_cost, measure_rates
 from prunescope.runs.store import Store
 
@@ -47,6 +48,26 @@ def test_training_is_timed_as_it_is_performed():
     rates = measure_rates(toy_model(), toy_data(), sizes=(2,), capture=capture)
     assert capture.count == 2, "alone, and two together"
     assert rates.training > 0 < rates.together[2]
+
+
+def test_a_slow_network_is_timed_with_two_images(monkeypatch):
+    """On a clock that only its passes move, one second for each image."""
+    clock = []
+    monkeypatch.setattr(cost, "perf_counter", lambda: float(sum(clock)))
+
+    class Slow(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = toy_model()
+
+        def forward(self, images):
+            clock.append(len(images))
+            return self.inner(images)
+
+    rates = measure_rates(Slow(), toy_data())
+    assert (rates.measuring, rates.training) == (1, pytest.approx(1 / 3))
+    assert set(clock) == {2}
+    assert len(clock) < 10
 
 
 @pytest.mark.parametrize("capture", [None, Tape()])
