@@ -100,11 +100,13 @@ def _pop_function_modes(before: int) -> None:
 
 def _pop_dispatch_modes(before: int) -> None:
     """End the modes below those: they see every operation."""
-    from torch.utils._python_dispatch import _pop_mode
+    from torch.utils._python_dispatch import _get_current_dispatch_mode, _pop_mode
 
     torch = sys.modules["torch"]
     for _ in range(torch._C._len_torch_dispatch_stack() - before):  # noqa: SLF001
+        held = _get_current_dispatch_mode()  # torch 2.7 returns one that nobody holds after it has freed it
         _pop_mode()
+        del held
 
 
 FLAGS = (
@@ -126,7 +128,9 @@ ATTENTION = ("flash", "mem_efficient", "math", "cudnn")
 
 
 def _backend(place: str) -> Any:  # noqa: ANN401 - a module, or what stands for one
-    found = sys.modules["torch"].backends
+    import torch.backends.opt_einsum  # older torch loads it when it is first used
+
+    found = torch.backends
     for name in place.split("."):
         found = getattr(found, name)
     return found
