@@ -100,6 +100,6 @@ def test_of_several_failures_the_one_that_somebody_can_mend_is_raised(session, n
     with pytest.raises(PrunescopeError, match="train sgd, seed 1: diverged") as raised:
         raise_failure(outcomes, recipes, session)
     assert raised.value.fix == "lower the learning rate"
-    assert notes.lines[0].startswith("failed: 2 of 4 steps; 1 are finished")
+    assert notes.lines[0].startswith("failed: 2 of 4 steps; 1 is finished")
     assert notes.lines[1:] == ["failed too: train sgd, seed 0: KeyError: 3"]
     raise_failure(outcomes[3:], recipes, session)

@@ -172,7 +172,7 @@ def test_divergence_and_too_few_images_are_errors():
     how = {"masks": [None, None], "seeds": (1, 2), "epochs": 3, "size": 8}
     with pytest.raises(UsageError, match="diverged in epoch 1"):
         together(models, tiny_data(), sgd=SGD | {"learning_rate": 1e30}, **how)
-    with pytest.raises(UsageError, match="give no batch"):
+    with pytest.raises(UsageError, match="gives no batch"):
         together(models, tiny_data(1), sgd=SGD, **how)
 
 
