@@ -114,8 +114,8 @@ def explain_names(names: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
-def explain_mismatch(error: MismatchError, state: Mapping[str, Tensor], *, source: str) -> MismatchError:
-    """Return the error that says why no architecture fits, where the tensors or the file's name show it."""
+def explain_mismatch(state: Mapping[str, Tensor], *, source: str) -> MismatchError | None:
+    """Return the error that says why no architecture fits; None where neither tensors nor the file's name show it."""
     found = explain_names(state)
     if found is None and any(tensor.ndim > 1 and not tensor.is_floating_point() for tensor in state.values()):
         found = next((what, fix) for _, what, fix in TENSORS if what.startswith("quantised"))
@@ -126,4 +126,4 @@ def explain_mismatch(error: MismatchError, state: Mapping[str, Tensor], *, sourc
             f"'{source}' is one of several shards, which hold the network together",
             fix="give the folder with all shards, or their index (….index.json)",
         )
-    return error
+    return None

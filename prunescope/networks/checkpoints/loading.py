@@ -225,7 +225,10 @@ def _match_or_explain(state: Mapping[str, Tensor], known: KnownNetwork, *, sourc
     try:
         return _match(state, known, source=source)
     except MismatchError as error:
-        raise explain_mismatch(error, state, source=source) from error
+        explained = explain_mismatch(state, source=source)
+        if explained is None:
+            raise
+        raise explained from error
 
 
 def _match(state: Mapping[str, Tensor], known: KnownNetwork, *, source: str) -> Match:

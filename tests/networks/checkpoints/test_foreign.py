@@ -98,6 +98,14 @@ def test_model_states_of_zero_3(tmp_path):
     assert "ZeRO-3" in refusal(tmp_path / "net.pt")
 
 
+def test_an_error_that_nothing_explains_is_not_its_own_cause(tmp_path):
+    """Whoever follows the causes of an error would never come to an end."""
+    torch.save({"odd.weight": torch.zeros(3, 5)}, tmp_path / "odd.pt")
+    with pytest.raises(MismatchError) as raised:
+        checkpoints.load_checkpoint(tmp_path / "odd.pt")
+    assert raised.value.__cause__ is not raised.value
+
+
 def test_one_shard_of_several(tmp_path):
     state = dict(list(small().state_dict().items())[:9])
     torch.save(state, tmp_path / "pytorch_model-00001-of-00002.bin")
