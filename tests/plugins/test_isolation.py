@@ -84,7 +84,9 @@ CHANGES = {
     "os.environ (HOME)": lambda: os.environ.pop("HOME"),
     "the search path": lambda: sys.path.insert(0, "/elsewhere"),
     "the handlers of signals": lambda: signal.signal(signal.SIGINT, lambda *_: None),
-    "the handlers of signals (SIGUSR1)": lambda: signal.signal(signal.SIGUSR1, signal.SIG_IGN),
+    "the handlers of signals (SIGUSR1)": lambda: signal.signal(
+        signal.SIGUSR1, signal.SIG_DFL if signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN else signal.SIG_IGN
+    ),
     "torch.nn.functional.cross_entropy": lambda: _patch(F, "cross_entropy"),
     "torch.nn.functional.linear": lambda: _patch(F, "linear"),
     "torch.nn.modules.linear.Linear.forward": lambda: _patch(torch.nn.Linear, "forward"),
