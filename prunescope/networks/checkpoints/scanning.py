@@ -235,7 +235,7 @@ def _result(scan: _Scan, called: Any, arguments: Any) -> Any:  # noqa: ANN401 - 
     if name in ALLOCATING or (name.startswith("torch.") and name.endswith(("Tensor", "Storage"))):
         _check_small(name, arguments)
     if name.endswith(("._reconstruct", "numpy.ndarray")):
-        _check_small(name, [item for item in arguments if isinstance(item, tuple)])
+        _check_small(name, arguments)
     if name in WITH_KEYS:
         for items in arguments:
             _check_pairs(scan, items)

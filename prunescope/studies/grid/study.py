@@ -84,6 +84,9 @@ def load_study(path: Path) -> Study:
 MOST = 1 << 20
 """Characters of a study."""
 
+LONGEST_NAME = 4096
+"""Characters of a name, which may be a path: what is like a longer one is looked for in minutes."""
+
 DEEP = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){32}""")
 """A name of many parts, each of which costs the reader of TOML as much as all before it."""
 
@@ -117,7 +120,7 @@ def parse_study(text: str, *, name: str) -> Study:
     _check_size(len(values) * len(densities) * len(dense_seeds), replicas + len(probes))
     return Study(
         name=name,
-        model=str(_take(model, "name", "[model]")),
+        model=_take_name(model, "name", "[model]"),
         model_options=model,
         data=_data(_table(tables, "data")),
         train=_choice(_table(tables, "train"), "[train]"),
@@ -212,13 +215,13 @@ def _densities(found: tuple[float, ...]) -> tuple[float, ...]:
 
 def _choice(table: Mapping[str, Any], where: str) -> PluginChoice:
     options = dict(table)
-    return PluginChoice(plugin=str(_take(options, "plugin", where)), options=options)
+    return PluginChoice(plugin=_take_name(options, "plugin", where), options=options)
 
 
 def _data(table: Mapping[str, Any]) -> str:
     """Return the table as the text that `--data` takes."""
     options = dict(table)
-    name = str(_take(options, "name", "[data]"))
+    name = _take_name(options, "name", "[data]")
     if any(isinstance(value, list | dict) for value in options.values()):
         raise InputError("an option in [data] has several values", fix="give single values")
     given = ",".join(f"{key}={_plain(value)}" for key, value in options.items())
@@ -247,6 +250,15 @@ def _take(table: dict[str, Any], key: str, where: str) -> object:
     if key not in table:
         raise InputError(f"{where} has no {key!r}", fix=f'add it: {key} = "..."')
     return table.pop(key)
+
+
+def _take_name(table: dict[str, Any], key: str, where: str) -> str:
+    found = _take(table, key, where)
+    if not isinstance(found, str) or len(found) > LONGEST_NAME:
+        raise InputError(
+            f"{where} has no name of at most {LONGEST_NAME:,} characters as {key!r}", fix=f'give one: {key} = "..."'
+        )
+    return found
 
 
 def _numbers(values: object, where: str) -> tuple[float, ...]:
