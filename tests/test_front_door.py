@@ -10,6 +10,7 @@ from unittest.mock import ANY
 
 import pytest
 import torch
+from small_sweep import study_text
 
 import prunescope
 from prunescope.api.errors import UsageError
@@ -37,36 +38,12 @@ SHORT = ("--trainer-option", "epochs=2", "--trainer-option", "batch_size=32", "-
 SHORT_TOO = {"trainer_options": {"epochs": 2, "batch_size": 32}, "seeds": 1, "levels": 1}
 
 
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 64
-test_images = 40
-[train]
-plugin = "sgd"
-epochs = 4
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "lmc"
-test = false
-[[probes]]
-plugin = "cka"
-[axes]
-epochs = [1, 2, 4]
-density = [0.5]
-[seeds]
-dense = [0]
-replicas = 2
-"""
+STUDY = study_text(
+    data={"name": "patches", "images": 64, "test_images": 40},
+    train={"plugin": "sgd", "epochs": 4},
+    probes=[{"plugin": "errors"}, {"plugin": "lmc", "test": False}, {"plugin": "cka"}],
+    axes={"epochs": [1, 2, 4], "density": [0.5]},
+)
 
 CELLS = Path(__file__).parent / "data/phase_preresnet20_cifar10.csv"
 

@@ -6,19 +6,15 @@ import json
 
 import pytest
 from run_here import command
+from small_sweep import study_text
 
 import prunescope
 
-SWEEP = """
-model = { name = "preresnet8", width = 0.25 }
-data = { name = "patches", images = 64, test_images = 40 }
-train = { plugin = "sgd", epochs = 2 }
-prune = { plugin = "magnitude" }
-retrain = { plugin = "sgd", epochs = 1 }
-probes = [{ plugin = "errors" }, { plugin = "lmc", points = 3 }]
-axes = { epochs = [1, 2], density = [0.3] }
-seeds = { replicas = 2 }
-"""
+SWEEP = study_text(
+    data={"name": "patches", "images": 64, "test_images": 40},
+    probes=[{"plugin": "errors"}, {"plugin": "lmc", "points": 3}],
+    axes={"epochs": [1, 2], "density": [0.3]},
+)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from cifar10_files import write_cifar10
 from images import write_images
+from small_sweep import study_text
 
 from prunescope.api.errors import InputError
 from prunescope.data import places, sources
@@ -18,29 +19,11 @@ from prunescope.runs.store import Store
 
 TRAIN = ("train", "sgd", "--model", "preresnet8", "--model-option", "width=0.25", "--epochs", 1, "--device", "cpu")
 
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "{data}"
-flip = false
-[train]
-plugin = "sgd"
-epochs = 3
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[axes]
-epochs = {epochs}
-density = [0.5]
-[seeds]
-replicas = 1
-"""
+
+def study(epochs, **data):
+    """Return the file of a study of these epochs and data."""
+    three, axes = {"plugin": "sgd", "epochs": 3}, {"epochs": epochs, "density": [0.5]}
+    return study_text(data=data, train=three, axes=axes, seeds={"replicas": 1})
 
 
 @pytest.fixture(autouse=True)
@@ -247,7 +230,7 @@ def sweep(invoke, study, *more):
 
 
 def test_a_study_goes_on_where_its_data_lie_now(images, invoke, tmp_path):
-    (tmp_path / "one.toml").write_text(STUDY.format(data=images, epochs=[3]))
+    (tmp_path / "one.toml").write_text(study([3], name=str(images), flip=False))
     sweep(invoke, tmp_path / "one.toml", "--study", tmp_path / "study", "--only", "train")
     images.rename(tmp_path / "moved")
     forget()
@@ -272,8 +255,7 @@ def test_an_edited_axis_of_epochs_reuses_every_finished_training(invoke, tmp_pat
     folder.mkdir()
 
     def edited(epochs):
-        text = STUDY.format(data="patches", epochs=epochs).replace("flip = false", "images = 60\ntest_images = 40")
-        (folder / "study.toml").write_text(text)
+        (folder / "study.toml").write_text(study(epochs, name="patches", images=60, test_images=40))
         sweep(invoke, folder)
         return set(Store(folder).ids())
 

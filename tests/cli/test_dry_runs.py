@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 import typer
+from small_sweep import study_text
 
 from prunescope.cli.application import build
 from prunescope.runs.files.weights import save_weights
@@ -21,16 +22,11 @@ BRIEF = ("--density", 0.4, "--retrain-epochs", 1, "--workers", 1)
 
 SHORT = (*NETWORK, *DATA, "--trainer-option", "epochs=2", "--seeds", 1, "--workers", 1)
 
-SWEEP = """
-model = { name = "preresnet8", width = 0.25 }
-data = { name = "patches", images = 120, test_images = 60 }
-train = { plugin = "sgd", epochs = 1 }
-prune = { plugin = "magnitude" }
-retrain = { plugin = "sgd", epochs = 1 }
-probes = [{ plugin = "errors" }]
-axes = { epochs = [1], density = [0.5] }
-seeds = { dense = [0], replicas = 2 }
-"""
+SWEEP = study_text(
+    data={"name": "patches", "images": 120, "test_images": 60},
+    train={"plugin": "sgd", "epochs": 1},
+    axes={"epochs": [1], "density": [0.5]},
+)
 
 WORDS = {
     "diagnose": ("one.pt", *DATA, *BRIEF, "--report", "page.html", "--markdown", "page.md"),

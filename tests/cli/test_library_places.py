@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from library_stand_ins import HUB, READ, Rows, Shards, png, write_shards
+from small_sweep import study_text
 
 from prunescope.api.errors import InputError, PrunescopeError
 from prunescope.api.trust import NOTHING, Trust
@@ -265,12 +266,7 @@ def test_the_table_of_a_study_names_no_command(options, tmp_path):
 @pytest.mark.parametrize("options", list(STRANGERS.values())[:5], ids=list(STRANGERS)[:5])
 def test_a_study_file_names_no_command(options, invoke, tmp_path, monkeypatch):
     monkeypatch.chdir(write_shards(tmp_path / "here"))
-    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in options.items())
-    text = f'[model]\nname = "preresnet8"\n[data]\nname = "wds/x"\nimage_size = 8\n{lines}'
-    rest = '[train]\nplugin = "sgd"\nepochs = 2\n[prune]\nplugin = "magnitude"\n[retrain]\nplugin = "sgd"\n'
-    (tmp_path / "s.toml").write_text(
-        f'{text}{rest}[[probes]]\nplugin = "errors"\n[axes]\nepochs = [1, 2]\ndensity = [0.5]\n'
-    )
+    (tmp_path / "s.toml").write_text(study_text(data={"name": "wds/x", "image_size": 8, **options}))
     done = invoke("sweep", tmp_path / "s.toml", "--study", tmp_path / "study", "--trust", "wds/x", "--dry-run")
     assert (done.exit_code, "names code" in done.stderr) == (2, True), done.stderr
     assert OPENED == []

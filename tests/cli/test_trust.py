@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_sweep import as_toml, study_text
 
 from prunescope.api.errors import InputError, UsageError
 from prunescope.data import sources
@@ -37,31 +38,7 @@ def f(*arguments, **options):
     pathlib.Path("canary").write_text("called")
 """
 
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 120
-test_images = 60
-[train]
-plugin = "sgd"
-epochs = 2
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[axes]
-epochs = [1, 2]
-density = [0.5]
-[seeds]
-dense = [0]
-replicas = 2
-"""
+STUDY = study_text(data={"name": "patches", "images": 120, "test_images": 60})
 
 QUICK = ("--dry-run", "--density", "none")
 
@@ -187,8 +164,8 @@ def test_the_weights_of_a_received_study_name_no_code(folder, dense, watched):
 
 
 def test_the_study_of_a_stranger_names_no_code(folder, watched):
-    (folder / "model.toml").write_text(STUDY.replace('"preresnet8"\nwidth = 0.25', '"stranger:f"'))
-    (folder / "data.toml").write_text(STUDY.replace('"patches"\nimages = 120\ntest_images = 60', '"stranger:f"'))
+    (folder / "model.toml").write_text(study_text(model={"name": "stranger:f"}))
+    (folder / "data.toml").write_text(study_text(data={"name": "stranger:f"}))
     said = watched(
         *(("sweep", f"{name}.toml", *more) for name in ("model", "data") for more in (("--dry-run",), ())),
         ("tune", "epochs", "data.toml", "--density", 0.5),
@@ -375,13 +352,3 @@ def test_every_string_of_a_rule_pack(folder, dense, watched):
         (folder / f"{number}.json").write_text(json.dumps(made))
         commands.append(("diagnose", "good.pt", *QUICK, "--rules", f"{number}.json", "--study", f"study{number}"))
     assert watched(*commands)
-
-
-def as_toml(tables):
-    """Write the tables of a study back as TOML."""
-    lines = []
-    for name, table in tables.items():
-        for one in table if isinstance(table, list) else [table]:
-            lines.append(f"[[{name}]]" if isinstance(table, list) else f"[{name}]")
-            lines += [f"{key} = {json.dumps(value)}" for key, value in one.items()]
-    return "\n".join(lines)

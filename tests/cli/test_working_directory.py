@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_sweep import study_text
 
 OPTIONAL = (
     "dask", "datasets", "dill", "fire", "IPython", "ipywidgets", "jax", "lightning", "mkl", "modin", "numexpr", "onnx",
@@ -35,30 +36,7 @@ TRAIN = ("train", "sgd", "--model", "preresnet8", "--model-option", "width=0.25"
 
 DATA = ("--data", "patches:images=60,test_images=60")
 
-SWEEP = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 60
-test_images = 60
-[train]
-plugin = "sgd"
-epochs = 1
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[axes]
-epochs = [1]
-density = [0.5]
-[seeds]
-replicas = 2
-"""
+SWEEP = study_text(train={"plugin": "sgd", "epochs": 1}, axes={"epochs": [1], "density": [0.5]})
 
 
 @pytest.fixture

@@ -7,41 +7,23 @@ from dataclasses import replace
 from importlib import import_module, resources
 
 import pytest
+from small_sweep import study_text
 
 from prunescope.regimes.log_odds import FAMILY, LMC, POSITION, SHIPPED, load_calibration
 
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 64
-test_images = 40
-[train]
-plugin = "sgd"
-epochs = 2
-batch_size = 32
-[[dense_probes]]
-plugin = "errors"
-[[dense_probes]]
-plugin = "hessian"
-top = 0
-batches = 1
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[axes]
-{axis}
-density = [0.3]
-[seeds]
-dense = [0]
-replicas = 3
-"""
+
+def write_tiny(folder, axis):
+    """Write a study of one cell per value of the axis; return its file."""
+    file = folder / "tiny.toml"
+    text = study_text(
+        data={"name": "patches", "images": 64, "test_images": 40},
+        train={"plugin": "sgd", "epochs": 2, "batch_size": 32},
+        dense_probes=[{"plugin": "errors"}, {"plugin": "hessian", "top": 0, "batches": 1}],
+        axes={**axis, "density": [0.3]},
+        seeds={"dense": [0], "replicas": 3},
+    )
+    file.write_text(text)
+    return file
 
 
 def module(name):
@@ -184,10 +166,9 @@ def test_the_shipped_pack_has_the_counts_of_the_shipped_table():
     assert pack["source"].startswith(f"{len(resolved)} resolved cells of 9 studies (36 dense seeds")
 
 
-@pytest.mark.parametrize(("axis", "early"), [("epochs = [1, 2]", 0), ("batch_size = [16, 32]", 2)])
+@pytest.mark.parametrize(("axis", "early"), [({"epochs": [1, 2]}, 0), ({"batch_size": [16, 32]}, 2)])
 def test_the_replicas_of_signals_have_seeds_of_their_own(axis, early, tmp_path):
-    (tmp_path / "tiny.toml").write_text(STUDY.format(axis=axis))
-    laid = module("studies").lay_out_truth(tmp_path / "tiny.toml", tmp_path / "runs")
+    laid = module("studies").lay_out_truth(write_tiny(tmp_path, axis), tmp_path / "runs")
     for one in laid.cells:
         assert len(one.early) == early
         runs = [*one.cell.retrainings, *one.brief, *one.early]
@@ -199,9 +180,9 @@ def test_the_replicas_of_signals_have_seeds_of_their_own(axis, early, tmp_path):
 
 
 def test_a_share_of_the_campaign_from_its_file_to_its_cells(tmp_path):
-    (tmp_path / "tiny.toml").write_text(STUDY.format(axis="batch_size = [16, 32]"))
-    import_module("run_studies").complete_studies([tmp_path / "tiny.toml"], tmp_path / "runs", workers=1)
-    found = module("cells").collect_cells(tmp_path / "tiny.toml", tmp_path / "runs" / "tiny")
+    file = write_tiny(tmp_path, {"batch_size": [16, 32]})
+    import_module("run_studies").complete_studies([file], tmp_path / "runs", workers=1)
+    found = module("cells").collect_cells(file, tmp_path / "runs" / "tiny")
     assert [(one.value, one.drop, one.truth_epochs, one.brief_epochs) for one in found] == [
         (16, 1, 3, 4),
         (32, 1, 3, 4),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import synthetic_phase as synthetic
+from small_sweep import study_text
 
 from prunescope.api import Advice, Evidence, Reading
 from prunescope.api.errors import UsageError
@@ -16,39 +17,15 @@ from prunescope.runs.files import runfile
 from prunescope.runs.store import Store
 from prunescope.studies.grid import studyfolder
 
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 40
-test_images = 20
-[train]
-plugin = "sgd"
-epochs = 80
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 8
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "lmc"
-[[probes]]
-plugin = "cka"
-[[dense_probes]]
-plugin = "errors"
-[[dense_probes]]
-plugin = "hessian"
-[axes]
-epochs = [5, 10, 20, 30, 40, 50, 60, 70, 80]
-density = [0.05, 0.1]
-[seeds]
-dense = [0, 1]
-replicas = 2
-"""
+STUDY = study_text(
+    data={"name": "patches", "images": 40, "test_images": 20},
+    train={"plugin": "sgd", "epochs": 80},
+    retrain={"plugin": "sgd", "epochs": 8},
+    probes=[{"plugin": name} for name in ("errors", "lmc", "cka")],
+    dense_probes=[{"plugin": name} for name in ("errors", "hessian")],
+    axes={"epochs": [5, 10, 20, 30, 40, 50, 60, 70, 80], "density": [0.05, 0.1]},
+    seeds={"dense": [0, 1], "replicas": 2},
+)
 
 BEST = 40
 

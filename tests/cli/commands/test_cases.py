@@ -6,39 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
+from small_sweep import study_text
 
 from prunescope.runs.store import Store
 
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 120
-test_images = 60
-[train]
-plugin = "sgd"
-epochs = 4
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "lmc"
-test = false
-[[probes]]
-plugin = "cka"
-[axes]
-epochs = [1, 2, 3, 4]
-density = [0.2, 0.5]
-[seeds]
-dense = [0, 1]
-replicas = 3
-"""
+STUDY = study_text(
+    data={"name": "patches", "images": 120, "test_images": 60},
+    train={"plugin": "sgd", "epochs": 4},
+    probes=[{"plugin": "errors"}, {"plugin": "lmc", "test": False}, {"plugin": "cka"}],
+    axes={"epochs": [1, 2, 3, 4], "density": [0.2, 0.5]},
+    seeds={"dense": [0, 1], "replicas": 3},
+)
 
 WIDE = ("--rule-option", "epsilon=0.9", "--rule-option", "epsilon_low=0.9", "--rule-option", "epsilon_high=0.95")
 """A gate that every model passes."""

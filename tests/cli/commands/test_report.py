@@ -5,37 +5,19 @@ import json
 import pytest
 import synthetic_phase as synthetic
 from published_grid import FILE as FIGURE_2
+from small_sweep import study_text
 
 from prunescope.runs.store import Store
 
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.5
-[data]
-name = "patches"
-images = 60
-test_images = 30
-[train]
-plugin = "sgd"
-epochs = 80
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 8
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "lmc"
-[[probes]]
-plugin = "cka"
-[axes]
-epochs = [20, 40, 60]
-density = [0.1, 0.5]
-[seeds]
-dense = [0, 1]
-"""
+STUDY = study_text(
+    model={"name": "preresnet8", "width": 0.5},
+    data={"name": "patches", "images": 60, "test_images": 30},
+    train={"plugin": "sgd", "epochs": 80},
+    retrain={"plugin": "sgd", "epochs": 8},
+    probes=[{"plugin": name} for name in ("errors", "lmc", "cka")],
+    axes={"epochs": [20, 40, 60], "density": [0.1, 0.5]},
+    seeds={"dense": [0, 1]},
+)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from small_sweep import study_text
 
 from prunescope.runs.store import Store
 
@@ -37,39 +38,13 @@ class Doubles(Leaves):
         return {"one": Reading(1.0, "1")}
 """
 
-STUDY = """
-[model]
-name = "preresnet8"
-width = 0.25
-[data]
-name = "patches"
-images = 64
-test_images = 32
-[train]
-plugin = "sgd"
-epochs = 1
-batch_size = 16
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 1
-batch_size = 16
-[[probes]]
-plugin = "leaves"
-[[probes]]
-plugin = "stops"
-[[probes]]
-plugin = "doubles"
-[[probes]]
-plugin = "errors"
-[axes]
-epochs = [1]
-density = [0.5]
-[seeds]
-dense = [0]
-replicas = 2
-"""
+STUDY = study_text(
+    data={"name": "patches", "images": 64, "test_images": 32},
+    train={"plugin": "sgd", "epochs": 1, "batch_size": 16},
+    retrain={"plugin": "sgd", "epochs": 1, "batch_size": 16},
+    probes=[{"plugin": name} for name in ("leaves", "stops", "doubles", "errors")],
+    axes={"epochs": [1], "density": [0.5]},
+)
 
 
 @pytest.fixture

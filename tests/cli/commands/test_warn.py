@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import synthetic_phase as synthetic
+from small_sweep import study_text
 
 import prunescope
 from prunescope.api.errors import UsageError
@@ -14,31 +15,15 @@ from prunescope.cli.commands.warn import WarnRequest
 from prunescope.runs.store import Store
 from prunescope.studies.phase.warning_question import WarningQuestion
 
-STUDY = """
-[model]
-name = "preresnet8"
-[data]
-name = "patches"
-images = 60
-test_images = 30
-[train]
-plugin = "sgd"
-epochs = 80
-[prune]
-plugin = "magnitude"
-[retrain]
-plugin = "sgd"
-epochs = 8
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "lmc"
-[axes]
-epochs = [10, 20, 40, 60, 80]
-density = [0.1]
-[seeds]
-dense = [0, 1]
-"""
+STUDY = study_text(
+    model={"name": "preresnet8"},
+    data={"name": "patches", "images": 60, "test_images": 30},
+    train={"plugin": "sgd", "epochs": 80},
+    retrain={"plugin": "sgd", "epochs": 8},
+    probes=[{"plugin": "errors"}, {"plugin": "lmc"}],
+    axes={"epochs": [10, 20, 40, 60, 80], "density": [0.1]},
+    seeds={"dense": [0, 1]},
+)
 
 
 PLUGIN = Path(__file__).parents[3] / "plugins/prunescope-earlywarning/src"

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import synthetic_study
+from small_sweep import study_text
 
 from prunescope.api import Reading
 from prunescope.api.wording import count_text
@@ -32,31 +33,11 @@ READINGS = {
 }  # fmt: skip
 
 
-TINY = """
-[model]
-name = "small_mlp"
-[data]
-name = "patches"
-images = 40
-test_images = 20
-[train]
-plugin = "sgd"
-epochs = 2
-[prune]
-plugin = "magnitude"
-linear = true
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[axes]
-epochs = [1, 2]
-density = [0.5]
-[seeds]
-dense = [0]
-replicas = 2
-"""
+TINY = study_text(
+    model={"name": "small_mlp"},
+    data={"name": "patches", "images": 40, "test_images": 20},
+    prune={"plugin": "magnitude", "linear": True},
+)
 
 
 @pytest.mark.parametrize("width", [80, 120])

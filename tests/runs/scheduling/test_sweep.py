@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from small_sweep import study_text
 
 from prunescope.api import Executor, Outcome, Progress, Resources
 from prunescope.api.errors import InputError, PluginError, StoreError, UsageError
@@ -18,33 +19,13 @@ from prunescope.runs.store import Store
 from prunescope.studies.grid import selection, studyfolder
 from prunescope.training.trainers.sgd import Sgd
 
-TINY = """
-[model]
-name = "small_mlp"
-[data]
-name = "patches"
-images = 60
-test_images = 40
-[train]
-plugin = "sgd"
-epochs = 2
-[prune]
-plugin = "magnitude"
-linear = true
-[retrain]
-plugin = "sgd"
-epochs = 1
-[[probes]]
-plugin = "errors"
-[[probes]]
-plugin = "disagreement"
-[axes]
-epochs = [1, 2]
-density = [0.2, 0.5]
-[seeds]
-dense = [0]
-replicas = 2
-"""
+TINY = study_text(
+    model={"name": "small_mlp"},
+    data={"name": "patches", "images": 60, "test_images": 40},
+    prune={"plugin": "magnitude", "linear": True},
+    probes=[{"plugin": "errors"}, {"plugin": "disagreement"}],
+    axes={"epochs": [1, 2], "density": [0.2, 0.5]},
+)
 
 SERIAL = Local(in_process=True)
 
