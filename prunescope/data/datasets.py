@@ -101,8 +101,15 @@ class Patches(Dataset):
             intrinsic_dimension=self.intrinsic_dimension,
             seed=self.seed,
         )
-        train = generate(options, self.images, split=0, label_noise=self.label_noise)
-        test = generate(options, self.test_images, split=1)
+        try:
+            train = generate(options, self.images, split=0, label_noise=self.label_noise)
+            test = generate(options, self.test_images, split=1)
+        except MemoryError as error:
+            raise UsageError(
+                f"images={self.images}, test_images={self.test_images}, size={self.size}, channels={self.channels}, "
+                f"prototypes={self.prototypes}: these images do not fit into memory",
+                fix="give fewer or smaller images, or fewer prototypes",
+            ) from error
         return arrays.to_data(
             "patches",
             (train.images, train.labels, test.images, test.labels),

@@ -98,7 +98,7 @@ def _walk(folder: Path, seen: set[str], skipped: Counter[str], *, apart: bool = 
         elif _holds(entry.is_dir):
             yield from _walk(path, set(seen) if apart else seen, skipped)
         else:
-            if not _holds(entry.is_file) and path.suffix.lower() in EXTENSIONS:
+            if path.suffix.lower() in EXTENSIONS and (entry.is_symlink() or not _holds(entry.is_file)):
                 _require_file(path)
             yield path
 
@@ -117,9 +117,14 @@ def _count_files(path: Path) -> int:
 
 
 def _require_file(path: Path) -> None:
-    """Raise InputError for an image that is a pipe or a device, which a reader would wait for, or a link to nothing."""
+    """Raise InputError for what a reader would wait for, and a link to nothing.
+
+    That is a pipe, a device, or a link to a file of the system, which has no size and may have no end.
+    """
     try:
         require_regular(path)
+        if not path.stat().st_size:
+            raise InputError(f"{path} links to an empty file", fix="replace it with the image itself, or remove it")
     except OSError as error:
         raise InputError(
             f"{path}: it cannot be read: {error.strerror}", fix="check the files of the data set"

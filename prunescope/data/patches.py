@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 NUM_CLASSES = 10
 LEVELS_PER_UNIT = 32.0
 """Grey levels per unit of image value; the value 0 is the level 128."""
+MOST_VALUES = 1 << 44
+"""Values of an array that are asked for; numpy has other errors for shapes beyond."""
 _PARTS = (
     "prototypes",
     "directions",
@@ -70,9 +72,11 @@ def generate(options: PatchesOptions, n: int, *, split: int, label_noise: float 
     """Return `n` images of one split (0: training, 1: test), `round(label_noise * n)` of them with a wrong label.
 
     Classes are balanced: of n images, each class has n // 10 or one more. Raises UsageError for a patch larger than
-    the image, or more dimensions than the image has values.
+    the image, or more dimensions than the image has values; MemoryError for more values than any machine holds.
     """
     _check(options)
+    if options.channels * max(n * options.size**2, NUM_CLASSES * options.prototypes * options.patch**2) > MOST_VALUES:
+        raise MemoryError
     true = _generator(options, split, "labels").permutation(np.arange(n) % NUM_CLASSES)
     images = options.background * smooth(
         _normal(options, split, "background", (n, options.channels, options.size, options.size)),

@@ -45,6 +45,8 @@ def process_settings() -> list[Quadruple]:
         ("sys.setswitchinterval", sys.getswitchinterval, sys.setswitchinterval, True),
         ("sys.set_int_max_str_digits", sys.get_int_max_str_digits, sys.set_int_max_str_digits, True),
     ]
+    if hasattr(os, "sched_setaffinity"):
+        found.append(("the processors that may be used", _processors, _write_processors, True))
     if os.name == "posix":
         found.append(("the limits of resources", _limits, _write_limits, False))
     return found
@@ -87,6 +89,14 @@ def _replace_closed(before: Mapping[str, bool]) -> None:
     for name, number in (("stdout", 1), ("stderr", 2)):
         if before[f"sys.{name}"] and getattr(sys, name).closed:
             setattr(sys, name, open(number, "w", encoding="utf-8", errors="backslashreplace", closefd=False))  # noqa: SIM115
+
+
+def _processors() -> set[int]:
+    return os.sched_getaffinity(0)
+
+
+def _write_processors(before: set[int]) -> None:
+    os.sched_setaffinity(0, before)
 
 
 def _limits() -> dict[str, tuple[int, int]]:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from prunescope.runs.recipe import Recipe
     from prunescope.runs.store import Store
 
-TABLE = "places.json"
+PLACES_FILE = "places.json"
+
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What reading a text raises that is no table."""
 
 
 def read_places(study: Path) -> None:
@@ -59,7 +62,7 @@ def note_sources(sources: Iterable[Source], store: Store) -> None:
             entry = _entry(store.study, place)
             table[key] = [entry, *(known for known in table.get(key, []) if known != entry)][: places.MOST_PLACES]
         make_folder(store.study)
-        with whole_file(store.study / TABLE) as file:
+        with whole_file(store.study / PLACES_FILE) as file:
             file.write((json.dumps(table, indent=1, sort_keys=True) + "\n").encode())
 
 
@@ -87,12 +90,26 @@ def _beside(study: Path, noted: Mapping[str, Any]) -> dict[str, Any]:
     return {**noted["options"], **{name: os.path.normpath(study.resolve() / way) for name, way in ways.items()}}
 
 
+def check_places(path: Path) -> None:
+    """Raise InputError for a table that cannot be read; it is made again when it is removed."""
+    try:
+        _read_table(path)
+    except UNREADABLE as error:
+        raise InputError(
+            f"{path}: it is no table of places: {error}", fix="remove it: it is written again where the data are found"
+        ) from error
+
+
 def _table(study: Path) -> dict[str, list[dict[str, Any]]]:
     try:
-        table = json.loads(read_regular_text(study / TABLE))
-        return {str(key): [_checked(one) for one in noted] for key, noted in table.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, InputError):
+        return _read_table(study / PLACES_FILE)
+    except (*UNREADABLE, OSError, InputError):
         return {}
+
+
+def _read_table(path: Path) -> dict[str, list[dict[str, Any]]]:
+    table = json.loads(read_regular_text(path))
+    return {str(key): [_checked(one) for one in noted] for key, noted in table.items()}
 
 
 def _checked(entry: Mapping[str, Any]) -> dict[str, Any]:

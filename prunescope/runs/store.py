@@ -75,7 +75,8 @@ class Store:
 
     def ids(self) -> list[str]:
         """Return the ids of all finished runs, sorted."""
-        found = (path.stem for path in self.runs.glob("*.h5") if not path.name.startswith("."))
+        names = (name for name in list_folder(self.runs) if not name.startswith("."))
+        found = (name.removesuffix(".h5") for name in names if name.endswith(".h5"))
         return sorted(run_id for run_id in found if run_id not in self.without)
 
     def unfinished(self, steps: Iterable[Recipe]) -> list[Recipe]:

@@ -54,6 +54,12 @@ def folder_in_its_place(study):
     return ["study.toml"]
 
 
+def file_in_place_of_the_runs(study):
+    shutil.rmtree(study / "runs")
+    (study / "runs").write_text("")
+    return ["runs"]
+
+
 RESULTS = (one_probe, every_probe, every_result)
 
 BESIDE = (study_file, no_text, folder_in_its_place)
@@ -93,7 +99,7 @@ def said(words, study, swept, invoke):
     return result.stderr + result.stdout
 
 
-@pytest.mark.parametrize("damage", [*RESULTS, *BESIDE], ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("damage", [*RESULTS, *BESIDE, file_in_place_of_the_runs], ids=lambda damage: damage.__name__)
 def test_every_command_names_what_is_damaged(damage, study, swept, invoke):
     commands = COMMANDS | (OF_RESULTS if damage in RESULTS else {})
     names = damage(study)
@@ -102,3 +108,12 @@ def test_every_command_names_what_is_damaged(damage, study, swept, invoke):
         assert [name for name in names if name not in text and not (command == "advise" and "train" in name)] == [], (
             command
         )
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"patches": 5}', '{"patches": [{"options": {}}]}', "[" * 100_000])
+def test_a_damaged_table_of_places_is_named_and_written_again(text, study, swept, invoke):
+    (study / "places.json").write_text(text)
+    for words in (("results", "check", "STUDY"), ("results", "list", "STUDY")):
+        assert "places.json" in said(words, study, swept, invoke)
+    (study / "places.json").unlink()
+    assert invoke("results", "check", study).exit_code == 0

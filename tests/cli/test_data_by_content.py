@@ -206,7 +206,7 @@ def test_other_content_in_the_same_place_is_an_error_not_the_old_data(trained, i
 
 
 def test_a_damaged_table_of_places_says_nothing(trained, invoke, tmp_path):
-    table = tmp_path / "study" / locations.TABLE
+    table = tmp_path / "study" / locations.PLACES_FILE
     text = table.read_text()
     for damaged in ("", "[]", '{"a b": 3}', '{"timm x": [{}]}', text.replace("root", "dataset"), text[:-9]):
         table.write_text(damaged)

@@ -255,7 +255,7 @@ def test_the_table_of_a_study_names_no_command(options, tmp_path):
     study.mkdir()
     shutil.rmtree(root)
     table = {places.key_of(source): [{"options": options, "from_study": {}}]}
-    (study / locations.TABLE).write_text(json.dumps(table))
+    (study / locations.PLACES_FILE).write_text(json.dumps(table))
     forget()
     locations.read_places(study)
     with pytest.raises(PrunescopeError):

@@ -216,7 +216,9 @@ def test_equal_folders_have_equal_fingerprints_and_a_class_map_another(tmp_path)
     assert torch.equal(first.train.labels.sort().values, torch.tensor([0, 0, 1, 1]))
 
 
-@pytest.mark.parametrize("kind", ["a pipe", "a socket", "a device", "a folder in a circle", "a link to nothing"])
+@pytest.mark.parametrize(
+    "kind", ["a pipe", "a socket", "a device", "a folder in a circle", "a link to nothing", "a link into /proc"]
+)
 def test_what_is_no_file_is_never_waited_for(kind, tmp_path):
     write_splits(tmp_path, ["cat", "dog"])
     place = tmp_path / "train" / "cat" / "x.png"
@@ -226,7 +228,11 @@ def test_what_is_no_file_is_never_waited_for(kind, tmp_path):
         with contextlib.chdir(place.parent), socket.socket(socket.AF_UNIX) as made:
             made.bind(place.name)  # a path of a few characters: longer ones are no names of sockets
     else:
-        place.symlink_to({"a device": "/dev/zero", "a folder in a circle": "x.png"}.get(kind, "nowhere"))
+        place.symlink_to(
+            {"a device": "/dev/zero", "a folder in a circle": "x.png", "a link into /proc": "/proc/self/stat"}.get(
+                kind, "nowhere"
+            )
+        )
     with pytest.raises(InputError, match=r"x\.png"):
         told(tmp_path)
 

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from prunescope.api.errors import UsageError
+from prunescope.data.datasets import Patches
 from prunescope.data.patches import NUM_CLASSES, PatchesOptions, generate, project, smooth
 
 BARE = PatchesOptions(background=0.0, distractor=0.0, noise=0.0)
@@ -124,3 +125,19 @@ def test_the_defaults_are_too_hard_for_shallow_methods():
     nearest = KNeighborsClassifier(5).fit(x, train.labels).score(y, test.labels)
     assert 0.2 < linear < 0.5
     assert 0.75 < nearest < 0.88
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        {"images": 10**12},
+        {"test_images": 10**19},
+        {"size": 10**12, "patch": 4},
+        {"channels": 10**30},
+        {"prototypes": 10**30},
+    ],
+)
+def test_what_fits_into_no_memory_is_named(absurd):
+    option, value = next(iter(absurd.items()))
+    with pytest.raises(UsageError, match=rf"\b{option}={value}\b.*do not fit into memory"):
+        Patches(**absurd).load()

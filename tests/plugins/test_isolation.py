@@ -201,6 +201,14 @@ def test_hooks_and_streams_that_libraries_replace_are_restored_without_a_word():
     assert read() == before
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a system without sets of processors")
+def test_the_processors_are_restored_without_a_word():
+    before = os.sched_getaffinity(0)
+    with unchanged("a probe"):
+        os.sched_setaffinity(0, {min(before)})
+    assert os.sched_getaffinity(0) == before
+
+
 CLOSING = """
 import os, sys, tempfile
 from prunescope.api.errors import PluginError

@@ -21,7 +21,7 @@ def split_study(words: Sequence[str], study: Path) -> tuple[Path, list[str]]:
     folder = find_study_folder(first)
     if Path(first).is_file() and Path(first).parent.name == RUNS:
         return folder, [Path(first).name.partition(".")[0], *rest]
-    return (folder, rest) if (folder / RUNS).is_dir() or Path(first).suffix == ".toml" else (study, list(words))
+    return (folder, rest) if (folder / RUNS).exists() or Path(first).suffix == ".toml" else (study, list(words))
 
 
 def take_one(words: Sequence[str], what: str, command: str) -> str:

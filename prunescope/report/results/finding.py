@@ -58,7 +58,7 @@ class OpenStudy(Finding):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with each damaged file, of the runs and beside them (study.toml, data.json)."""
+        """What is wrong with each damaged file, of the runs and beside them (study.toml, data.json, places.json)."""
         return (*self._problems_beside(), *self._read.problems)
 
     def show(self, run: str) -> RunFinding | DiagnosisFinding:

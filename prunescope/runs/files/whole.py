@@ -76,8 +76,15 @@ def sync_folder(path: Path) -> None:
 
 
 def list_folder(path: Path) -> list[str]:
-    """Return the names in a folder, read again: network file systems then see those that others have made."""
+    """Return the names in a folder, read again: network file systems then see those that others have made.
+
+    Nothing where there is no such folder; StoreError for a file in its place, or one that may not be read.
+    """
     try:
         return sorted(os.listdir(path))  # noqa: PTH208 - names alone
+    except (NotADirectoryError, PermissionError) as error:
+        raise StoreError(
+            f"cannot read the folder {path}: {error.strerror or error}", fix="check what it is, and its permissions"
+        ) from error
     except OSError:
         return []

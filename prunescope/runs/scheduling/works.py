@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prunescope.api import Job, Resources
-from prunescope.runs.locations import TABLE
+from prunescope.runs.locations import PLACES_FILE
 from prunescope.runs.recipe import run_of, task_id
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _job(group: Group, todo: Collection[str], task_of: Mapping[str, str], *, stu
 
 def _table(study: str) -> tuple[str, ...]:
     """Return the table of where the data of a study lie, where it has one."""
-    return (TABLE,) if (Path(study) / TABLE).is_file() else ()
+    return (PLACES_FILE,) if (Path(study) / PLACES_FILE).is_file() else ()
 
 
 def input_files(references: Sequence[str], *, weights: bool) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from prunescope.data.spec import Source, options_in
 from prunescope.networks.identified import identified
 from prunescope.networks.spec import ModelSpec
 from prunescope.runs.files.whole import make_folder, whole_file
-from prunescope.runs.locations import note_sources
+from prunescope.runs.locations import PLACES_FILE, check_places, note_sources
 from prunescope.runs.place import STUDY_FILE
 from prunescope.runs.reuse import FinishedTrainings
 from prunescope.runs.store import Store
@@ -124,9 +124,9 @@ def settle(file: Path, folder: Path, *, trust: Trust = NOTHING, data: str | None
 
 
 def check_study_files(folder: Path) -> list[tuple[str, str]]:
-    """Return (file, what is wrong) for study.toml and data.json, where one is there and cannot be used."""
+    """Return (file, what is wrong) for each file beside the runs that is there and cannot be used."""
     found = []
-    for name, read in ((STUDY_FILE, study.load_study), (DATA_FILE, _read_noted)):
+    for name, read in ((STUDY_FILE, study.load_study), (DATA_FILE, _read_noted), (PLACES_FILE, check_places)):
         path = folder / name
         try:
             if os.path.lexists(path):
