@@ -14,7 +14,7 @@ from prunescope.data.stream import SequentialSplit, StreamSplit
 from prunescope.data.vision import GREY_MEAN, GREY_STD, SMALL_SIDE, usual_crop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from prunescope.api import Data
 
@@ -49,8 +49,14 @@ UNHEEDED = {
     "drop_path": "stochastic depth (drop-path {})",
     "drop_block": "DropBlock ({})",
     "clip_grad": "gradient clipping ({})",
+    "model_ema": "a moving average of the weights (EMA)",
 }
 """What a training may have done that retraining does not."""
+
+RATIO = (3 / 4, 4 / 3)
+"""Width by height, from and to, of random crops of streamed images."""
+
+CLOSE = 0.01
 
 OF_IMAGES = ("auto_augment", "color_jitter", "random_erasing", "grayscale", "blur", "vflip", "aug_splits")
 """Those that a training without augmentation did not do, whatever its other settings are."""
@@ -80,7 +86,7 @@ def settle(settings: Mapping[str, Json] | None, *, known: Collection[str], given
         origins = dict.fromkeys(options, "its training")
         refused: tuple[str, ...] = ()
     else:
-        options, refused = _options(settings)
+        options, refused = _options(settings, given)
         recorded = settings.get("origins") or {}
         origins = {name: _origin(recorded, name) for name in options}
     taken = set(given) | {name for pair in TOGETHER if set(pair) & set(given) for name in pair}
@@ -118,7 +124,7 @@ SETTING_OF = {"image_height": "image_size", "flip": "hflip", "crop_padding": "no
 """Option -> the setting it follows from, where the names differ."""
 
 
-def _options(settings: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[str, ...]]:
+def _options(settings: Mapping[str, Json], given: Collection[str]) -> tuple[dict[str, Json], tuple[str, ...]]:
     found: dict[str, Json] = {}
     refused = []
     if "image_size" in settings:
@@ -137,7 +143,7 @@ def _options(settings: Mapping[str, Json]) -> tuple[dict[str, Json], tuple[str, 
         refused.append(f"crop_pct {crop:g} is not from 0 to 1")
     if "mean" in settings and "std" in settings:
         found |= {"mean": settings["mean"], "std": settings["std"]}
-    if settings.get("class_map"):
+    if settings.get("class_map") and "classes" not in given:
         refused.append(f"class map {settings['class_map']!r} is a file: give it as classes=FILE behind --data")
     return found | _augmentation(settings), tuple(refused)
 
@@ -157,8 +163,10 @@ def _augmentation(settings: Mapping[str, Json]) -> dict[str, Json]:
     return found
 
 
-def unheeded(settings: Mapping[str, Json] | None) -> tuple[str, ...]:
+def unheeded(settings: Mapping[str, Json] | None, data: Data | None = None) -> tuple[str, ...]:
     """Return what the training did that a retraining by prunescope's trainers does not, a phrase each.
+
+    data: what the retraining sees, where it is known.
 
     >>> unheeded({"cutmix": 1.0, "color_jitter": 0.4, "no_aug": True})
     ('CutMix (alpha 1)',)
@@ -179,7 +187,23 @@ def unheeded(settings: Mapping[str, Json] | None) -> tuple[str, ...]:
     trained, seen = settings.get("train_crop_size"), settings.get("image_size")
     if trained and seen and [trained, trained] != list(seen):
         found.append(f"training at {count_text(trained, 'pixel')} (here {seen[0]})")
-    return tuple(found)
+    return (*found, *_other_crops(settings, data))
+
+
+def _other_crops(settings: Mapping[str, Json], data: Data | None) -> Iterator[str]:
+    """Yield a phrase for each way in which the training cropped, and the retraining does not."""
+    least = 1.0 if settings.get("no_aug") else float((settings.get("scale") or [1])[0])
+    if not 0 < least < 1:
+        return
+    if data is not None and isinstance(data.train, InMemorySplit):
+        here = "out of a border; in_memory=never behind --data repeats them"
+        yield f"random crops from {least:g} of the image (here {here})"
+        return
+    ratio = settings.get("ratio")
+    if ratio and any(abs(one - usual) > CLOSE for one, usual in zip(ratio, RATIO, strict=True)):
+        yield "random crops of a width of {:.3g} to {:.3g} heights (here 0.75 to 1.33)".format(*ratio)
+    if settings.get("train_crop_mode") not in (None, "rrc"):
+        yield f"random crops by timm's {settings['train_crop_mode']}"
 
 
 def _jitter_replaced(settings: Mapping[str, Json]) -> bool:

@@ -29,6 +29,9 @@ IMAGES = 512
 GAP = 0.2
 """How much more often predictions are right under the best exchange of classes, before it is named."""
 
+SHOWN_PAIRS = 6
+"""Exchanged classes that a sentence names."""
+
 GOOD = 0.6
 """How often they are right under that exchange."""
 
@@ -144,10 +147,11 @@ def exchange_note(reference: str, data: Data, session: Session, *, classes: tupl
         for label, guess in zip(labels, predicted, strict=True)
         if label != guess and counted[label, guess] > 0
     ]
+    shown = ", ".join(moved[:SHOWN_PAIRS]) + (", …" if moved[SHOWN_PAIRS:] else "")
     return (
         f"predictions are nearly an exchange of the labels: {percent(as_is)} of "
         f"{count_text(total, 'training image')} are right, "
-        f"and {percent(best)} would be if classes changed places ({', '.join(moved[:4])}). The classes are in another "
+        f"and {percent(best)} would be if classes changed places ({shown}). The classes are in another "
         "order than in training: give classes=FILE or class_order behind --data"
     )
 

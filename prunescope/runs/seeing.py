@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from prunescope.api import Data
     from prunescope.data.spec import Source
+    from prunescope.plugins.registry import Loaded
     from prunescope.runs.session import Session
 
 NETWORK = "the network"
@@ -55,6 +56,19 @@ def describe_as_trained(
         mapped = bool({"classes", "num_classes"} & (given | set(chosen)))
         labels.check_outputs(references[0], opened, session, mapped=mapped, name=text)
     return source
+
+
+def describe_unheeded(reference: str, source: Source, trainer: Loaded, session: Session) -> str:
+    """Return a sentence on what a dense training did that a retraining on these data does not; "" where nothing."""
+    from prunescope.data import sources
+    from prunescope.data.sight import unheeded
+
+    settings = dict(session.read(run_of(reference)).facts.get("data") or {})
+    if trainer.given.get("ema"):
+        settings.pop("model_ema", None)
+    data = sources.open_source(source.to_json(), device="cpu", trust=session.store.trust)
+    found = unheeded(settings, data)
+    return f"the dense training used these, the retraining does not: {', '.join(found)}" if found else ""
 
 
 def exchanged(source: Source, reference: str, session: Session) -> str:

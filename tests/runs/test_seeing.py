@@ -17,6 +17,7 @@ from prunescope.api.errors import MismatchError
 from prunescope.data import places, sources
 from prunescope.plugins import registry
 from prunescope.runs.opening import open_data, open_network
+from prunescope.runs.seeing import describe_unheeded
 from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 from prunescope.runs.watching import Silent
@@ -184,3 +185,41 @@ def test_a_run_of_ours_is_measured_as_it_was_trained(folder, session):
     assert source.options["flip"] is False
     assert Path(places.find_places(source)[0]["root"]) == folder
     assert "root" not in source.options
+
+
+@pytest.mark.parametrize(
+    ("args", "in_memory", "named"),
+    [
+        ({"scale": [0.6, 1.0]}, "always", "random crops from 0.6 of the image (here out of a border"),
+        ({"scale": [0.6, 1.0]}, "never", None),
+        ({"scale": [0.6, 1.0], "no_aug": True}, "always", None),
+        ({"scale": [1.0, 1.0]}, "always", None),
+        ({"scale": [0.6, 1.0], "ratio": [0.5, 2.0]}, "never", "random crops of a width of 0.5 to 2 heights"),
+        ({"scale": [0.6, 1.0], "ratio": [0.75, 4 / 3]}, "never", None),
+        ({"scale": [0.6, 1.0], "train_crop_mode": "rkrc"}, "never", "random crops by timm's rkrc"),
+        ({"model_ema": True}, "always", "a moving average of the weights (EMA)"),
+        ({"model_ema": False}, "always", None),
+    ],
+)
+def test_what_retraining_does_not_repeat_is_named(tmp_path, folder, session, args, in_memory, named):
+    saved(tmp_path / "last.pth.tar", img_size=64, **args)
+    reference = open_network(str(tmp_path / "last.pth.tar"), session)
+    source = open_data(f"{folder}:in_memory={in_memory}", [reference], session)
+    found = describe_unheeded(reference, source, registry.make("trainers", "sgd", {}), session)
+    assert (named in found) if named else found == ""
+
+
+def test_an_average_that_retraining_keeps_too_is_not_named(tmp_path, folder, session):
+    saved(tmp_path / "last.pth.tar", img_size=64, model_ema=True)
+    reference = open_network(str(tmp_path / "last.pth.tar"), session)
+    source = open_data(str(folder), [reference], session)
+    assert describe_unheeded(reference, source, registry.make("trainers", "sgd", {"ema": "0.9"}), session) == ""
+
+
+def test_the_class_map_of_a_training_is_named_unless_one_is_given(tmp_path, folder, session):
+    (tmp_path / "map.txt").write_text("bee\nant\n")
+    saved(tmp_path / "last.pth.tar", img_size=64, class_map="map.txt")
+    for given, named in ((str(folder), True), (f"{folder}:classes={tmp_path / 'map.txt'}", False)):
+        session.watcher.lines.clear()
+        opened(tmp_path / "last.pth.tar", given, session)
+        assert any("class map 'map.txt'" in line for line in session.watcher.lines) == named

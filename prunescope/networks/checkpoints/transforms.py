@@ -28,6 +28,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "no_aug": ("no_aug", "no_augment"),
     "scale": ("scale",),
     "ratio": ("ratio",),
+    "train_crop_mode": ("train_crop_mode",),
     "color_jitter": ("color_jitter",),
     "auto_augment": ("aa", "auto_augment"),
     "random_erasing": ("reprob", "random_erase", "random_erasing"),
@@ -42,6 +43,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "drop": ("drop",),
     "drop_path": ("drop_path", "drop_connect"),
     "drop_block": ("drop_block",),
+    "model_ema": ("model_ema",),
     "clip_grad": ("clip_grad", "clip_grad_norm", "gradient_clip_val"),
     "train_crop_size": ("train_crop_size",),
     "dataset": ("dataset",),
@@ -51,7 +53,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 """Our name -> the names programs give it."""
 
-WORDS = ("interpolation", "crop_mode", "auto_augment", "dataset", "data_dir", "data", "class_map")
+WORDS = ("interpolation", "crop_mode", "train_crop_mode", "auto_augment", "dataset", "data_dir", "data", "class_map")
 
 PAIRS = ("mean", "std", "scale", "ratio")
 
@@ -80,6 +82,7 @@ TORCHVISION: dict[str, JSON] = {
     "std": [0.229, 0.224, 0.225],
     "interpolation": "bilinear",
     "hflip": 0.5,
+    "scale": [0.08, 1.0],
 }
 """What references/classification/presets.py of torchvision does by default."""
 

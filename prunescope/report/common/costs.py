@@ -10,7 +10,7 @@ from prunescope.report.common import console
 from prunescope.report.common.finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rich.console import RenderableType
 
@@ -63,7 +63,7 @@ class Cost(Finding):
     def lines(self) -> list[str]:
         """Return the plan in words, a line each."""
         found = [
-            f"{name.replace('_', ' ')}: {', '.join(map(str, what)) if isinstance(what, list) else what}"
+            f"{name.replace('_', ' ')}: {_join(what) if isinstance(what, list) else what}"
             for name, what in self.about.items()
             if what != []
         ]
@@ -84,3 +84,13 @@ class Cost(Finding):
         found = self.estimate
         known = {"steps": found.steps, "passes": found.passes, "seconds": self.seconds, "bytes": found.bytes}
         return {"schema_version": 1, "dry_run": {**self.about, **known}}
+
+
+def _join(parts: Sequence[object]) -> str:
+    """Join words by commas, sentences that have commas themselves by semicolons.
+
+    >>> _join([0.1, 0.5]), _join(["read, too", "used"])
+    ('0.1, 0.5', 'read, too; used')
+    """
+    texts = list(map(str, parts))
+    return ("; " if any("," in text for text in texts) else ", ").join(texts)

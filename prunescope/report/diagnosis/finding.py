@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from prunescope.studies.diagnosis.plan import AtDensity
     from prunescope.studies.diagnosis.weights_alone import WeightsAlone
 
+ALWAYS = ("optimizer", "learning_rate", "weight_decay", "batch_size", "schedule")
+"""Options of a trainer that a plan names even where they are its defaults."""
+
 NEXT = "data would add errors, the Hessian, and the regime at each density: --data SPEC"
 
 
@@ -181,13 +184,15 @@ def _about(cost: DiagnosisCost) -> dict[str, Any]:
 def _about_retraining(step: AtDensity) -> dict[str, Any]:
     """Return how the replicas are retrained, or the siblings where there are none; {} where nothing is."""
     from prunescope.plugins import registry
+    from prunescope.plugins.options import all_options
 
     brief = [recipe for one in step.siblings for recipe in one.retrainings]
     first = next(iter((*step.retrainings, *brief)), None)
     if first is None:
         return {}
     trainer = registry.make("trainers", first.plugin, first.options)
-    options = [f"{name}={value}" for name, value in sorted(trainer.given.items())]
+    usual = {name: value for name, value in all_options(trainer.instance).items() if name in ALWAYS}
+    options = [f"{name}={value}" for name, value in sorted((usual | dict(trainer.given)).items())]
     members = [f"{name} {value:g}" for one in step.siblings for name, value in one.knobs.items()]
     siblings = {} if step.retrainings else {"siblings": members}
     known = {"retrain_with": trainer.plugin.name, "retrain_epochs": trainer.instance.length()}

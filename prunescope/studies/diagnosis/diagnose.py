@@ -13,7 +13,7 @@ from prunescope.runs import pipeline
 from prunescope.runs.dry import keep_nothing
 from prunescope.runs.opening import inherited_source, listed, open_data, open_network, open_networks
 from prunescope.runs.recipe import run_of
-from prunescope.runs.seeing import exchanged
+from prunescope.runs.seeing import describe_unheeded, exchanged
 from prunescope.studies.diagnosis import course, family, plan, retraining, weights_alone, without_replicas
 
 if TYPE_CHECKING:
@@ -147,16 +147,9 @@ def _plan(
     without_replicas.check_plan(asked)
     labels = (swapped,) if swapped else ()
     used = retrained if question.replicas else brief
-    assumed = (*used.notes, *_unheeded(dense[0], session)) if used else ()
+    unheeded = describe_unheeded(dense[0], data, used.trainer, session) if used else ""
+    assumed = (*used.notes, *((unheeded,) if unheeded else ())) if used else ()
     return asked, (*labels, *assumed, *without_replicas.find_unused(question), *lost) if densities else labels
-
-
-def _unheeded(reference: str, session: Session) -> tuple[str, ...]:
-    """Return a note on what the dense training did with images and losses that the retraining does not."""
-    from prunescope.data.sight import unheeded
-
-    found = unheeded(session.read(run_of(reference)).facts.get("data"))
-    return (f"the dense training used these, the retraining does not: {', '.join(found)}",) if found else ()
 
 
 def _family(question: DiagnosisQuestion, session: Session, reference: str) -> tuple[Family | None, tuple[str, ...]]:

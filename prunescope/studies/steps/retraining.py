@@ -58,10 +58,9 @@ def answer_retraining(question: RetrainingQuestion, session: Session) -> Retrain
 
     Raises UsageError for a network without a mask, no replica, or a soup of one.
     """
-    from prunescope.data.sight import unheeded
     from prunescope.runs import plan
     from prunescope.runs.opening import open_data, open_network
-    from prunescope.runs.recipe import run_of
+    from prunescope.runs.seeing import describe_unheeded
 
     if question.replicas < 1:
         raise UsageError(f"--replicas got {question.replicas}", fix="it requires a whole number from 1")
@@ -77,9 +76,9 @@ def answer_retraining(question: RetrainingQuestion, session: Session) -> Retrain
             fix=f"prune it first: prunescope prune magnitude {pruned} --density 0.1",
         )
     source = open_data(question.data, [pruned], session, limit_batches=question.limit_batches)
-    left_out = unheeded(session.read(run_of(pruned)).facts.get("data"))
+    left_out = describe_unheeded(pruned, source, trainer, session)
     if left_out:
-        session.note(f"the dense training used these, the retraining does not: {', '.join(left_out)}")
+        session.note(left_out)
     seeds = range(question.seed, question.seed + question.replicas)
     recipes = [plan.retraining_recipe(pruned=pruned, trainer=trainer, data=source, seed=seed) for seed in seeds]
     replicas = tuple(map(session.read, _perform(recipes, session)))
