@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from prunescope.api.wording import percent
 from prunescope.networks import multiplied
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class Prunable:
     """Prunable weights / all parameters of the network, in [0, 1]."""
     computed: Mapping[str, str] = field(default_factory=dict)
     """Why a weight is not what its layer multiplies by, by the weight's name: see `multiplied`."""
+
+    def describe(self) -> str:
+        """Return the kinds and the share, in words."""
+        return f"{self.kinds}, {percent(self.share, 2)} of all parameters"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +78,21 @@ def choose_prunable(model: nn.Module, *, linear: bool | None = None, first: bool
             reasons = {name: weight.computed for name, weight in chosen.items() if weight.computed}
             return Prunable(weights=weights, kinds=kinds, share=share, computed=reasons)
     raise AssertionError
+
+
+def describe_weights(model: nn.Module, names: Iterable[str]) -> tuple[str, float]:
+    """Return the kinds of layers whose weights these are, and their share of all parameters, in [0, 1].
+
+    >>> describe_weights(nn.Sequential(nn.Conv2d(1, 1, 3, bias=False), nn.Flatten(), nn.Linear(1, 26)), ["0.weight"])
+    ('convolutions', 0.14754098360655737)
+    """
+    every, parameters = _weights(model), dict(model.named_parameters())
+    chosen = [name for name in names if name in parameters]
+    known = [every[name].is_convolution for name in chosen if name in every]
+    found = {"convolutions": any(known), "linear layers": not all(known), "other layers": len(known) < len(chosen)}
+    whole = sum(weight.numel() for weight in parameters.values()) or 1
+    kinds = " and ".join(kind for kind, there in found.items() if there)
+    return kinds, sum(parameters[name].numel() for name in chosen) / whole
 
 
 def _sets(every: dict[str, _Weight], *, linear: bool | None) -> list[tuple[str, list[str]]]:

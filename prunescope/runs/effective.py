@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from prunescope.api.errors import UsageError
+from prunescope.api.errors import PrunescopeError, UsageError
+from prunescope.api.trust import names_code
 
 if TYPE_CHECKING:
     from prunescope.api import Mask
@@ -21,5 +23,16 @@ def find_effective(run: Run, session: Session) -> Mask:
 
     if run.mask is None:
         raise UsageError(f"{run.id} has no mask", fix="prune it first")
-    model = run.facts["model"]
-    return paths.effective(session.build_network(run.id), run.mask, (model["in_chans"], *model["image_size"]))
+    return paths.effective(session.build_network(run.id), run.mask, _shape(run, session))
+
+
+def _shape(run: Run, session: Session) -> tuple[int, ...]:
+    """Return the shape of one input: of a person's own network that of its data, where they are found."""
+    from prunescope.data import sources
+
+    model, source = run.facts["model"], run.recipe.arguments.get("data")
+    if names_code(model["name"]) and source:
+        with suppress(PrunescopeError):
+            data = sources.open_source(source, device="cpu", trust=session.store.trust)
+            return (data.in_chans, *data.image_size)
+    return (model["in_chans"], *model["image_size"])

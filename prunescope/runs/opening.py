@@ -48,6 +48,7 @@ def open_network(
     if reference is not None:
         _refuse_named_weights(loading.weights, text)
         _keep_again(loading.model, reference, session)
+        _note_weights(run_of(reference), session)
         return _with_weights(reference, session)
     if path.exists() or text.startswith(HUB_PREFIXES):
         return _import_file(path if path.exists() else text, session, _named(loading))
@@ -194,7 +195,15 @@ def _import_file(source: Path | str, session: Session, loading: Loading) -> str:
     session.note(
         f"{text}: {network['name']} with {count_text(network['num_classes'], 'class')}, read as {facts['format']}"
     )
+    _note_weights(run_id, session)
     return run_id
+
+
+def _note_weights(run_id: str, session: Session) -> None:
+    """Report which weights of a file a run is, and what of the file was not read."""
+    notes = session.read(run_id, only=()).facts.get("notes")
+    if notes:
+        session.note(f"weights: {'; '.join(notes)}")
 
 
 def import_network(network: Any, session: Session, data: DataLike | None) -> str:  # noqa: ANN401 - nn.Module comes late

@@ -46,6 +46,8 @@ def test_a_dry_run_prints_the_whole_plan(inputs, invoke):
         "EMA weights read from 'state_dict_ema'; --weights raw reads 'state_dict' instead",
         "8 training and 8 test images, 2 classes, 12x12 pixels",
         "mixup=0.2",
+        "schedule=cosine, weight_decay=0.0001",
+        "prunable: convolutions, 9",
         "CutMix (alpha 1)",
         "stochastic depth (drop-path 0.1)",
     ):
@@ -65,3 +67,12 @@ def test_a_diagnosis_carries_the_settings_into_the_next_command(inputs, invoke):
 def test_a_number_of_an_option_is_printed_whole():
     source = {"name": "timm", "options": {"root": "birds", "mean": [0.49139968, 0.5], "crop_pct": 0.9}}
     assert data_text(source) == "birds:crop_pct=0.9,mean=0.49139968,0.5"
+
+
+@pytest.mark.parametrize("step", [("prune", "magnitude"), ("probe", "errors")])
+def test_every_step_names_the_weights_that_it_reads(inputs, invoke, step):
+    checkpoint, data, study = inputs
+    words = (*step, checkpoint, *(("--density", "0.5") if step[0] == "prune" else ()), "--data", data, "--study", study)
+    result = invoke(*words)
+    assert result.exit_code == 0, result.stderr
+    assert "weights: EMA weights read from 'state_dict_ema'; --weights raw reads 'state_dict' instead" in result.stderr

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import Trust, resolve
@@ -101,3 +103,14 @@ def test_trust_is_of_whole_names():
         trust.check("nets:large", source="a file")
     with pytest.raises(InputError, match=r"names code: '\\x1b\[31m:f'"):
         trust.check("\x1b[31m:f", source="a file")
+
+
+def test_paths_through_a_network_of_ones_own_are_searched_at_the_size_of_its_data(own_code):
+    ends = "    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 4))\n"
+    Path("nets_of_mine.py").write_text(f"{NETS}def of_one_size():\n{ends}")
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 4))
+    torch.save(network.state_dict(), "plain.pt")
+    named = ("--model", "nets_of_mine:of_one_size", "--data", "nets_of_mine:images")
+    found = own_code("prune", "magnitude", "plain.pt", *named, "--density", 0.5, "--explain")
+    assert "effective density: n/a" not in found.stderr
+    assert "kept weights on a path" in found.stderr

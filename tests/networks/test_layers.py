@@ -6,7 +6,7 @@ from torch import nn
 
 import prunescope.networks.zoo  # noqa: F401 - registers them with timm
 from prunescope.api.errors import UsageError
-from prunescope.networks.layers import choose_prunable, prunable
+from prunescope.networks.layers import choose_prunable, describe_weights, prunable
 from prunescope.plugins import registry
 from prunescope.plugins.testing import toy_data
 
@@ -57,3 +57,18 @@ def test_too_little_is_refused_unless_asked_for():
     assert "--linear" in caught.value.fix
     mask = registry.make("pruners", "magnitude", {"linear": True}).instance.mask(model, toy_data(), 0.5, seed=0)
     assert list(mask.kept) == ["1.weight", "2.weight"]
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds", "weights"),
+    [
+        (["0.weight"], "convolutions", 18),
+        (["2.weight"], "linear layers", 7200),
+        (["0.weight", "2.weight"], "convolutions and linear layers", 7218),
+        (["3.weight"], "other layers", 800),
+        (["0.weight", "3.weight"], "convolutions and other layers", 818),
+    ],
+)
+def test_the_weights_of_a_mask_are_described(names, kinds, weights):
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(72, 100), nn.Embedding(100, 8))
+    assert describe_weights(model, names) == (kinds, weights / (18 + 2 + 7200 + 100 + 800))

@@ -123,9 +123,19 @@ def summary_notes(folder: Path, epochs: int | None) -> tuple[str, ...]:
     last = int(float(rows[-1]["epoch"])) + 1
     row = next((row for row in rows if epochs and int(float(row["epoch"])) + 1 == epochs), rows[-1])
     values = ", ".join(
-        f"{name} {value}" for name, value in row.items() if name and name.startswith(("train_", "eval_")) and value
+        f"{name} {_short(value)}"
+        for name, value in row.items()
+        if name and name.startswith(("train_", "eval_")) and value
     )
     return (f"summary.csv: the run went to epoch {last}; after epoch {int(float(row['epoch'])) + 1}: {values}",)
+
+
+def _short(value: str) -> str:
+    """Return a number with four digits, and any other text as it is."""
+    try:
+        return f"{float(value):.4g}"
+    except ValueError:
+        return value
 
 
 def _summary_rows(path: Path) -> list[dict[str, str]]:

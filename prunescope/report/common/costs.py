@@ -47,6 +47,8 @@ class Cost(Finding):
     """Jobs that run at a time."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What else is known of the plan, for a person and in the JSON."""
+    reported: tuple[str, ...] = ()
+    """Of these, what a person has read already, when the network was opened."""
 
     @property
     def seconds(self) -> float:
@@ -65,7 +67,7 @@ class Cost(Finding):
         found = [
             f"{name.replace('_', ' ')}: {_join(what) if isinstance(what, list) else what}"
             for name, what in self.about.items()
-            if what != []
+            if what != [] and name not in self.reported
         ]
         return [*found, f"with {count_text(self.slots, 'worker')}: {console.duration(self.seconds)}; nothing was run"]
 

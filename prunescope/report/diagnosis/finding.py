@@ -146,7 +146,8 @@ def find_diagnosis(question: DiagnosisQuestion, session: Session) -> DiagnosisFi
     if isinstance(answer, Diagnosed):
         return show_diagnosis(answer.run, answer.session, notes=answer.notes)
     if isinstance(answer, DiagnosisCost):
-        return Cost(estimate=answer.estimate, slots=answer.executor.instance.slots(), about=_about(answer))
+        slots = answer.executor.instance.slots()
+        return Cost(estimate=answer.estimate, slots=slots, about=_about(answer), reported=("weights",))
     return WeightsFinding(found=answer)
 
 
@@ -207,4 +208,5 @@ def _about_inputs(cost: DiagnosisCost) -> dict[str, Any]:
         "weights": list(cost.facts.get("notes", ())),
         "data": f"{data.name}: {len(data.train):,} training and {count_text(len(data.test), 'test image')}, "
         f"{count_text(data.num_classes, 'class')}, {'x'.join(map(str, data.image_size)) or 'no'} pixels",
+        "prunable": cost.prunable.describe(),
     }

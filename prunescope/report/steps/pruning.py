@@ -39,10 +39,14 @@ class Pruning(NetworkFinding):
         return MaskExplanation(found=explain_mask(self.found, self.session), run=self.run)
 
     def lines(self) -> Sequence[str]:
-        """Return what was kept."""
+        """Return what was kept, of the prunable weights and of all."""
+        facts = self.found.facts
         kept = f"kept {percent(self.density, 4)} of the prunable weights of {self.found.recipe.inputs[0]}"
+        if "prunable" in facts:  # runs of earlier versions do not have it
+            kept += f" ({facts['prunable']}, {percent(facts['prunable_share'], 2)} of all parameters)"
+        whole = f"{percent(facts['whole_density'], 4)} of all parameters are left"
         recalibrated = ["BatchNorm re-estimated under the mask"] * ("recalibrate" in self.found.recipe.arguments)
-        return [kept, *recalibrated, *notes(self.found)]
+        return [kept, whole, *recalibrated, *notes(self.found)]
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
         """Return one row per layer: its weights, those that are kept, and its density."""

@@ -36,8 +36,10 @@ def prune_network(recipe: Recipe, context: StepContext) -> StepResult:
     if batch_size := recipe.arguments.get("recalibrate"):
         _recalibrate(model, data, batch_size=batch_size)
     pruned = replace(dense, state=state(model), mask=mask, recipe=recipe.canonical())
+    kinds, share = layers.describe_weights(model, mask.kept)
     densities = {"density": mask.density, "whole_density": masks.whole_density(model, mask)}
-    return StepResult(facts={**facts(dense), **densities}, weights={None: pruned}, mask=mask)
+    chosen = {"prunable": kinds, "prunable_share": share}
+    return StepResult(facts={**facts(dense), **densities, **chosen}, weights={None: pruned}, mask=mask)
 
 
 def _recalibrate(model: nn.Module, data: Data, *, batch_size: int) -> None:

@@ -19,7 +19,8 @@ from prunescope.studies.diagnosis import course, family, plan, retraining, weigh
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prunescope.api import Data
+    from prunescope.api import Data, Pruner
+    from prunescope.networks.layers import Prunable
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.scheduling.cost import CostEstimate
     from prunescope.runs.session import Session
@@ -50,6 +51,8 @@ class DiagnosisCost:
     facts: Mapping[str, Any]
     """What is known of the dense network: its model, the settings of its training, how its file was read."""
     data: Data
+    prunable: Prunable
+    """What the pruner may prune."""
     notes: tuple[str, ...]
     """What had to be assumed."""
 
@@ -66,7 +69,9 @@ def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed
         asked, notes = _plan(question, opened, dense=dense, densities=densities)
         from prunescope.data import sources
 
-        steps = plan.lay_out_diagnosis(asked)
+        steps, prunable = plan.lay_out_diagnosis(asked), _prunable(asked.pruner.instance, dense[0], opened)
+        if densities and not question.dry_run:
+            opened.note(f"prunable: {prunable.describe()}")
         estimate = opened.estimate(steps.recipes[:-1])
         if question.dry_run:
             return DiagnosisCost(
@@ -75,6 +80,7 @@ def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed
                 executor=opened.executor,
                 facts=opened.read(run_of(dense[0])).facts,
                 data=sources.open_source(asked.data.to_json(), device="cpu", trust=opened.store.trust),
+                prunable=prunable,
                 notes=notes,
             )
         try:
@@ -203,6 +209,18 @@ def _network(reference: str, session: Session) -> str | None:
     """Return the name of a checkpoint's network."""
     model: Mapping[str, str] = session.read(run_of(reference)).facts.get("model", {})
     return model.get("name")
+
+
+def _prunable(pruner: Pruner, reference: str, session: Session) -> Prunable:
+    """Return the weights that a pruner may prune; of one without such options, what the default is."""
+    from prunescope.networks.layers import choose_prunable
+
+    return choose_prunable(
+        session.build_network(reference),
+        linear=getattr(pruner, "linear", None),
+        first=getattr(pruner, "first", True),
+        last=getattr(pruner, "last", True),
+    )
 
 
 def _check_unpruned(reference: str, session: Session, densities: tuple[float, ...]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 
 def test_every_layer_is_listed_and_the_counts_add_up(study, invoke):
     folder, dense = study
@@ -36,3 +38,14 @@ def test_without_it_nothing_is_explained(study, invoke):
     folder, dense = study
     result = invoke("prune", "lamp", dense, "--density", 0.1, "--study", folder)
     assert "effective" not in result.stderr
+
+
+def test_what_is_prunable_and_the_density_of_the_whole_network_are_printed(study, invoke):
+    folder, dense = study
+    result = invoke("prune", "lamp", dense, "--density", 0.1, "--study", folder)
+    share, whole = re.search(
+        r"kept 10\.\d+ % of the prunable weights of \S+ \(convolutions, ([\d.]+) % of all parameters\)\s+"
+        r"([\d.]+) % of all parameters are left",
+        result.stderr,
+    ).groups()
+    assert float(whole) == pytest.approx(100 - 0.9 * float(share), abs=0.02)
