@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,15 +54,15 @@ def values(option: str, given: Sequence[str] | None) -> dict[str, Any]:
 
 
 def value(text: str) -> Any:  # noqa: ANN401 - a JSON value, or the text itself
-    """Return a text as the JSON value it is, or the text itself.
+    """Return a text as the JSON value it is, numbers between commas as a list, or the text itself.
 
-    >>> value("0.5"), value("true"), value("swish")
-    (0.5, True, 'swish')
+    >>> value("0.5"), value("true"), value("swish"), value("1,2.5"), value("a,b")
+    (0.5, True, 'swish', [1, 2.5], 'a,b')
     """
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    for written in (text, f"[{text}]") if "," in text else (text,):
+        with suppress(ValueError, RecursionError):
+            return json.loads(written)
+    return text
 
 
 def numbers(option: str, given: Sequence[str]) -> tuple[float, ...]:

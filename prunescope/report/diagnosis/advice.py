@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -149,7 +150,7 @@ def _known(trail: Trail, study: Path) -> Known:
     source = next((run.recipe.arguments["data"] for _, run in trail.runs if "data" in run.recipe.arguments), None)
     model = facts.get("model", {})
     made = chain.from_iterable(
-        ("--model-option", f"{name}={_value(value)}") for name, value in sorted(model.get("options", {}).items())
+        ("--model-option", f"{name}={_model_value(value)}") for name, value in sorted(model.get("options", {}).items())
     )
     foreign = recipe.step != "train"
     trainer = _trainer(facts.get("training", {}).get("optimizer")) if foreign else recipe.plugin
@@ -348,6 +349,24 @@ def _flag(name: str, value: object) -> Words:
     if isinstance(value, bool):
         return (f"--{flag}",) if value else (f"--no-{flag}",)
     return (f"--{flag}", _value(value))
+
+
+def _model_value(value: object) -> str:
+    """Return an option of a network as `--model-option` takes it: JSON, and a word as it is.
+
+    >>> _model_value([1, 2.0]), _model_value(None), _model_value("swish"), _model_value("none"), _model_value("1")
+    ('1,2.0', 'null', 'swish', 'none', '"1"')
+    >>> _model_value([1]), _model_value([[1, 2], [3]]), _model_value(["a", "b"]), _model_value(False)
+    ('[1]', '[[1, 2], [3]]', '["a", "b"]', 'false')
+    """
+    if isinstance(value, str) and "," not in value:
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    if isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(item, int | float) for item in value):
+        return ",".join(map(json.dumps, value))
+    return json.dumps(value)
 
 
 def _value(value: object) -> str:

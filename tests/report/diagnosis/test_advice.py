@@ -7,6 +7,7 @@ import pytest
 import synthetic_study as synthetic
 
 from prunescope.api import Advice, Regime
+from prunescope.cli.options import parsing
 from prunescope.data.spec import parse_spec
 from prunescope.plugins import options, registry
 from prunescope.report.common.view import Headline
@@ -222,3 +223,29 @@ def test_abstentions_of_both_kinds_are_answered_each_in_its_way(tmp_path):
     made = assemble(*synthetic.study(tmp_path, cases=(blank, synthetic.CASES[1])))
     assert [option(words(command), "--density") for command in made.commands] == ["0.05", "0.1"]
     assert [("--replicas" in words(command)) for command in made.commands] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0.5,
+        2,
+        True,
+        None,
+        "swish",
+        "none",
+        "1",
+        "true",
+        "a,b",
+        "1,2",
+        "",
+        [1, 1, 1, 1],
+        [0.1],
+        [],
+        ["a", "b"],
+        [[1, 2], [3]],
+        [True, None],
+    ],
+)
+def test_an_option_of_a_network_is_read_back_as_it_was(value):
+    assert parsing.value(advice._model_value(value)) == value
