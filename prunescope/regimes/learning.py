@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from prunescope.api.wording import error_text
 from prunescope.regimes.thresholds import PUBLISHED
 
 if TYPE_CHECKING:
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 LEARNED = PUBLISHED.learned
 """Models with a larger training error than this have not learned."""
+
+LITTLE_LEARNED = 0.25
+"""A mean training error of replicas above this leaves little room for a barrier."""
+
+UNDER_TRAINED = 0.01
+"""Replicas still learn at an LMC above this, in units of training error, and above two of its standard errors."""
 
 LIKE_CHANCE = 0.9
 """Nor have those whose error is more than this share of that of the best prediction that is the same for all."""
@@ -63,3 +70,28 @@ def chance(readings: Mapping[str, Reading]) -> float | None:
     """Return the error of the best prediction that is the same for all examples; None where it is not known."""
     found = readings.get("errors/train_chance")
     return None if found is None else float(np.asarray(found.value, dtype=np.float64).mean())
+
+
+def is_under_trained(readings: Mapping[str, Reading]) -> bool:
+    """Return whether the training error falls between replicas: they have not come to the bottom of their valley.
+
+    >>> from prunescope.api import Reading
+    >>> is_under_trained({"lmc/lmc": Reading(0.02, "fraction", stderr=0.004)})
+    True
+    >>> is_under_trained({"lmc/lmc": Reading(0.02, "fraction", stderr=0.02)}), is_under_trained({})
+    (False, False)
+    """
+    lmc = readings.get("lmc/lmc")
+    if lmc is None:
+        return False
+    errors = np.asarray(0.0 if lmc.stderr is None else lmc.stderr, dtype=np.float64)
+    stderr = float(np.sqrt(np.square(errors).sum()) / errors.size)  # of the mean, as if pairs were independent
+    return float(np.mean(lmc.value)) > max(UNDER_TRAINED, 2 * stderr)
+
+
+def still_learning(readings: Mapping[str, Reading]) -> str:
+    """Say that longer retraining can still part replicas that are connected; "" where they have learned enough."""
+    error = train_error(readings)
+    if error > LITTLE_LEARNED:
+        return f"replicas have a training error of {error_text(error)}"
+    return "the training error falls between replicas" if is_under_trained(readings) else ""

@@ -109,7 +109,20 @@ class ThreeRegime(RegimeRule):
             reason = "replicas are poorly connected: a hotter dense training gives a better network to prune"
             because: tuple[str, ...] = (reason, measured, self.calibration)
             return Diagnosis(regime=Regime.I, advice=Advice.RAISE, confidence=poor, because=because)
-        return self._within_two(evidence, 1 - poor, measured)
+        return self._within_two(evidence, *self._bounded(evidence, 1 - poor, measured))
+
+    def _bounded(self, evidence: Evidence, connected: float, measured: str) -> tuple[float, str]:
+        """Return the probability that replicas are connected, and what was measured.
+
+        Where longer training can part them, it is no larger than a regime needs to be named; the reason is added.
+        """
+        from prunescope.regimes import learning
+
+        still = "" if self.learned >= 1 else learning.still_learning(evidence.readings)
+        if not still or connected <= self.certainty:
+            return connected, measured
+        bound = f"{still}: longer retraining can part them, so that no more than {percent(self.certainty)} is stated"
+        return self.certainty, f"{measured}; {bound}"
 
     def _not_learned(self, evidence: Evidence) -> str:
         """Say that the replicas err too much to be called connected; empty where they have learned."""

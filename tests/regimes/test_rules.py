@@ -62,6 +62,35 @@ def test_replicas_that_learned_nothing_show_no_barrier_and_are_not_called_connec
     assert "have not learned" in verdict.because[0]
 
 
+@pytest.mark.parametrize(
+    ("lmc", "ends", "reason"),
+    [
+        ([-0.005, 0.0, -0.004], 0.31, "training error of 31.00 %"),
+        ([0.02, 0.025, 0.03], 0.05, "the training error falls between replicas"),
+    ],
+)
+def test_replicas_that_still_learn_are_connected_with_no_more_than_a_regime_needs(lmc, ends, reason) -> None:
+    verdict = ThreeRegime().classify(evidence(lmc, ends=ends))
+    assert (verdict.regime, verdict.confidence) == (Regime.II, ThreeRegime().certainty)
+    assert any(f"{reason}: longer retraining can part them" in because for because in verdict.because)
+
+
+@pytest.mark.parametrize(
+    ("lmc", "ends", "options"),
+    [
+        ([-0.005, 0.0, -0.004], 0.2, {}),
+        ([0.008, 0.009, 0.009], 0.05, {}),
+        ([-0.6, -0.55, -0.61], 0.31, {}),
+        ([-0.005, 0.0, -0.004], 0.31, {"learned": 1.0}),
+    ],
+)
+def test_others_are_as_sure_as_their_barrier_is(lmc, ends, options) -> None:
+    verdict = ThreeRegime(**options).classify(evidence(lmc, ends=ends))
+    assert verdict.confidence is not None
+    assert verdict.confidence > 0.98
+    assert not any("still" in because or "part them" in because for because in verdict.because)
+
+
 def test_cka_relative_to_the_neighbours_separates_two_a_from_two_b() -> None:
     best = evidence([-0.01] * 3, cka=0.966, epochs=80.0)
     poor = evidence([-0.6] * 3, cka=0.99, epochs=160.0)

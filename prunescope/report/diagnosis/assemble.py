@@ -60,7 +60,7 @@ def assemble(session: Session, diagnose_id: str, *, notes: Sequence[str] = ()) -
         maps=evidence.heat_maps(branches),
         summaries=tuple(summary for summary in evidence.summaries(branches) if summary.key != PATH),
         paths=tuple(path for branch in branches for path in _paths(branch)),
-        warnings=(*caveats.caveats(trail), *notes),
+        warnings=caveats.caveats(trail, notes),
         cost=_cost(trail),
         made=tuple(_shown_run(branch, run) for branch, run in trail.runs),
         provenance=_provenance(trail),

@@ -8,36 +8,33 @@ import numpy as np
 
 from prunescope.api import Advice
 from prunescope.api.wording import count_text, density_text, error_text, verb_text
-from prunescope.regimes.learning import train_error
+from prunescope.regimes.learning import LITTLE_LEARNED, is_under_trained, train_error
 from prunescope.report.common import words
 from prunescope.report.diagnosis import advice, evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from prunescope.api import Reading
     from prunescope.studies.diagnosis.trail import Branch, Trail
 
 FEW_REPLICAS = 3
 
-UNDER_TRAINED = 0.01
-"""An LMC above this, in units of training error, and above two of its standard errors."""
-
 CLASSES = "top-1"
 """How the words for an error begin where it is the one that thresholds were read off."""
 
-LITTLE_LEARNED = 0.25
-"""A mean training error of replicas above this leaves little room for a barrier."""
 
+def caveats(trail: Trail, notes: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return all warnings, what weakens the verdict most first.
 
-def caveats(trail: Trail) -> tuple[str, ...]:
-    """Return all warnings, what weakens the verdict most first."""
+    notes: what had to be assumed, and no run records.
+    """
     return tuple(
         dict.fromkeys(
             (
                 *_blank(trail),
                 *_contradiction(trail),
                 *_training(trail),
+                *notes,
                 *_replicas(trail),
                 *_calibration(trail),
                 *_units(trail),
@@ -78,7 +75,7 @@ def _stronger(trail: Trail) -> str:
 
 
 def _training(trail: Trail) -> Iterator[str]:
-    below = [density_text(branch.density) for branch in trail.pruned if _is_under_trained(branch)]
+    below = [density_text(branch.density) for branch in trail.pruned if is_under_trained(evidence.readings(branch))]
     if below:
         yield (
             f"At {words.either(below, 'and')} the training error falls between replicas (LMC > 0): they are "
@@ -170,21 +167,6 @@ def _pruning(trail: Trail) -> Iterator[str]:
         )
 
 
-def _is_under_trained(branch: Branch) -> bool:
-    reading = evidence.readings(branch).get("lmc/lmc")
-    if reading is None:
-        return False
-    return float(np.mean(reading.value)) > max(UNDER_TRAINED, 2 * _stderr(reading))
-
-
 def _train_error(branch: Branch) -> float:
     reading = evidence.readings(branch).get("errors/train_error")
     return 0.0 if reading is None else float(np.mean(reading.value))
-
-
-def _stderr(reading: Reading) -> float:
-    """Return the standard error of the mean over pairs, as if the pairs were independent."""
-    if reading.stderr is None:
-        return 0.0
-    errors = np.asarray(reading.stderr, dtype=np.float64)
-    return float(np.sqrt(np.square(errors).sum()) / errors.size)

@@ -153,17 +153,15 @@ def find_diagnosis(question: DiagnosisQuestion, session: Session) -> DiagnosisFi
 
 def show_diagnosis(run: str, session: Session, *, notes: Sequence[str] = ()) -> DiagnosisFinding:
     """Return a finished diagnosis; notes: what had to be assumed when it was made."""
-    from dataclasses import replace
-
     from prunescope.report.diagnosis.assemble import assemble
     from prunescope.runs import coordinates
 
-    view = assemble(session, run)
+    view = assemble(session, run, notes=notes)
     return DiagnosisFinding(
         run=run,
         study=session.store.study,
         verdicts=session.read(run).verdicts,
-        view=replace(view, warnings=(*notes, *view.warnings)),
+        view=view,
         readings=tuple(coordinates.read_rows([taken.run for taken in view.taken], session.store)),
     )
 

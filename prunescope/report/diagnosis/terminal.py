@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prunescope.api import Advice, Regime
-from prunescope.api.wording import points_interval, probability_text
+from prunescope.api.wording import count_text, points_interval, probability_text
 from prunescope.plugins import publications
 from prunescope.report.common import formatting, words
 from prunescope.report.diagnosis import evidence
@@ -43,6 +43,9 @@ GAP = 2
 BREAK = " \\"
 
 TEXT_MARGIN = 2
+
+SHOWN_WARNINGS = 2
+"""Those that weaken the verdict most; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -297,9 +300,13 @@ def _warnings(report: Report) -> Iterator[RenderableType]:
         return
     yield from (Text(""), Text("Warnings", style="bold"))
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for warning in report.warnings:
+    for warning in report.warnings[:SHOWN_WARNINGS]:
         table.add_row(Text(" !", style="yellow"), Text(warning))
     yield table
+    if more := len(report.warnings[SHOWN_WARNINGS:]):
+        yield Text(
+            f"   {count_text(more, 'more warning')} in the report (--report FILE.html) and in --json", style="dim"
+        )
 
 
 def _cited(report: Report) -> Text:

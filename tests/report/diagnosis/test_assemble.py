@@ -131,8 +131,12 @@ def test_only_a_diagnosis_has_a_report(study):
         assemble(session, "diagnose-0")
 
 
-def test_notes_join_the_warnings(study):
-    assert assemble(*study, notes=("the dense epochs are unknown",)).warnings[-1] == "the dense epochs are unknown"
+def test_notes_join_the_warnings_behind_what_was_not_learned(study):
+    found, plain = assemble(*study, notes=("the dense epochs are unknown",)).warnings, assemble(*study).warnings
+    assert sorted(found) == sorted((*plain, "the dense epochs are unknown"))
+    assert found.index("the dense epochs are unknown") < next(
+        i for i, text in enumerate(found) if "All densities" in text
+    )
 
 
 def test_the_title_names_pictures_by_folder_or_data_set_without_their_preparation():

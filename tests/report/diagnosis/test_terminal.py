@@ -94,7 +94,20 @@ def test_readings_of_a_foreign_probe_are_there(report):
 
 
 def test_markup_in_names_is_text(imported):
-    assert "<script>alert('note')</script>" in printed(imported, 200)
+    hostile = next(warning for warning in imported.warnings if "<script>" in warning)
+    assert "<script>alert('note')</script>" in printed(replace(imported, warnings=(hostile,)), 200)
+
+
+def test_two_warnings_are_printed_and_the_others_counted(report):
+    text = " ".join(printed(report, 200).split())
+    assert [" ".join(warning.split()) in text for warning in report.warnings] == [
+        True,
+        True,
+        *[False] * (len(report.warnings) - 2),
+    ]
+    assert f"{len(report.warnings) - 2} more warnings in the report (--report FILE.html) and in --json" in text
+    assert "more warning" not in printed(replace(report, warnings=report.warnings[:2]), 200)
+    assert "1 more warning in the report" in printed(replace(report, warnings=report.warnings[:3]), 200)
 
 
 def test_nothing_measured_is_printed_as_a_number(dense_only):
