@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from prunescope.report import diagnosis as report
 from prunescope.runs.session import Session
 from prunescope.runs.store import Store
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).resolve().parent / "images"
 BROWSER = ("chromium", "chromium-browser", "google-chrome")
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking")
 
@@ -23,10 +24,10 @@ QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--
 def main() -> None:
     """Write docs/images/verdict.svg and docs/images/report.png."""
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         command = [sys.executable, "-m", "prunescope", "quickstart"]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=folder)
-        made = Path(folder) / "prunescope-quickstart"
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        made = Path("prunescope-quickstart")
         console = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
         console.print(report.terminal(report.assemble(Session(store=Store(made / "study")), done.stdout.strip())))
         text = console.export_svg(title="prunescope diagnose ckpt.pt", unique_id="verdict")

@@ -72,6 +72,8 @@ def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed
         steps, prunable = plan.lay_out_diagnosis(asked), _prunable(asked.pruner.instance, dense[0], opened)
         if densities and not question.dry_run:
             opened.note(f"prunable: {prunable.describe()}")
+        if notes and not question.dry_run:
+            opened.note(f"assumptions: {'; '.join(notes)}")
         estimate = opened.estimate(steps.recipes[:-1])
         if question.dry_run:
             return DiagnosisCost(
@@ -87,7 +89,8 @@ def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed
             opened.complete(steps.recipes[:-1])
         except PrunescopeError as error:
             steps, lost = _without_failed(asked, steps, opened, error)
-            notes = (*notes, *lost)
+            opened.note("; ".join(lost))
+            notes = (*lost, *notes)
         run_id = pipeline.perform(steps.diagnosis, opened.store, device="cpu")
         return Diagnosed(run=run_id, notes=notes, session=opened)
 
