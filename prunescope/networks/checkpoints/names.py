@@ -62,7 +62,7 @@ def strip_wrappers(state: Mapping[str, Tensor]) -> Named:
     while names and all(new.startswith("module.") for new in names.values()):
         names = {name: new.removeprefix("module.") for name, new in names.items()}
         if not any("'module.'" in note for note in notes):
-            notes.append("prefix 'module.' of DataParallel removed")
+            notes.append("prefix 'module.' (of DataParallel, or of an average of weights) removed")
     return Named(state={new: state[name] for name, new in names.items()}, notes=tuple(notes))
 
 

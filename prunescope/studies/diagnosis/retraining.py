@@ -70,9 +70,13 @@ def retraining(training: Mapping[str, Any], asked: Asked) -> Retraining:
     notes = [_foreign_note(str(optimizer), name)] if foreign else []
     values, about_epochs = _compressed(known, fields, training, asked)
     unknown = [key for key in EXPECTED if key in fields and key not in known and key not in asked.options]
+    if name == "timm" and not _has_momentum(str(asked.options.get("optimizer") or optimizer)):
+        unknown = [key for key in unknown if key != "momentum"]
     if unknown:
         defaults = ", ".join(f"{key} {fields[key].default}" for key in unknown)
-        notes.append(f"the checkpoint does not record these; the retraining uses {name}'s defaults: {defaults}")
+        notes.append(
+            f"the checkpoint has no value for these that {name} takes; the retraining uses its defaults: {defaults}"
+        )
     trainer = registry.make("trainers", name, values | dict(asked.options))
     return Retraining(trainer=trainer, notes=(*notes, *about_epochs))
 
@@ -102,6 +106,16 @@ def _trainer_for(optimizer: object) -> str:
     if optimizer in names:
         return str(optimizer)
     return "timm" if optimizer is not None and "timm" in names else "sgd"
+
+
+def _has_momentum(optimizer: str) -> bool:
+    """Return whether an optimiser of timm takes a momentum; that of Adam and its kin is a beta."""
+    from timm.optim import get_optimizer_info
+
+    try:
+        return bool(get_optimizer_info(optimizer.lower()).has_momentum)
+    except ValueError:
+        return False
 
 
 def _fits(known: options.OptionField, value: object) -> bool:

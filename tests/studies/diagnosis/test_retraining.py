@@ -83,3 +83,9 @@ def test_options_reach_their_probe():
 def test_an_option_of_no_probe_is_refused(key):
     with pytest.raises(UsageError, match="names no probe of this diagnosis"):
         probe_values({key: "1"}, ["lmc"])
+
+
+@pytest.mark.parametrize(("optimizer", "named"), [("adamw", False), ("lamb", False), ("rmsprop", True), ("sgdp", True)])
+def test_a_momentum_is_assumed_of_optimisers_that_have_one(optimizer, named):
+    notes = retraining({"optimizer": optimizer, "epochs": 4, "batch_size": 8}, Asked()).notes
+    assert ("momentum 0.9" in " ".join(notes)) == named
