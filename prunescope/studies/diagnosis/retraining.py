@@ -110,7 +110,7 @@ def _trainer_for(optimizer: object) -> str:
 
 def _has_momentum(optimizer: str) -> bool:
     """Return whether an optimiser of timm takes a momentum; that of Adam and its kin is a beta."""
-    from timm.optim import get_optimizer_info
+    from timm.optim import get_optimizer_info  # type: ignore[attr-defined]
 
     try:
         return bool(get_optimizer_info(optimizer.lower()).has_momentum)
