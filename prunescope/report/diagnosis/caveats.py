@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FEW_REPLICAS = 3
 
+WORSE = 0.05
+"""A test error that rises by more than this in retraining is no matter of chance."""
+
 CLASSES = "top-1"
 """How the words for an error begin where it is the one that thresholds were read off."""
 
@@ -32,6 +35,7 @@ def caveats(trail: Trail, notes: Sequence[str] = ()) -> tuple[str, ...]:
         dict.fromkeys(
             (
                 *_blank(trail),
+                *_worse(trail),
                 *_contradiction(trail),
                 *_training(trail),
                 *notes,
@@ -72,6 +76,25 @@ def _stronger(trail: Trail) -> str:
         return "The recorded training is the stronger evidence: the vote was fitted on other networks."
     what = "Briefly retrained siblings" if trail.direction_alone else "Retrained replicas"
     return f"{what} are the stronger evidence: they were pruned, the dense model was not."
+
+
+def _worse(trail: Trail) -> Iterator[str]:
+    """Say that retraining lost what pruning had left: then nothing of the replicas holds for a good retraining."""
+    for branch in trail.pruned:
+        found = evidence.readings(branch)
+        before, after = found.get("recalibration/recalibrated_error"), found.get("errors/test_error")
+        if before is None or after is None or not branch.retrainings:
+            continue
+        errors = [float(np.mean(reading.value)) for reading in (before, after)]
+        if errors[1] - errors[0] > WORSE:
+            rates = [epoch.learning_rate for run in branch.retrainings for epoch in run.history]
+            rate = f" ({max(rates):g})" if rates else ""
+            yield (
+                f"At {density_text(branch.density)} retraining makes the network worse: its test error is "
+                f"{error_text(errors[1])}, right after pruning, recalibrated, {error_text(errors[0])}. The learning "
+                f"rate of the retraining{rate} is too large, or the retraining too short: give --trainer-option "
+                "learning_rate=X or --retrain-epochs N."
+            )
 
 
 def _training(trail: Trail) -> Iterator[str]:

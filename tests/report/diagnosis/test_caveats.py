@@ -3,8 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import synthetic_study as synthetic
 
+from prunescope.api import Reading
 from prunescope.report.diagnosis.caveats import caveats
 from prunescope.studies.diagnosis.trail import follow_diagnosis
 
@@ -92,3 +94,14 @@ def test_an_error_is_written_as_an_error_and_no_probability(tmp_path):
 def erring(run, error):
     reading = replace(run.readings["errors"]["train_error"], value=np.full(1, error))
     return replace(run, readings={"errors": {**run.readings["errors"], "train_error": reading}})
+
+
+@pytest.mark.parametrize(("recalibrated", "named"), [(0.02, True), (0.08, False), (0.5, False)])
+def test_a_retraining_that_makes_the_network_worse_is_named_first(tmp_path, recalibrated, named):
+    trail = follow_diagnosis(*synthetic.study(tmp_path, cases=(synthetic.CASES[2],)))  # test error 10.1 %
+    branch = trail.branches[0]
+    errors = {"recalibrated_error": Reading(np.array(recalibrated), "fraction")}
+    probe = replace(branch.probes[0], readings={"recalibration": errors})
+    found = caveats(replace(trail, branches=(replace(branch, probes=(*branch.probes, probe)), *trail.branches[1:])))
+    assert found[0].startswith("At 20 % retraining makes the network worse: its test error is 10.") == named
+    assert has(found, "retraining makes the network worse") == named
