@@ -144,7 +144,7 @@ def _options(settings: Mapping[str, Json], given: Collection[str]) -> tuple[dict
     if "mean" in settings and "std" in settings:
         found |= {"mean": settings["mean"], "std": settings["std"]}
     if settings.get("class_map") and "classes" not in given:
-        refused.append(f"class map {settings['class_map']!r} is a file: give it as classes=FILE behind --data")
+        refused.append(f"class map {settings['class_map']!r} (a file: give it as classes=FILE behind --data)")
     return found | _augmentation(settings), tuple(refused)
 
 
