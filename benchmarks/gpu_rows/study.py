@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from gpu_rows.row import GpuRow
 
+from prunescope.api.wording import count_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -45,7 +47,7 @@ def _row(scale: Scale) -> GpuRow:
         checked=f"{finished} steps finished",
         least=1,
         aim=LEAST / AIM,
-        note=f"{workers} workers; start of the program and loading of the libraries included",
+        note=f"{count_text(int(workers), 'worker')}; start of the program and loading of the libraries included",
     )
 
 
