@@ -57,6 +57,8 @@ class ThreeRegime(RegimeRule):
 
     citations = ("zhou2023three",)
 
+    version = 2
+
     def thresholds(self) -> Thresholds:
         """Return the gate on LMC that the options describe."""
         return Thresholds(
