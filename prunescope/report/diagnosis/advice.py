@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -16,6 +15,7 @@ from prunescope.plugins import options, registry
 from prunescope.report.common import formatting, words
 from prunescope.report.common.view import Command, Headline, ShownKnob
 from prunescope.report.diagnosis import evidence
+from prunescope.report.diagnosis.typed import type_model_option, type_value
 from prunescope.runs import locations
 from prunescope.runs.live import report_lost
 from prunescope.runs.recipe import snapshot_of
@@ -126,7 +126,7 @@ def data_text(source: Mapping[str, Any]) -> str:
         name = rest.pop("dataset", "") or rest.pop("root", "") or "FOLDER"
     elif name == "factory":
         name = rest.pop("factory", "")
-    given = ",".join(f"{key}={_value(value)}" for key, value in sorted(rest.items()))
+    given = ",".join(f"{key}={type_value(value)}" for key, value in sorted(rest.items()))
     return f"{name}:{given}" if given else str(name)
 
 
@@ -150,7 +150,8 @@ def _known(trail: Trail, study: Path) -> Known:
     source = next((run.recipe.arguments["data"] for _, run in trail.runs if "data" in run.recipe.arguments), None)
     model = facts.get("model", {})
     made = chain.from_iterable(
-        ("--model-option", f"{name}={_model_value(value)}") for name, value in sorted(model.get("options", {}).items())
+        ("--model-option", f"{name}={type_model_option(value)}")
+        for name, value in sorted(model.get("options", {}).items())
     )
     foreign = recipe.step != "train"
     trainer = _trainer(facts.get("training", {}).get("optimizer")) if foreign else recipe.plugin
@@ -348,37 +349,7 @@ def _flag(name: str, value: object) -> Words:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         return (f"--{flag}",) if value else (f"--no-{flag}",)
-    return (f"--{flag}", _value(value))
-
-
-def _model_value(value: object) -> str:
-    """Return an option of a network as `--model-option` takes it: JSON, and a word as it is.
-
-    >>> _model_value([1, 2.0]), _model_value(None), _model_value("swish"), _model_value("none"), _model_value("1")
-    ('1,2.0', 'null', 'swish', 'none', '"1"')
-    >>> _model_value([1]), _model_value([[1, 2], [3]]), _model_value(["a", "b"]), _model_value(False)
-    ('[1]', '[[1, 2], [3]]', '["a", "b"]', 'false')
-    """
-    if isinstance(value, str) and "," not in value:
-        try:
-            json.loads(value)
-        except ValueError:
-            return value
-    if isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(item, int | float) for item in value):
-        return ",".join(map(json.dumps, value))
-    return json.dumps(value)
-
-
-def _value(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return ",".join(_value(item) for item in value)
-    if isinstance(value, float):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    return str(value)
+    return (f"--{flag}", type_value(value))
 
 
 def _moved(values: Mapping[str, float | str], sign: int) -> tuple[str, float] | None:

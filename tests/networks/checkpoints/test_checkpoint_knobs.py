@@ -135,7 +135,7 @@ def test_timms_sgd_is_nesterovs():
 def test_a_summary_without_the_epoch_shows_the_last(tmp_path):
     assert neighbours.summary_notes(tmp_path, 3) == ()
     (tmp_path / "summary.csv").write_text("epoch,train_loss,eval_top1\n0,2.0,10\n1,1.0,50\n")
-    assert neighbours.summary_notes(tmp_path, 9)[0].endswith("after epoch 2: train_loss 1.0, eval_top1 50")
+    assert neighbours.summary_notes(tmp_path, 9)[0].endswith("after epoch 2: train_loss 1, eval_top1 50")
     (tmp_path / "summary.csv").write_text("")
     assert neighbours.summary_notes(tmp_path, 9) == ()
 

@@ -12,6 +12,7 @@ from prunescope.data.spec import parse_spec
 from prunescope.plugins import options, registry
 from prunescope.report.common.view import Headline
 from prunescope.report.diagnosis import advice, assemble
+from prunescope.report.diagnosis.typed import type_model_option
 from prunescope.studies.diagnosis.trail import follow_diagnosis
 
 
@@ -248,4 +249,4 @@ def test_abstentions_of_both_kinds_are_answered_each_in_its_way(tmp_path):
     ],
 )
 def test_an_option_of_a_network_is_read_back_as_it_was(value):
-    assert parsing.value(advice._model_value(value)) == value
+    assert parsing.value(type_model_option(value)) == value
