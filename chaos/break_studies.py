@@ -282,7 +282,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         campaign = run_rounds(Path(folder), seconds=asked.seconds, seed=asked.seed, rounds=rounds, first=first)
     if asked.page is not None:
-        write_page(asked.page, campaign.rounds, seed=asked.seed, seconds=time.monotonic() - started)
+        options = f"--seed {asked.seed} --seconds {asked.seconds:g} "
+        took = time.monotonic() - started
+        write_page(asked.page, campaign.rounds, options=options, seed=asked.seed, seconds=took)
     figures = {"lost": 0, "changed": 0, **campaign.figures, **campaign.rounds_by_name()}
     for name, count in sorted(figures.items()):
         print(f"{name}: {count}")

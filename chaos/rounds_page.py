@@ -38,15 +38,12 @@ class Round:
     seconds: float
 
 
-def write_page(path: Path, rounds: Sequence[Round], *, seed: int, seconds: float) -> None:
-    """Write the page of these rounds."""
+def write_page(path: Path, rounds: Sequence[Round], *, options: str, seed: int, seconds: float) -> None:
+    """Write the page of these rounds; options: those of the command that made them, seconds: that it took."""
     names = list(dict.fromkeys(each.name for each in rounds))
     rows = [_row(name, [each for each in rounds if each.name == name]) for name in names]
     lines = [COLUMNS, ("---",) + ("---:",) * (len(COLUMNS) - 1), *rows, _row("all", rounds)]
-    head = HEAD.format(
-        options=f"--seed {seed} " if seed else "", seed=seed, rounds=len(rounds), minutes=seconds / 60,
-        cores=os.cpu_count(),
-    )  # fmt: skip
+    head = HEAD.format(options=options, seed=seed, rounds=len(rounds), minutes=seconds / 60, cores=os.cpu_count())
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     path.write_text(f"{head}\n{table}\n", encoding="utf-8")
 

@@ -80,6 +80,16 @@ def choose_prunable(model: nn.Module, *, linear: bool | None = None, first: bool
     raise AssertionError
 
 
+def choose_for_pruner(pruner: object, model: nn.Module) -> Prunable:
+    """Return the weights that a pruner may prune, by its options `linear`, `first` and `last`, or their defaults."""
+    return choose_prunable(
+        model,
+        linear=getattr(pruner, "linear", None),
+        first=getattr(pruner, "first", True),
+        last=getattr(pruner, "last", True),
+    )
+
+
 def describe_weights(model: nn.Module, names: Iterable[str]) -> tuple[str, float]:
     """Return the kinds of layers whose weights these are, and their share of all parameters, in [0, 1].
 

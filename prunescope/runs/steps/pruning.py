@@ -54,10 +54,4 @@ def _recalibrate(model: nn.Module, data: Data, *, batch_size: int) -> None:
 
 def _refuse_computed(pruner: Pruner, model: nn.Module) -> None:
     """Refuse layers that multiply by other numbers than they store, for pruners that do not ask by themselves too."""
-    found = layers.choose_prunable(
-        model,
-        linear=getattr(pruner, "linear", None),
-        first=getattr(pruner, "first", True),
-        last=getattr(pruner, "last", True),
-    )
-    multiplied.refuse_computed(found.computed)
+    multiplied.refuse_computed(layers.choose_for_pruner(pruner, model).computed)

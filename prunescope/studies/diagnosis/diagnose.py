@@ -19,7 +19,7 @@ from prunescope.studies.diagnosis import course, family, plan, retraining, weigh
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prunescope.api import Data, Pruner
+    from prunescope.api import Data
     from prunescope.networks.layers import Prunable
     from prunescope.plugins.registry import Loaded
     from prunescope.runs.scheduling.cost import CostEstimate
@@ -69,11 +69,7 @@ def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed
         asked, notes = _plan(question, opened, dense=dense, densities=densities)
         from prunescope.data import sources
 
-        steps, prunable = plan.lay_out_diagnosis(asked), _prunable(asked.pruner.instance, dense[0], opened)
-        if densities and not question.dry_run:
-            opened.note(f"prunable: {prunable.describe()}")
-        if notes and not question.dry_run:
-            opened.note(f"assumptions: {'; '.join(notes)}")
+        steps = plan.lay_out_diagnosis(asked)
         estimate = opened.estimate(steps.recipes[:-1])
         if question.dry_run:
             return DiagnosisCost(
@@ -82,9 +78,13 @@ def answer_diagnosis(question: DiagnosisQuestion, session: Session) -> Diagnosed
                 executor=opened.executor,
                 facts=opened.read(run_of(dense[0])).facts,
                 data=sources.open_source(asked.data.to_json(), device="cpu", trust=opened.store.trust),
-                prunable=prunable,
+                prunable=_find_prunable(asked, opened),
                 notes=notes,
             )
+        if densities:
+            opened.note(f"prunable: {_find_prunable(asked, opened).describe()}")
+        if notes:
+            opened.note(f"assumptions: {'; '.join(notes)}")
         try:
             opened.complete(steps.recipes[:-1])
         except PrunescopeError as error:
@@ -214,16 +214,11 @@ def _network(reference: str, session: Session) -> str | None:
     return model.get("name")
 
 
-def _prunable(pruner: Pruner, reference: str, session: Session) -> Prunable:
-    """Return the weights that a pruner may prune; of one without such options, what the default is."""
-    from prunescope.networks.layers import choose_prunable
+def _find_prunable(asked: DiagnosisPlan, session: Session) -> Prunable:
+    """Return what the pruner may prune of the dense network."""
+    from prunescope.networks.layers import choose_for_pruner
 
-    return choose_prunable(
-        session.build_network(reference),
-        linear=getattr(pruner, "linear", None),
-        first=getattr(pruner, "first", True),
-        last=getattr(pruner, "last", True),
-    )
+    return choose_for_pruner(asked.pruner.instance, session.build_network(asked.dense[0]))
 
 
 def _check_unpruned(reference: str, session: Session, densities: tuple[float, ...]) -> None:
