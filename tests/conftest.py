@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from functools import wraps
+from importlib.util import find_spec
 
 import pytest
 
 from prunescope.runs.scheduling.local import Local
+
+if find_spec("hypothesis"):  # the sessions upon the wheel test no properties
+    from hypothesis import settings
+
+    # The same examples each time, however busy the machine: what may land does not depend on luck.
+    settings.register_profile("repeatable", deadline=None, derandomize=True)
+    settings.register_profile("explore", deadline=None)  # others: `pytest --hypothesis-profile=explore`
+    settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True, scope="session")

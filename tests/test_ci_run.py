@@ -26,6 +26,7 @@ NOX = f"""#!/bin/sh
 echo "$3" >> ran
 [ "$3" != browser ] || echo "$SAID"
 [ "$3" != tests ] || echo "{CLOSING}"
+[ "$3" != "$FAILS" ] || echo "FAILED tests/test_$3.py::test_it - assert False"
 echo "nox > Session $3 ended"
 [ "$3" != "$FAILS" ]
 """
@@ -66,8 +67,10 @@ def test_a_session_that_fails_fails_the_whole_and_ends_no_other(session, run, tm
     ended = run(fails=session)
     assert ended.returncode != 0
     assert sorted((tmp_path / "ran").read_text().split()) == sorted(SESSIONS)
-    assert f"failed sessions: {session}" in ended.stdout.splitlines()
-    assert ended.stdout.splitlines()[-1] == CLOSING
+    *_, headline, why, failed, _, closing = ended.stdout.splitlines()
+    assert headline == f"===== what failed in {session}"
+    assert why == f"FAILED tests/test_{session}.py::test_it - assert False"
+    assert (failed, closing) == (f"failed sessions: {session}", CLOSING)
 
 
 def test_a_browser_that_is_not_there_is_named(run):

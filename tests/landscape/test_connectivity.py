@@ -180,7 +180,7 @@ def test_any_number_of_channels_and_a_missing_class(chans):
     assert line.train[1].loss.shape == (33,)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(2, 7).flatmap(
         lambda n: st.lists(st.lists(st.integers(0, 4), min_size=n, max_size=n), min_size=3, max_size=7)
@@ -233,7 +233,7 @@ PATHS = st.integers(3, 13).flatmap(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PATHS.map(lambda numbers: torch.tensor([weights(number) for number in numbers])))
 def test_exchanging_the_end_points_changes_nothing(values):
     found, swapped = connectivity(values), connectivity(values.flip(0))
@@ -243,7 +243,7 @@ def test_exchanging_the_end_points_changes_nothing(values):
     assert 0 < found.t_star < 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.lists(st.floats(0, 3), min_size=5, max_size=5), min_size=3, max_size=12))
 def test_exchanging_the_end_points_changes_nothing_of_losses(rows):
     found, swapped = connectivity(torch.tensor(rows)), connectivity(torch.tensor(rows).flip(0))

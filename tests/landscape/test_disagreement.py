@@ -17,7 +17,7 @@ from prunescope.landscape.disagreement import disagreements, jensen_shannon
 PROBABILITIES = st.lists(st.integers(0, 5), min_size=3, max_size=3).filter(any).map(lambda w: [v / sum(w) for v in w])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(PROBABILITIES, PROBABILITIES)
 def test_the_divergence_is_that_of_the_two_relative_entropies(p, q):
     found = jensen_shannon(torch.tensor([p], dtype=torch.float64), torch.tensor([q], dtype=torch.float64))

@@ -45,7 +45,7 @@ def test_a_model_in_train_mode_is_evaluated_in_eval_mode_and_left_as_it_was():
     assert torch.equal(first.loss, outcomes(model.eval(), data.train, batch_size=16).loss)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from([-1.0, 0.0, 0.5, 2.0]), min_size=1, max_size=9), st.data())
 def test_the_rank_orders_by_logit_then_by_class(row, draw):
     label = draw.draw(st.integers(0, len(row) - 1))

@@ -27,7 +27,7 @@ def largest(matrix, count, **options):
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 60), st.integers(1, 5), st.integers(0, 1000))
 def test_they_are_those_of_the_dense_solver(size, count, seed):
     draw = torch.Generator().manual_seed(seed)

@@ -28,7 +28,7 @@ def test_cka_equals_explicit_gram_matrices_in_feature_space_and_out_of_it(p, q, 
     assert cka(kernel(x), kernel(y), debiased=debiased) == pytest.approx(wanted, abs=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(4, 12), st.integers(1, 14), st.integers(1, 14), st.integers(0, 10**6), st.booleans())
 def test_cka_equals_explicit_gram_matrices_for_any_shape(n, p, q, seed, debiased):
     x, y = random(n, p, seed=seed), random(n, q, seed=seed + 1)

@@ -38,7 +38,7 @@ CALIBRATION = load_calibration(EARLIER)
 COUNTS = st.integers(1, 60).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(COUNTS, min_size=1, max_size=8))
 def test_the_curve_never_rises_and_is_the_isotonic_fit(counts):
     from sklearn.isotonic import IsotonicRegression
@@ -118,7 +118,7 @@ def test_errors_right_after_pruning_point_to_the_lower_ones_whatever_the_side_is
 ERRORS = st.tuples(st.floats(0.0, 0.5), st.floats(0.0, 0.5))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     here=ERRORS,
     hotter=st.none() | ERRORS,

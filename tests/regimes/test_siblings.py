@@ -31,7 +31,7 @@ FAMILIES = st.lists(st.lists(st.floats(0.0, 0.4), min_size=1, max_size=4).map(tu
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(FAMILIES, st.integers(0, 5))
 def test_the_probabilities_are_those_of_draws(members, place):
     here = members[place % len(members)]
@@ -44,7 +44,7 @@ def test_the_probabilities_are_those_of_draws(members, place):
     assert found.here + found.hotter + found.colder == pytest.approx(1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(FAMILIES, st.randoms(use_true_random=False))
 def test_the_order_of_members_and_replicas_does_not_matter(members, random):
     here, others = members[0], members[1:]

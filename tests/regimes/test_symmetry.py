@@ -58,14 +58,14 @@ def same_verdict(one, other):
         assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-9), name
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(ERRORS, BARRIERS, st.permutations(range(REPLICAS)))
 def test_the_order_of_replicas_changes_neither_probability(errors, barriers, order):
     first = read_replicas(errors, barriers, range(REPLICAS))
     same_verdict(state_verdict(first), state_verdict(read_replicas(errors, barriers, order)))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.floats(-0.4, 0.02), min_size=6, max_size=6, unique=True), st.permutations(range(4)))
 def test_the_bootstrap_does_not_depend_on_which_of_four_replicas_is_the_first(values, order):
     pairs = list(combinations(range(4), 2))
@@ -83,7 +83,7 @@ def test_a_replica_that_shows_nothing_new_turns_no_direction_and_makes_none_less
     assert abs(again - 1 / 2) >= abs(found - 1 / 2) - 1e-6
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(ERRORS, st.lists(ERRORS, min_size=2, max_size=4), st.randoms(use_true_random=False))
 def test_the_order_of_siblings_and_of_their_replicas_does_not_matter(here, others, random):
     readings = read_replicas(here, (-0.1, -0.08, -0.12), range(REPLICAS))
@@ -108,7 +108,7 @@ def _sibling(errors, *, batch):
     return Evidence(density=0.1, readings=found, knobs={"batch_size": batch})
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.data())
 def test_the_order_of_dense_seeds_and_values_changes_no_advice(data):
     models = [

@@ -55,7 +55,7 @@ def seen(path):
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(items=ITEMS)
 def test_any_file_is_what_h5py_writes(tmp_path_factory, items):
     folder = tmp_path_factory.mktemp("files")

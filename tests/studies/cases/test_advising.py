@@ -102,7 +102,7 @@ def test_position_decides_where_nothing_was_measured_beside_it():
 ERRORS = st.lists(st.floats(0.0, 0.6), min_size=1, max_size=4).map(tuple)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=st.lists(st.tuples(st.floats(-0.6, 0.05), st.floats(0.5, 1.0), ERRORS), min_size=1, max_size=6),
     place=st.integers(0, 5),
