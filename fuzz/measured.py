@@ -191,9 +191,20 @@ def _reset_peak() -> None:
 def peak_bytes() -> int:
     """Return the most memory that this process used since the last reset, in bytes; where there is no reset, ever."""
     with contextlib.suppress(OSError):
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) << 10
+        return _status_bytes("VmHWM:")
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1 << 10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def held_bytes() -> int:
+    """Return the memory that this process uses now, in bytes; where nothing tells, 0."""
+    with contextlib.suppress(OSError):
+        return _status_bytes("VmRSS:")
+    return 0
+
+
+def _status_bytes(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) << 10
