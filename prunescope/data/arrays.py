@@ -64,7 +64,14 @@ def _check_channels_first(name: str, images: Any) -> None:  # noqa: ANN401 - of 
 
 
 def check_labels(name: str, labels: torch.Tensor, *, num_classes: int) -> None:
-    """Raise InputError unless every label is one of 0 .. num_classes - 1."""
+    """Raise InputError unless every label is one of 0 .. num_classes - 1, one for each example."""
+    if labels.dim() != 1 or labels.is_floating_point():
+        kind = f"{labels.dtype} of shape {tuple(labels.shape)}".replace("torch.", "")
+        raise InputError(
+            f"{name}: labels are {kind}, wanted a whole number for each example",
+            fix="make them so: argmax(1) of one-hot rows, squeeze(1) of a column, long() of fractions; "
+            "for other targets give Data with an objective",
+        )
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= num_classes:
         raise InputError(

@@ -8,6 +8,7 @@ from prunescope.api import Data
 from prunescope.api.errors import InputError
 from prunescope.data import arrays, tensors
 from prunescope.data.identity import identify_data
+from prunescope.data.loaders import read_examples
 from prunescope.data.memory import Augmentation
 
 if TYPE_CHECKING:
@@ -52,16 +53,19 @@ def _read_split(side: object) -> tuple[Tensor, Tensor]:
 
     if isinstance(side, tuple | list) and len(side) == 2 and _is_tensor(side[0]):
         return torch.as_tensor(side[0]), torch.as_tensor(side[1])
-    items = cast("Any", side.dataset if isinstance(side, torch.utils.data.DataLoader) else side)
-    if not (hasattr(items, "__getitem__") and hasattr(items, "__len__")):
+    loader = side if isinstance(side, torch.utils.data.DataLoader) else None
+    items = cast("Any", side if loader is None else loader.dataset)
+    listed = hasattr(items, "__getitem__") and hasattr(items, "__len__")
+    if not listed or isinstance(items, torch.utils.data.IterableDataset):
         raise InputError(f"cannot read a split from {type(side).__name__}", fix=f"give {WANTED_DATA}")
-    examples = [items[index] for index in range(len(items))]
+    examples = [items[index] for index in range(len(items))] if loader is None else read_examples(loader)
     try:
         inputs, targets = (torch.stack([torch.as_tensor(example[at]) for example in examples]) for at in (0, 1))
-    except (RuntimeError, TypeError, IndexError) as error:
+    except (RuntimeError, TypeError, IndexError, KeyError) as error:
+        what = f"no item {error}" if isinstance(error, KeyError) else error
         raise InputError(
-            f"the items of {type(items).__name__} cannot be stacked: {error}",
-            fix="return (input, target) as tensors, each of one shape: transforms.ToTensor() makes images so",
+            f"the items of {type(items).__name__} cannot be stacked: {what}",
+            fix="return (input, target), no dictionary, as tensors of one shape: transforms.ToTensor() makes images so",
         ) from error
     return inputs, targets
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from prunescope.api import CLASSIFICATION, Data
 from prunescope.api.errors import InputError
+from prunescope.api.wording import count_text
 from prunescope.data.arrays import check_labels
 from prunescope.data.order import mixed
 
@@ -148,7 +149,19 @@ def _split(name: str, side: str, inputs: object, targets: object) -> TensorSplit
                 f"{name}: {side} {what} are {_kind(tensor)}",
                 fix="convert them to float32, the type of the network's input, or to int64 for token ids",
             )
+    _check_finite(f"{name}: {side} inputs", x)
     return TensorSplit(inputs=_laid_out(_plain(x)), targets=_plain(y))
+
+
+def _check_finite(what: str, inputs: Tensor) -> None:
+    """Raise InputError for inputs that are NaN or infinite: no loss of them is a number."""
+    odd = ~torch.isfinite(inputs).flatten(1).all(1) if inputs.is_floating_point() else torch.zeros(1)
+    if odd.any():
+        raise InputError(
+            f"{what} are NaN or infinite in {count_text(int(odd.sum()), 'example')}, the first at place "
+            f"{int(odd.nonzero()[0])}",
+            fix="replace these numbers, or take the examples out",
+        )
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ def digest_behaviour(model: nn.Module, shape: tuple[int, ...]) -> str:
     """
     with torch.random.fork_rng():
         for dtype, digits in ((torch.float64, 5), (torch.float32, 2)):
-            for inputs in _fixed_inputs(shape, dtype):
+            for inputs in fixed_inputs(shape, dtype):
                 found = [_outputs(_with_fixed_weights(model, dtype), inputs, digits) for _ in range(2)]
                 if found[0]:
                     return _digest(found[0]) if found[0] == found[1] else UNKNOWN
@@ -64,7 +64,7 @@ def _digest(parts: Iterable[str]) -> str:
 # ---- what it computes ---------------------------------------------------------------------------------------------
 
 
-def _fixed_inputs(shape: tuple[int, ...], dtype: torch.dtype) -> Iterator[Tensor]:
+def fixed_inputs(shape: tuple[int, ...], dtype: torch.dtype) -> Iterator[Tensor]:
     """Yield batches of two inputs, the likeliest first: numbers, then token ids 0 and 1."""
     shapes = [shape]
     if len(shape) == 3:

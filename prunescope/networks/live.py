@@ -11,7 +11,7 @@ import copy
 import hashlib
 from typing import TYPE_CHECKING
 
-from prunescope.api.errors import InputError
+from prunescope.api.errors import InputError, UsageError
 from prunescope.api.trust import LIVE
 from prunescope.networks.identity import DIGITS, digest_behaviour, layer_sources
 
@@ -27,8 +27,20 @@ def keep_network(model: nn.Module, *, shape: tuple[int, ...] = ()) -> str:
     shape: of one input, such as (channels, height, width).
     """
     name = f"{LIVE}{type(model).__name__}-{_structure(model, shape)}"
-    _KEPT.setdefault(name, copy.deepcopy(model).cpu())
+    if name not in _KEPT:
+        _KEPT[name] = _copied(model).cpu()
     return name
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:
+        raise UsageError(
+            f"the network {type(model).__name__} cannot be copied: {str(error).splitlines()[0]}",
+            fix="take off what computes its weights (torch.nn.utils.prune.remove, remove_weight_norm); or give its "
+            "state_dict in a file, which keeps masks, and model=",
+        ) from error
 
 
 def any_network_kept() -> bool:

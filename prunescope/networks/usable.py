@@ -53,7 +53,7 @@ def make_usable(model: nn.Module, inputs: Tensor, *, classes: int | None, who: s
 
     Raises:
         UsageError: the call fails, with the name of the layer; no tensor of outputs; probabilities in place of logits;
-            fewer outputs than classes; a network that cannot be copied.
+            fewer outputs than classes; other outputs at each call; a network that cannot be copied.
     """
     if key not in _TRIED:
         _TRIED[key] = try_network(model, inputs, classes=classes, who=who)
@@ -76,15 +76,29 @@ def try_network(model: nn.Module, inputs: Tensor, *, classes: int | None, who: s
         _check_classes(outputs, classes, who)
         refuse_probabilities(outputs, who=who)
     with torch.random.fork_rng():
+        _refuse_random(work, inputs, outputs, who)
         training = _called(_copied(model, who).train(), inputs, who)
     several = any(main_output(one, who=who) is not one for one in (raw, training))
     fast = {"memory_format": torch.channels_last}
-    plainly = inputs.dim() == 4 and not _agrees(
-        outputs,
-        lambda: main_output(copy.deepcopy(work).to(**fast)(inputs.contiguous(**fast)), who=who),
+    volumes = any(weight.dim() == 5 for weight in model.parameters())  # for these there is no channels_last
+    plainly = volumes or (
+        inputs.dim() == 4
+        and not _agrees(
+            outputs,
+            lambda: main_output(copy.deepcopy(work).to(**fast)(inputs.contiguous(**fast)), who=who),
+        )
     )
     may_group = not several and not plainly and tiny(model) and takes(tuple(inputs.shape)) and supports(work)
     return Usable(plain=plainly, several=several, alone=may_group and not _groups(work, inputs, outputs))
+
+
+def _refuse_random(model: nn.Module, inputs: Tensor, outputs: Tensor, who: str) -> None:
+    """Raise UsageError where a network in eval mode returns something else for the same inputs."""
+    if not _agrees(outputs, lambda: main_output(model(inputs), who=who)):
+        raise UsageError(
+            f"{who} returns something else for the same inputs each time, in eval mode too",
+            fix="make its forward random in training only: functional.dropout(x, training=self.training), nn.Dropout",
+        )
 
 
 def _check_classes(outputs: Tensor, classes: int, who: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from prunescope.networks import checkpoints, live
+from prunescope.networks.checkpoints.loading import infer_mask
 from prunescope.networks.spec import ModelSpec
 from prunescope.runs.live import NETWORK
 from prunescope.runs.recipe import Recipe
@@ -72,12 +73,15 @@ def import_live(model: torch.nn.Module, data: Data, store: Store) -> str:
         image_size=data.image_size,
     )
     weights = state(model)
-    found = checkpoints.Checkpoint(spec=spec, state=weights, format="a live network", sha256=digest_state(weights))
+    mask, notes = infer_mask(model, weights)
+    found = checkpoints.Checkpoint(
+        spec=spec, state=weights, mask=mask, format="a live network", sha256=digest_state(weights)
+    )
     recipe = Recipe(step="import", arguments={"sha256": found.sha256, "weights": None, "model": spec.to_json()})
     if not store.has(recipe.id):
         with store.lock(recipe.id):
-            known = {**facts(found), "source": type(model).__name__, "format": found.format, "notes": [NETWORK]}
-            made = StepResult(facts=known, weights={None: found})
+            known = {**facts(found), "source": type(model).__name__, "format": found.format, "notes": [NETWORK, *notes]}
+            made = StepResult(facts=known, weights={None: found}, mask=mask)
             finish_run(recipe, made, store, device="cpu", seconds=monotonic() - started)
     return recipe.id
 

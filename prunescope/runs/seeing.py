@@ -99,10 +99,12 @@ def _needed(model: Mapping[str, Any] | None, data: Data) -> dict[str, int]:
     from prunescope.networks.inputs import takes_size
     from prunescope.networks.models import needs_image_size
 
-    if model is None or ":" in model["name"] or len(model["image_size"]) != 2:
+    if model is None or len(model["image_size"]) != 2:
         return {}
     channels = model["in_chans"]
     found = {"in_chans": channels} if data.in_chans != channels and channels in (1, 3) else {}
+    if ":" in model["name"]:
+        return found if channels == 1 else {}  # of three, its function may have said nothing
     height, width = model["image_size"]
     own_size = needs_image_size(model["name"]) and tuple(data.image_size) != (height, width)
     if not own_size and takes_size(model, tuple(data.image_size)):

@@ -68,6 +68,9 @@ def test_data_sets_of_torch_are_read_into_memory():
         ((torch.zeros(4, 3), ["a", "b"]), None, "not arrays"),
         (None, (torch.zeros(4, 6, dtype=torch.int64), torch.zeros(4, dtype=torch.int64)), "test inputs are int64"),
         (None, (TOKENS[0], TOKENS[1] + 1), "labels run from 1 to 3"),
+        ((TOKENS[0], torch.eye(12)), (TOKENS[0], torch.eye(12)), r"labels are float32 of shape \(12, 12\)"),
+        ((TOKENS[0], TOKENS[1][:, None]), (TOKENS[0], TOKENS[1][:, None]), r"labels are int64 of shape \(12, 1\)"),
+        ((torch.full((4, 3), torch.nan), torch.zeros(4)), None, "NaN or infinite in 4 examples, the first at place 0"),
     ],
 )
 def test_what_does_not_fit_is_one_clear_error(train, test, message):

@@ -199,3 +199,27 @@ def test_a_lazy_layer_is_refused_by_name() -> None:
         model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.LazyConv2d(4, 3))
     with pytest.raises(UsageError, match="layer '1' is a LazyConv2d"):
         _ready(model)
+
+
+class Noise(Base):
+    def forward(self, x: Tensor) -> object:
+        return self.h(nn.functional.dropout(self.features(x).mean((2, 3))))
+
+
+class Volumes(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(nn.Conv3d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(4, 3))
+
+
+def test_a_network_that_is_random_in_eval_mode_is_refused() -> None:
+    with pytest.raises(UsageError, match="it returns something else for the same inputs each time"):
+        try_network(network(Noise), IMAGES, classes=3, who="it")
+    try_network(nn.Sequential(network(Base), nn.Dropout()), IMAGES, classes=3, who="it")
+
+
+@torch.no_grad()
+def test_convolutions_of_three_dimensions_run_plainly() -> None:
+    model, volumes = network(Volumes), torch.randn(2, 1, 5, 5, 5, generator=torch.Generator().manual_seed(0))
+    wanted = model(volumes)
+    make_usable(model, volumes, classes=3, who="it", key="volumes of these tests")
+    assert torch.equal(laid_out(model)(volumes), wanted)

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
-from prunescope.api.errors import InputError
+from prunescope.api.errors import InputError, UsageError
 from prunescope.data import live as live_data
 from prunescope.data.objects import objects_to_data
 from prunescope.networks import live as live_networks
@@ -101,3 +102,16 @@ def test_a_live_network_is_kept_by_its_weights(net, data, tmp_path):
     run = store.read(first)
     assert live.report_lost(run) == (live.NETWORK,)
     assert run.facts["notes"] == [live.NETWORK]
+
+
+def test_zeros_of_a_live_network_are_its_mask(net, data, tmp_path):
+    prune.l1_unstructured(net[0], "weight", amount=0.5)
+    with pytest.raises(UsageError, match="cannot be copied") as caught:
+        live_networks.keep_network(net)
+    assert "prune.remove" in caught.value.fix
+    prune.remove(net[0], "weight")
+    store = Store(tmp_path)
+    run = store.read(import_live(net, data, store))
+    assert "density 0.7000 (14 of 20)" in run.facts["notes"][1]
+    mask = store.load_weights(run.id).mask
+    assert torch.equal(mask.kept["0.weight"], net[0].weight != 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from timm.data import create_transform, resolve_data_config
 from torchvision import transforms
 
 from prunescope.api.errors import MismatchError
+from prunescope.api.trust import Trust
 from prunescope.data import places, sources
 from prunescope.plugins import registry
+from prunescope.runs.importing import import_checkpoint
 from prunescope.runs.opening import open_data, open_network
 from prunescope.runs.seeing import describe_unheeded
 from prunescope.runs.session import Session
@@ -134,6 +137,24 @@ def test_a_grey_network_sees_grey_images(tmp_path, folder, session):
     )
     tensor = transforms.Compose([shown, transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])  # test_resnet's own
     assert same_images(data, seen_by(tensor, folder, "L"))
+
+
+def test_a_grey_network_of_ones_own_sees_grey_images(tmp_path, folder, session, monkeypatch):
+    (tmp_path / "grey_nets.py").write_text(
+        "from torch import nn\n"
+        "def net(num_classes=2, in_chans=3):\n"
+        "    return nn.Sequential(nn.Conv2d(in_chans, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    network = __import__("grey_nets").net
+    torch.save(network(in_chans=1).state_dict(), tmp_path / "grey.pt")
+    torch.save(network(in_chans=3).state_dict(), tmp_path / "colour.pt")
+    session = replace(session, store=Store(tmp_path / "own", trust=Trust(frozenset({"grey_nets:net"}))))
+    for name, channels in (("grey", 1), ("colour", 3)):
+        run = import_checkpoint(tmp_path / f"{name}.pt", session.store, model="grey_nets:net")
+        source = open_data(f"{folder}:image_size=32", [run], session)
+        assert sources.open_source(source.to_json(), device="cpu").in_chans == channels
+        assert ("grey (the network)" in session.watcher.lines[-1]) == (channels == 1)
 
 
 def test_torchvisions_references_are_read(tmp_path, folder, session):

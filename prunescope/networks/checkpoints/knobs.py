@@ -176,13 +176,13 @@ def _is_count(beside: Mapping[str, Any], epoch: int) -> bool:
     """Whether `epoch` counts the epochs that are done; most programs save the index of the one just finished.
 
     timm before its version 2 counted, and so does imagenet/main.py of pytorch/examples and what began as its copy
-    (arch, best_acc1, no args). A scheduler in the file that was called once an epoch decides.
+    (best_acc1, no args). A scheduler in the file that was called once an epoch decides.
     """
     if _is_per_epoch(beside):
         return bool(of_scheduler(beside)["last_epoch"] == epoch)
     if "version" in beside or "args" in beside:
         return "arch" in beside and "args" in beside and _number(beside.get("version")) == 1
-    return "arch" in beside and bool({"best_acc1", "best_prec1", "optimizer"} & set(beside))
+    return bool({"best_acc1", "best_prec1"} & set(beside)) or {"arch", "optimizer"} <= set(beside)
 
 
 def _is_per_epoch(beside: Mapping[str, Any]) -> bool:

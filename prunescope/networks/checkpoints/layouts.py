@@ -62,6 +62,8 @@ class FileLayout:
     """The plain values of the rest of the file: args, epoch, hyper_parameters, ...; see `plain`."""
     format: str
     notes: tuple[str, ...] = ()
+    module: nn.Module | None = None
+    """The whole network, where the file has it and its code was executed."""
 
 
 def find_weights(value: Any, *, weights: str | None, source: str) -> FileLayout:  # noqa: ANN401 - whatever was in the file
@@ -73,7 +75,8 @@ def find_weights(value: Any, *, weights: str | None, source: str) -> FileLayout:
     """
     if isinstance(value, nn.Module):
         note = f"the file contains a whole {type(value).__name__}; its weights are used"
-        return FileLayout(state=dense_tensors(value.state_dict()), format="pickled module", notes=(note,))
+        state = dense_tensors(value.state_dict())
+        return FileLayout(state=state, format="pickled module", notes=(note,), module=value)
     if not isinstance(value, Mapping):
         raise InputError(
             f"'{source}' contains {_article(type(value).__name__)}, not weights",
@@ -111,6 +114,8 @@ def _unwrap(value: Mapping[Any, Any], *, weights: str | None, source: str) -> Fi
     raw = _first(value, RAW_KEYS, source=source) or (None if ema else _only_unknown(value, source=source))
     if ema is None and raw is None:
         raise _without_weights(value, source=source)
+    if ema is not None and raw is not None and _is_exchanged(value):
+        ema, raw = raw, ema
     only_raw = ema is None and raw is not None and not names_ema(raw[1].state)
     refuse_missing_choice(weights, found="ema" if raw is None else "raw" if only_raw else None, source=source)
     chosen = raw if ema is None or (weights == "raw" and raw is not None) else ema
@@ -120,8 +125,18 @@ def _unwrap(value: Mapping[Any, Any], *, weights: str | None, source: str) -> Fi
         state=inner.state,
         beside=plain({name: item for name, item in value.items() if name not in {*EMA_KEYS, *RAW_KEYS}}) | inner.beside,
         format=writer_of(value),
-        notes=(*_choice_note(ema, raw, key), *_others_note(value, ema, raw), *inner.notes),
+        notes=(*_choice_note(ema, raw, key), *_others_note(value, ema, raw), *_nameless_note(value), *inner.notes),
+        module=inner.module,
     )
+
+
+def _is_exchanged(value: Mapping[Any, Any]) -> bool:
+    """Whether the average lies where the weights of the training belong, and these in its place.
+
+    So does MMEngine's EMAHook save them (mmengine.hooks.ema_hook, before_save_checkpoint).
+    """
+    meta = value.get("meta")
+    return isinstance(meta, Mapping) and ("mmengine_version" in meta or "message_hub" in value)
 
 
 def _without_weights(value: Mapping[Any, Any], *, source: str) -> InputError:
@@ -203,6 +218,15 @@ def _others_note(
         return ()
     named = ", ".join(f"'{other}'" for other in sorted(others)[:8])
     return (f"weights that were not read: {named}; --weights {min(others)} reads these",)
+
+
+def _nameless_note(value: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Name averages that are a list of tensors without names, as torch_ema and diffusers save them."""
+    keys = [str(key) for key, item in value.items() if isinstance(item, Mapping) and "shadow_params" in item]
+    if not keys:
+        return ()
+    way = "ema.copy_to(model.parameters()), then torch.save(model.state_dict(), path)"
+    return (f"an average of the weights that has no names was not read: '{keys[0]}.shadow_params'; to use it: {way}",)
 
 
 def _hidden_sets(value: object, prefix: str, *, deep: int = DEEPEST) -> list[str]:

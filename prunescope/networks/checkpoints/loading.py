@@ -23,6 +23,7 @@ from prunescope.networks.checkpoints.layouts import FileLayout, refuse_missing_c
 from prunescope.networks.checkpoints.matching import KnownNetwork, Match, fit_state
 from prunescope.networks.checkpoints.names import fold_pruning, strip_wrappers
 from prunescope.networks.checkpoints.own import is_own, unpack
+from prunescope.networks.checkpoints.pickled import refuse_other_network
 from prunescope.networks.checkpoints.places import CheckpointPlace, locate
 from prunescope.networks.checkpoints.reading import Content, read_content
 from prunescope.networks.checkpoints.record import Checkpoint
@@ -36,7 +37,7 @@ from prunescope.networks.models import RESERVED, create, prunable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from prunescope.api.trust import Trust
     from prunescope.networks.checkpoints.sniffing import Kind
@@ -205,6 +206,8 @@ def _assemble(layout: FileLayout, facts: Facts, known: KnownNetwork, *, source: 
     folded = fold_pruning(named.state)
     check_finite(folded.state, source=source)
     match = _match_or_explain(folded.state, known, source=source)
+    if layout.module is not None:
+        refuse_other_network(layout.module, match, source=source)
     state, mask, notes = _finish(match, folded.masks)
     per_channel = transforms.normalization(facts.data)
     return Checkpoint(
@@ -301,11 +304,20 @@ def _finish(match: Match, masks: Mapping[str, Tensor]) -> tuple[dict[str, Tensor
     if any(name in kept for name in weights):
         names = [name for name in weights if name in kept or name in usual]
         return state, Mask({n: kept.get(n, torch.ones_like(state[n], dtype=torch.bool)) for n in names}), types
-    mask, notes = _infer_mask(state, usual)
-    computed = choose_prunable(network, linear=True).computed
-    if mask is not None and any(name in computed for name in mask.kept):
-        return state, None, (*types, "zeros are not a mask here: some layers multiply by other numbers than they store")
+    mask, notes = infer_mask(network, state)
     return state, mask, (*types, *notes)
+
+
+def infer_mask(network: nn.Module, state: Mapping[str, Tensor]) -> tuple[Mask | None, tuple[str, ...]]:
+    """Return the mask that exact zeros show, of the usual prunable weights and of other layers that were pruned.
+
+    Raises InputError where all of these weights are zero.
+    """
+    usual, every = list(prunable(network)), choose_prunable(network, linear=True)
+    mask, notes = _infer_mask(state, [name for name in every.weights if name in usual or _has_zeros(state[name])])
+    if mask is not None and any(name in every.computed for name in mask.kept):
+        return None, ("zeros are not a mask here: some layers multiply by other numbers than they store",)
+    return mask, notes
 
 
 def _refuse_quantised(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
@@ -325,6 +337,12 @@ def _mask_prefix(masks: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> st
             if name[end:] in state:
                 return name[:end]
     return ""
+
+
+def _has_zeros(weight: Tensor) -> bool:
+    """Whether so many weights of a layer are exactly zero, and others are not, that it was pruned."""
+    zeros = int((weight == 0).sum())
+    return ZEROS * weight.numel() <= zeros < weight.numel()
 
 
 def _infer_mask(state: Mapping[str, Tensor], names: list[str]) -> tuple[Mask | None, tuple[str, ...]]:

@@ -17,6 +17,7 @@ import pickletools
 import re
 import warnings
 import zipfile
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -28,6 +29,7 @@ from torch.torch_version import TorchVersion
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import require_regular
+from prunescope.api.trust import working_directory_searched
 from prunescope.networks.checkpoints.expansion import BudgetError
 from prunescope.networks.checkpoints.extent import check_count, check_dimensions
 from prunescope.networks.checkpoints.foreign import refuse_foreign_file
@@ -152,7 +154,11 @@ def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict
 
 def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - whatever was pickled
     try:
-        with torch.serialization.safe_globals(_data_types()), warnings.catch_warnings():
+        with (
+            torch.serialization.safe_globals(_data_types()),
+            warnings.catch_warnings(),
+            working_directory_searched() if unsafe else nullcontext(),
+        ):
             warnings.simplefilter("ignore")  # of torch about its own types and their future; nothing here to act on
             return torch.load(path, map_location="cpu", weights_only=not unsafe)
     except Exception as error:  # a damaged pickle can raise anything
@@ -165,7 +171,7 @@ def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - w
         if unsafe and isinstance(error, ImportError | AttributeError):
             raise InputError(
                 f"'{path}' names code that is not here: {_first_line(error)}",
-                fix=f"install the package, or put its module on PYTHONPATH; or, where it was saved, {RESAVE}",
+                fix=f"install the package, or run in the folder of its module; or, where it was saved, {RESAVE}",
             ) from error
         raise _damaged(path, error) from error
 

@@ -202,6 +202,8 @@ def test_pytorchs_examples_count_their_epochs():
     assert (got["epochs"], got["schedule"], got["drop_factor"]) == (90, "multistep", 0.1)
     assert got["drops"] == [0.333333, 0.666667]
     assert options({}, **file)["epochs"] == 90
+    assert options({}, epoch=90, best_prec1=91.6)["epochs"] == 90  # its copies, pytorch_resnet_cifar10 for example
+    assert options({}, epoch=89, acc=91.6)["epochs"] == 90
     assert options({}, epoch=89, scheduler=scheduler.state_dict())["epochs"] == 90
 
 

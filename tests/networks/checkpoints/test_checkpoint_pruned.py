@@ -70,6 +70,26 @@ def test_a_mask_is_inferred_from_exact_zeros_and_said(tmp_path):
     assert said(got, f"mask inferred from exact zeros: density {got.mask.density:.4f}")
 
 
+def test_zeros_in_linear_layers_join_an_inferred_mask(tmp_path):
+    model = small()
+    for module in (model.layer2[0].conv1, model.fc):
+        prune.l1_unstructured(module, "weight", amount=0.5)
+        prune.remove(module, "weight")
+    torch.save(model.state_dict(), tmp_path / "a.pth")
+    got = checkpoints.load_checkpoint(tmp_path / "a.pth")
+    assert list(got.mask.kept) == list(prunable(small(), linear=True))
+    assert torch.equal(got.mask.kept["fc.weight"], model.fc.weight != 0)
+
+
+def test_a_head_of_zeros_is_no_pruned_layer(tmp_path):
+    model = small()
+    with torch.no_grad():
+        model.layer2[0].conv1.weight[:, ::2] = 0
+        model.fc.weight.zero_()
+    torch.save(model.state_dict(), tmp_path / "a.pth")
+    assert "fc.weight" not in checkpoints.load_checkpoint(tmp_path / "a.pth").mask.kept
+
+
 def test_a_few_zeros_are_no_mask(tmp_path):
     model = small()
     n_weights = sum(weight.numel() for weight in prunable(model).values())

@@ -133,6 +133,22 @@ def test_averages_in_the_callbacks_of_lightning_are_named_and_read(tmp_path):
     assert_loads(tmp_path / "preresnet8.ckpt", average, weights="callbacks.EMA.ema_state_dict")
 
 
+def test_mmengine_saves_the_average_in_the_place_of_the_weights(tmp_path):
+    raw, average = small(0), small(1)
+    held = {"meta": {"mmengine_version": "0.10.4"}, "state_dict": average.state_dict(), "message_hub": {}}
+    held["ema_state_dict"] = {"steps": torch.tensor(9)} | {f"module.{k}": v for k, v in raw.state_dict().items()}
+    torch.save(held, tmp_path / "preresnet8.pth")
+    assert said(assert_loads(tmp_path / "preresnet8.pth", average), "EMA weights read from 'state_dict'")
+    assert_loads(tmp_path / "preresnet8.pth", raw, weights="raw")
+
+
+def test_an_average_without_names_is_named(tmp_path):
+    model = small()
+    average = {"decay": 0.9, "shadow_params": list(small(1).parameters())}
+    torch.save({"model": model.state_dict(), "ema": average}, tmp_path / "preresnet8.pt")
+    assert said(assert_loads(tmp_path / "preresnet8.pt", model), "has no names was not read: 'ema.shadow_params'")
+
+
 def test_an_average_of_a_parallel_network(tmp_path):
     model = small()
     torch.save({"ema": {"module": {"module": model.state_dict()}}}, tmp_path / "preresnet8.pt")
