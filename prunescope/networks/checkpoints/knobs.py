@@ -40,6 +40,10 @@ MOST_EPOCHS = 1_000_000
 """Nobody trains longer: such a number counts as not given."""
 
 
+DECOUPLED = 0.01
+"""Weight decay of AdamW by default; Adam's, which is a part of the gradient, is smaller."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingFacts:
     """What is known of the training."""
@@ -140,7 +144,24 @@ def _from_optimizer(beside: Mapping[str, Any]) -> dict[str, JSON]:
         values = [number for group in groups if (number := _number(group.get(theirs))) is not None]
         if values:
             found[ours] = max(values)
-    return found
+    return found | _of_adam(groups, found)
+
+
+def _of_adam(groups: list[Mapping[str, Any]], found: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return what groups with `betas` show: an optimizer of Adam's kind, whose weight decay is none of SGD.
+
+    torch notes since 2.7 whether the decay is apart from the gradient; before, one of 0.01 (AdamW's default) or more
+    shows it. The rate is the one in use where no schedule kept the first.
+    """
+    if not all("betas" in group for group in groups):
+        return {}
+    decay = float(str(found.get("weight_decay", 0)))
+    apart = any(group.get("decoupled_weight_decay", decay >= DECOUPLED) for group in groups)
+    shown: dict[str, JSON] = {"optimizer": "adamw" if apart else "adam"}
+    rates = [number for group in groups if (number := _number(group.get("lr")))]
+    if rates and "learning_rate" not in found:
+        shown["learning_rate"] = max(rates)
+    return shown
 
 
 def _epochs(

@@ -114,6 +114,17 @@ def test_the_optimisers_state_fills_gaps():
     assert options({}, optimizer={"param_groups": []}) == options({}, optimizer=None) == {}
 
 
+@pytest.mark.parametrize(("kind", "optimizer"), [(torch.optim.AdamW, "adamw"), (torch.optim.Adam, "adam")])
+def test_the_optimisers_state_shows_adam(kind, optimizer):
+    state = kind([torch.nn.Parameter(torch.zeros(1))], lr=3e-4, weight_decay=0.02).state_dict()
+    wanted = {"learning_rate": 3e-4, "weight_decay": 0.02, "optimizer": optimizer}
+    assert options({}, optimizer_states=[state]) == wanted
+    assert options({"lr": 0.1, "opt": "lamb"}, optimizer_states=[state])["learning_rate"] == 0.1
+    assert options({"lr": 0.1, "opt": "lamb"}, optimizer_states=[state])["optimizer"] == "lamb"
+    state["param_groups"][0].pop("decoupled_weight_decay")
+    assert options({}, optimizer_states=[state])["optimizer"] == "adamw"  # a decay of 0.02, before torch 2.7
+
+
 def test_knobs_are_the_temperature_like_part():
     training = read_training({"lr": 0.1, "rho": 0.2, "batch_size": 32, "epochs": 4, "wd": 1e-4, "momentum": 0.9}, {})
     assert training.knobs == {
