@@ -55,6 +55,14 @@ def test_a_table_of_more_than_can_be_judged_in_seconds(values, densities, times,
     assert "table.csv has" in result.stderr
 
 
+def test_a_table_of_many_columns_and_short_lines(tmp_path, invoke):
+    header = ",".join(["epochs", "density", "lmc", *(f"c{number}" for number in range(200_000))])
+    (tmp_path / "table.csv").write_text(f"{header}\n" + "1,0.5,0\n" * 10_000)
+    result = invoke("report", tmp_path / "table.csv")
+    assert result.exit_code == 2, result.stderr
+    assert "10,001 lines of 200,003 columns" in result.stderr
+
+
 def test_a_table_with_a_long_field(tmp_path, invoke):
     (tmp_path / "table.csv").write_text(f"epochs,density,lmc\n1,0.5,{'1' * 200_000}\n")
     result = invoke("report", tmp_path / "table.csv")

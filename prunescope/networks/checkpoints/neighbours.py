@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST = 1 << 22
 """Bytes of a file beside a checkpoint."""
 
+MOST_YAML = 1 << 18
+"""Bytes of args.yaml: reading a megabyte takes 20 s, and a number like 1:59:59:... the square of its length."""
+
 PREPROCESSOR = "preprocessor_config.json"
 
 RESAMPLING = {"0": "nearest", "1": "lanczos", "2": "bilinear", "3": "bicubic"}
@@ -37,7 +40,7 @@ def read_arguments(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        values = yaml.load(read_regular(path, most=MOST).decode(), _Loader)  # noqa: S506 - a SafeLoader
+        values = yaml.load(read_regular(path, most=MOST_YAML).decode(), _Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         reason = " ".join(str(error).split())  # YAML's own has several lines
         raise InputError(f"cannot read '{path}': {reason}", fix="repair or remove it") from error
@@ -142,7 +145,9 @@ def _summary_rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     try:
-        lines = read_regular(path, most=MOST).decode(errors="replace").splitlines()
-        return [row for row in csv.DictReader(lines) if EPOCH.fullmatch(row.get("epoch") or "")]
+        lines = csv.reader(read_regular(path, most=MOST).decode(errors="replace").splitlines())
+        header = next(lines, [])
+        rows = (dict(zip(header, cells, strict=False)) for cells in lines)  # no more than the file has: no DictReader
+        return [row for row in rows if EPOCH.fullmatch(row.get("epoch", ""))]
     except (csv.Error, OSError) as error:
         raise InputError(f"cannot read '{path}': {error}", fix="repair or remove it") from error

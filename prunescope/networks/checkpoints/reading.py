@@ -30,6 +30,7 @@ from torch.torch_version import TorchVersion
 from prunescope.api.errors import InputError
 from prunescope.api.regular import require_regular
 from prunescope.api.trust import working_directory_searched
+from prunescope.networks.checkpoints.archive_end import is_list_at
 from prunescope.networks.checkpoints.expansion import BudgetError
 from prunescope.networks.checkpoints.extent import check_count, check_dimensions
 from prunescope.networks.checkpoints.foreign import refuse_foreign_file
@@ -231,12 +232,19 @@ def _first_line(error: Exception) -> str:
 
 
 def _check_archive(path: pathlib.Path) -> None:
-    """Raise InputError where members are compressed, or together larger than the file: torch.save writes none such."""
+    """Raise InputError where members are compressed, or together larger than the file: torch.save writes none such.
+
+    What is checked here is read by torch's own reader of archives, which takes names in capitals for the same.
+    """
     with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    names = [member.filename for member in members]
+        members, start = archive.infolist(), archive.start_dir
+    names = [member.filename.lower() for member in members]
     what = ""
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+    if not is_list_at(path, start):
+        what = "has no list of its members where its end says"
+    elif len({name.partition("/")[0] for name in names}) > 1:
+        what = "holds several folders"
+    elif any(member.compress_type != zipfile.ZIP_STORED for member in members):
         what = "has compressed members, which torch.save does not write"
     elif sum(member.file_size for member in members) > path.stat().st_size or len(set(names)) < len(names):
         what = "has members that overlap"

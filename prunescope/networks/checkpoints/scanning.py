@@ -41,6 +41,9 @@ ELEMENT = {
 OF_BYTES = {"torch.uint16": 2, "torch.uint32": 4, "torch.uint64": 8}
 """Bytes of an element, by the type of a tensor whose storage is of bytes; all others of that kind: 1."""
 
+CODINGS = ("latin1", "latin-1", "utf-8", "utf8", "ascii")
+"""How torch and numpy turn bytes into text for a pickle; other codecs take quadratic time, or make bytes of nothing."""
+
 WITH_KEYS = ("collections.OrderedDict", "collections.Counter", "collections.defaultdict", "builtins.set")
 
 ALLOCATING = ("builtins.bytearray", "torch.Tensor", "torch.storage.UntypedStorage", "torch.storage.TypedStorage")
@@ -236,6 +239,7 @@ def _result(scan: _Scan, called: Any, arguments: Any) -> Any:  # noqa: ANN401 - 
         _check_small(name, arguments)
     if name.endswith(("._reconstruct", "numpy.ndarray")):
         _check_small(name, arguments)
+    _check_codec_and_scalar(name, arguments)
     if name in WITH_KEYS:
         for items in arguments:
             _check_pairs(scan, items)
@@ -254,6 +258,14 @@ def _check_small(name: str, arguments: Sequence[Any]) -> None:
     flat = [number for item in arguments for number in (item if isinstance(item, tuple) else (item,))]
     if prod(max(1, number) for number in flat if isinstance(number, int)) > LONGEST_KEY:
         raise BudgetError(f"it asks {name} for memory that is not in the file")
+
+
+def _check_codec_and_scalar(name: str, arguments: Sequence[Any]) -> None:
+    """Raise BudgetError for a slow codec, and for a scalar of numpy's without bytes: it is as long as its type says."""
+    if name == "_codecs.encode" and any(coding not in CODINGS for coding in arguments[1:2]):
+        raise BudgetError("a text in it has another encoding than those of torch and numpy")
+    if name.endswith("multiarray.scalar") and len(arguments) < 2:
+        raise BudgetError("a number of numpy's in it has no value")
 
 
 def _tensor(name: str, arguments: Sequence[Any]) -> Any:  # noqa: ANN401 - a description

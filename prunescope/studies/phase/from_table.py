@@ -40,6 +40,9 @@ MOST_VALUES = 500
 MOST_CELLS = 2_500
 """Each value with each density."""
 
+MOST_FIELDS = 2_000_000
+"""Columns times lines: each line is read as so many values, however short it is."""
+
 QUANTITIES = ("test_error", "lmc", "cka")
 
 
@@ -88,6 +91,7 @@ def _table_rows(lines: Sequence[str], path: Path) -> list[tuple[int, dict[str, f
     reader = csv.DictReader(line for _, line in numbered)
     found = []
     try:
+        _check_fields(len(numbered), len(reader.fieldnames or ()), path)
         for (number, _), row in zip(numbered[1:], reader, strict=False):
             values = {SYNONYMS.get(name, name): _scaled(name, text) for name, text in row.items() if name}
             found.append((number, values))
@@ -96,6 +100,14 @@ def _table_rows(lines: Sequence[str], path: Path) -> list[tuple[int, dict[str, f
     if not found:
         raise InputError(f"{path} has no line of numbers", fix="give a header line and one line per cell")
     return found
+
+
+def _check_fields(lines: int, columns: int, path: Path) -> None:
+    if lines * columns > MOST_FIELDS:
+        raise InputError(
+            f"{path} has {lines:,} lines of {columns:,} columns; wanted at most {MOST_FIELDS:,} fields",
+            fix="give the columns of the knob, the density and what was measured, and a line for each cell",
+        )
 
 
 def _scaled(name: str, text: str | None) -> float | str:

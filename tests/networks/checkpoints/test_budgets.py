@@ -45,6 +45,9 @@ def nested_pairs(depth):
     return b")" + pairs
 
 
+BESIDE = (("version", b"3\n"), ("byteorder", b"little"))
+"""What torch wants beside the pickle."""
+
 KEY = opcodes(b"}", nested_pairs(60), b"K\x01s")
 
 IN_A_SET = opcodes(b"cbuiltins\nset\n](", nested_pairs(60), b"e\x85R")
@@ -60,6 +63,12 @@ NDARRAY = opcodes(
         b"C\x01b", b"U\x01b"
     )
 )
+
+SCALAR = b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\nU\x0bV2000000000\x85RtR"
+"""As many bytes as its type says."""
+
+PUNYCODE = b"c_codecs\nencode\n(X\x00\x00\x10\x00" + b"\xe4\xb8\x80\xe5\xb8\x80\xe6\xb8\x80zzz\x65zzz" * (1 << 16)
+"""A codec that takes the square of the length of its text."""
 
 MANY = opcodes(b"(" + b"N" * 2_100_000 + b"t")
 
@@ -88,6 +97,24 @@ def compressed(path):
 
 def two_pickles(path):
     return archive(pickle.dumps({}, 2), path, more=[("b/data.pkl", b"")], names=("data.pkl", "x"))
+
+
+def in_capitals(path):
+    """Write a second pickle, which torch finds first: it takes names in capitals for the same."""
+    return archive(
+        pickle.dumps({}, 2), path, names=(), more=[("DATA.PKL", HASHED), ("data.pkl", opcodes(b"}")), *BESIDE]
+    )
+
+
+def two_lists(path):
+    """Write two lists of the members: Python reads the one before the end, torch the one that the end names."""
+    ends = []
+    for pickled in (HASHED, opcodes(b"}").ljust(len(HASHED), b"0")):  # of one length, so that each list is at one place
+        buffer = io.BytesIO()
+        archive(pickled, buffer, more=BESIDE)
+        ends.append(buffer.getvalue())
+    path.write_bytes(b"".join(ends))
+    return path
 
 
 def not_utf_8(path):
@@ -142,6 +169,8 @@ def long_storage(path):
 TWICE = b")" + b"".join(b"q%ch%c\x86" % (number, number) for number in range(60))
 """A tuple that holds itself twice, sixty times over: written out it has 2^60 parts."""
 
+HASHED = opcodes(b"}" + TWICE + b"K\x01s")
+
 LATE = b"(" + b"".join(b"]q%c" % n for n in range(60)) + b"".join(b"h%c(h%ch%ce" % (n, n + 1, n + 1) for n in range(59))
 """The same of lists, which are filled only after others hold them."""
 
@@ -166,8 +195,7 @@ WRITTEN_OUT = {
 
 def in_archive(part):
     """Return what writes a whole archive of torch.save whose value has this part."""
-    more = [("version", b"3\n"), ("byteorder", b"little")]
-    return lambda path: archive(opcodes(b"}X\x01\x00\x00\x00a" + part + b"s"), path, more=more)
+    return lambda path: archive(opcodes(b"}X\x01\x00\x00\x00a" + part + b"s"), path, more=BESIDE)
 
 
 PROTOCOL, SYSTEM = pickle.dumps(1001, 2), pickle.dumps({"protocol_version": 1001, "little_endian": True}, 2)
@@ -192,6 +220,8 @@ BOMBS = {
     "the same in an ordered dictionary": lambda path: archive(IN_ORDERED, path),
     "a long bytearray": lambda path: archive(BYTEARRAY, path),
     "a tensor of no storage": lambda path: archive(EMPTY_TENSOR, path),
+    "numbers of numpy without a value": in_archive(b"(" + SCALAR * 8 + b"t"),
+    "a text in a slow encoding": in_archive(PUNYCODE + b"U\x08punycodetR"),
     "a large array of numpy": lambda path: archive(NDARRAY, path),
     "many parts": lambda path: archive(MANY, path),
     "stride 0": stride_0,
@@ -199,6 +229,8 @@ BOMBS = {
     "one tensor again and again": again_and_again,
     "compressed members": compressed,
     "two pickles": two_pickles,
+    "two pickles, one in capitals": in_capitals,
+    "two lists of members": two_lists,
     "names not in UTF-8": not_utf_8,
     "no data": meta,
     "float8": float8,

@@ -136,3 +136,18 @@ def test_facts_of_another_type_are_one_error(name, value, tmp_path):
     (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size :])
     with pytest.raises(InputError, match=r"a\.safetensors' is a damaged prunescope checkpoint"):
         checkpoints.load_checkpoint(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [" + "1," * 1_000_000 + "]", "epochs: 1" + ":59" * 300_000, "a: 1\n" * 500_000], ids=len
+)
+def test_settings_that_take_minutes_to_read_are_refused_before(text, tmp_path):
+    (tmp_path / "args.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"args\.yaml has .* bytes"):
+        read_arguments(tmp_path)
+
+
+def test_a_summary_of_many_columns_and_short_lines_takes_no_more_than_its_size(tmp_path):
+    header = ",".join(["epoch", *(f"train_{number}" for number in range(200_000))])
+    (tmp_path / "summary.csv").write_text(f"{header}\n" + "1\n" * 500_000 + "2,0.5\n")
+    assert summary_notes(tmp_path, None) == ("summary.csv: the run went to epoch 3; after epoch 3: train_0 0.5",)
