@@ -12,27 +12,60 @@ if TYPE_CHECKING:
 MODULES = frozenset(
     (
         "builtins",
+        "copy",
+        "functools",
+        "h5py",
         "hashlib",
+        "io",
         "json",
         "math",
         "os",
+        "os.path",
         "random",
+        "statistics",
+        "time",
+        "zlib",
         "numpy",
+        "numpy.fft",
         "numpy.linalg",
         "numpy.random",
+        "safetensors",
+        "timm",
         "torch",
+        "torch.autograd",
+        "torch.fft",
+        "torch.func",
         "torch.nn",
         "torch.linalg",
+        "torch.random",
+        "torch.special",
     )
 )
 
-FOLDERS = ("prunescope.", "torch.nn.functional.", "torch.nn.init.", "torch.nn.modules.", "torch.optim.")
+FOLDERS = (
+    "prunescope.",
+    "h5py._hl.",
+    "json.decoder.",
+    "json.encoder.",
+    "pathlib.",
+    "safetensors.torch.",
+    "torch.nn.functional.",
+    "torch.nn.init.",
+    "torch.nn.modules.",
+    "torch.nn.parameter.",
+    "torch.nn.utils.",
+    "torch.optim.",
+    "torch.utils.data.",
+)
 """The modules in these, with the methods of the classes that they define."""
 
 CLASSES = (("torch", "Tensor"), ("torch._tensor", "Tensor"), ("random", "Random"))
 
 FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodDescriptorType, WrapperDescriptorType, type, staticmethod)
 """Types of what is compared: what a module keeps for itself under a name may change."""
+
+CONSTANTS = (int, float, str, tuple, frozenset, type(None))
+"""Types of what is in capitals in the modules of this package."""
 
 State: TypeAlias = "list[tuple[str, Any, dict[str, Any]]]"
 """The place, the module or class, and what its names meant."""
@@ -50,6 +83,9 @@ def restore_functions(before: State) -> list[str]:
     """
     changed = []
     for place, owner, names in before:
+        if isinstance(owner, ModuleType) and sys.modules.get(place) is not owner:
+            sys.modules[place] = owner
+            changed.append(f"the module {place}")
         now = vars(owner)
         if _is_same(now, names):
             continue
@@ -57,7 +93,7 @@ def restore_functions(before: State) -> list[str]:
             delattr(owner, name)
             changed.append(f"{place}.{name}")
         for name, value in names.items():
-            if now.get(name) is not value and _is_function(value) and not _by_torch(now.get(name), value):
+            if now.get(name) is not value and _is_shared(place, name, value) and not _by_torch(now.get(name), value):
                 setattr(owner, name, value)
                 changed.append(f"{place}.{name}")
     return changed
@@ -79,6 +115,18 @@ def _hiding(owner: Any, names: dict[str, Any]) -> list[str]:  # noqa: ANN401 - a
         if name not in names and isinstance(value, FunctionType) and inherited and not _by_torch(value, inherited):
             found.append(name)
     return found
+
+
+def _is_shared(place: str, name: str, value: object) -> bool:
+    """Whether a name means the same to all: a function, a class, and a constant of a module, which is in capitals.
+
+    >>> _is_shared("math", "pi", 3.14), _is_shared("prunescope.data.order", "SEED", 0), _is_shared("os", "_x", 1.0)
+    (True, True, False)
+    """
+    if _is_function(value):
+        return True
+    ours = place.startswith("prunescope.") and name.isupper() and isinstance(value, CONSTANTS)
+    return ours or (place in MODULES and not name.startswith("_") and type(value).__name__ in ("float", "dtype"))
 
 
 def _is_function(value: object) -> bool:

@@ -23,6 +23,22 @@ HOOKS = (
 )
 """The dictionaries of torch.nn.modules.module that hold hooks of every module."""
 
+OPTIMIZER_HOOKS = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
+"""Those of torch.optim.optimizer that hold hooks of every step of every optimiser."""
+
+PRECISIONS = (
+    "",
+    "cuda.matmul",
+    "cudnn",
+    "cudnn.conv",
+    "cudnn.rnn",
+    "mkldnn",
+    "mkldnn.matmul",
+    "mkldnn.conv",
+    "mkldnn.rnn",
+)
+"""What of torch.backends has an fp32_precision from torch 2.9 on, each after the one that it follows."""
+
 
 def torch_settings() -> list[Triple]:
     """Return (name, read, write) of every setting; torch is loaded already."""
@@ -35,12 +51,16 @@ def torch_settings() -> list[Triple]:
         ("torch.set_grad_enabled", torch.is_grad_enabled, torch.set_grad_enabled),
         ("torch.autograd.set_detect_anomaly", torch.is_anomaly_enabled, torch.set_anomaly_enabled),
         ("torch.use_deterministic_algorithms", _deterministic, _write_deterministic),
-        ("torch.set_float32_matmul_precision", torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+        ("torch.set_float32_matmul_precision", _matmul_precision, _write_matmul_precision),
+        ("torch.backends.fp32_precision", _precisions, _write_precisions),  # after the older name, which sets some too
         ("torch.set_num_threads", torch.get_num_threads, torch.set_num_threads),
         ("torch.set_flush_denormal", _flushes, torch.set_flush_denormal),
         ("torch.set_autocast_enabled", _autocast, _write_autocast),
         ("torch.backends", _backends, _write_backends),
         ("the global hooks of torch.nn.Module", _hooks, _write_hooks),
+        ("the global hooks of optimisers", _optimizer_hooks, _write_optimizer_hooks),
+        ("torch.backends.nnpack", torch._C._get_nnpack_enabled, torch.backends.nnpack.set_flags),  # noqa: SLF001 - as above
+        ("torch.autograd.graph.saved_tensors_hooks", _saved_hooks, _pop_saved_hooks),
         ("torch.utils.deterministic", _fills, _write_fills),
     ]
 
@@ -83,6 +103,37 @@ def _write_autocast(before: tuple[tuple[bool, Any], ...]) -> None:
         sys.modules["torch"].set_autocast_dtype(kind, dtype)
 
 
+def _matmul_precision() -> str | None:
+    """Return the precision under its older name; None where it was set under the newer ones: torch then raises."""
+    try:
+        return str(sys.modules["torch"].get_float32_matmul_precision())
+    except RuntimeError:
+        return None
+
+
+def _write_matmul_precision(before: str | None) -> None:
+    if before is not None:
+        sys.modules["torch"].set_float32_matmul_precision(before)
+
+
+def _precisions() -> dict[str, str]:
+    found = {place: _precision(place) for place in PRECISIONS if _has_backend(place)}
+    return {place or "all": value for place, value in found.items() if value is not None}
+
+
+def _precision(place: str) -> str | None:
+    """Return the precision; None before torch 2.9. For products no value is the full one, which older names write."""
+    value = getattr(_backend(place), "fp32_precision", None)
+    return "ieee" if value == "none" and place not in OF_OTHERS else value
+
+
+def _write_precisions(before: dict[str, str]) -> None:
+    for place in PRECISIONS:
+        value = before.get(place or "all")
+        if value is not None and _precision(place) != value:  # else it follows the one before it
+            _backend(place).fp32_precision = value
+
+
 def _fills() -> bool:
     return bool(sys.modules["torch"].utils.deterministic.fill_uninitialized_memory)
 
@@ -123,6 +174,9 @@ FLAGS = (
 )
 """The flags of torch.backends that change numbers: (module, name)."""
 
+OF_OTHERS = ("", "cudnn")
+"""Those of PRECISIONS whose value is that of others, and no precision of their own where there is none."""
+
 ATTENTION = ("flash", "mem_efficient", "math", "cudnn")
 """The kernels of scaled dot-product attention."""
 
@@ -131,20 +185,37 @@ def _backend(place: str) -> Any:  # noqa: ANN401 - a module, or what stands for 
     import torch.backends.opt_einsum  # older torch loads it when it is first used
 
     found = torch.backends
-    for name in place.split("."):
+    for name in place.split(".") if place else ():
         found = getattr(found, name)
     return found
 
 
+def _has_backend(place: str) -> bool:
+    try:
+        _backend(place)
+    except AttributeError:
+        return False
+    return True
+
+
 def _backends() -> dict[str, Any]:
-    flags = {f"{place}.{name}": getattr(_backend(place), name) for place, name in FLAGS}
+    flags = {f"{place}.{name}": _flag(place, name) for place, name in FLAGS}
     cuda = sys.modules["torch"].backends.cuda
     return flags | {name: getattr(cuda, f"{name}_sdp_enabled")() for name in ATTENTION}
 
 
+def _flag(place: str, name: str) -> Any:  # noqa: ANN401 - a number, a text or None
+    """Return a flag; None where torch has no one answer, since newer names set it in parts."""
+    try:
+        return getattr(_backend(place), name)
+    except RuntimeError:
+        return None
+
+
 def _write_backends(before: dict[str, Any]) -> None:
     for place, name in FLAGS:
-        setattr(_backend(place), name, before[f"{place}.{name}"])
+        if _flag(place, name) != before[f"{place}.{name}"] is not None:
+            setattr(_backend(place), name, before[f"{place}.{name}"])
     for name in ATTENTION:
         getattr(sys.modules["torch"].backends.cuda, f"enable_{name}_sdp")(before[name])
 
@@ -160,3 +231,29 @@ def _write_hooks(before: dict[str, dict[int, object]]) -> None:
         if hasattr(module, name):
             getattr(module, name).clear()
             getattr(module, name).update(hooks)
+
+
+def _optimizer_hooks() -> dict[str, dict[int, object]]:
+    module = sys.modules.get("torch.optim.optimizer")
+    return {name: dict(getattr(module, name, {})) for name in OPTIMIZER_HOOKS}
+
+
+def _write_optimizer_hooks(before: dict[str, dict[int, object]]) -> None:
+    module = sys.modules.get("torch.optim.optimizer")
+    for name, hooks in before.items():
+        if hasattr(module, name):
+            getattr(module, name).clear()
+            getattr(module, name).update(hooks)
+
+
+def _saved_hooks() -> Any:  # noqa: ANN401 - a pair of functions, or None
+    """Return the hooks that pack and unpack what is saved for the backward pass."""
+    top = getattr(sys.modules["torch"]._C._autograd, "_top_saved_tensors_default_hooks", None)  # noqa: SLF001
+    return None if top is None else top(True)  # noqa: FBT003 - while something is traced too
+
+
+def _pop_saved_hooks(before: Any) -> None:  # noqa: ANN401 - as above
+    """End those that were entered and not left."""
+    torch = sys.modules["torch"]
+    while _saved_hooks() not in (None, before):
+        torch._C._autograd._pop_saved_tensors_default_hooks()  # noqa: SLF001

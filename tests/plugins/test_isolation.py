@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import gc
 import hashlib
 import io
+import json
 import locale
 import math
 import os
+import pathlib
 import random
 import resource
 import signal
@@ -16,15 +19,19 @@ import subprocess
 import sys
 import threading
 import warnings
+import zlib
 
+import h5py
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name everybody gives it
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from prunescope.api.errors import PluginError
 from prunescope.data import sources
+from prunescope.plugins import checks
 from prunescope.plugins.isolation import unchanged
 from prunescope.regimes import direction
 
@@ -87,6 +94,21 @@ CHANGES = {
     "the handlers of signals (SIGUSR1)": lambda: signal.signal(
         signal.SIGUSR1, signal.SIG_DFL if signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN else signal.SIG_IGN
     ),
+    "the global hooks of optimisers": lambda: register_optimizer_step_pre_hook(lambda *_: None),
+    "torch.backends.nnpack": lambda: torch.backends.nnpack.set_flags(not torch._C._get_nnpack_enabled()),
+    "torch.autograd.grad": lambda: _patch(torch.autograd, "grad"),
+    "torch.func.vmap": lambda: _patch(torch.func, "vmap"),
+    "torch.nn.utils.clip_grad_norm_": lambda: _patch(torch.nn.utils, "clip_grad_norm_"),
+    "torch.utils.data.dataloader.DataLoader.__iter__": lambda: _patch(torch.utils.data.DataLoader, "__iter__"),
+    "torch.float32": lambda: setattr(torch, "float32", torch.float64),
+    "h5py._hl.files.File.__init__": lambda: _patch(h5py.File, "__init__"),
+    "json.encoder.JSONEncoder.encode": lambda: _patch(json.JSONEncoder, "encode"),
+    "pathlib.replace": lambda: _patch(pathlib.Path, "replace"),
+    "zlib.crc32": lambda: _patch(zlib, "crc32"),
+    "math.pi": lambda: setattr(math, "pi", 3.0),
+    "prunescope.plugins.checks.LARGEST": lambda: setattr(checks, "LARGEST", 1),
+    "the module json": lambda: sys.modules.update(json=math),
+    "the module prunescope.plugins.checks": lambda: sys.modules.pop("prunescope.plugins.checks"),
     "torch.nn.functional.cross_entropy": lambda: _patch(F, "cross_entropy"),
     "torch.nn.functional.linear": lambda: _patch(F, "linear"),
     "torch.nn.modules.linear.Linear.forward": lambda: _patch(torch.nn.Linear, "forward"),
@@ -128,6 +150,36 @@ def test_a_change_is_restored_and_named(name, monkeypatch):
     with unchanged("whoever comes next"):
         pass
     assert os.environ["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="torch before 2.9 has the older names alone")
+@pytest.mark.parametrize("place", ["", "cuda.matmul", "mkldnn", "mkldnn.matmul"])
+def test_precisions_under_the_newer_names_are_restored_and_do_not_end_the_comparison(place):
+    found = functools.reduce(getattr, place.split(".") if place else (), torch.backends)
+    kept = found.fp32_precision
+    value = "bf16" if place.startswith("mkldnn") else "tf32"
+    with pytest.raises(PluginError, match=r"left .*precision"), unchanged("a probe"):
+        found.fp32_precision = value
+    assert found.fp32_precision in (kept, "ieee")  # what no value is
+    assert torch.get_float32_matmul_precision() == "highest"
+    with unchanged("a probe that writes the older name"):
+        torch.backends.cuda.matmul.allow_tf32 = False
+    found.fp32_precision = value  # by a person, before the program is called: torch then raises for the older names
+    try:
+        with unchanged("a probe"):
+            pass
+        assert found.fp32_precision == value
+    finally:
+        found.fp32_precision = kept
+
+
+@pytest.mark.skipif(
+    not hasattr(torch._C._autograd, "_top_saved_tensors_default_hooks"), reason="an older torch does not show them"
+)
+def test_hooks_of_what_is_saved_for_the_backward_pass_are_restored_and_named():
+    with pytest.raises(PluginError, match=r"a probe left torch\.autograd\.graph"), unchanged("a probe"):
+        torch.autograd.graph.saved_tensors_hooks(abs, abs).__enter__()
+    assert torch._C._autograd._top_saved_tensors_default_hooks(True) is None  # noqa: FBT003
 
 
 def test_generators_are_restored_without_a_word():
