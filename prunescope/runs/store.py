@@ -168,7 +168,7 @@ class Store:
 
         While another process holds it: wait, or raise BusyError when `wait` is False.
         """
-        _make_folder(self._locks)
+        _make_folder(self._own_locks())
         with ExitStack() as stack:
             try:
                 stack.enter_context(hold_lock(self._locks / f"{run_id}.lock", wait=wait))
@@ -185,7 +185,7 @@ class Store:
 
     def has_locks(self) -> bool:
         """Whether the file system of the study has locks; files are used instead where it has none."""
-        _make_folder(self._locks)
+        _make_folder(self._own_locks())
         try:
             return has_locks(self._locks)
         except OSError as error:
@@ -317,6 +317,12 @@ class Store:
     @property
     def _locks(self) -> Path:
         return self.runs / ".locks"
+
+    def _own_locks(self) -> Path:
+        """Return the folder of locks; StoreError where a link leads out of the study, in which files would be made."""
+        if self._locks.is_symlink():
+            raise StoreError(f"{self._locks} is a link, not the folder of the study's locks", fix="remove it")
+        return self._locks
 
     def _check_run(self, run_id: str) -> list[tuple[str, str]]:
         problem = runfile.check_run_file(self.path(run_id))

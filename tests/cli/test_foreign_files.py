@@ -218,6 +218,16 @@ def test_links_beside_the_runs_are_not_written_through(store, tmp_path):
     assert victim.read_text() == "mine"
 
 
+def test_a_link_in_the_place_of_the_locks_is_refused(store, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (store.runs / ".locks").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="is a link"), store.lock("probe-1"):
+        pass
+    with pytest.raises(StoreError, match="is a link"):
+        store.has_locks()
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_cells_that_look_like_formulas_are_quoted_and_numbers_are_not(store, tmp_path):
     recipe = Recipe(step="probe", plugin="lmc", arguments={"seed": 1})
     readings = {"=cmd|' C calc'!A0": {"@SUM(1)": Reading(-0.5, unit="+1", estimator="-2")}}
@@ -269,6 +279,14 @@ def test_a_name_passes_for_no_line_of_its_own(name, command, invoke, tmp_path, m
         lines = done.stderr.splitlines()
         assert done.exit_code == 2
         assert [line.partition(":")[0] for line in lines] == ["error", "fix"], lines
+
+
+def test_the_name_of_a_damaged_file_passes_for_no_line_of_its_own(invoke, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "train-\nno damage\x1b[2J.h5").write_bytes(b"no result")
+    done = invoke("results", "check", tmp_path)
+    assert done.exit_code == 2
+    assert len(done.stdout.splitlines()) == 1
 
 
 def test_a_note_of_a_file_passes_for_no_line_of_its_own(capsys):

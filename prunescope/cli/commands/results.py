@@ -92,10 +92,10 @@ def check(folder: StudyArgument = None, *, study: parameters.Study = parameters.
     found = _open(folder or study)
     damaged = found.check()
     for path in found.leftovers():
-        console.say(f"left by an interrupted step, removed by `prunescope results gc`: {path}")
+        console.say_line(f"left by an interrupted step, removed by `prunescope results gc`: {path}")
     if not damaged:
         return Output(text=f"{count_text(found.count(), 'run')}, no damage")
-    text = "\n".join(f"{name}: {problem}" for name, problem in damaged)
+    text = "\n".join(console.one_line(f"{name}: {problem}") for name, problem in damaged)
     console.say("fix: delete the damaged files and run their commands again")
     return Output(text=text, exit_code=PrunescopeError.exit_code)
 
