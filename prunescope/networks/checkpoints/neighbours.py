@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST = 1 << 22
 """Bytes of a file beside a checkpoint."""
 
-MOST_YAML = 1 << 18
+MOST_YAML = 1 << 16
 """Bytes of args.yaml: reading a megabyte takes 20 s, and a number like 1:59:59:... the square of its length."""
 
 PREPROCESSOR = "preprocessor_config.json"
@@ -40,8 +40,17 @@ def read_arguments(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        values = yaml.load(read_regular(path, most=MOST_YAML).decode(), _Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
+        content = read_regular(path, most=MOST_YAML)
+    except OSError as error:
+        raise InputError(f"cannot read '{path}': {error}", fix="repair or remove it") from error
+    return parse_arguments(content, path)
+
+
+def parse_arguments(content: bytes, path: Path) -> dict[str, Any]:
+    """Return the arguments in the content of an args.yaml; path: for the message of an InputError."""
+    try:
+        values = yaml.load(content.decode(), _Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())  # YAML's own has several lines
         raise InputError(f"cannot read '{path}': {reason}", fix="repair or remove it") from error
     return {str(name): item for name, item in plain(values).items()} if isinstance(values, dict) else {}

@@ -103,6 +103,8 @@ def unpack(content: Content, *, source: str, trust: Trust = NOTHING) -> Checkpoi
             state, kept = dense_tensors(content.value["state_dict"]), content.value["mask"]
             kept = None if kept is None else dense_tensors(kept)
         _check_schema(facts, source)
+        if kept is not None and not sum(tensor.numel() for tensor in kept.values()):
+            raise ValueError("its mask holds no weights")  # noqa: TRY301 - one of those below
         return replace(
             _from_facts(facts, source=f"'{source}'", trust=trust),
             state=dict(state),
@@ -153,7 +155,7 @@ def _from_facts(facts: Mapping[str, Any], *, source: str, trust: Trust) -> Check
         spec=ModelSpec.from_json(facts["spec"], source=source, trust=trust),
         state={},
         knobs={name: _number(value) for name, value in plain(_mapping(facts["knobs"])).items()},
-        training=plain(_mapping(facts["training"])),
+        training=_training(plain(_mapping(facts["training"]))),
         notes=tuple(map(_text, facts["notes"])),
         data=None if data is None else _mapping(data),
         normalization=None if normalization is None else _per_channel(normalization),
@@ -166,6 +168,15 @@ def _mapping(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"{type(value).__name__} in place of a mapping")
     return value
+
+
+def _training(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a training, of which these are computed with."""
+    numbers = [values.get("epochs"), values.get("drop_factor"), *(values.get("drops") or ())]
+    for number in numbers:
+        if number is not None:
+            _number(number)
+    return values
 
 
 def _text(value: object) -> str:

@@ -10,6 +10,7 @@ import os
 import zipfile
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MOST_TEXT = 1 << 24
 """Bytes of a text: a log, a table, settings."""
+
+MOST_ROWS = 200_000
+"""Lines of a table: one for each epoch."""
 
 MOST_LITERAL = 1 << 16
 """Bytes of settings that are written as Python: they are parsed, never run."""
@@ -114,7 +118,9 @@ class SourceFiles:
 
         Raises InputError where a column is missing, of the table or of a row: that was cut off in writing.
         """
-        lines = list(csv.reader(self._lines(path), delimiter=delimiter))
+        lines = list(islice(csv.reader(self._lines(path), delimiter=delimiter), MOST_ROWS + 1))
+        if len(lines) > MOST_ROWS:
+            raise InputError(f"{path} has more than {MOST_ROWS:,} lines", fix="give a line for each epoch")
         header = [name.strip() for name in lines[0]] if lines else []
         absent = [name for name in columns if name not in header]
         if absent:

@@ -63,8 +63,8 @@ def read_timm(files: SourceFiles) -> ForeignResults:
 
 def _read_folder(folder: Path, files: SourceFiles) -> ForeignCell | str:
     """Return the network of a run folder, or why it has none."""
-    files.read_bytes(folder / ARGUMENTS, most=neighbours.MOST)
-    arguments = neighbours.read_arguments(folder)
+    written = files.read_bytes(folder / ARGUMENTS, most=neighbours.MOST_YAML)
+    arguments = neighbours.parse_arguments(written, folder / ARGUMENTS)
     rows = files.read_table(folder / SUMMARY, ("epoch", "eval_top1"))
     training = read_training(arguments, {})
     asked, done = training.knobs.get("epochs"), 1 + max((row["epoch"] for row in rows), default=-1)

@@ -21,6 +21,7 @@ from prunescope.networks.checkpoints.expansion import BudgetError
 from prunescope.networks.checkpoints.reading import read_content
 from prunescope.networks.checkpoints.scanning import scan_pickle
 from prunescope.networks.checkpoints.sniffing import LEGACY_MAGIC
+from prunescope.networks.spec import ModelSpec
 
 SECONDS, BYTES = 10, 2 << 30
 """Of the reader of a small file; the tests allow the seconds five times over on a machine that does other work too."""
@@ -114,6 +115,14 @@ def two_lists(path):
         archive(pickled, buffer, more=BESIDE)
         ends.append(buffer.getvalue())
     path.write_bytes(b"".join(ends))
+    return path
+
+
+def large_network(path):
+    """Write a file of ours with one weight, which names a network of a billion."""
+    spec = ModelSpec(name="vit_giant_patch14_dinov2", num_classes=3, in_chans=3, image_size=(518, 518))
+    whole = checkpoints.Checkpoint(spec=spec, state={"w": torch.zeros(1)})
+    path.write_bytes(b"".join(map(bytes, checkpoints.to_safetensors(whole))))
     return path
 
 
@@ -231,6 +240,7 @@ BOMBS = {
     "two pickles": two_pickles,
     "two pickles, one in capitals": in_capitals,
     "two lists of members": two_lists,
+    "a small file that names a large network": large_network,
     "names not in UTF-8": not_utf_8,
     "no data": meta,
     "float8": float8,

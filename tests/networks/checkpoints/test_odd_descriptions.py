@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from prunescope.api import Mask
 from prunescope.api.errors import InputError, PrunescopeError
 from prunescope.networks import checkpoints
 from prunescope.networks.checkpoints.knobs import read_training
@@ -107,6 +108,14 @@ def test_a_summary_of_any_kind_is_an_error_or_a_note(epoch, tmp_path):
         assert "summary.csv" in error.message  # noqa: PT017 - either will do
 
 
+def test_a_mask_of_no_weights_is_one_error(tmp_path):
+    spec = ModelSpec(name="preresnet8", num_classes=3, in_chans=3, image_size=(8, 8), options={"width": 0.25})
+    whole = checkpoints.Checkpoint(spec=spec, state=create(spec, seed=0).state_dict(), mask=Mask({}))
+    (tmp_path / "a.safetensors").write_bytes(b"".join(map(bytes, checkpoints.to_safetensors(whole))))
+    with pytest.raises(InputError, match="its mask holds no weights"):
+        checkpoints.load_checkpoint(tmp_path / "a.safetensors")
+
+
 @pytest.mark.parametrize("facts", [DEEP, "{}", "[]", "NaN", '{"schema": NaN}', '{"schema": 1, "names": 5}'])
 def test_facts_of_any_kind_are_one_error(facts, tmp_path):
     header = json.dumps(
@@ -121,6 +130,7 @@ def test_facts_of_any_kind_are_one_error(facts, tmp_path):
     ("name", "value"),
     [
         ("provenance", 5), ("provenance", {"a": float("nan")}), ("data", [1]), ("recipe", 3), ("training", []),
+        ("training", {"epochs": "x"}), ("training", {"drops": ["x"]}), ("training", {"drop_factor": [1]}),
         ("knobs", {"epochs": "x"}), ("notes", [1]), ("normalization", [1, 2]), ("normalization", [["a"], [1]]),
     ],
 )  # fmt: skip

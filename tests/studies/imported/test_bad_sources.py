@@ -108,6 +108,13 @@ BAD = {
     "timm: a row is cut off": ("timm", "summary.csv", line(-1, cut_off), "line 5: column 'eval_top1' is missing"),
     "timm: not a number": ("timm", "summary.csv", replaced(",80.0,", ",nan,"), "column 'eval_top1' is 'nan'"),
     "timm: no accuracy": ("timm", "summary.csv", replaced(",80.0,", ",180.0,"), "column 'eval_top1' is 180"),
+    "timm: lines without end": (
+        "timm",
+        "summary.csv",
+        lambda path: path.write_text("epoch,eval_top1\n" + "1,50\n" * 200_000),
+        "has more than 200,000 lines",
+    ),
+    "timm: long arguments": ("timm", "args.yaml", lambda path: path.write_text("a: 1\n" * 20_000), "bytes, wanted"),
     "timm: arguments": ("timm", "args.yaml", lambda path: path.write_text("a: [1"), "args.yaml"),
     "open-lth: a row is cut off": (
         "open-lth",
