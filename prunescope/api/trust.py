@@ -67,7 +67,7 @@ def resolve(name: str) -> Any:  # noqa: ANN401 - checked by whoever calls it
     if not module_name or not attribute:
         raise UsageError(f"{name!r} names no factory", fix='write "pkg.mod:function"')
     try:
-        with working_directory_searched():
+        with _working_directory_searched():
             found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # whatever importing a foreign module raises
         ended = f"it ended with exit status {error.code}, as a program does" if isinstance(error, SystemExit) else error
@@ -89,7 +89,7 @@ def resolve(name: str) -> Any:  # noqa: ANN401 - checked by whoever calls it
 
 
 @contextmanager
-def working_directory_searched() -> Iterator[None]:
+def _working_directory_searched() -> Iterator[None]:
     """Let modules be found in the working directory, after everything that is installed."""
     here = str(Path.cwd())
     sys.path.append(here)

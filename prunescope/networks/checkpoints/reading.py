@@ -17,7 +17,6 @@ import pickletools
 import re
 import warnings
 import zipfile
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -29,7 +28,6 @@ from torch.torch_version import TorchVersion
 
 from prunescope.api.errors import InputError
 from prunescope.api.regular import require_regular
-from prunescope.api.trust import working_directory_searched
 from prunescope.networks.checkpoints.archive_end import is_list_at
 from prunescope.networks.checkpoints.expansion import BudgetError
 from prunescope.networks.checkpoints.extent import check_count, check_dimensions
@@ -155,11 +153,7 @@ def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, torch.Tensor], dict
 
 def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - whatever was pickled
     try:
-        with (
-            torch.serialization.safe_globals(_data_types()),
-            warnings.catch_warnings(),
-            working_directory_searched() if unsafe else nullcontext(),
-        ):
+        with torch.serialization.safe_globals(_data_types()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch about its own types and their future; nothing here to act on
             return torch.load(path, map_location="cpu", weights_only=not unsafe)
     except Exception as error:  # a damaged pickle can raise anything
@@ -172,7 +166,8 @@ def _read_torch(path: pathlib.Path, *, unsafe: bool) -> Any:  # noqa: ANN401 - w
         if unsafe and isinstance(error, ImportError | AttributeError):
             raise InputError(
                 f"'{path}' names code that is not here: {_first_line(error)}",
-                fix=f"install the package, or run in the folder of its module; or, where it was saved, {RESAVE}",
+                fix="install the package, or put its module on PYTHONPATH (PYTHONPATH=. for this folder); or, "
+                f"where it was saved, {RESAVE}",
             ) from error
         raise _damaged(path, error) from error
 

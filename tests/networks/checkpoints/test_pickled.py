@@ -50,15 +50,6 @@ def test_a_pickled_network_that_computes_something_else_is_refused(tmp_path, net
         checkpoints.load_checkpoint(tmp_path / "other.pt", unsafe=True, model=model)
 
 
-def test_code_in_the_working_directory_is_found(tmp_path, nets, monkeypatch):
-    torch.save(nets.Net(), tmp_path / "net.pt")
-    monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
-    sys.modules.pop("nets_of_somebody")
-    found = checkpoints.load_checkpoint(tmp_path / "net.pt", unsafe=True, model="nets_of_somebody:net")
-    assert found.spec.num_classes == 1000 or found.state["last.weight"].shape == (3, 4)
-
-
 def test_a_pickled_network_of_timm_is_read(tmp_path):
     model = small()
     torch.save({"model": model.half()}, tmp_path / "preresnet8.pt")
