@@ -11,6 +11,7 @@ import torch
 
 from prunescope.networks import checkpoints, live
 from prunescope.networks.checkpoints.loading import infer_mask
+from prunescope.networks.checkpoints.record import check_size
 from prunescope.networks.spec import ModelSpec
 from prunescope.runs.live import NETWORK
 from prunescope.runs.recipe import Recipe
@@ -46,6 +47,7 @@ def import_checkpoint(
     recipe = Recipe(step="import", arguments=arguments | _digest_settings(found))
     if store.has(recipe.id):
         return recipe.id
+    check_size(found)
     with store.lock(recipe.id):
         known = {**facts(found), "source": str(path), "format": found.format, "notes": list(found.notes)}
         made = StepResult(facts=known, weights={None: found}, mask=found.mask)

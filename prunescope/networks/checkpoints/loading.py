@@ -16,11 +16,11 @@ from prunescope.api.trust import NOTHING
 from prunescope.api.wording import count_text, percent, verb_text
 from prunescope.networks.checkpoints import grids, knobs, neighbours, transforms
 from prunescope.networks.checkpoints.chosen_weights import take_weights
-from prunescope.networks.checkpoints.fingerprints import empty_shapes, shapes
+from prunescope.networks.checkpoints.fingerprints import shapes
 from prunescope.networks.checkpoints.finite import check_finite
 from prunescope.networks.checkpoints.foreign import explain_mismatch
 from prunescope.networks.checkpoints.layouts import FileLayout, refuse_missing_choice
-from prunescope.networks.checkpoints.matching import KnownNetwork, Match, check_match, fit_state
+from prunescope.networks.checkpoints.matching import KnownNetwork, Match, fit_state
 from prunescope.networks.checkpoints.names import fold_pruning, strip_wrappers
 from prunescope.networks.checkpoints.own import is_own, unpack
 from prunescope.networks.checkpoints.pickled import refuse_other_network
@@ -77,7 +77,6 @@ def load_checkpoint(  # the one function everybody calls: each argument is an op
         check_finite(own.state, source=source)
         refuse_missing_choice(weights, found="raw", source=source)
         if model in {None, own.spec.name}:
-            _check_size(own)
             return own
         layout = FileLayout(state=dict(own.state), format=own.format)
     else:
@@ -91,12 +90,6 @@ def load_checkpoint(  # the one function everybody calls: each argument is an op
     if model:
         known = replace(known, name=model, options=options or {}, notes=())
     return replace(_assemble(layout, facts, known, source=source), sha256=content.sha256)
-
-
-def _check_size(own: Checkpoint) -> None:
-    """Raise MismatchError where a file of ours names a network that its weights do not fit, before it takes memory."""
-    if ":" not in own.spec.name:
-        check_match(shapes(own.state), empty_shapes(own.spec), name=own.spec.name)
 
 
 def _read_parts(place: CheckpointPlace, *, unsafe: bool) -> Content:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from prunescope.networks.checkpoints.fingerprints import shapes
+from prunescope.networks.checkpoints.fingerprints import empty_shapes, shapes
 from prunescope.networks.checkpoints.matching import check_match
 from prunescope.networks.models import JSON, ModelSpec, create
 
@@ -58,3 +58,9 @@ def to_model(checkpoint: Checkpoint) -> nn.Module:
     state._metadata = own._metadata  # type: ignore[attr-defined]  # noqa: SLF001 - versions of layers, which some require
     model.load_state_dict(state, strict=True)
     return model
+
+
+def check_size(checkpoint: Checkpoint) -> None:
+    """Raise MismatchError where weights do not fit the network that their file names, before it takes memory."""
+    if ":" not in checkpoint.spec.name:
+        check_match(shapes(checkpoint.state), empty_shapes(checkpoint.spec), name=checkpoint.spec.name)

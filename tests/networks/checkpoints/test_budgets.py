@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 import torch
 
-from prunescope.api.errors import InputError, PrunescopeError
+from prunescope.api.errors import InputError, MismatchError, PrunescopeError
 from prunescope.networks import checkpoints
 from prunescope.networks.checkpoints.expansion import BudgetError
 from prunescope.networks.checkpoints.reading import read_content
 from prunescope.networks.checkpoints.scanning import scan_pickle
 from prunescope.networks.checkpoints.sniffing import LEGACY_MAGIC
 from prunescope.networks.spec import ModelSpec
+from prunescope.runs.importing import import_checkpoint
+from prunescope.runs.store import Store
 
 SECONDS, BYTES = 10, 2 << 30
 """Of the reader of a small file; the tests allow the seconds five times over on a machine that does other work too."""
@@ -240,7 +242,6 @@ BOMBS = {
     "two pickles": two_pickles,
     "two pickles, one in capitals": in_capitals,
     "two lists of members": two_lists,
-    "a small file that names a large network": large_network,
     "names not in UTF-8": not_utf_8,
     "no data": meta,
     "float8": float8,
@@ -265,6 +266,15 @@ def test_a_bomb_is_one_clear_error(what, tmp_path):
     assert caught.value.exit_code in (2, 3)
     assert "\n" not in caught.value.message
     assert len(caught.value.message) < 1500
+
+
+def test_a_small_file_that_names_a_large_network_takes_no_memory_for_it(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = large_network(tmp_path / "large.safetensors")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    with pytest.raises(MismatchError, match="does not fit 'vit_giant_patch14_dinov2'"):
+        import_checkpoint(path, Store(tmp_path / "study"))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before < BYTES
 
 
 def test_a_large_file_that_is_no_checkpoint_is_refused_before_it_is_read(tmp_path, monkeypatch):
