@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import torch
+from prunescope.networks.precision import full_precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,14 +20,12 @@ def guarded(models: Sequence[nn.Module]) -> Iterator[None]:
     Every module gets its own mode back: a model whose BatchNorm layers alone are frozen stays that way.
     """
     modes = [(module, module.training) for model in models for module in model.modules()]
-    tf32 = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
     try:
         for module, _ in modes:
             module.training = False
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-        yield
+        with full_precision():
+            yield
     finally:
-        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = tf32
         for module, mode in modes:
             module.training = mode
 

@@ -11,6 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from prunescope.api.wording import count_text
 from prunescope.networks.capture.rehearsal import Watch, unchanged
+from prunescope.networks.precision import describe_precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,9 +78,8 @@ class _Notes:
 
 def _settings() -> tuple[object, ...]:
     """Return what else decides which kernels an operation takes."""
-    library, products = torch.backends.cudnn, torch.get_float32_matmul_precision()
-    chosen = (library.enabled, library.allow_tf32, library.deterministic, library.benchmark, products)
-    return (*chosen, torch.are_deterministic_algorithms_enabled())
+    library, deterministic = torch.backends.cudnn, torch.are_deterministic_algorithms_enabled()
+    return (library.enabled, library.deterministic, library.benchmark, deterministic, *describe_precision())
 
 
 def _address(tensor: Tensor) -> int:

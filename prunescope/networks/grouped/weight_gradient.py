@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from prunescope.networks.precision import allows_tf32_convolutions
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -49,7 +51,7 @@ def pays(x: Tensor, weight: Tensor) -> bool:
         return False
     if torch.is_autocast_enabled("cuda"):
         return False
-    return torch.backends.cudnn.allow_tf32 and torch.cuda.get_device_capability(x.device) >= TENSOR_CORES
+    return allows_tf32_convolutions() and torch.cuda.get_device_capability(x.device) >= TENSOR_CORES
 
 
 class MergedConvolution(torch.autograd.Function):
