@@ -33,6 +33,7 @@ def guarded(models: Sequence[nn.Module]) -> Iterator[None]:
 def double(tensor: Tensor) -> Tensor:
     """Return `tensor` in float64, on the CPU where the device (Apple's) has no float64.
 
+    >>> import torch
     >>> double(torch.tensor([1, 2])).dtype
     torch.float64
     """
